@@ -1,0 +1,1 @@
+"""What brings records in: capture, git, and adapters to other systems' files."""

@@ -1,0 +1,1 @@
+"""Capture: what a command reads, writes, renames and starts, as records of a journal."""

@@ -1,0 +1,163 @@
+"""What the capture backends see: events of processes, decoded, before any meaning is given to them.
+
+A backend (the preload shim's spool, a tracer) yields these; `assemble.py` turns them into records.
+Paths are bytes, as the kernel has them. `tick` is CLOCK_BOOTTIME in nanoseconds; events of one
+process are in order of tick.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from provgraph.model.records import Stat
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """`pid` did something at `tick`. A vfork child, which shares its parent's memory, has its own
+    pid here."""
+
+    pid: int
+    tick: int
+
+
+class Descriptor(msgspec.Struct, frozen=True):
+    """An open descriptor that an image inherited. `kind`: file, pipe, socket or other. For a pipe
+    or socket, `stat.inode` is its identity. `path` is empty but for files."""
+
+    fd: int
+    kind: str
+    readable: bool
+    writable: bool
+    stat: Stat
+    path: bytes = b""
+
+
+class Image(Event, frozen=True):
+    """A program image began to run (the shim's constructor: after an exec). `image` counts this
+    process's images from 0 where the backend knows, `inherited` are descriptors 0 to 2 (and others
+    the backend cared to look at)."""
+
+    parent: int
+    executable: bytes
+    argv: list[bytes]
+    cwd: bytes
+    inherited: list[Descriptor] = []
+
+
+class Forked(Event, frozen=True):
+    """A child without an exec so far: it shares its parent's past and inherits its descriptors."""
+
+    parent: int
+
+
+class Executing(Event, frozen=True):
+    """An exec was asked for. `traceable` is False where the new program will escape (static, setuid,
+    another architecture): `reason` says why. If an `Image` of the pid follows, it succeeded."""
+
+    path: bytes
+    argv: list[bytes] = []
+    traceable: bool = True
+    reason: str = ""
+
+
+class ExecFailed(Event, frozen=True):
+    errno: int
+
+
+class Opened(Event, frozen=True):
+    """A regular file was opened. `path` is absolute and canonical (symlinks resolved) where the
+    backend could; `before` is what was there before an open that may create or truncate (None:
+    nothing was, or it was not looked at; then `created` says which). `after` is fstat's answer."""
+
+    fd: int
+    path: bytes
+    readable: bool
+    writable: bool
+    truncates: bool
+    appends: bool
+    created: bool
+    after: Stat
+    before: Stat | None = None
+
+
+class Closed(Event, frozen=True):
+    """The last descriptor of an open in this process was closed (dup'ed ones counted), or the
+    process ended with it open. `stat` is fstat's answer just before."""
+
+    fd: int
+    path: bytes
+    opened: int  # the tick of its `Opened`, or of the `Image` that inherited it
+    stat: Stat
+    mapped: bool = False  # MAP_SHARED and writable was asked for: changes may come after the close
+
+
+class Renamed(Event, frozen=True):
+    """`stat` is the moved file, `replaced` what the new name had before."""
+
+    source: bytes
+    target: bytes
+    stat: Stat | None = None
+    replaced: Stat | None = None
+    directory: bool = False
+    exchange: bool = False
+
+
+class Linked(Event, frozen=True):
+    """A second name: link, linkat, or an O_TMPFILE given its name (then `source` may be empty)."""
+
+    source: bytes
+    target: bytes
+    stat: Stat | None = None
+
+
+class Unlinked(Event, frozen=True):
+    path: bytes
+    stat: Stat | None = None
+
+
+class Truncated(Event, frozen=True):
+    """truncate(2) by path, outside any open descriptor."""
+
+    path: bytes
+    before: Stat | None = None
+    after: Stat | None = None
+
+
+class Piped(Event, frozen=True):
+    """A pipe (FIFO, socket) was put on a standard descriptor after the image began (dup2), or a
+    FIFO opened: the process holds this end from now on."""
+
+    fd: int
+    inode: int
+    readable: bool
+    writable: bool
+
+
+class Moved(Event, frozen=True):
+    """chdir or fchdir succeeded."""
+
+    cwd: bytes
+
+
+class Exited(Event, frozen=True):
+    """The process ended of its own will; a killed one has no such event."""
+
+    status: int
+
+
+class Missed(Event, frozen=True):
+    """Something that the backend knows it could not see: `what` is a word (io_uring, mmap, static,
+    setuid, spool-full, ...), `detail` a path or number."""
+
+    what: str
+    detail: bytes = b""
+
+
+class Interpreted(Event, frozen=True):
+    """From Python's audit hook: what this process runs. `script` is an absolute path (empty for -c
+    and stdin), `module` the name given to -m, `sources` the project's own modules it imported."""
+
+    script: bytes = b""
+    module: str = ""
+    sources: list[bytes] = []
+    properties: dict[str, str | int | float | bool] = {}

@@ -1,0 +1,213 @@
+"""What a journal holds: observations, typed and versioned.
+
+A record says what was seen, never what it means for other records: which version a read meant is
+derived when the journal is applied (`binding.py`). Unknown fields are ignored when read and absent
+ones take their default, so older and newer writers meet.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+from provgraph.model.elements import Scalar
+
+FORMAT = 1
+"""The version of the journal's format; a reader refuses a higher one."""
+
+
+class When(msgspec.Struct, frozen=True, array_like=True):
+    """A moment. `at`: nanoseconds since the Unix epoch, UTC. `tick`: nanoseconds of the boot clock
+    (CLOCK_BOOTTIME), 0 where unknown. `boot`: the first 8 digits of the kernel's boot id, which
+    says which ticks compare. `host` tells apart clocks that may be skewed."""
+
+    at: int
+    tick: int = 0
+    boot: str = ""
+    host: str = ""
+
+
+class Stat(msgspec.Struct, frozen=True, array_like=True):
+    """What identifies one state of one file on one machine; times in nanoseconds."""
+
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of some bytes. `digest` is `blake3:` and 64 hexadecimal digits, `blob` is
+    `git:` and git's object name of the same file after its clean filters; either may be empty.
+    `size` is -1 where unknown."""
+
+    digest: str = ""
+    blob: str = ""
+    size: int = -1
+    stat: Stat | None = None
+
+
+class Name(msgspec.Struct, frozen=True, array_like=True):
+    """A URI that a version had, from a moment on."""
+
+    uri: str
+    since: When
+
+
+class Record(
+    msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, forbid_unknown_fields=False
+):
+    """The base of all records."""
+
+
+class RunStarted(Record, tag="run"):
+    run: str
+    argv: list[str]
+    cwd: str
+    when: When
+    user: str = ""
+    agent: str = ""
+    email: str = ""
+    commit: str = ""
+    dirty: bool | None = None
+    environment: str = ""
+    parent: str = ""  # the step of another run that started this one
+    backend: str = ""
+
+
+class RunEnded(Record, tag="run-end"):
+    """`verdict`: `complete`, `incomplete` (then `gaps` says why) or `nothing recorded`."""
+
+    run: str
+    when: When
+    exit: int | None = None
+    signal: str = ""
+    verdict: str = ""
+    gaps: list[str] = []
+    properties: dict[str, Scalar] = {}  # `param.x`, `metric.x`, `tag.x`
+
+
+class StepSeen(Record, tag="step"):
+    """One phase of one program execution. `parent` started it; `continues` is the phase before."""
+
+    step: str
+    run: str
+    argv: list[str]
+    cwd: str
+    started: When
+    ended: When | None = None
+    program: str = ""
+    script: str = ""
+    pid: int = 0
+    phase: int = 0
+    parent: str = ""
+    exit: int | None = None
+    signal: str = ""
+    kind: str = "process"  # process, fork, cell, task, function, unattributed
+    properties: dict[str, Scalar] = {}
+
+
+class Generated(Record, tag="generated"):
+    """A version came to be: a close after writing, a rename, a copy. `names` in time order, the
+    last one is current. `attributed` is False where the writer was not seen."""
+
+    step: str
+    version: str
+    names: list[Name]
+    content: Content
+    attributed: bool = True
+
+
+class Used(Record, tag="used"):
+    """A step read something. `role`: `input`, `script` (what it executed), `code` (what it
+    imported or sourced)."""
+
+    step: str
+    uri: str
+    when: When
+    content: Content
+    role: str = "input"
+
+
+class Derived(Record, tag="derived"):
+    """A version was made from what `uri` held. `how`: append, change, rename, copy, declared."""
+
+    version: str
+    uri: str
+    when: When
+    content: Content
+    how: str
+
+
+class Invalidated(Record, tag="invalidated"):
+    """A step removed what `uri` held (PROV: wasInvalidatedBy)."""
+
+    step: str
+    uri: str
+    when: When
+    content: Content
+    how: str = "delete"  # delete, rename, replace
+
+
+class Informed(Record, tag="informed"):
+    """`step` received from `by`. `channel`: pipe, fork, socket, message, continuation."""
+
+    step: str
+    by: str
+    channel: str
+    when: When | None = None
+
+
+class CommitSeen(Record, tag="commit"):
+    sha: str
+    parents: list[str]
+    author: str
+    email: str
+    authored: int
+    committed: int
+    message: str
+
+
+class Committed(Record, tag="committed"):
+    """A commit set `uri` to a blob (`git:...`); an empty blob says that it removed the file."""
+
+    sha: str
+    uri: str
+    blob: str
+    at: int
+
+
+class EnvironmentSeen(Record, tag="environment"):
+    environment: str
+    name: str
+    python: str = ""
+    system: str = ""
+    packages: list[str] = []
+    properties: dict[str, Scalar] = {}
+
+
+class Done(Record, tag="done"):
+    """The last record of a segment that was closed properly. `records` counts those before it."""
+
+    records: int
+
+
+Observation = (
+    RunStarted
+    | RunEnded
+    | StepSeen
+    | Generated
+    | Used
+    | Derived
+    | Invalidated
+    | Informed
+    | CommitSeen
+    | Committed
+    | EnvironmentSeen
+    | Done
+)
+
+Role = Literal["input", "script", "code"]
+OBSERVATIONS: tuple[type[Record], ...] = get_args(Observation)

@@ -1,0 +1,71 @@
+"""What a store is: a place that batches are applied to and plans are run on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.query.plan import Budget, Plan
+
+__all__ = ["Rows", "Statistics", "Store", "Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer. `columns` are the names asked for, and each of `values` holds one row in that
+    order. Without a `Project` at the top the columns are `id`, `label`, `depth` (None where no walk
+    gave one) and `properties` (a dict: the node's properties, without nulls)."""
+
+    columns: tuple[str, ...]
+    values: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Nodes and the edges that were asked for around them."""
+
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    nodes: dict[str, int]
+    edges: dict[str, int]
+
+
+class Store(Protocol):
+    """A provenance graph that is kept somewhere. All stores give the same answers."""
+
+    def apply(self, batch: Batch) -> None:
+        """Apply a batch durably, in one transaction. Raises `StoreError` and changes nothing if it
+        cannot be applied whole (an edge without its node, a full disk, a lock held too long)."""
+
+    def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
+        """The rows of a plan, in its order. Raises `BudgetExceeded`."""
+
+    def nodes(self, ids: Sequence[str]) -> list[Node]:
+        """Those of these nodes that exist, in order of id."""
+
+    def edges(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> list[Edge]:
+        """The edges out of these nodes (or into them), of these types (all, if none are given), in
+        order of identity."""
+
+    def timelines(self, artifacts: Sequence[str]) -> Surroundings:
+        """Everything that binding needs to know of these artifacts: the artifacts that exist, the
+        versions that are VERSION_OF them (those versions' other artifacts too), and every edge of
+        a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions."""
+
+    def watermarks(self) -> dict[str, Watermark]:
+        """How far each segment has been applied, by segment."""
+
+    def statistics(self) -> Statistics: ...
+
+    def clear(self) -> None:
+        """Drop all that it holds; the journal can fill it again."""
+
+    def close(self) -> None: ...

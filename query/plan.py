@@ -1,0 +1,248 @@
+"""What a question means: a closed union of operators over sets of nodes.
+
+A plan says what is asked, never how it is found. Every store gives the same rows in the same order
+for the same plan; `evaluate.py` is the reference.
+
+Rows are nodes without repetition. A `Walk` gives its rows a `depth`; the operators above keep what
+the rows have (`SetOp` drops it). Unless sorted, rows come by (depth, `at`, id), where a missing
+depth counts as 0 and a missing `at` comes last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from provgraph.model.vocabulary import Label
+
+Constant = str | int | float | bool
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
+
+
+# Conditions. Two-valued: a missing property makes every comparison and membership false, `!=` and
+# `not in` too; `Negate` turns that false into true. A list property satisfies a comparison if one
+# of its members does. `~` is a glob (`glob.py`). Text compares by code point; values of different
+# types (text against number) never satisfy a comparison.
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`key` is a node property, or `depth`."""
+
+    key: str
+    operator: Operator
+    value: Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    key: str
+    values: tuple[Constant, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negate:
+    condition: Condition
+
+
+Condition = Comparison | Membership | AllOf | AnyOf | Negate
+
+
+# Names. For versions a name is matched against the artifacts that they are VERSION_OF, so every
+# name that a version had finds it; for other labels against the node's own `name`.
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """The whole name (a version: the artifact's URI)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A version: the artifact's whole name, its `base`, or (if `stems`) its `stem`. Another label:
+    the whole name, or from four characters on a prefix of `id` without its letter, of the whole
+    `id`, or of `sha`."""
+
+    name: str
+    stems: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Globbed:
+    """A glob: against the whole name if it has a `/`, else against `base` (a version) or `name`."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """Versions with one of these digests or blobs, whatever they are named."""
+
+    digests: tuple[str, ...]
+
+
+Name = Exactly | Named | Globbed | Digested
+
+
+# Which versions of each artifact that answers to the name. Versions are in order of (`at`, id).
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last one; with `until`, the last with `at` <= until (nanoseconds UTC)."""
+
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nth:
+    """The nth, from 1."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithDigest:
+    """Those whose digest (after its tag) or blob begins so."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class InCommit:
+    """Those that are IN_COMMIT a commit whose sha begins so, or that a run AT_COMMIT it generated."""
+
+    prefix: str
+
+
+Which = Latest | Every | Nth | WithDigest | InCommit
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Nodes of a label. `kind` restricts versions to a kind, `files` to those that are files
+    (no `://` in their name). `which` is meaningful for versions only: it picks among each
+    artifact's versions *before* `where` is asked."""
+
+    label: Label
+    name: Name | None = None
+    kind: str | None = None
+    files: bool = False
+    which: Which = Every()
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Nodes reached from the source's by at least one edge of the types `via`.
+
+    `toward="origin"` follows edges from effect to cause, `"effect"` against them. A row's `depth`
+    is the smallest number of edges from any source node, at least 1; a source node is a row only
+    if it is reached. `max_hops` bounds the depth. Rows of `stop_at` are reached but not passed; a
+    source node is always left. `until` (nanoseconds UTC): nodes with a later `at` do not exist.
+    """
+
+    source: Plan
+    toward: Literal["origin", "effect"]
+    via: tuple[str, ...]
+    max_hops: int | None = None
+    stop_at: Plan | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    source: Plan
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """All versions of the artifacts of the source's versions (or of the source's artifacts), in
+    order of (`at`, id); with `until`, those with `at` <= until."""
+
+    source: Plan
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of the source's rows: a step's own, a version's generating steps', a run itself."""
+
+    source: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class SetOp:
+    operator: Literal["union", "intersection", "difference"]
+    left: Plan
+    right: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    key: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Missing values last in both directions; numbers (booleans among them) before text, text by
+    code point; ties by id."""
+
+    source: Plan
+    by: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The first rows in the source's order."""
+
+    source: Plan
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name` is what was asked for, `key` the property that holds it (or `depth`)."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Only at the top: which columns are shown."""
+
+    source: Plan
+    columns: tuple[Column, ...]
+
+
+Plan = Find | Walk | Filter | Versions | Runs | SetOp | Sort | Limit | Project
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How far a question may run. `seconds` of wall time, `nodes` visited; None is no bound.
+    Past it, an engine raises `BudgetExceeded` and gives no partial answer."""
+
+    seconds: float | None = None
+    nodes: int | None = None
