@@ -1,0 +1,145 @@
+"""Where the project is and what its `provgraph.toml` says.
+
+The file is committed; it holds the project's id, by which journals of several machines meet. State
+lives under `.provgraph/` beside it, which ignores itself in git and is private to its owner.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from provgraph.errors import ProjectError
+
+FILE: Final = "provgraph.toml"
+STATE: Final = ".provgraph"
+_ID: Final = re.compile(r'^id\s*=\s*"([0-9a-z][0-9a-z-]{7,63})"\s*(?:#.*)?$', re.MULTILINE)
+_NAME: Final = re.compile(r'^name\s*=\s*"([^"\\\x00-\x1f]{1,200})"\s*(?:#.*)?$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project: its canonical root, its id and its name."""
+
+    root: Path
+    id: str
+    name: str
+
+    @property
+    def file(self) -> Path:
+        return self.root / FILE
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal"
+
+    @property
+    def spools(self) -> Path:
+        return self.state / "spool"
+
+    @property
+    def database(self) -> Path:
+        return self.state / "graph.db"
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The whole of `provgraph.toml`. Raises `ProjectError` where it is not TOML."""
+        import tomllib
+
+        try:
+            return tomllib.loads(self.file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ProjectError(
+                f"{self.file}: {error}", hint="mend it, or restore it from git"
+            ) from error
+
+
+def find_project(start: Path) -> Project | None:
+    """The project that `start` is in: the nearest folder upwards with a `provgraph.toml`.
+
+    Raises `ProjectError` where that file names no id.
+    """
+    start = Path(os.path.realpath(start))
+    for folder in (start, *start.parents):
+        file = folder / FILE
+        if file.is_file():
+            return _opened(folder, file)
+    return None
+
+
+def _opened(root: Path, file: Path) -> Project:
+    # Read with two expressions, not a TOML parser: `provgraph run` pays for every import.
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{file} cannot be read: {error}") from error
+    found = _ID.search(text)
+    if not found:
+        raise ProjectError(
+            f"{file} names no project id",
+            hint='it wants a line such as `id = "3f9c..."`; `provgraph init` writes one',
+        )
+    name = _NAME.search(text)
+    return Project(root, found[1], name[1] if name else root.name)
+
+
+def create_project(root: Path, name: str = "") -> Project:
+    """Make a project at `root`: `provgraph.toml` with a new id, and the private state folder.
+
+    Raises `ProjectError` if there is one already, or the folder cannot be written.
+    """
+    root = Path(os.path.realpath(root))
+    file = root / FILE
+    name = re.sub(r'["\\\x00-\x1f]', "", name or root.name) or "project"
+    project = Project(root, os.urandom(16).hex(), name)
+    try:
+        prepare_state(project)
+        with open(file, "x", encoding="utf-8") as out:  # noqa: PTH123 - pathlib's costs an import
+            out.write(_TEMPLATE.format(id=project.id, name=name))
+    except FileExistsError:
+        raise ProjectError(f"{file} exists already") from None
+    except OSError as error:
+        raise ProjectError(
+            f"no project can be made in {root}: {error.strerror}",
+            hint="choose a folder that can be written",
+        ) from error
+    return project
+
+
+def prepare_state(project: Project) -> None:
+    """Make the state folders, 0700, ignoring themselves in git. Raises OSError."""
+    project.state.mkdir(mode=0o700, exist_ok=True)
+    for folder in (project.journal, project.spools):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = project.state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+def project_root_for(start: Path) -> Path:
+    """Where a new project belongs: the root of the git work tree around `start`, else `start`."""
+    start = Path(os.path.realpath(start))
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    return start
+
+
+_TEMPLATE: Final = """\
+# A provgraph project. Commit this file: the id is how captures of several machines meet.
+[project]
+id = "{id}"
+name = "{name}"
+
+# What files are, first match wins; the built-in table follows after these.
+# [kinds]
+# "models/**" = "model"
+"""
