@@ -69,6 +69,11 @@ def environment_id(content: str) -> str:
     return _id("e", content)
 
 
+def observation_key(*parts: str) -> str:
+    """The key of an edge that an observation became: parallel observations stay apart."""
+    return _id("o", *parts)[:14]
+
+
 def named_id(letter: str, project: str, name: str) -> str:
     """Agents (`g`), components (`k`), subjects (`u`)."""
     return _id(letter, project, name)

@@ -62,7 +62,7 @@ class Record(
     """The base of all records."""
 
 
-class RunStarted(Record, tag="run"):
+class RunStarted(Record, frozen=True, tag="run"):
     run: str
     argv: list[str]
     cwd: str
@@ -77,7 +77,7 @@ class RunStarted(Record, tag="run"):
     backend: str = ""
 
 
-class RunEnded(Record, tag="run-end"):
+class RunEnded(Record, frozen=True, tag="run-end"):
     """`verdict`: `complete`, `incomplete` (then `gaps` says why) or `nothing recorded`."""
 
     run: str
@@ -89,7 +89,7 @@ class RunEnded(Record, tag="run-end"):
     properties: dict[str, Scalar] = {}  # `param.x`, `metric.x`, `tag.x`
 
 
-class StepSeen(Record, tag="step"):
+class StepSeen(Record, frozen=True, tag="step"):
     """One phase of one program execution. `parent` started it; `continues` is the phase before."""
 
     step: str
@@ -109,7 +109,7 @@ class StepSeen(Record, tag="step"):
     properties: dict[str, Scalar] = {}
 
 
-class Generated(Record, tag="generated"):
+class Generated(Record, frozen=True, tag="generated"):
     """A version came to be: a close after writing, a rename, a copy. `names` in time order, the
     last one is current. `attributed` is False where the writer was not seen."""
 
@@ -120,7 +120,7 @@ class Generated(Record, tag="generated"):
     attributed: bool = True
 
 
-class Used(Record, tag="used"):
+class Used(Record, frozen=True, tag="used"):
     """A step read something. `role`: `input`, `script` (what it executed), `code` (what it
     imported or sourced)."""
 
@@ -131,7 +131,7 @@ class Used(Record, tag="used"):
     role: str = "input"
 
 
-class Derived(Record, tag="derived"):
+class Derived(Record, frozen=True, tag="derived"):
     """A version was made from what `uri` held. `how`: append, change, rename, copy, declared."""
 
     version: str
@@ -141,7 +141,7 @@ class Derived(Record, tag="derived"):
     how: str
 
 
-class Invalidated(Record, tag="invalidated"):
+class Invalidated(Record, frozen=True, tag="invalidated"):
     """A step removed what `uri` held (PROV: wasInvalidatedBy)."""
 
     step: str
@@ -151,7 +151,7 @@ class Invalidated(Record, tag="invalidated"):
     how: str = "delete"  # delete, rename, replace
 
 
-class Informed(Record, tag="informed"):
+class Informed(Record, frozen=True, tag="informed"):
     """`step` received from `by`. `channel`: pipe, fork, socket, message, continuation."""
 
     step: str
@@ -160,7 +160,7 @@ class Informed(Record, tag="informed"):
     when: When | None = None
 
 
-class CommitSeen(Record, tag="commit"):
+class CommitSeen(Record, frozen=True, tag="commit"):
     sha: str
     parents: list[str]
     author: str
@@ -170,7 +170,7 @@ class CommitSeen(Record, tag="commit"):
     message: str
 
 
-class Committed(Record, tag="committed"):
+class Committed(Record, frozen=True, tag="committed"):
     """A commit set `uri` to a blob (`git:...`); an empty blob says that it removed the file."""
 
     sha: str
@@ -179,7 +179,7 @@ class Committed(Record, tag="committed"):
     at: int
 
 
-class EnvironmentSeen(Record, tag="environment"):
+class EnvironmentSeen(Record, frozen=True, tag="environment"):
     environment: str
     name: str
     python: str = ""
@@ -188,7 +188,7 @@ class EnvironmentSeen(Record, tag="environment"):
     properties: dict[str, Scalar] = {}
 
 
-class Done(Record, tag="done"):
+class Done(Record, frozen=True, tag="done"):
     """The last record of a segment that was closed properly. `records` counts those before it."""
 
     records: int

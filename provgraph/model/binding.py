@@ -1,0 +1,557 @@
+"""Which version a read meant: observations of one URI, put in order of time and matched by content.
+
+A timeline is everything known of one artifact: the versions that were generated under its name and
+the references to what the name held. `bind` decides, from nothing but that set, the target of every
+reference, which external versions there are, and which version is present: so the graph is a
+function of the set of observations, and any order of segments gives the same one. References are
+kept as properties of the edges they become, so a store can give back the timeline it was given.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from provgraph.model.elements import Batch, Edge, Node, Value
+from provgraph.model.identity import external_version_id, observation_key
+from provgraph.model.kinds import Kinds
+from provgraph.model.records import Content, Name, Stat, When
+from provgraph.model.translate import Occurrence, Reference, Translation, artifact_node
+from provgraph.model.vocabulary import EDGES
+
+SKEW: Final = 120 * 1_000_000_000
+"""How far (nanoseconds) the clocks of two hosts may disagree before a reference from one to a later
+version of the other is not believed."""
+
+_INCOMING: Final = frozenset({"USED", "EXECUTED", "DERIVED_FROM"})
+
+
+def precedes(earlier: When, later: When) -> bool:
+    """Whether one moment is not after another: by the boot clock within one boot, else by the wall
+    clock.
+
+    >>> precedes(When(9, tick=1, boot="b"), When(5, tick=2, boot="b"))  # the wall clock was set back
+    True
+    """
+    if earlier.boot and earlier.boot == later.boot and earlier.tick and later.tick:
+        return earlier.tick <= later.tick
+    return earlier.at <= later.at
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version that held a name from `since` on."""
+
+    version: str
+    since: When
+    content: Content
+
+
+@dataclass(slots=True)
+class Timeline:
+    """All that is known of one URI."""
+
+    uri: str
+    candidates: list[Candidate] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A content of a name that nothing was seen to generate."""
+
+    version: str
+    since: When
+    content: Content
+    known: bool  # False where not even its digest is known
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A timeline, decided. `targets` gives each reference's version, in the timeline's order;
+    `skewed` the places in it that were bound across clocks; `states` the state of each version;
+    `order` the versions from the oldest to the newest."""
+
+    targets: list[str]
+    skewed: frozenset[int]
+    externals: list[External]
+    states: dict[str, str]
+    order: list[str]
+
+
+def bind(timeline: Timeline, project: str) -> Bound:
+    """Decide a timeline."""
+    search = _Search(timeline.candidates)
+    targets: list[str | None] = []
+    skewed = set()
+    for place, reference in enumerate(timeline.references):
+        found = search.preceding(reference)
+        if found is None:
+            found = search.skewed(reference)
+            if found is not None:
+                skewed.add(place)
+        targets.append(found)
+    unbound = [place for place, target in enumerate(targets) if target is None]
+    externals = _externals(timeline, unbound, project)
+    for external, places in externals:
+        for place in places:
+            targets[place] = external.version
+    decided = [target for target in targets if target is not None]
+    assert len(decided) == len(targets)
+    found_externals = [external for external, _ in externals]
+    order = _order(timeline.candidates, found_externals)
+    states = _states(timeline, decided, found_externals, order)
+    return Bound(decided, frozenset(skewed), found_externals, states, order)
+
+
+class _Search:
+    """The candidates of a timeline by what identifies their content, each list newest first."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self.all = sorted(candidates, key=_age, reverse=True)
+        self.by_stat: defaultdict[Stat, list[Candidate]] = defaultdict(list)
+        self.by_digest: defaultdict[str, list[Candidate]] = defaultdict(list)
+        self.by_change: defaultdict[tuple[int, ...], list[Candidate]] = defaultdict(list)
+        for candidate in self.all:
+            content = candidate.content
+            for digest in (content.digest, content.blob):
+                if digest:
+                    self.by_digest[digest].append(candidate)
+            if content.stat:
+                self.by_stat[content.stat].append(candidate)
+                self.by_change[_change(content.stat)].append(candidate)
+
+    def preceding(self, reference: Reference) -> str | None:
+        """The newest candidate not after the reference whose content is what was seen: by the exact
+        stat, then by digest, then (where one side's digest is unknown) by inode, size and mtime."""
+        content = reference.content
+        if content.stat:
+            found = _newest(self.by_stat.get(content.stat, ()), reference)
+            if found and _agree(found.content, content):
+                return found.version
+        for digest in (content.digest, content.blob):
+            found = _newest(self.by_digest.get(digest, ()), reference) if digest else None
+            if found and (digest == content.digest or not _differ(found.content, content)):
+                return found.version
+        if content.stat:
+            for candidate in self.by_change.get(_change(content.stat), ()):
+                if _fits(candidate, reference) and not (
+                    candidate.content.digest and content.digest
+                ):
+                    return candidate.version
+        if content == Content() or content == Content(size=content.size):
+            found = _newest(self.all, reference)
+            return found.version if found else None
+        return None
+
+    def skewed(self, reference: Reference) -> str | None:
+        """The earliest later candidate of another host with that digest, within the skew."""
+        digest = reference.content.digest
+        later = [
+            candidate
+            for candidate in self.by_digest.get(digest, ())
+            if digest
+            and candidate.since.host
+            and reference.when.host
+            and candidate.since.host != reference.when.host
+            and 0 < candidate.since.at - reference.when.at <= SKEW
+            and candidate.version != reference.owner
+        ]
+        return later[-1].version if later else None
+
+
+def _age(candidate: Candidate) -> tuple[int, int, str]:
+    return (candidate.since.at, candidate.since.tick, candidate.version)
+
+
+def _change(stat: Stat) -> tuple[int, ...]:
+    return (stat.device, stat.inode, stat.size, stat.mtime)
+
+
+def _agree(one: Content, other: Content) -> bool:
+    return not (one.digest and other.digest and one.digest != other.digest)
+
+
+def _differ(one: Content, other: Content) -> bool:
+    return not _agree(one, other)
+
+
+def _fits(candidate: Candidate, reference: Reference) -> bool:
+    return candidate.version != reference.owner and precedes(candidate.since, reference.when)
+
+
+def _newest(candidates: Iterable[Candidate], reference: Reference) -> Candidate | None:
+    return next((candidate for candidate in candidates if _fits(candidate, reference)), None)
+
+
+def _externals(
+    timeline: Timeline, places: list[int], project: str
+) -> list[tuple[External, list[int]]]:
+    """The unbound references in groups of one content each.
+
+    A digest makes a group. What has no digest joins the group that shares its git blob, then its
+    inode, size and mtime; several groups may share a blob (line endings), the least digest gets it.
+    """
+    references = timeline.references
+    groups: dict[str, list[int]] = {}
+    blobs: dict[str, str] = {}
+    stats: dict[tuple[int, ...], str] = {}
+    for place in sorted(places, key=lambda p: references[p].content.digest):
+        content = references[place].content
+        if content.digest:
+            groups.setdefault(content.digest, []).append(place)
+            if content.blob:
+                blobs.setdefault(content.blob, content.digest)
+            if content.stat:
+                stats.setdefault(_change(content.stat), content.digest)
+    rest = [place for place in places if not references[place].content.digest]
+    for place in rest:
+        content = references[place].content
+        if content.blob:
+            key = blobs.get(content.blob, content.blob)
+            groups.setdefault(key, []).append(place)
+            if content.stat:
+                stats.setdefault(_change(content.stat), key)
+    newest = _newest_group(references, groups)
+    for place in rest:
+        content = references[place].content
+        if content.blob:
+            continue
+        if content.stat:
+            change = _change(content.stat)
+            key = stats.get(change, "stat:" + ":".join(map(str, change)))
+        else:
+            key = newest(references[place]) or f"unknown:{references[place].owner}"
+        groups.setdefault(key, []).append(place)
+    return [
+        (_external(timeline.uri, key, [references[p] for p in members], project), members)
+        for key, members in sorted(groups.items())
+    ]
+
+
+def _newest_group(
+    references: list[Reference], groups: Mapping[str, list[int]]
+) -> Callable[[Reference], str | None]:
+    """Finds the group last seen before a reference of which nothing but its moment is known."""
+    seen = sorted(
+        ((references[place].when, key) for key, members in groups.items() for place in members),
+        key=lambda seen: (seen[0].at, seen[0].tick, seen[1]),
+        reverse=True,
+    )
+    return lambda reference: next(
+        (key for when, key in seen if precedes(when, reference.when)), None
+    )
+
+
+def _external(uri: str, key: str, references: list[Reference], project: str) -> External:
+    contents = [reference.content for reference in references]
+    since = min((r.when for r in references), key=lambda when: (when.at, when.tick, when.boot))
+    content = Content(
+        digest=max(content.digest for content in contents),
+        blob=min((content.blob for content in contents if content.blob), default=""),
+        size=max(content.size for content in contents),
+        stat=max(
+            (content.stat for content in contents if content.stat),
+            key=lambda stat: (stat.ctime, stat.mtime, stat.inode),
+            default=None,
+        ),
+    )
+    known = not key.startswith(("stat:", "unknown:"))
+    return External(external_version_id(project, uri, key), since, content, known)
+
+
+def _order(candidates: list[Candidate], externals: list[External]) -> list[str]:
+    seen = [(c.since.at, c.since.tick, c.version) for c in candidates]
+    seen += [(e.since.at, e.since.tick, e.version) for e in externals]
+    return [version for *_, version in sorted(seen)]
+
+
+def _states(
+    timeline: Timeline, targets: list[str], externals: list[External], order: list[str]
+) -> dict[str, str]:
+    """What holds the name now is present (or external); a removal after its last sighting deletes
+    it; what held the name before is superseded."""
+    last: dict[str, _Moment] = {}
+    for candidate in timeline.candidates:
+        last[candidate.version] = (candidate.since.at, candidate.since.tick)
+    deleted: dict[str, _Moment] = {}
+    for reference, target in zip(timeline.references, targets, strict=True):
+        moment = (reference.when.at, reference.when.tick)
+        if reference.type != "INVALIDATED_BY":
+            last[target] = max(last.get(target, moment), moment)
+        elif reference.word != "replace":
+            deleted[target] = max(deleted.get(target, moment), moment)
+    newest = max(order, key=lambda version: last.get(version, (0, 0)), default=None)
+    outside = {external.version: external.known for external in externals}
+    states = {}
+    for version in order:
+        if version in deleted and deleted[version] >= last.get(version, (0, 0)):
+            states[version] = "deleted"
+        elif version in outside:
+            states[version] = "external" if outside[version] else "unknown"
+        else:
+            states[version] = "present" if version == newest else "superseded"
+    return states
+
+
+_Moment = tuple[int, int]
+
+
+# Timelines to a graph's elements and back.
+
+
+def bound_batch(translation: Translation, known: Timelines, project: str, kinds: Kinds) -> Batch:
+    """The batch that takes a graph from what `known` says of the artifacts a translation touches to
+    what holds with the translation's observations too."""
+    known.add(translation)
+    batch = Batch(nodes=list(translation.nodes.values()), edges=list(translation.edges.values()))
+    wanted = _Wanted(project, kinds)
+    for uri in sorted(known.touched):
+        wanted.add(known.timeline(uri), known)
+    wanted.finish(known)
+    _difference(known, wanted, batch)
+    return batch
+
+
+class Timelines:
+    """What a store says of some artifacts (`Store.timelines`), as timelines."""
+
+    def __init__(
+        self, nodes: Iterable[Node], edges: Iterable[Edge], touched: Iterable[str]
+    ) -> None:
+        self.touched = set(touched)
+        self.nodes = {node.id: node for node in nodes}
+        self.edges = {edge.identity: edge for edge in edges}
+        self._timelines: dict[str, Timeline] = {}
+        self.occurrences: dict[str, Occurrence] = {}
+        uris = {
+            node.id: str(node.properties["name"])
+            for node in self.nodes.values()
+            if node.label == "Artifact"
+        }
+        names: defaultdict[str, list[Name]] = defaultdict(list)
+        for edge in self.edges.values():
+            if edge.type == "VERSION_OF":
+                names[edge.source].append(Name(uris[edge.target], _when(edge.properties)))
+            elif EDGES[edge.type].bound:
+                reference = _reference(edge)
+                if reference.uri in self.touched:
+                    self.timeline(reference.uri).references.append(reference)
+        for version, held in names.items():
+            if "generated" in self.nodes[version].properties:
+                held.sort(key=lambda name: (name.since.at, name.since.tick, name.uri))
+                self._occur(_occurrence(self.nodes[version], tuple(held)))
+
+    def timeline(self, uri: str) -> Timeline:
+        return self._timelines.setdefault(uri, Timeline(uri))
+
+    def _occur(self, occurrence: Occurrence) -> None:
+        if occurrence.version in self.occurrences:
+            return
+        self.occurrences[occurrence.version] = occurrence
+        for name in occurrence.names:
+            if name.uri in self.touched:
+                self.timeline(name.uri).candidates.append(
+                    Candidate(occurrence.version, name.since, occurrence.content)
+                )
+
+    def add(self, translation: Translation) -> None:
+        for occurrence in translation.occurrences:
+            self._occur(occurrence)
+        held = {
+            reference for timeline in self._timelines.values() for reference in timeline.references
+        }
+        for reference in translation.references:
+            if reference not in held:
+                held.add(reference)
+                self.timeline(reference.uri).references.append(reference)
+
+
+def touched_uris(translation: Translation) -> set[str]:
+    """The URIs whose timelines a translation changes."""
+    return {name.uri for o in translation.occurrences for name in o.names} | {
+        reference.uri for reference in translation.references
+    }
+
+
+class _Wanted:
+    """The nodes and edges that the touched timelines should have."""
+
+    def __init__(self, project: str, kinds: Kinds) -> None:
+        self.project, self.kinds = project, kinds
+        self.nodes: dict[str, Node] = {}
+        self.edges: dict[tuple[str, str, str, str], Edge] = {}
+        self.states: dict[tuple[str, str], str] = {}
+
+    def add(self, timeline: Timeline, known: Timelines) -> None:
+        uri, kind = timeline.uri, self.kinds.kind(timeline.uri)
+        bound = bind(timeline, self.project)
+        artifact = artifact_node(self.project, uri, kind.name)
+        self.nodes[artifact.id] = artifact
+        for external in bound.externals:
+            properties = _content_properties(external.content)
+            properties |= {"name": uri, "names": (uri,), "at": external.since.at}
+            properties |= {"kind": kind.name, "reason": kind.reason}
+            properties |= {"state": bound.states[external.version]}
+            self.nodes[external.version] = Node(external.version, "Version", properties)
+            self._edge(
+                Edge(external.version, "VERSION_OF", artifact.id, "", _moment(external.since))
+            )
+        for candidate in timeline.candidates:
+            self.states[candidate.version, uri] = bound.states[candidate.version]
+            self._edge(
+                Edge(candidate.version, "VERSION_OF", artifact.id, "", _moment(candidate.since))
+            )
+        for place, (reference, target) in enumerate(
+            zip(timeline.references, bound.targets, strict=True)
+        ):
+            self._edge(_bound_edge(reference, target, place in bound.skewed))
+        for older, newer in zip(bound.order, bound.order[1:], strict=False):
+            if older != newer:
+                self._edge(Edge(newer, "REVISION_OF", older, uri))
+
+    def finish(self, known: Timelines) -> None:
+        """The generated versions whose last name is among the touched."""
+        for occurrence in known.occurrences.values():
+            last = occurrence.names[-1].uri
+            state = self.states.get((occurrence.version, last))
+            if state is not None:
+                kind = self.kinds.kind(last)
+                properties = _content_properties(occurrence.content)
+                properties |= {
+                    "name": last,
+                    "names": tuple(dict.fromkeys(name.uri for name in occurrence.names)),
+                    "at": occurrence.names[0].since.at,
+                    "kind": kind.name,
+                    "reason": kind.reason,
+                    "state": state,
+                    "generated": True,
+                }
+                if occurrence.by:
+                    properties["by"] = occurrence.by
+                if occurrence.run:
+                    properties["run"] = occurrence.run
+                self.nodes[occurrence.version] = Node(occurrence.version, "Version", properties)
+
+    def _edge(self, edge: Edge) -> None:
+        self.edges[edge.identity] = edge
+
+
+def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
+    """Fill the batch with what differs between the two."""
+    for id, node in wanted.nodes.items():
+        before = known.nodes.get(id)
+        if before is None:
+            batch.nodes.append(node)
+        elif changed := _changed(before.properties, node.properties, _DERIVED):
+            batch.nodes.append(Node(id, node.label, changed))
+    for identity, edge in wanted.edges.items():
+        held = known.edges.get(identity)
+        if held is None:
+            batch.edges.append(edge)
+        elif changed := _changed(held.properties, edge.properties, held.properties.keys()):
+            batch.edges.append(Edge(*identity, changed))
+    for identity, edge in known.edges.items():
+        if identity not in wanted.edges and _is_ours(edge, known):
+            batch.removed_edges.append(identity)
+    for id, node in known.nodes.items():
+        if (
+            node.label == "Version"
+            and "generated" not in node.properties
+            and id not in wanted.nodes
+            and node.properties["name"] in known.touched
+        ):
+            batch.removed_nodes.append(id)
+
+
+_DERIVED: Final = ("digest", "blob", "size", "stat", "by", "run")
+"""Properties of a version that binding may have to take back."""
+
+
+def _changed(
+    before: Mapping[str, Value], after: Mapping[str, Value], ours: Iterable[str]
+) -> dict[str, Value]:
+    """What to merge into `before` to have `after`; None takes one of `ours` back."""
+    gone: dict[str, Value] = {key: None for key in ours if key in before and key not in after}
+    return gone | {key: value for key, value in after.items() if before.get(key) != value}
+
+
+def _is_ours(edge: Edge, known: Timelines) -> bool:
+    """Whether an edge belongs to a touched timeline, and so is wanted or wrong."""
+    if edge.type == "VERSION_OF":
+        artifact = known.nodes[edge.target]
+        return artifact.properties["name"] in known.touched
+    uri = edge.key if edge.type == "REVISION_OF" else edge.properties.get("uri")
+    return uri in known.touched
+
+
+def _bound_edge(reference: Reference, target: str, skewed: bool) -> Edge:
+    content = _content_properties(reference.content)
+    properties: dict[str, Value] = {"uri": reference.uri, **_moment(reference.when), **content}
+    if reference.word:
+        properties["role" if reference.type in ("USED", "EXECUTED") else "how"] = reference.word
+    if skewed:
+        properties["clock"] = "skewed"
+    parts = (reference.uri, *_moment(reference.when).values(), *content.values(), reference.word)
+    key = observation_key(*map(str, parts))
+    if reference.type in _INCOMING:
+        return Edge(reference.owner, reference.type, target, key, properties)
+    return Edge(target, reference.type, reference.owner, key, properties)
+
+
+def _reference(edge: Edge) -> Reference:
+    owner = edge.source if edge.type in _INCOMING else edge.target
+    properties = edge.properties
+    word = str(properties.get("role", properties.get("how", "")))
+    uri = str(properties["uri"])
+    return Reference(owner, edge.type, uri, _when(properties), _content(properties), word)
+
+
+def _occurrence(node: Node, names: tuple[Name, ...]) -> Occurrence:
+    properties = node.properties
+    by, run = str(properties.get("by", "")), str(properties.get("run", ""))
+    return Occurrence(node.id, names, _content(properties), by, run)
+
+
+def _moment(when: When) -> dict[str, Value]:
+    given: dict[str, Value] = {"at": when.at}
+    if when.tick:
+        given["tick"] = when.tick
+    if when.boot:
+        given["boot"] = when.boot
+    if when.host:
+        given["host"] = when.host
+    return given
+
+
+def _when(properties: Mapping[str, Value]) -> When:
+    at, tick = properties["at"], properties.get("tick", 0)
+    assert isinstance(at, int) and isinstance(tick, int)
+    return When(at, tick, str(properties.get("boot", "")), str(properties.get("host", "")))
+
+
+def _content_properties(content: Content) -> dict[str, Value]:
+    given: dict[str, Value] = {}
+    if content.digest:
+        given["digest"] = content.digest
+    if content.blob:
+        given["blob"] = content.blob
+    if content.size >= 0:
+        given["size"] = content.size
+    if content.stat:
+        s = content.stat
+        given["stat"] = f"{s.device}:{s.inode}:{s.size}:{s.mtime}:{s.ctime}"
+    return given
+
+
+def _content(properties: Mapping[str, Value]) -> Content:
+    size, stat = properties.get("size", -1), properties.get("stat")
+    assert isinstance(size, int)
+    return Content(
+        str(properties.get("digest", "")),
+        str(properties.get("blob", "")),
+        size,
+        Stat(*map(int, str(stat).split(":"))) if stat else None,
+    )

@@ -1,0 +1,170 @@
+"""What a file is: the table of kinds, first match wins.
+
+A project's own `[kinds]` in `provgraph.toml` come first. A pattern without `/` is held against the
+last part of a name, one with `/` against the whole. The reason kept with a version is the pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from provgraph.model.glob import compiled
+from provgraph.model.uri import split
+
+BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
+    "model": (
+        "*.pkl",
+        "*.pickle",
+        "*.joblib",
+        "*.pt",
+        "*.pth",
+        "*.ckpt",
+        "*.onnx",
+        "*.safetensors",
+        "*.gguf",
+        "*.keras",
+        "*.cbm",
+        "*.ubj",
+        "*.mlmodel",
+        "*.tflite",
+        "*.skops",
+    ),
+    "notebook": ("*.ipynb",),
+    "script": (
+        "*.py",
+        "*.sh",
+        "*.bash",
+        "*.zsh",
+        "*.fish",
+        "*.r",
+        "*.R",
+        "*.jl",
+        "*.pl",
+        "*.rb",
+        "*.js",
+        "*.ts",
+        "*.sql",
+        "*.awk",
+        "*.m",
+        "*.do",
+        "Makefile",
+        "makefile",
+        "*.mk",
+        "Snakefile",
+        "*.smk",
+        "*.nf",
+    ),
+    "source": (
+        "*.c",
+        "*.h",
+        "*.cc",
+        "*.cpp",
+        "*.cxx",
+        "*.hpp",
+        "*.rs",
+        "*.go",
+        "*.java",
+        "*.kt",
+        "*.scala",
+        "*.f90",
+        "*.pyx",
+    ),
+    "config": (
+        "*.toml",
+        "*.yaml",
+        "*.yml",
+        "*.ini",
+        "*.cfg",
+        "*.conf",
+        ".env",
+        "*.properties",
+        "params.json",
+        "config.json",
+        "requirements*.txt",
+    ),
+    "metrics": ("metrics.json", "metrics/**/*.json", "*.metrics.json", "scores.json"),
+    "report": ("*.html", "*.pdf", "*.docx", "report*.md", "reports/**/*.md", "report/**/*.md"),
+    "figure": ("*.png", "*.svg", "*.jpg", "*.jpeg", "*.gif", "*.eps", "*.webp"),
+    "prediction": ("predictions*.*", "predictions/**/*.*", "preds*.*"),
+    "dataset": (
+        "*.csv",
+        "*.tsv",
+        "*.parquet",
+        "*.feather",
+        "*.arrow",
+        "*.orc",
+        "*.avro",
+        "*.jsonl",
+        "*.ndjson",
+        "*.h5",
+        "*.hdf5",
+        "*.nc",
+        "*.zarr",
+        "*.npy",
+        "*.npz",
+        "*.mat",
+        "*.rds",
+        "*.RData",
+        "*.dta",
+        "*.sav",
+        "*.xlsx",
+        "*.xls",
+        "*.db",
+        "*.sqlite",
+        "*.sqlite3",
+        "*.duckdb",
+        "*.tfrecord",
+        "*.csv.gz",
+        "*.tsv.gz",
+        "*.json.gz",
+        "data/**/*.json",
+        "data/**/*.txt",
+    ),
+    "document": ("*.md", "*.rst", "*.txt", "*.tex"),
+}
+
+OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """A table of kinds: pairs of a glob and a kind, in the order they are tried."""
+
+    rules: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, own: Mapping[str, str]) -> Kinds:
+        """The project's own rules (glob -> kind) before the built-in ones.
+
+        >>> Kinds.of({"gold/**": "dataset"}).kind("gold/x.bin")
+        Kind(name='dataset', reason='gold/**')
+        >>> Kinds.of({}).kind("models/churn.pkl").name, Kinds.of({}).kind("a.xyz").name
+        ('model', 'other')
+        """
+        built_in = ((glob, kind) for kind, globs in BUILT_IN.items() for glob in globs)
+        return cls((*own.items(), *built_in))
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(kind for _, kind in self.rules) | {OTHER}
+
+    def kind(self, uri: str) -> Kind:
+        return _kind(self.rules, uri)
+
+
+@lru_cache(maxsize=65536)
+def _kind(rules: tuple[tuple[str, str], ...], uri: str) -> Kind:
+    base, _ = split(uri)
+    for glob, kind in rules:
+        if compiled(glob).fullmatch(uri if "/" in glob else base):
+            return Kind(kind, glob)
+    return Kind(OTHER, "no rule")

@@ -1,0 +1,287 @@
+"""Records -> nodes and edges, and what is left to bind: the names and uses of versions.
+
+Nothing here depends on what a store holds. What a record points at may stand in another segment, so
+its node is made here too, with its identity alone; a store merges the two.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from provgraph.model.elements import Edge, Node, Value
+from provgraph.model.identity import artifact_id, commit_id, named_id
+from provgraph.model.records import (
+    CommitSeen,
+    Committed,
+    Content,
+    Derived,
+    Done,
+    EnvironmentSeen,
+    Generated,
+    Informed,
+    Invalidated,
+    Name,
+    Observation,
+    RunEnded,
+    RunStarted,
+    StepSeen,
+    Used,
+    When,
+)
+from provgraph.model.uri import split
+from provgraph.model.vocabulary import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A generated version and the names it had."""
+
+    version: str
+    names: tuple[Name, ...]
+    content: Content
+    by: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An observation of what `uri` held at a moment. `owner` is the node at the edge's other end,
+    `word` the role or the manner."""
+
+    owner: str
+    type: str
+    uri: str
+    when: When
+    content: Content
+    word: str = ""
+
+
+@dataclass(slots=True)
+class Translation:
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: dict[tuple[str, str, str, str], Edge] = field(default_factory=dict)
+    occurrences: list[Occurrence] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+
+    def node(self, id: str, label: Label, **properties: Value) -> str:
+        given: dict[str, Value] = {
+            key: value for key, value in properties.items() if value not in (None, "", ())
+        }
+        known = self.nodes.get(id)
+        self.nodes[id] = Node(id, label, {**known.properties, **given} if known else given)
+        return id
+
+    def edge(self, source: str, type: str, target: str, key: str = "", **properties: Value) -> None:
+        edge = Edge(source, type, target, key, {k: v for k, v in properties.items() if v != ""})
+        self.edges[edge.identity] = edge
+
+
+def translate(records: Iterable[Observation], project: str) -> Translation:
+    """What the records of one segment say, in any order of theirs."""
+    records = list(records)
+    steps = {record.step: record for record in records if isinstance(record, StepSeen)}
+    made = Translation()
+    for record in records:
+        _translate(record, project, steps, made)
+    return made
+
+
+def _translate(
+    record: Observation, project: str, steps: dict[str, StepSeen], made: Translation
+) -> None:
+    match record:
+        case RunStarted():
+            _run_started(record, project, made)
+        case RunEnded():
+            _run_ended(record, made)
+        case StepSeen():
+            _step(record, made)
+        case Generated():
+            _generated(record, steps.get(record.step), made)
+        case Used():
+            edge = "EXECUTED" if record.role == "script" else "USED"
+            _stub_step(record.step, made)
+            _refer(made, record.step, edge, record.uri, record.when, record.content, record.role)
+        case Derived():
+            _refer(
+                made,
+                record.version,
+                "DERIVED_FROM",
+                record.uri,
+                record.when,
+                record.content,
+                record.how,
+            )
+        case Invalidated():
+            _stub_step(record.step, made)
+            _refer(
+                made,
+                record.step,
+                "INVALIDATED_BY",
+                record.uri,
+                record.when,
+                record.content,
+                record.how,
+            )
+        case Informed():
+            _stub_step(record.step, made)
+            _stub_step(record.by, made)
+            made.edge(record.step, "INFORMED_BY", record.by, record.channel, channel=record.channel)
+        case CommitSeen():
+            _commit(record, project, made)
+        case Committed():
+            _committed(record, made)
+        case EnvironmentSeen():
+            made.node(
+                record.environment,
+                "Environment",
+                kind="environment",
+                name=record.name,
+                python=record.python,
+                system=record.system,
+                packages=tuple(record.packages),
+                **record.properties,
+            )
+        case Done():
+            pass
+        case _:
+            assert_never(record)
+
+
+def _refer(
+    made: Translation, owner: str, type: str, uri: str, when: When, content: Content, word: str
+) -> None:
+    made.references.append(Reference(owner, type, uri, when, content, word))
+
+
+def _stub_step(step: str, made: Translation) -> None:
+    made.node(step, "Step", kind="step")
+
+
+def _stub_commit(sha: str, made: Translation) -> str:
+    return made.node(commit_id(sha), "Commit", kind="commit", name=sha, sha=sha)
+
+
+def _agent(name: str, email: str, project: str, made: Translation) -> str:
+    id = named_id("g", project, f"{name} <{email}>")
+    return made.node(id, "Agent", kind="agent", name=name or email, email=email)
+
+
+def _run_started(record: RunStarted, project: str, made: Translation) -> None:
+    made.node(
+        record.run,
+        "Run",
+        kind="run",
+        name=record.run[:9],
+        command=shlex.join(record.argv),
+        cwd=record.cwd,
+        at=record.when.at,
+        user=record.user,
+        host=record.when.host,
+        commit=record.commit,
+        dirty=record.dirty,
+        backend=record.backend,
+    )
+    if record.commit:
+        made.edge(record.run, "AT_COMMIT", _stub_commit(record.commit, made), dirty=record.dirty)
+    if record.agent or record.email:
+        made.edge(record.run, "BY", _agent(record.agent, record.email, project, made))
+    if record.environment:
+        made.node(record.environment, "Environment", kind="environment")
+        made.edge(record.run, "IN_ENVIRONMENT", record.environment)
+    if record.parent:
+        _stub_step(record.parent, made)
+        made.nodes[record.run].properties["parent"] = record.parent
+
+
+def _run_ended(record: RunEnded, made: Translation) -> None:
+    made.node(
+        record.run,
+        "Run",
+        kind="run",
+        name=record.run[:9],
+        ended=record.when.at,
+        exit=record.exit,
+        signal=record.signal,
+        verdict=record.verdict,
+        gaps=tuple(record.gaps),
+        **record.properties,
+    )
+    started = made.nodes[record.run].properties.get("at")
+    if isinstance(started, int):
+        made.node(record.run, "Run", duration=record.when.at - started)
+
+
+def _step(record: StepSeen, made: Translation) -> None:
+    ended = record.ended.at if record.ended else None
+    made.node(
+        record.step,
+        "Step",
+        kind="step",
+        name=split(record.script)[0] if record.script else record.program,
+        command=shlex.join(record.argv),
+        cwd=record.cwd,
+        at=record.started.at,
+        ended=ended,
+        duration=None if ended is None else ended - record.started.at,
+        exit=record.exit,
+        signal=record.signal,
+        program=record.program,
+        script=record.script,
+        pid=record.pid,
+        phase=record.phase,
+        run=record.run,
+        how=record.kind,
+        **record.properties,
+    )
+    made.node(record.run, "Run", kind="run", name=record.run[:9])
+    made.edge(record.step, "PART_OF", record.run)
+    if record.parent:
+        _stub_step(record.parent, made)
+        made.edge(record.step, "STARTED_BY", record.parent)
+
+
+def _generated(record: Generated, step: StepSeen | None, made: Translation) -> None:
+    _stub_step(record.step, made)
+    attributed = {} if record.attributed else {"attributed": False}
+    made.edge(record.version, "GENERATED_BY", record.step, "", **attributed)
+    by = (step.script or step.program) if step else ""
+    run = step.run if step else ""
+    names = {name.uri: name for name in sorted(record.names, key=lambda name: name.since.at)}
+    made.occurrences.append(
+        Occurrence(record.version, tuple(names.values()), record.content, by, run)
+    )
+
+
+def _commit(record: CommitSeen, project: str, made: Translation) -> None:
+    commit = made.node(
+        commit_id(record.sha),
+        "Commit",
+        kind="commit",
+        name=record.sha,
+        sha=record.sha,
+        at=record.committed,
+        authored=record.authored,
+        message=record.message,
+        author=record.author,
+        email=record.email,
+    )
+    for parent in record.parents:
+        made.edge(commit, "PARENT", _stub_commit(parent, made))
+    made.edge(commit, "BY", _agent(record.author, record.email, project, made))
+
+
+def _committed(record: Committed, made: Translation) -> None:
+    commit = _stub_commit(record.sha, made)
+    if record.blob:
+        when, content = When(record.at), Content(blob=record.blob)
+        _refer(made, commit, "IN_COMMIT", record.uri, when, content, "")
+
+
+def artifact_node(project: str, uri: str, kind: str) -> Node:
+    base, stem = split(uri)
+    properties: dict[str, Value] = {"kind": kind, "name": uri, "base": base, "stem": stem}
+    return Node(artifact_id(project, uri), "Artifact", properties)
