@@ -18,7 +18,7 @@ from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.identity import external_version_id, observation_key
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import Content, Name, Stat, When
-from provgraph.model.translate import Occurrence, Reference, Translation, artifact_node
+from provgraph.model.translate import Occurrence, Reference, Translation, artifact_node, in_time
 from provgraph.model.vocabulary import EDGES
 
 SKEW: Final = 120 * 1_000_000_000
@@ -341,7 +341,7 @@ class Timelines:
                     self.timeline(reference.uri).references.append(reference)
         for version, held in names.items():
             if "generated" in self.nodes[version].properties:
-                held.sort(key=lambda name: (name.since.at, name.since.tick, name.uri))
+                held.sort(key=in_time)
                 self._occur(_occurrence(self.nodes[version], tuple(held)))
 
     def timeline(self, uri: str) -> Timeline:

@@ -40,11 +40,13 @@ class Edge(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """How far a segment has been applied: `records` of its records, at `generation` (which counts
-    how often the segment was rewritten, as erasure does)."""
+    how often the segment was rewritten, as erasure does). `stamp` is the file's size and time of
+    change when it was read, so that an unchanged segment need not be opened again."""
 
     segment: str
     generation: int
     records: int
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

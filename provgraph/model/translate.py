@@ -250,10 +250,14 @@ def _generated(record: Generated, step: StepSeen | None, made: Translation) -> N
     made.edge(record.version, "GENERATED_BY", record.step, "", **attributed)
     by = (step.script or step.program) if step else ""
     run = step.run if step else ""
-    names = {name.uri: name for name in sorted(record.names, key=lambda name: name.since.at)}
-    made.occurrences.append(
-        Occurrence(record.version, tuple(names.values()), record.content, by, run)
-    )
+    # A name held twice counts from its last time, so that the last name stays the last.
+    names = {name.uri: name for name in sorted(record.names, key=in_time)}
+    held = tuple(sorted(names.values(), key=in_time))
+    made.occurrences.append(Occurrence(record.version, held, record.content, by, run))
+
+
+def in_time(name: Name) -> tuple[int, int, str]:
+    return (name.since.at, name.since.tick, name.uri)
 
 
 def _commit(record: CommitSeen, project: str, made: Translation) -> None:
