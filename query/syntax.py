@@ -1,0 +1,481 @@
+"""Text -> syntax tree: what was written, and where.
+
+Every node has its span. Lark (LALR, contextual lexer) stays inside this file. The tree knows words,
+not their meaning: that is the binder's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from provgraph.errors import QuerySyntaxError
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Tree
+    from lark.exceptions import UnexpectedInput
+
+DEEPEST: Final = 200
+"""How many levels a tree may have; the stages of a pipeline stand on one another and count too."""
+
+
+class Span(NamedTuple):
+    """Character offsets into the text, the end excluded."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value as it was written; a string's quotes and escapes are already taken off."""
+
+    form: Literal["string", "date", "duration", "size", "number", "bare"]
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What stands after `@`, without quotes."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comma:
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    field: Word
+    operator: Literal["=", "!=", "<", "<=", ">", ">=", "~"]
+    value: Value
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    field: Word
+    values: tuple[Value, ...]
+    negated: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    conditions: tuple[Item, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple[Item, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Negate:
+    condition: Item
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parentheses. `(model)` is a group with a selector, also where a condition is meant."""
+
+    content: Query | Item
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Brackets."""
+
+    condition: Item
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A verb and what follows it."""
+
+    verb: Word
+    items: tuple[Item, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    word: Word
+    name: Word | Constant | Star | None
+    version: Version | None
+    filter: Filter | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """At least one stage."""
+
+    source: Query
+    stages: tuple[Stage, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation:
+    """At least two operands, from left to right."""
+
+    operator: Literal["&", "+", "-"]
+    operands: tuple[Query, ...]
+    span: Span = field(compare=False)
+
+
+Value = Word | Constant
+Condition = Comparison | Membership | AllOf | AnyOf | Negate | Word | Group
+Item = Condition | Constant | Star | Version | Comma | Filter
+Query = Selector | Pipeline | SetOperation | Group
+Node = Query | Item | Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """A whole question."""
+
+    text: str
+    explain: bool
+    query: Query
+
+
+def parse(text: str) -> Syntax:
+    """The syntax tree of a question. Raises `QuerySyntaxError`.
+
+    >>> parse('file "m.pkl" | lineage depth 3').query.stages[0].verb.text
+    'lineage'
+    """
+    from lark.exceptions import UnexpectedInput
+
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise _syntax_error(text, error) from None
+    first, query = tree.children[0], tree.children[-1]
+    return Syntax(text, first is not query, _built(text, query))
+
+
+def quoted(text: str) -> str:
+    """The text as a string of the language; it parses back to itself.
+
+    >>> print(quoted('say "hi"'))
+    "say \\"hi\\""
+    """
+    return '"' + re.sub(r'["\\\n\r\t]', lambda found: _ESCAPED[found[0]], text) + '"'
+
+
+_ESCAPED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNESCAPED: Final = {escape: character for character, escape in _ESCAPED.items()}
+
+
+# The parser, kept between processes: docs/decisions/parser-cache.md says why.
+
+
+@cache
+def _parser() -> Lark:
+    from lark import Lark
+
+    grammar = Path(__file__).with_name("grammar.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", propagate_positions=True, cache=_cache_file() or False)
+
+
+def _cache_file() -> str | None:
+    """Where the parser is kept. None where that folder cannot be had, or is another user's: the
+    file is a pickle, and loading one is running it. Lark reads a torn file as an absent one."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    folder = (Path(home) if home.startswith("/") else Path("~/.cache")) / "provgraph"
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+    except (OSError, RuntimeError):
+        return None
+    if owner != os.geteuid():
+        return None
+    return str(folder / f"parser-{sys.implementation.cache_tag}")
+
+
+# Lark's errors -> ours.
+
+
+def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
+    if not text.strip():
+        return QuerySyntaxError(
+            "the question is empty", text=text, start=0, end=1, hint=f"try `{_EXAMPLE}`"
+        )
+    accepted = frozenset(error.interactive_parser.accepts())
+    expected = _in_words(accepted)
+    token = getattr(error, "token", None)
+    if token is not None and token.type == "$END":
+        end = len(text.rstrip())
+        message = f"the question ends where {expected} is expected"
+        return QuerySyntaxError(message, text=text, start=end, end=end + 1)
+    start = error.pos_in_stream
+    assert start is not None
+    found = str(token) if token is not None else _run_at(text, start)
+    message, hint = f"{_shown(found)} where {expected} is expected", None
+    if found == '"':
+        message = "the quote that opens here is not closed on its line"
+    else:
+        hint = _advice(text[:start].rstrip(), found, accepted)
+    return QuerySyntaxError(message, text=text, start=start, end=start + len(found), hint=hint)
+
+
+_EXAMPLE: Final = 'file "m.pkl" | lineage'
+
+
+def _run_at(text: str, start: int) -> str:
+    """What a reader takes for one word there."""
+    run = re.compile(r"[\w.\-]+").match(text, start)
+    return run[0] if run else text[start]
+
+
+def _shown(found: str) -> str:
+    return f"`{found}`" if found.isprintable() else f"the character U+{ord(found[0]):04X}"
+
+
+def _advice(before: str, found: str, accepted: frozenset[str]) -> str | None:
+    if found == "'":
+        return "text stands in double quotes"
+    if found == "@":
+        return "`@` is followed by a version: `@3`, `@latest`, `@all`, `@2026-11-20`"
+    if found == "=" and before.endswith("="):
+        return "`=` compares"
+    if found == "|" and before.endswith("|"):
+        return "`or` joins conditions, `+` sets"
+    if found == "&" and before.endswith("&"):
+        return "`and` joins conditions, `&` sets"
+    if found == "-":
+        return "`-` between sets has a blank on each side"
+    if "BARE" in accepted and (found[0].isalnum() or found[0] == "-"):
+        return f"in quotes it can stand here: {quoted(found)}"
+    if "VERSION" in accepted and "LSQB" in accepted and "BARE" not in accepted:
+        return "a name with blanks stands in quotes; verbs follow `|`"
+    return None
+
+
+_WHOLE: Final = {
+    frozenset({"WORD"}): "a verb",
+    frozenset({"WORD", "LPAR"}): "a query",
+    frozenset({"EXPLAIN", "WORD", "LPAR"}): "a query",
+    frozenset({"NOT", "WORD", "LPAR"}): "a condition",
+}
+_VALUES: Final = frozenset({"STRING", "DATE", "DURATION", "SIZE", "NUMBER", "BARE", "WORD"})
+_NAMES: Final = frozenset({"STRING", "BARE", "WORD", "STAR"})
+_IN_WORDS: Final = {
+    "WORD": "a word",
+    "STRING": "text in quotes",
+    "VERSION": "`@` and a version",
+    "LSQB": "`[`",
+    "OP": "an operator such as `=`",
+    "AND": "`and`",
+    "OR": "`or`",
+    "COMMA": "`,`",
+    "RSQB": "`]`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "VBAR": "`|`",
+    "SETOP": "`&`, `+`, `-`",
+    "$END": "the end",
+}
+
+
+def _in_words(terminals: frozenset[str]) -> str:
+    """
+    >>> _in_words(frozenset({"RPAR", "COMMA"})), _in_words(frozenset({"NOT", "WORD", "LPAR"}))
+    ('`,` or `)`', 'a condition')
+    """
+    if terminals in _WHOLE:
+        return _WHOLE[terminals]
+    words = []
+    if terminals >= _VALUES:
+        words.append("an argument" if "LPAR" in terminals else "a value")
+        terminals = terminals - _VALUES - {"LPAR", "STAR", "NOT", "LSQB", "VERSION", "COMMA"}
+    elif terminals >= _NAMES:
+        words.append("a name")
+        terminals = terminals - _NAMES
+    words += [word for terminal, word in _IN_WORDS.items() if terminal in terminals]
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+# Lark's tree -> ours, children first, without recursion.
+
+
+def _built(text: str, root: Tree[Token]) -> Any:
+    nodes: dict[int, Any] = {}
+    levels: dict[int, int] = {}
+    for tree in root.iter_subtrees():
+        children = [nodes.get(id(child), child) for child in tree.children]
+        span = Span(tree.meta.start_pos, tree.meta.end_pos)
+        below = max((levels.get(id(child), 0) for child in tree.children), default=0)
+        level = below + (len(children) - 1 if tree.data == "pipeline" else 1)
+        if level > DEEPEST:
+            raise QuerySyntaxError(
+                f"this nests more than {DEEPEST} levels deep", text=text, start=span.start, end=0
+            )
+        levels[id(tree)] = level
+        nodes[id(tree)] = _RULES[tree.data](_Source(text, span), children)
+    return nodes[id(root)]
+
+
+class _Source(NamedTuple):
+    text: str
+    span: Span
+
+
+def _span(token: Token) -> Span:
+    assert token.start_pos is not None and token.end_pos is not None
+    return Span(token.start_pos, token.end_pos)
+
+
+def _word(token: Token) -> Word:
+    return Word(str(token), _span(token))
+
+
+def _constant(source: _Source, token: Token) -> Constant:
+    if token.type == "STRING":
+        return Constant("string", _unquoted(source.text, str(token), _span(token)), _span(token))
+    return Constant(token.type.lower(), str(token), _span(token))  # type: ignore[arg-type]
+
+
+def _unquoted(text: str, token: str, span: Span) -> str:
+    def character(found: re.Match[str]) -> str:
+        if found[0] in _UNESCAPED:
+            return _UNESCAPED[found[0]]
+        start = span.start + 1 + found.start()
+        raise QuerySyntaxError(
+            f"unknown escape `{found[0]}`",
+            text=text,
+            start=start,
+            end=start + 2,
+            hint="a backslash is written `\\\\`",
+        )
+
+    return re.sub(r"\\(.)", character, token[1:-1])
+
+
+def _version(source: _Source, token: Token) -> Version:
+    written = token[1:]
+    if written.startswith('"'):
+        span = _span(token)
+        written = _unquoted(source.text, written, Span(span.start + 1, span.end))
+    return Version(written, _span(token))
+
+
+def _leaf(source: _Source, child: Any) -> Any:
+    """A name or value, from its token; nodes stay what they are."""
+    match getattr(child, "type", None):
+        case None:
+            return child
+        case "WORD":
+            return _word(child)
+        case "STAR":
+            return Star(_span(child))
+        case "COMMA":
+            return Comma(_span(child))
+        case "VERSION":
+            return _version(source, child)
+        case _:
+            return _constant(source, child)
+
+
+def _only(source: _Source, children: list[Any]) -> Any:
+    return _leaf(source, children[0])
+
+
+def _selector(source: _Source, children: list[Any]) -> Selector:
+    word, *rest = [_leaf(source, child) for child in children]
+    version = next((part for part in rest if isinstance(part, Version)), None)
+    condition = next((part for part in rest if isinstance(part, Filter)), None)
+    name = next((part for part in rest if isinstance(part, Word | Constant | Star)), None)
+    return Selector(word, name, version, condition, source.span)
+
+
+def _pipeline(source: _Source, children: list[Any]) -> Pipeline:
+    return Pipeline(children[0], tuple(children[1:]), source.span)
+
+
+def _stage(source: _Source, children: list[Any]) -> Stage:
+    verb, *items = [_leaf(source, child) for child in children]
+    return Stage(verb, tuple(items), source.span)
+
+
+def _set_operation(source: _Source, children: list[Any]) -> SetOperation:
+    first, *others = operators = children[1::2]
+    for other in others:
+        if other != first:
+            raise QuerySyntaxError(
+                f"`{first}` and `{other}` are mixed without parentheses",
+                text=source.text,
+                start=_span(other).start,
+                end=_span(other).end,
+                hint=f"`(a {first} b) {other} c` and `a {first} (b {other} c)` mean different sets",
+            )
+    return SetOperation(str(operators[0]), tuple(children[::2]), source.span)  # type: ignore[arg-type]
+
+
+def _comparison(source: _Source, children: list[Any]) -> Comparison:
+    name, operator, value = children
+    return Comparison(_word(name), str(operator), value, source.span)  # type: ignore[arg-type]
+
+
+def _membership(source: _Source, children: list[Any]) -> Membership:
+    name, operator, *values = children
+    found = tuple(value for value in values if isinstance(value, Word | Constant))
+    return Membership(_word(name), found, operator.type == "NOT_IN", source.span)
+
+
+def _conditions(kind: type[AllOf | AnyOf]) -> Callable[[_Source, list[Any]], Item]:
+    def build(source: _Source, children: list[Any]) -> Item:
+        return kind(tuple(c for c in children if not hasattr(c, "type")), source.span)
+
+    return build
+
+
+_RULES: Final[dict[str, Callable[[_Source, list[Any]], Any]]] = {
+    "selector": _selector,
+    "name": _only,
+    "filter": lambda source, children: Filter(children[0], source.span),
+    "group": lambda source, children: Group(children[0], source.span),
+    "any_of": _conditions(AnyOf),
+    "all_of": _conditions(AllOf),
+    "negate": lambda source, children: Negate(children[-1], source.span),
+    "word": _only,
+    "version": _only,
+    "star": _only,
+    "literal": _only,
+    "stage": _stage,
+    "pipeline": _pipeline,
+    "setop": _set_operation,
+    "comparison": _comparison,
+    "membership": _membership,
+}
