@@ -1,0 +1,128 @@
+"""A store in memory, on networkx: nothing is kept, and every answer is the reference's.
+
+Nodes carry their `Node` as `node`; edges are keyed by (type, key) and carry their `Edge` as `edge`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
+from provgraph.model.vocabulary import EDGES
+from provgraph.query.evaluate import Evaluator, Row
+from provgraph.query.plan import Budget, Plan, Project
+from provgraph.store import Rows, Statistics, Surroundings
+
+_BINDING = frozenset(
+    {name for name, type in EDGES.items() if type.bound} | {"REVISION_OF", "VERSION_OF"}
+)
+
+
+class MemoryStore:
+    """A `Store`. `graph` is a `networkx.MultiDiGraph`; `evaluator` runs the plans."""
+
+    evaluator = Evaluator
+
+    def __init__(self) -> None:
+        self.graph: Any
+        self.clear()
+
+    def apply(self, batch: Batch) -> None:
+        changed = self.graph.copy()  # nodes and edges are frozen: a copy of the graph shares them
+        changed.remove_edges_from((s, t, (type, key)) for s, type, t, key in batch.removed_edges)
+        changed.remove_nodes_from(batch.removed_nodes)
+        for node in batch.nodes:
+            _put_node(changed, node)
+        for edge in batch.edges:
+            _put_edge(changed, edge)
+        self.graph = changed
+        self.applied |= {watermark.segment: watermark for watermark in batch.watermarks}
+
+    def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
+        found = self.evaluator(self.graph, budget).rows(plan)
+        if isinstance(plan, Project):
+            names = tuple(column.name for column in plan.columns)
+            return Rows(names, [tuple(r.value(c.key) for c in plan.columns) for r in found])
+        return Rows(("id", "label", "depth", "properties"), [_whole(row) for row in found])
+
+    def nodes(self, ids: Sequence[str]) -> list[Node]:
+        return [self.graph.nodes[id]["node"] for id in sorted(self._known(ids))]
+
+    def edges(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> list[Edge]:
+        around = self.graph.in_edges if incoming else self.graph.out_edges
+        found: list[Edge] = [edge for _, _, edge in around(self._known(ids), data="edge")]
+        return sorted((e for e in found if not types or e.type in types), key=_identity)
+
+    def timelines(self, artifacts: Sequence[str]) -> Surroundings:
+        known = [node for node in self.nodes(artifacts) if node.label == "Artifact"]
+        into = self.edges([node.id for node in known], ["VERSION_OF"], incoming=True)
+        versions = {edge.source for edge in into}
+        touching = {
+            edge.identity: edge
+            for incoming in (False, True)
+            for edge in self.edges(sorted(versions), sorted(_BINDING), incoming=incoming)
+        }
+        held = {edge.target for edge in touching.values() if edge.type == "VERSION_OF"}
+        nodes = self.nodes(sorted({node.id for node in known} | versions | held))
+        return Surroundings(nodes, sorted(touching.values(), key=_identity))
+
+    def watermarks(self) -> dict[str, Watermark]:
+        return dict(self.applied)
+
+    def statistics(self) -> Statistics:
+        labels = Counter(node.label for _, node in self.graph.nodes(data="node"))
+        types = Counter(edge.type for _, _, edge in self.graph.edges(data="edge"))
+        return Statistics(dict(labels), dict(types))
+
+    def clear(self) -> None:
+        import networkx  # type: ignore[import-untyped]  # slow to import, and it ships no types
+
+        self.graph = networkx.MultiDiGraph()
+        self.applied: dict[str, Watermark] = {}
+
+    def close(self) -> None:
+        self.clear()
+
+    def _known(self, ids: Iterable[str]) -> set[str]:
+        return {id for id in ids if id in self.graph}
+
+
+def _put_node(graph: Any, node: Node) -> None:
+    own: Properties = graph.nodes[node.id]["node"].properties if node.id in graph else {}
+    graph.add_node(node.id, node=Node(node.id, node.label, _merged(own, node.properties)))
+
+
+def _put_edge(graph: Any, edge: Edge) -> None:
+    for end in (edge.source, edge.target):
+        if end not in graph:
+            raise StoreError(
+                f"edge {edge.type} from {edge.source} to {edge.target}: there is no node {end}",
+                hint="an edge names nodes that exist or stand in the same batch",
+            )
+    key = (edge.type, edge.key)
+    exists = graph.has_edge(edge.source, edge.target, key)
+    own = graph.edges[edge.source, edge.target, key]["edge"].properties if exists else {}
+    merged = Edge(edge.source, edge.type, edge.target, edge.key, _merged(own, edge.properties))
+    graph.add_edge(edge.source, edge.target, key, edge=merged)
+
+
+def _merged(own: Properties, given: Properties) -> dict[str, Value]:
+    """The given over one's own, key by key; None removes.
+
+    >>> _merged({"a": 1, "b": 2}, {"b": None, "c": 3})
+    {'a': 1, 'c': 3}
+    """
+    return {key: value for key, value in {**own, **given}.items() if value is not None}
+
+
+def _whole(row: Row) -> tuple[str, str, int | None, dict[str, Value]]:
+    return (row.node.id, row.node.label, row.depth, dict(row.node.properties))
+
+
+def _identity(edge: Edge) -> tuple[str, str, str, str]:
+    return edge.identity

@@ -1,0 +1,367 @@
+"""What does a plan mean? Each operator over a networkx graph: slow, short, obviously right.
+
+The graph is a `networkx.MultiDiGraph` whose nodes carry their `Node` as `node` and whose edges are
+keyed by (type, key). Every store gives the rows that this module gives, in this order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, assert_never
+
+from provgraph.errors import BudgetExceeded
+from provgraph.model.elements import Node, Value
+from provgraph.query.conditions import holds
+from provgraph.query.glob import compiled
+from provgraph.query.plan import (
+    Budget,
+    Digested,
+    Every,
+    Exactly,
+    Filter,
+    Find,
+    Globbed,
+    Identified,
+    InCommit,
+    Latest,
+    Limit,
+    Name,
+    Named,
+    Nth,
+    Plan,
+    Project,
+    Runs,
+    SetOp,
+    Sort,
+    SortKey,
+    Versions,
+    Walk,
+    WithDigest,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A node and what the plan learned about it; `depth` is None where no walk gave one."""
+
+    node: Node
+    depth: int | None = None
+
+    def value(self, key: str) -> Value:
+        """What a condition, a sort key or a column sees under `key`; None where it is missing."""
+        match key:
+            case "id":
+                return self.node.id
+            case "depth":
+                return self.depth
+            case _:
+                return self.node.properties.get(key)
+
+
+class Evaluator:
+    """Evaluates plans over one graph. Raises `BudgetExceeded`."""
+
+    def __init__(self, graph: Any, budget: Budget = Budget()) -> None:  # noqa: B008
+        self.graph = graph
+        self.meter = Meter(budget)
+
+    def rows(self, plan: Plan) -> list[Row]:
+        """The plan's rows, in its order."""
+        match plan:
+            case Find():
+                return in_order(self.meter.each(self.find(plan)))
+            case Walk():
+                return in_order(self.walk(plan))
+            case Filter(source, condition):
+                return [row for row in self.rows(source) if holds(condition, row.value)]
+            case Versions(source, until):
+                return in_order(self.meter.each(self.versions(self.rows(source), until)))
+            case Runs(source):
+                return in_order(self.meter.each(self.runs(self.rows(source))))
+            case SetOp():
+                return in_order(self.combined(plan))
+            case Sort(source, by):
+                return in_order_of(by, self.rows(source))
+            case Limit(source, count):
+                return self.rows(source)[:count]
+            case Project(source, _):
+                return self.rows(source)
+            case _:
+                assert_never(plan)
+
+    # Find
+
+    def find(self, plan: Find) -> list[Row]:
+        """Label, name, kind and files say which are candidates; `which` picks among the candidates
+        of each artifact; `where` is asked of those picked."""
+        candidates = {
+            node.id
+            for node in self.nodes()
+            if node.label == plan.label
+            and (plan.kind is None or node.properties.get("kind") == plan.kind)
+            and (not plan.files or self.is_file(node))
+            and (plan.name is None or self.answers(node, plan.name))
+        }
+        picked = self.picked(plan, candidates) if plan.label == "Version" else candidates
+        rows = [Row(self.node(id)) for id in picked]
+        return [row for row in rows if plan.where is None or holds(plan.where, row.value)]
+
+    def is_file(self, node: Node) -> bool:
+        name = node.properties.get("name")
+        return isinstance(name, str) and "://" not in name
+
+    def answers(self, node: Node, name: Name) -> bool:
+        """Whether a node answers to a name, itself or (a version) through one of its artifacts."""
+        if isinstance(name, Identified):
+            return node.id in name.ids
+        if isinstance(name, Digested):
+            held = (node.properties.get("digest"), node.properties.get("blob"))
+            return node.label == "Version" and any(digest in name.digests for digest in held)
+        if node.label == "Version":
+            return any(self.is_called(self.node(a), name) for a in self.artifacts(node.id))
+        return self.is_named(node, name)
+
+    def is_called(self, artifact: Node, name: Exactly | Named | Globbed) -> bool:
+        """Whether an artifact's versions answer to a name."""
+        properties = artifact.properties
+        match name:
+            case Exactly(whole):
+                return properties.get("name") == whole
+            case Named(word, stems):
+                keys = ("name", "base", "stem") if stems else ("name", "base")
+                return any(properties.get(key) == word for key in keys)
+            case Globbed(pattern):
+                return matches(pattern, properties.get("name" if "/" in pattern else "base"))
+            case _:
+                assert_never(name)
+
+    def is_named(self, node: Node, name: Exactly | Named | Globbed) -> bool:
+        """Whether a node other than a version answers to a name."""
+        match name:
+            case Exactly(whole):
+                return node.properties.get("name") == whole
+            case Named(word, _):
+                sha = str(node.properties.get("sha", ""))
+                beginnings = (node.id, node.id[1:], sha)
+                return node.properties.get("name") == word or (
+                    len(word) >= 4 and any(text.startswith(word) for text in beginnings)
+                )
+            case Globbed(pattern):
+                return matches(pattern, node.properties.get("name"))
+            case _:
+                assert_never(name)
+
+    def picked(self, plan: Find, candidates: set[str]) -> set[str]:
+        """Those of the candidates (versions) that `which` picks."""
+        match plan.which:
+            case Every(until):
+                return {id for id in candidates if self.is_before(id, until)}
+            case WithDigest(prefix):
+                return {id for id in candidates if self.has_digest(self.node(id), prefix)}
+            case InCommit(prefix):
+                return {id for id in candidates if self.is_in_commit(id, prefix)}
+            case Latest(until):
+                timelines = self.timelines(plan.name, candidates)
+                known = ([i for i in each if self.is_before(i, until)] for each in timelines)
+                return {each[-1] for each in known if each}
+            case Nth(number):
+                timelines = self.timelines(plan.name, candidates)
+                return {each[number - 1] for each in timelines if 1 <= number <= len(each)}
+            case _:
+                assert_never(plan.which)
+
+    def timelines(self, name: Name | None, candidates: set[str]) -> Iterator[list[str]]:
+        """The candidates of each artifact that answers to the name, by (`at`, id)."""
+        for artifact in self.nodes():
+            if artifact.label == "Artifact" and (
+                name is None
+                or isinstance(name, Digested | Identified)
+                or self.is_called(artifact, name)
+            ):
+                held = candidates & set(self.effects(artifact.id, "VERSION_OF"))
+                yield [row.node.id for row in in_order(Row(self.node(id)) for id in held)]
+
+    def is_before(self, id: str, until: int | None) -> bool:
+        at = self.node(id).properties.get("at")
+        return until is None or (isinstance(at, int) and at <= until)
+
+    def has_digest(self, version: Node, prefix: str) -> bool:
+        held = (version.properties.get("digest"), version.properties.get("blob"))
+        return any(
+            isinstance(digest, str) and digest.split(":", 1)[-1].startswith(prefix)
+            for digest in held
+        )
+
+    def is_in_commit(self, version: str, prefix: str) -> bool:
+        commits = set(self.causes(version, "IN_COMMIT"))
+        for run in self.runs_of(self.node(version)):
+            commits.update(self.causes(run, "AT_COMMIT"))
+        shas = (self.node(commit).properties.get("sha") for commit in commits)
+        return any(isinstance(sha, str) and sha.startswith(prefix) for sha in shas)
+
+    # Walk
+
+    def walk(self, plan: Walk) -> list[Row]:
+        """Breadth first, a level at a time: a node's depth is the level that reaches it first."""
+        stops = {row.node.id for row in self.rows(plan.stop_at)} if plan.stop_at else set()
+        sources = [row.node.id for row in self.rows(plan.source)]
+        level = [id for id in sources if not self.is_hidden(id, plan.until)]
+        depths: dict[str, int] = {}
+        depth = 0
+        while level and (plan.max_hops is None or depth < plan.max_hops):
+            depth += 1
+            reached = self.meter.each([id for id in self.step(plan, level) if id not in depths])
+            depths.update(dict.fromkeys(reached, depth))
+            level = [id for id in reached if id not in stops]
+        return [Row(self.node(id), depth) for id, depth in depths.items()]
+
+    def step(self, plan: Walk, level: Sequence[str]) -> list[str]:
+        """The nodes one edge away, each once."""
+        follow = self.causes if plan.toward == "origin" else self.effects
+        reached = [other for id in level for other in follow(id, *plan.via)]
+        return [id for id in dict.fromkeys(reached) if not self.is_hidden(id, plan.until)]
+
+    def is_hidden(self, id: str, until: int | None) -> bool:
+        """Whether a node came to be after `until`."""
+        at = self.node(id).properties.get("at")
+        return until is not None and isinstance(at, int) and at > until
+
+    # Versions, Runs, SetOp
+
+    def versions(self, rows: Iterable[Row], until: int | None) -> list[Row]:
+        artifacts: set[str] = set()
+        for row in rows:
+            if row.node.label == "Artifact":
+                artifacts.add(row.node.id)
+            elif row.node.label == "Version":
+                artifacts.update(self.artifacts(row.node.id))
+        found = {v for artifact in artifacts for v in self.effects(artifact, "VERSION_OF")}
+        return [Row(self.node(id)) for id in found if self.is_before(id, until)]
+
+    def runs(self, rows: Iterable[Row]) -> list[Row]:
+        return [Row(self.node(id)) for id in {r for row in rows for r in self.runs_of(row.node)}]
+
+    def runs_of(self, node: Node) -> set[str]:
+        match node.label:
+            case "Run":
+                return {node.id}
+            case "Step":
+                whole = self.causes(node.id, "PART_OF")
+                return {id for id in whole if self.node(id).label == "Run"}
+            case "Version":
+                steps = self.causes(node.id, "GENERATED_BY")
+                return {run for step in steps for run in self.runs_of(self.node(step))}
+            case _:
+                return set()
+
+    def combined(self, plan: SetOp) -> list[Row]:
+        left = {row.node.id for row in self.rows(plan.left)}
+        right = {row.node.id for row in self.rows(plan.right)}
+        match plan.operator:
+            case "union":
+                ids = left | right
+            case "intersection":
+                ids = left & right
+            case "difference":
+                ids = left - right
+            case _:
+                assert_never(plan.operator)
+        return [Row(self.node(id)) for id in ids]
+
+    # The graph
+
+    def nodes(self) -> Iterator[Node]:
+        return (node for _, node in self.graph.nodes(data="node"))
+
+    def node(self, id: str) -> Node:
+        node: Node = self.graph.nodes[id]["node"]
+        return node
+
+    def artifacts(self, version: str) -> list[str]:
+        return self.causes(version, "VERSION_OF")
+
+    def causes(self, id: str, *types: str) -> list[str]:
+        """Where the edges of these types out of a node lead."""
+        return [
+            cause for _, cause, (type, _) in self.graph.out_edges(id, keys=True) if type in types
+        ]
+
+    def effects(self, id: str, *types: str) -> list[str]:
+        """Where the edges of these types into a node come from."""
+        return [
+            effect for effect, _, (type, _) in self.graph.in_edges(id, keys=True) if type in types
+        ]
+
+
+class Meter:
+    """Counts the nodes that an evaluation visits (those that an operator gives or reaches) and
+    looks at the clock."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.visited = 0
+        self.start = time.monotonic()
+
+    def each(self, found: list[T]) -> list[T]:
+        """The same, counted. Raises `BudgetExceeded`."""
+        self.visited += len(found)
+        nodes, seconds = self.budget.nodes, self.budget.seconds
+        if nodes is not None and self.visited > nodes:
+            raise BudgetExceeded(
+                f"the question visits more than {nodes} nodes",
+                hint="narrow it, or raise `--max-nodes`",
+            )
+        if seconds is not None and time.monotonic() - self.start > seconds:
+            raise BudgetExceeded(
+                f"the question takes longer than {seconds:g} s",
+                hint="narrow it, or raise `--timeout`",
+            )
+        return found
+
+
+def matches(pattern: str, text: Value) -> bool:
+    return isinstance(text, str) and compiled(pattern).fullmatch(text) is not None
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """By (depth, `at`, id): a missing depth is 0, a missing `at` comes last."""
+
+    def place(row: Row) -> tuple[int, bool, Any, str]:
+        at = row.node.properties.get("at")
+        return (row.depth or 0, at is None, at, row.node.id)
+
+    return sorted(rows, key=place)
+
+
+def in_order_of(by: Sequence[SortKey], rows: Iterable[Row]) -> list[Row]:
+    """By the keys, ties by id. `descending` reverses the present values; the missing stay last."""
+    found = sorted(rows, key=lambda row: row.node.id)
+    for key in reversed(by):
+        ranked = [(rank(row.value(key.key)), row) for row in found]
+        present = [(place, row) for place, row in ranked if place is not None]
+        present.sort(key=lambda each: each[0], reverse=key.descending)  # stable in both directions
+        found = [row for _, row in present] + [row for place, row in ranked if place is None]
+    return found
+
+
+def rank(value: Value) -> tuple[bool, Any] | None:
+    """A value's place among values: numbers, then text by code point; a list stands where its first
+    member does. None for a missing value or an empty list.
+
+    >>> sorted(["b", 10, "a", True, 0.5], key=rank)
+    [0.5, True, 10, 'a', 'b']
+    >>> rank(()), rank(("b", "a")) == rank("b")
+    (None, True)
+    """
+    if isinstance(value, tuple):
+        return rank(value[0]) if value else None
+    return None if value is None else (isinstance(value, str), value)
+
+
+def evaluate(plan: Plan, graph: Any, budget: Budget = Budget()) -> list[Row]:  # noqa: B008
+    """The rows of a plan over a graph, in its order. Raises `BudgetExceeded`."""
+    return Evaluator(graph, budget).rows(plan)
