@@ -102,7 +102,7 @@ def create_project(root: Path, name: str = "") -> Project:
     project = Project(root, os.urandom(16).hex(), name)
     try:
         prepare_state(project)
-        with open(file, "x", encoding="utf-8") as out:  # noqa: PTH123 - pathlib's costs an import
+        with open(file, "x", encoding="utf-8") as out:
             out.write(_TEMPLATE.format(id=project.id, name=name))
     except FileExistsError:
         raise ProjectError(f"{file} exists already") from None

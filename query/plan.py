@@ -94,7 +94,14 @@ class Digested:
     digests: tuple[str, ...]
 
 
-Name = Exactly | Named | Globbed | Digested
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Nodes with these ids, whatever they are named."""
+
+    ids: tuple[str, ...]
+
+
+Name = Exactly | Named | Globbed | Digested | Identified
 
 
 # Which versions of each artifact that answers to the name. Versions are in order of (`at`, id).

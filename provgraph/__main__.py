@@ -1,0 +1,30 @@
+"""The command line's door: `run` goes straight to the runner, all else to the commands."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line (default: this process's) and return its exit status.
+
+    `run` is told apart here, before anything heavy is imported: it stands in front of every
+    captured command and is felt each time.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == "run" and not _asks_for_help(words[1:]):
+        from provgraph.cli.run import main as run
+
+        return run(words[1:])
+    from provgraph.cli import main as commands
+
+    return commands(words)
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    own = words[: words.index("--")] if "--" in words else words[:1]
+    return "--help" in own or "-h" in own
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""`provgraph history`: the versions of a file."""
+
+from __future__ import annotations
+
+import click
+
+from provgraph.cli.output import json_option, write_json, write_table
+from provgraph.cli.session import all_versions, described, opened, versions_called
+from provgraph.cli.text import value
+from provgraph.query.plan import Latest
+
+
+@click.command(name="history")
+@click.argument("name")
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """List the versions of a file, oldest first, and what made each.
+
+    The number is what `@` takes in a query: `file "data.csv"@3`.
+    """
+    with opened() as graph:
+        versions = all_versions(graph, versions_called(graph, name, Latest()))
+    if as_json:
+        write_json([{"number": n, **described(node)} for n, node in enumerate(versions, 1)])
+        return
+    keys = ("at", "size", "digest", "state", "by", "run")
+    heads = ("@", "created", "size", "digest", "state", "by", "run")
+    write_table(
+        heads,
+        (
+            (str(n), *(value(k, _short(k, node.properties.get(k))) for k in keys))
+            for n, node in enumerate(versions, 1)
+        ),
+    )
+
+
+def _short(key: str, held: object) -> object:
+    return held[:9] if key == "run" and isinstance(held, str) else held

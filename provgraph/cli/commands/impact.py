@@ -1,0 +1,62 @@
+"""`provgraph impact`: what was made from a file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import click
+
+from provgraph.cli.output import json_option, write_json, write_table
+from provgraph.cli.session import described, nodes, opened, versions_called
+from provgraph.cli.text import count, value
+from provgraph.model.elements import Node
+from provgraph.model.vocabulary import LINEAGE_EDGES
+from provgraph.query.plan import Every, Find, Identified, Nth, Walk, Which
+
+
+@click.command(name="impact")
+@click.argument("name")
+@click.option("--version", "number", type=click.IntRange(1), help="Of the nth version alone.")
+@json_option
+def command(name: str, number: int | None, as_json: bool) -> None:
+    """Show what was made from a file, directly or not: what is touched if it goes.
+
+    All versions of the file count unless one is named.
+
+    \b
+      provgraph impact data/raw/customers.csv
+      provgraph impact features.csv --version 3 --json
+    """
+    which: Which = Every() if number is None else Nth(number)
+    with opened() as graph:
+        sources = versions_called(graph, name, which)
+        start = Find("Version", name=Identified(tuple(node.id for node in sources)))
+        reached = nodes(graph, Walk(start, "effect", LINEAGE_EDGES))
+        versions = [node for node in reached if node.label == "Version"]
+        runs = {str(node.properties.get("run", "")) for node in reached} - {""}
+    if as_json:
+        write_json({"of": [node.id for node in sources], "nodes": [described(n) for n in reached]})
+        return
+    files = _by_name(versions)
+    write_table(
+        ("file", "kind", "versions", "state", "by"),
+        (
+            (
+                value("name", name),
+                value("kind", held[-1].properties.get("kind")),
+                str(len(held)),
+                value("state", held[-1].properties.get("state")),
+                value("by", held[-1].properties.get("by")),
+            )
+            for name, held in files
+        ),
+    )
+    click.echo(f"{count(len(files), 'file')} in {count(len(runs), 'run')}", err=True)
+
+
+def _by_name(versions: list[Node]) -> list[tuple[str, list[Node]]]:
+    """The versions of each name, names in the order they are reached."""
+    found: defaultdict[str, list[Node]] = defaultdict(list)
+    for node in versions:
+        found[str(node.properties.get("name", node.id))].append(node)
+    return list(found.items())

@@ -1,0 +1,31 @@
+"""`provgraph ingest`: bring in what other tools know."""
+
+from __future__ import annotations
+
+import click
+
+from provgraph.cli.output import json_option, write_json
+from provgraph.cli.progress import progress
+from provgraph.cli.text import count
+from provgraph.graph import Graph
+
+
+@click.command(name="ingest")
+@click.argument("adapter")
+@click.argument("source", default=".")
+@json_option
+def command(adapter: str, source: str, as_json: bool) -> None:
+    """Bring in what another tool knows. ADAPTER is its name (`git`), SOURCE where it keeps it.
+
+    Only what is new since the last time is read.
+
+    \b
+      provgraph ingest git
+      provgraph ingest git ../other-repository
+    """
+    with Graph.open() as graph, progress("records") as told:
+        written = graph.ingest(adapter, source, told)
+    if as_json:
+        write_json({"adapter": adapter, "source": source, "records": written})
+    else:
+        click.echo(f"{adapter}: {count(written, 'new record')} from {source}")

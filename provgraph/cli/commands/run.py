@@ -1,0 +1,30 @@
+"""`provgraph run`, as its help shows it; `provgraph.cli.run` does it without this."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="run", context_settings={"ignore_unknown_options": True})
+@click.option("--tag", metavar="NAME=VALUE", multiple=True, help="Keep `tag.NAME` with the run.")
+@click.option("--param", metavar="NAME=VALUE", multiple=True, help="Keep `param.NAME`.")
+@click.option("--json", "as_json", is_flag=True, help="End standard error with the run as JSON.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT...]")
+def command(
+    tag: tuple[str, ...], param: tuple[str, ...], as_json: bool, words: tuple[str, ...]
+) -> int:
+    """Run a command and record what it reads, writes, renames and starts.
+
+    The command's exit status, signals and streams are its own. Outside a project, one is made at
+    the root of the git repository, or here.
+
+    \b
+      provgraph run -- python train.py --depth 6
+      provgraph run --tag stage=nightly -- make -j2
+      provgraph run -- sh -c 'sort raw.csv | head > top.csv'
+    """
+    from provgraph.cli.run import main
+
+    flags = [word for given in tag for word in ("--tag", given)]
+    flags += [word for given in param for word in ("--param", given)]
+    return main([*flags, *(["--json"] if as_json else []), "--", *words])

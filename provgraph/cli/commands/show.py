@@ -1,0 +1,75 @@
+"""`provgraph show`: all that is recorded of one run, step, version or commit."""
+
+from __future__ import annotations
+
+import click
+
+from provgraph.cli.output import json_option, write_json
+from provgraph.cli.session import described, nodes, opened, versions_called
+from provgraph.cli.text import value
+from provgraph.errors import AmbiguousName, NotFound
+from provgraph.graph import Graph
+from provgraph.model.elements import Edge, Node
+from provgraph.model.vocabulary import LABELS
+from provgraph.query.plan import Find, Latest, Named
+
+
+@click.command(name="show")
+@click.argument("name")
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """Show one run, step, commit or file version with everything around it.
+
+    NAME is the beginning of an id (as `log` and `history` print it), of a commit's sha, or a file.
+    """
+    with opened() as graph:
+        node = _called(graph, name)
+        outgoing = graph.store.edges([node.id])
+        incoming = graph.store.edges([node.id], incoming=True)
+        ends = {edge.target for edge in outgoing} | {edge.source for edge in incoming}
+        around = {end.id: end for end in graph.store.nodes(sorted(ends))}
+    if as_json:
+        links = [_link(e, around[e.target], "to") for e in outgoing]
+        links += [_link(e, around[e.source], "from") for e in incoming]
+        write_json({**described(node), "edges": links})
+        return
+    _print(node, outgoing, incoming, around)
+
+
+def _called(graph: Graph, name: str) -> Node:
+    found = [
+        node
+        for label in LABELS
+        if label not in ("Version", "Artifact")
+        for node in nodes(graph, Find(label, name=Named(name)))
+    ] or graph.store.nodes([name])
+    if len(found) > 1:
+        listed = ", ".join(f"{node.label} {node.id[:9]}" for node in found[:6])
+        raise AmbiguousName(f"`{name}` may be {listed}", hint="give more of the id")
+    if found:
+        return found[0]
+    try:
+        return versions_called(graph, name, Latest())[-1]
+    except NotFound as error:
+        raise NotFound(
+            f"nothing recorded answers to `{name}`",
+            hint="`provgraph log` lists runs; ids may be cut after four characters",
+        ) from error
+
+
+def _link(edge: Edge, end: Node, direction: str) -> dict[str, object]:
+    return {"type": edge.type, direction: end.id, "name": end.properties.get("name")}
+
+
+def _print(node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[str, Node]) -> None:
+    click.echo(f"{node.label} {node.id}")
+    for key, held in sorted(node.properties.items()):
+        if key not in ("kind", "stat", "generated") and (text := value(key, held)):
+            click.echo(f"  {key:<10} {text}")
+    for heading, edges, end in (("", outgoing, "target"), ("of ", incoming, "source")):
+        for edge in edges:
+            other = around[getattr(edge, end)]
+            phrase = edge.type.lower().replace("_", " ")
+            word = edge.properties.get("role") or edge.properties.get("channel") or ""
+            name = value("name", other.properties.get("name") or other.id)
+            click.echo(f"  {heading}{phrase:<14} {name}  {word}".rstrip() + f"  ({other.id[:9]})")

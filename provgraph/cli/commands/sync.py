@@ -1,0 +1,39 @@
+"""`provgraph sync`: bring the journal into the store."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from provgraph.cli.output import json_option, note, write_json
+from provgraph.cli.progress import progress
+from provgraph.cli.text import count
+from provgraph.graph import Graph
+
+
+@click.command(name="sync")
+@click.option("--rebuild", is_flag=True, help="Drop the store and fill it from the journal again.")
+@json_option
+def command(rebuild: bool, as_json: bool) -> int:
+    """Apply what the journal has and the store has not.
+
+    Every question does this first; `sync` does it alone, and recovers what a killed run left. The
+    exit status is 5 where a segment is damaged; what could be read of it is applied.
+    """
+    with Graph.open() as graph, progress("segments") as told:
+        report = graph.rebuild(told) if rebuild else graph.sync(told)
+        statistics = graph.store.statistics()
+    if as_json:
+        write_json({**dataclasses.asdict(report), "nodes": statistics.nodes})
+    else:
+        for problem in report.problems:
+            note(problem)
+        if report.recovered:
+            note(f"{count(report.recovered, 'run')} recovered that had not been ended properly")
+        click.echo(
+            f"applied {count(report.records, 'record')} of {count(report.segments, 'segment')};"
+            f" the graph has {count(sum(statistics.nodes.values()), 'node')}"
+            f" and {count(sum(statistics.edges.values()), 'edge')}"
+        )
+    return 5 if report.problems else 0

@@ -1,0 +1,104 @@
+"""`provgraph run`: parse its own few flags, find or make the project, and hand over to the runner.
+
+Imports nothing heavy: this is in front of every captured command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provgraph.config import Project, create_project, find_project, prepare_state, project_root_for
+from provgraph.errors import ProvgraphError, UsageError
+from provgraph.model.elements import Scalar
+
+_USAGE = "provgraph run [--tag NAME=VALUE] [--param NAME=VALUE] [--json] -- COMMAND [ARGUMENT...]"
+
+
+@dataclass
+class Invocation:
+    argv: list[str] = field(default_factory=list)
+    properties: dict[str, Scalar] = field(default_factory=dict)
+    as_json: bool = False
+
+
+def main(words: list[str]) -> int:
+    """Run a command under capture; returns the exit status that the shell should see."""
+    try:
+        wanted = parse(words)
+        project = _project()
+        from provgraph.ingest.capture.runner import run
+
+        return run(wanted.argv, project, properties=wanted.properties, as_json=wanted.as_json)
+    except ProvgraphError as error:
+        print(f"provgraph: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def parse(words: list[str]) -> Invocation:
+    """The flags before the command; `--` ends them, so does the first word that is none.
+
+    >>> parse(["--tag", "a=b", "--param=depth=6", "--", "python", "-c", "1"])
+    Invocation(argv=['python', '-c', '1'], properties={'tag.a': 'b', 'param.depth': 6}, as_json=False)
+    """
+    wanted, rest = Invocation(), iter(words)
+    for word in rest:
+        if word == "--":
+            wanted.argv = list(rest)
+        elif word == "--json":
+            wanted.as_json = True
+        elif word.startswith(("--tag", "--param")):
+            name, value = _assignment(word, rest)
+            wanted.properties[name] = value
+        elif word.startswith("-"):
+            raise UsageError(f"run has no flag `{word}`", hint=_USAGE)
+        else:
+            wanted.argv = [word, *rest]
+    if not wanted.argv:
+        raise UsageError("run wants a command", hint=_USAGE)
+    return wanted
+
+
+def _assignment(word: str, rest: Iterator[str]) -> tuple[str, Scalar]:
+    flag, joined, given = word.partition("=")
+    if flag not in ("--tag", "--param"):
+        raise UsageError(f"run has no flag `{flag}`", hint=_USAGE)
+    name, equals, value = (given if joined else next(rest, "")).partition("=")
+    if not name or not equals:
+        raise UsageError(f"`{flag}` wants NAME=VALUE", hint=_USAGE)
+    if flag == "--tag":
+        return f"tag.{name}", value
+    return f"param.{name}", _number(value)
+
+
+def _number(text: str) -> Scalar:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _project() -> Project:
+    start = Path(os.curdir)
+    project = find_project(start)
+    if project is not None:
+        return _with_state(project)
+    project = create_project(project_root_for(start))
+    print(
+        f"provgraph: made a project in {project.root} (commit its provgraph.toml)", file=sys.stderr
+    )
+    return project
+
+
+def _with_state(project: Project) -> Project:
+    if not project.journal.is_dir() or not project.spools.is_dir():
+        try:
+            prepare_state(project)
+        except OSError:
+            pass  # the runner runs the command all the same, and says what it cannot keep
+    return project

@@ -1,0 +1,115 @@
+"""What every asking command does first: find the project, bring the journal in, resolve a name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from provgraph.cli.output import note
+from provgraph.cli.text import count
+from provgraph.errors import AmbiguousName
+from provgraph.graph import Graph, not_found
+from provgraph.model.elements import Node
+from provgraph.query.plan import (
+    Column,
+    Digested,
+    Every,
+    Exactly,
+    Find,
+    Name,
+    Named,
+    Plan,
+    Project,
+    Versions,
+    Which,
+)
+
+
+@contextmanager
+def opened() -> Iterator[Graph]:
+    """The graph around the working directory, brought up to date; problems are said, not raised."""
+    with Graph.open() as graph:
+        report = graph.sync()
+        for problem in report.problems:
+            note(problem)
+        if report.pending:
+            behind = count(report.pending, "segment")
+            note(f"{behind} of the journal not applied yet; the answer is from what was")
+        yield graph
+
+
+def nodes(graph: Graph, plan: Plan) -> list[Node]:
+    """The rows of a plan as nodes, in its order."""
+    rows = graph.run(plan)
+    return [Node(id, label, properties) for id, label, _, properties in rows.values]
+
+
+def ids(graph: Graph, plan: Plan) -> list[str]:
+    return [id for (id,) in graph.run(Project(plan, (Column("id", "id"),))).values]
+
+
+def versions_called(graph: Graph, name: str, which: Which) -> list[Node]:
+    """The versions that a person means by `name`: a path's from here; else a name's or its last
+    part's; else, if there is such a file on disk, those with its content.
+
+    Raises `NotFound`, and `AmbiguousName` where files of several names answer.
+    """
+    exact = Exactly(graph.uri(name))
+    found = _versions(graph, exact, which)
+    if not found:
+        found = _versions(graph, Named(name, stems=True), which)
+        _refuse_ambiguity(name, found)
+    if not found:
+        found = _versions(graph, Digested(_digests(name)), which) if os.path.isfile(name) else []
+    if not found:
+        raise not_found(name, _names(graph))
+    return found
+
+
+def _versions(graph: Graph, name: Name, which: Which) -> list[Node]:
+    return nodes(graph, Find("Version", name=name, which=which))
+
+
+def _refuse_ambiguity(name: str, found: list[Node]) -> None:
+    paths = sorted({str(node.properties["name"]) for node in found})
+    if len(paths) > 1:
+        listed = ", ".join(f"`{path}`" for path in paths[:6]) + (", ..." if len(paths) > 6 else "")
+        raise AmbiguousName(
+            f"`{name}` may be {count(len(paths), 'file')}: {listed}",
+            hint="name one of them whole",
+        )
+
+
+def _digests(path: str) -> tuple[str, ...]:
+    from pathlib import Path
+
+    from provgraph.ingest.capture.hashing import digest_file
+
+    return (digest_file(Path(path)),)
+
+
+def _names(graph: Graph) -> list[str]:
+    rows = graph.run(Project(Find("Artifact"), (Column("name", "name"),)))
+    return [name for (name,) in rows.values]
+
+
+def all_versions(graph: Graph, versions: list[Node]) -> list[Node]:
+    """Every version of the artifacts that these are versions of, oldest first."""
+    names = sorted({str(node.properties["name"]) for node in versions})
+    found: dict[str, Node] = {}
+    for name in names:
+        for node in nodes(graph, Versions(Find("Version", name=Exactly(name), which=Every()))):
+            found[node.id] = node
+    return list(found.values())
+
+
+def described(node: Node) -> dict[str, Any]:
+    """A node for JSON: its id, label and properties, times as ISO 8601 in UTC."""
+    from provgraph.cli.text import plain
+
+    properties = {
+        key: plain(key, value) for key, value in node.properties.items() if value is not None
+    }
+    return {"id": node.id, "label": node.label, "properties": properties}

@@ -1,0 +1,120 @@
+"""A tree of origins as text: the script, command, commit and time of each step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provgraph.cli.text import count, digest, duration, moment, size
+from provgraph.model.elements import Node
+from provgraph.model.uri import shown
+from provgraph.origins import Branch
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+_WORD = {
+    "executed": "script ",
+    "code": "code ",
+    "piped": "pipe from ",
+    "informed": "from ",
+    "derived": "was ",
+    "used": "",
+    "generated": "",
+    "root": "",
+}
+
+
+def rendered(root: Branch) -> Tree:
+    from rich.tree import Tree
+
+    tree = Tree(_line(root), guide_style="dim")
+    stack = [(tree, root)]
+    while stack:
+        parent, branch = stack.pop()
+        for child in branch.branches:
+            grown = parent.add(_line(child))
+            stack.append((grown, child))
+            if child.folded:
+                parent.add(_fold_line(child))
+    return tree
+
+
+def _line(branch: Branch) -> Text:
+    from rich.text import Text
+
+    text = Text(_WORD[branch.relation], style="dim")
+    if branch.relation == "derived" and branch.word:
+        text = Text(f"{branch.word} of ", style="dim")
+    if branch.node.label == "Step":
+        return _step(text, branch)
+    return _version(text, branch.node, branch.repeated)
+
+
+def _version(text: Text, node: Node, repeated: bool) -> Text:
+    properties = node.properties
+    text.append(shown(str(properties.get("name", node.id))), style="bold cyan")
+    if repeated:
+        return text.append("  (shown above)", style="dim")
+    details = [str(properties.get("kind", ""))]
+    if isinstance(held := properties.get("size"), int):
+        details.append(size(held))
+    if isinstance(at := properties.get("at"), int):
+        details.append(moment(at))
+    if known := properties.get("digest") or properties.get("blob"):
+        details.append(digest(str(known)))
+    if (state := properties.get("state")) not in ("present", None):
+        details.append(_STATES.get(str(state), str(state)))
+    return text.append("  " + " · ".join(detail for detail in details if detail), style="dim")
+
+
+_STATES = {
+    "external": "never seen made",
+    "unknown": "content not known",
+    "superseded": "superseded since",
+    "deleted": "deleted since",
+}
+
+
+def _step(text: Text, branch: Branch) -> Text:
+    properties = branch.node.properties
+    command = str(properties.get("command") or properties.get("name") or branch.node.id)
+    if properties.get("how") == "unattributed":
+        text.append("a program that was not seen", style="yellow")
+    else:
+        text.append(shown(_shortened(command)), style="green")
+    if branch.repeated:
+        return text.append("  (shown above)", style="dim")
+    details = []
+    if isinstance(at := properties.get("at"), int):
+        details.append(moment(at))
+    if isinstance(took := properties.get("duration"), int):
+        details.append(duration(took))
+    if (exit_status := properties.get("exit")) not in (None, 0):
+        details.append(f"exit {exit_status}")
+    if branch.run is not None:
+        details.append(f"run {branch.run.properties['name']}")
+        details += _code_state(branch.run)
+    return text.append("  " + " · ".join(details), style="dim")
+
+
+def _code_state(run: Node) -> list[str]:
+    commit = str(run.properties.get("commit", ""))
+    if not commit:
+        return []
+    return [f"commit {commit[:7]}" + (" + changes" if run.properties.get("dirty") else "")]
+
+
+def _shortened(command: str, limit: int = 160) -> str:
+    return command if len(command) <= limit else command[: limit - 1] + "…"
+
+
+def _fold_line(branch: Branch) -> Text:
+    from rich.text import Text
+
+    sizes = [held for node in branch.folded if isinstance(held := node.properties.get("size"), int)]
+    return Text(
+        f"… and {count(len(branch.folded), 'more like it', 'more like these')}, {size(sum(sizes))}"
+        " (`--full` shows them)",
+        style="dim",
+    )

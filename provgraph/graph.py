@@ -1,0 +1,286 @@
+"""A project's graph: its journal brought into its store, and questions asked of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from provgraph.config import Project, find_project
+from provgraph.errors import JournalError, NotFound, ProjectError, StoreError
+from provgraph.model.binding import Timelines, bound_batch, touched_uris
+from provgraph.model.elements import Batch, Watermark
+from provgraph.model.identity import artifact_id
+from provgraph.model.journal import Segment, read_segment, segments
+from provgraph.model.kinds import Kinds
+from provgraph.model.records import Observation, StepSeen
+from provgraph.model.translate import translate
+from provgraph.model.uri import path_of, uri_of
+from provgraph.query.plan import Budget, Plan
+
+if TYPE_CHECKING:
+    from provgraph.query.binder import Bound
+    from provgraph.store import Rows, Store
+
+_CHUNK: Final = 50_000
+_PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class SyncReport:
+    """What a sync did. `problems` are damaged or torn segments, in words; `pending` counts segments
+    that another process is still applying or writing."""
+
+    segments: int = 0
+    records: int = 0
+    recovered: int = 0
+    pending: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Graph:
+    """The graph of a project, in the embedded store.
+
+    `Graph.open()` finds the project around a folder; `sync` brings in what the journal has that the
+    store has not; `ask` takes the query language, `run` a plan.
+    """
+
+    def __init__(self, project: Project, *, read_only: bool = False) -> None:
+        self.project = project
+        self.read_only = read_only or not os.access(project.state, os.W_OK)
+
+    @classmethod
+    def open(cls, start: Path | str = ".") -> Self:
+        """The graph of the project that `start` is in. Raises `ProjectError` if it is in none."""
+        project = find_project(Path(start))
+        if project is None:
+            raise ProjectError(
+                f"{Path(start).resolve()} is in no provgraph project",
+                hint="`provgraph run -- COMMAND` makes one, so does `provgraph init`",
+            )
+        if not project.state.is_dir():
+            with suppress(OSError):
+                _prepare(project)
+        return cls(project)
+
+    @cached_property
+    def store(self) -> Store:
+        from provgraph.store.embedded import open as open_embedded
+
+        return open_embedded(self.project.database, read_only=self.read_only)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        own = self.project.settings.get("kinds", {})
+        if not isinstance(own, dict) or not all(isinstance(kind, str) for kind in own.values()):
+            raise ProjectError(
+                f"{self.project.file}: [kinds] maps globs to words",
+                hint='such as `"models/**" = "model"`',
+            )
+        return Kinds.of(own)
+
+    @cached_property
+    def root(self) -> bytes:
+        return os.fsencode(self.project.root)
+
+    @cached_property
+    def host(self) -> str:
+        return os.uname().nodename
+
+    def close(self) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Names of files.
+
+    def uri(self, path: str | bytes | Path) -> str:
+        """The URI of a path, as it is or relative to the working directory."""
+        raw = os.fsencode(path)
+        folder, base = os.path.split(os.path.abspath(raw))
+        return uri_of(os.path.join(os.path.realpath(folder), base), self.root, self.host)
+
+    def path(self, uri: str) -> Path | None:
+        """Where a URI's file would be on this machine."""
+        raw = path_of(uri, self.root, self.host)
+        return None if raw is None else Path(os.fsdecode(raw))
+
+    # The journal into the store.
+
+    def sync(self, progress: Progress | None = None) -> SyncReport:
+        """Apply what the journal has and the store has not. One process syncs at a time; the others
+        wait a moment and answer from what there is. Idempotent. Raises `StoreError`."""
+        report = SyncReport()
+        if self.read_only:
+            report.pending = len(self._behind(self.store.watermarks()))
+            return report
+        with _locked(self.project.state / "sync.lock", _PATIENCE) as held:
+            if not held:
+                report.pending = len(self._behind(self.store.watermarks()))
+                return report
+            self._recover(report)
+            behind = self._behind(self.store.watermarks())
+            for done, (path, stamp) in enumerate(behind):
+                if progress:
+                    progress(done, len(behind))
+                self._apply(path, stamp, report)
+            if progress and behind:
+                progress(len(behind), len(behind))
+        return report
+
+    def rebuild(self, progress: Progress | None = None) -> SyncReport:
+        """Drop the store's contents and fill it from the journal again. Raises `StoreError`."""
+        if self.read_only:
+            raise StoreError(f"{self.project.state} cannot be written")
+        try:
+            self.store.clear()
+        except StoreError:  # damaged or outdated: the journal has everything, start anew
+            self.__dict__.pop("store", None)
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{self.project.database}{suffix}").unlink(missing_ok=True)
+        return self.sync(progress)
+
+    def _recover(self, report: SyncReport) -> None:
+        if any(os.scandir(self.project.spools)) if self.project.spools.is_dir() else False:
+            from provgraph.ingest.capture.recover import recover
+
+            report.recovered = len(recover(self.project))
+
+    def _behind(self, watermarks: dict[str, Watermark]) -> list[tuple[Path, str]]:
+        found = []
+        for path in segments(self.project.journal):
+            stat = path.stat()
+            stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
+            known = watermarks.get(path.stem)
+            if known is None or known.stamp != stamp:
+                found.append((path, stamp))
+        return found
+
+    def _apply(self, path: Path, stamp: str, report: SyncReport) -> None:
+        try:
+            segment = read_segment(path)
+        except JournalError as error:
+            report.problems.append(str(error))
+            return
+        if problem := _condition(segment):
+            report.problems.append(problem)
+        mark = Watermark(path.stem, segment.header.generation, len(segment.records), stamp)
+        for chunk, last in _chunks(segment.records):
+            batch = self._bound(chunk)
+            self.store.apply(replace(batch, watermarks=[mark]) if last else batch)
+        report.segments += 1
+        report.records += len(segment.records)
+
+    def _bound(self, records: list[Observation]) -> Batch:
+        translation = translate(records, self.project.id)
+        touched = touched_uris(translation)
+        known = self.store.timelines([artifact_id(self.project.id, uri) for uri in sorted(touched)])
+        timelines = Timelines(known.nodes, known.edges, touched)
+        return bound_batch(translation, timelines, self.project.id, self.kinds)
+
+    # Questions.
+
+    def bind(self, text: str) -> Bound:
+        """A question, understood but not answered. Raises `QueryError`."""
+        from provgraph.query.binder import Scope, bind
+        from provgraph.query.syntax import parse
+
+        cwd = self.uri(os.getcwd())
+        scope = Scope(
+            kinds=self.kinds.names, now=time.time_ns(), cwd=cwd, uri_of=lambda path: self.uri(path)
+        )
+        return bind(parse(text), scope)
+
+    def ask(self, text: str, budget: Budget | None = None) -> Rows:
+        """The answer to a question in the query language. Raises `QueryError`, `BudgetExceeded`."""
+        return self.run(self.bind(text).plan, budget)
+
+    def run(self, plan: Plan, budget: Budget | None = None) -> Rows:
+        """The rows of a plan. Raises `BudgetExceeded`."""
+        from provgraph.query.optimizer import optimize
+
+        return self.store.run(optimize(plan), budget or Budget())
+
+
+def _prepare(project: Project) -> None:
+    from provgraph.config import prepare_state
+
+    prepare_state(project)
+
+
+def _chunks(records: list[Observation]) -> Iterator[tuple[list[Observation], bool]]:
+    """Records in transactions of a bounded size; each has the steps that its records name."""
+    if len(records) <= _CHUNK:
+        yield records, True
+        return
+    steps = {record.step: record for record in records if isinstance(record, StepSeen)}
+    for start in range(0, len(records), _CHUNK):
+        chunk = records[start : start + _CHUNK]
+        named = {getattr(record, "step", "") for record in chunk}
+        named -= {record.step for record in chunk if isinstance(record, StepSeen)}
+        yield (
+            [*(steps[s] for s in sorted(named) if s in steps), *chunk],
+            start + _CHUNK >= len(records),
+        )
+
+
+def _condition(segment: Segment) -> str:
+    match segment.condition:
+        case "whole" | "open":
+            return ""
+        case "torn":
+            return (
+                f"{segment.path}: the last record is torn ({segment.lost} bytes); the rest is kept"
+            )
+        case "damaged":
+            return (
+                f"{segment.path}: damaged after {len(segment.records)} records"
+                f" ({segment.lost} bytes not read); what stands before is kept"
+            )
+
+
+@contextmanager
+def _locked(path: Path, patience: float) -> Iterator[bool]:
+    """Hold the lock file, waiting at most `patience` seconds; says whether it is held."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    yield False
+                    return
+                time.sleep(0.02)
+            else:
+                yield True
+                return
+    finally:
+        os.close(file)
+
+
+def not_found(name: str, candidates: list[str]) -> NotFound:
+    """The error for a name that nothing answers to, with the nearest names that there are."""
+    import difflib
+
+    near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.5)
+    hint = (
+        "near it: " + ", ".join(f"`{n}`" for n in near)
+        if near
+        else "`provgraph log` lists the runs, `provgraph ask 'file *'` the files"
+    )
+    return NotFound(f"nothing recorded answers to `{name}`", hint=hint)

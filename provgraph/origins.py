@@ -1,0 +1,189 @@
+"""What produced a version, as a tree that a person can read.
+
+The graph is walked once, level by level; the tree shows each node where it is nearest to the root
+and refers to it elsewhere, so it is never larger than the graph. Phases of one process are shown as
+one step. What is many of a kind folds into a count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from provgraph.model.elements import Edge, Node
+from provgraph.model.vocabulary import LINEAGE_EDGES
+from provgraph.store import Store
+
+Relation = Literal["root", "generated", "used", "executed", "code", "derived", "piped", "informed"]
+
+FOLD: Final = 8
+"""How many inputs of one relation and one folder are shown before the rest fold."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """A closure of lineage: its nodes, its edges, and the runs and environments of its steps."""
+
+    root: str
+    nodes: dict[str, Node]
+    edges: list[Edge]
+    runs: dict[str, Node]
+    cut: bool  # True where `depth` or `limit` ended the walk before its end
+
+
+@dataclass
+class Branch:
+    """A node of the tree. `repeated`: it is shown in full elsewhere. `folded` are siblings that are
+    not shown one by one."""
+
+    node: Node
+    relation: Relation
+    word: str = ""
+    run: Node | None = None
+    repeated: bool = False
+    branches: list[Branch] = field(default_factory=list)
+    folded: list[Node] = field(default_factory=list)
+
+
+def origins(store: Store, root: str, depth: int | None = None, limit: int = 100_000) -> Origins:
+    """Walk from one version to everything it came from, at most `depth` edges far."""
+    nodes = {node.id: node for node in store.nodes([root])}
+    edges: list[Edge] = []
+    frontier, level, cut = [root], 0, False
+    while frontier:
+        if depth is not None and level >= depth:
+            cut = True
+            break
+        found = store.edges(frontier, LINEAGE_EDGES)
+        edges += found
+        fresh = sorted({edge.target for edge in found} - nodes.keys())
+        nodes |= {node.id: node for node in store.nodes(fresh)}
+        if len(nodes) > limit:
+            cut = True
+            break
+        frontier, level = fresh, level + 1
+    edges = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
+    steps = [id for id, node in nodes.items() if node.label == "Step"]
+    run_ids = {str(nodes[id].properties.get("run", "")) for id in steps} - {""}
+    runs = {node.id: node for node in store.nodes(sorted(run_ids))}
+    return Origins(root, nodes, edges, runs, cut)
+
+
+def tree(origins: Origins, *, fold: bool = True) -> Branch:
+    """The closure as a tree, breadth first: a node is shown in full where it is nearest to the
+    root."""
+    processes = _processes(origins)
+    causes = _causes(origins, processes)
+    root = Branch(origins.nodes[origins.root], "root")
+    shown = {origins.root}
+    queue = [root]
+    for branch in queue:
+        for cause, relation, word in causes.get(processes.get(branch.node.id, branch.node.id), ()):
+            node = origins.nodes[cause]
+            child = Branch(node, relation, word, _run(origins, node), repeated=cause in shown)
+            branch.branches.append(child)
+            if cause not in shown:
+                shown.add(cause)
+                queue.append(child)
+    if fold:
+        _fold(root)
+    return root
+
+
+def _run(origins: Origins, node: Node) -> Node | None:
+    return origins.runs.get(str(node.properties.get("run", ""))) if node.label == "Step" else None
+
+
+def _processes(origins: Origins) -> dict[str, str]:
+    """Each phase of a process -> the one that stands for them all: the earliest in the closure."""
+    before = {
+        edge.source: edge.target
+        for edge in origins.edges
+        if edge.type == "INFORMED_BY" and edge.properties.get("channel") == "continuation"
+    }
+    stands: dict[str, str] = {}
+    for step in before:
+        chain = [step]
+        while chain[-1] in before and before[chain[-1]] not in chain:
+            chain.append(before[chain[-1]])
+        stands |= dict.fromkeys(chain, chain[-1])
+    return stands
+
+
+_RELATION: Final[dict[str, Relation]] = {
+    "GENERATED_BY": "generated",
+    "USED": "used",
+    "EXECUTED": "executed",
+    "INFORMED_BY": "informed",
+    "DERIVED_FROM": "derived",
+}
+_RANK: Final = {
+    relation: rank
+    for rank, relation in enumerate(
+        ("generated", "executed", "code", "piped", "informed", "derived", "used")
+    )
+}
+
+
+def _causes(
+    origins: Origins, processes: dict[str, str]
+) -> dict[str, list[tuple[str, Relation, str]]]:
+    """What each node (a process for its phases) came from, in the order it is shown."""
+    found: defaultdict[str, dict[str, tuple[Relation, str]]] = defaultdict(dict)
+    for edge in origins.edges:
+        source = processes.get(edge.source, edge.source)
+        target = processes.get(edge.target, edge.target)
+        if source == target:
+            continue
+        relation, word = _relation(edge)
+        known = found[source].get(target)
+        if known is None or _RANK[relation] < _RANK[known[0]]:
+            found[source][target] = (relation, word)
+
+    def place(item: tuple[str, tuple[Relation, str]]) -> tuple[int, str, str]:
+        return (_RANK[item[1][0]], str(origins.nodes[item[0]].properties.get("name", "")), item[0])
+
+    return {
+        source: [(target, *how) for target, how in sorted(targets.items(), key=place)]
+        for source, targets in found.items()
+    }
+
+
+def _relation(edge: Edge) -> tuple[Relation, str]:
+    word = str(edge.properties.get("role") or edge.properties.get("how") or "")
+    if edge.type == "USED" and word == "code":
+        return "code", word
+    if edge.type == "INFORMED_BY":
+        channel = str(edge.properties.get("channel", edge.key))
+        return ("piped" if channel == "pipe" else "informed"), channel
+    return _RELATION[edge.type], word
+
+
+def _fold(root: Branch) -> None:
+    stack = [root]
+    while stack:
+        branch = stack.pop()
+        branch.branches = _folded(branch.branches)
+        stack += branch.branches
+
+
+def _folded(branches: Sequence[Branch]) -> list[Branch]:
+    """Leaves beyond `FOLD` of one relation and folder become the folded siblings of the last one
+    that is shown; what has origins of its own is always shown."""
+    kept: list[Branch] = []
+    leaves: defaultdict[tuple[str, str], list[Branch]] = defaultdict(list)
+    for branch in branches:
+        group = leaves[branch.relation, _folder(branch.node)]
+        if branch.branches or branch.node.label == "Step" or len(group) < FOLD:
+            if not branch.branches and branch.node.label != "Step":
+                group.append(branch)
+            kept.append(branch)
+        else:
+            group[-1].folded.append(branch.node)
+    return kept
+
+
+def _folder(node: Node) -> str:
+    return str(node.properties.get("name", "")).rpartition("/")[0]
