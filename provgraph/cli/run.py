@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,8 +98,6 @@ def _project() -> Project:
 
 def _with_state(project: Project) -> Project:
     if not project.journal.is_dir() or not project.spools.is_dir():
-        try:
+        with suppress(OSError):  # the runner runs the command all the same, and says what is lost
             prepare_state(project)
-        except OSError:
-            pass  # the runner runs the command all the same, and says what it cannot keep
     return project
