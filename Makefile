@@ -1,0 +1,70 @@
+# `make demo` and `make test` need nothing prepared but Python 3.11 or newer: they make .venv themselves.
+# Another interpreter: make PYTHON=python3.13 test. One folder of tests: make test TESTS=tests/demo.
+
+PYTHON ?= python3
+TESTS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+INSTALLED := $(VENV)/.installed-$(VERSION)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint check format soak bench clean distclean
+
+help:
+	@echo 'make demo    try it: a small project is run under capture in .demo/ and questions are asked of it'
+	@echo 'make test    the whole test suite'
+	@echo 'make check   ruff, mypy --strict, then the test suite'
+	@echo 'make format  let ruff lay the code out'
+	@echo 'make soak    the long tests; make bench: the benchmarks'
+	@echo 'make clean   remove what was built; make distclean: and the virtual environment'
+
+install: $(INSTALLED)
+
+demo: $(INSTALLED)
+	$(BIN)/provgraph demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -rs $(TESTS)
+
+# provgraph/query and provgraph/ingest are links to query/ and ingest/. Ruff follows no links and
+# checks the folders themselves; mypy follows them, and skips the folders (pyproject.toml).
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint
+	$(MAKE) --no-print-directory test
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(INSTALLED)
+	$(BIN)/python -m pytest -rs -m soak --timeout=3600 $(TESTS)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) provgraph.egg-info
+
+# Installed anew when what it needs, or the interpreter, may have changed.
+$(INSTALLED): pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo 'provgraph needs Python 3.11 or newer; $(PYTHON) is $(or $(VERSION),not here).'; \
+	    echo 'Choose another one, such as: make PYTHON=python3.13 $(MAKECMDGOALS)'; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo '$(PYTHON) cannot make virtual environments: its module ensurepip is missing.'; \
+	    echo 'On Debian and Ubuntu: apt install python$(VERSION)-venv'; exit 1; } >&2
+	@$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
+	    2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[demo,web,notebook,subjects]' --group dev
+	@touch $@
