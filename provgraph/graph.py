@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,13 +16,14 @@ from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, StoreError
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
 from provgraph.model.elements import Batch, Watermark
-from provgraph.model.identity import artifact_id
-from provgraph.model.journal import Segment, read_segment, segments
+from provgraph.model.identity import artifact_id, new_run_id
+from provgraph.model.journal import Segment, SegmentWriter, read_segment, segments
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import Observation, StepSeen
 from provgraph.model.translate import translate
 from provgraph.model.uri import path_of, uri_of
-from provgraph.query.plan import Budget, Plan
+from provgraph.query.plan import Budget, Column, Comparison, Find, Plan
+from provgraph.query.plan import Project as Columns
 
 if TYPE_CHECKING:
     from provgraph.query.binder import Bound
@@ -190,6 +191,62 @@ class Graph:
         known = self.store.timelines([artifact_id(self.project.id, uri) for uri in sorted(touched)])
         timelines = Timelines(known.nodes, known.edges, touched)
         return bound_batch(translation, timelines, self.project.id, self.kinds)
+
+    # What other tools know.
+
+    def ingest(
+        self,
+        adapter: str,
+        source: str = "",
+        *,
+        options: Mapping[str, str | bool] | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> int:
+        """Read a source into the journal, all of it or nothing, and sync; returns the number of new
+        records. Raises `IngestError`, `UsageError`, `JournalError`."""
+        from provgraph.ingest import ReadContext
+        from provgraph.ingest import adapter as named
+
+        self.sync()
+        context = ReadContext(
+            root=self.project.root,
+            project=self.project.id,
+            host=self.host,
+            known=self._known_commits,
+            options=options or {},
+            progress=progress or (lambda done, total: None),
+            note=note or (lambda text: None),
+        )
+        records = named(adapter).read(source, context)
+        first = next(records, None)
+        if first is None:
+            return 0
+        writer = SegmentWriter(self.project.journal, self.project.id, f"{adapter}-{new_run_id()}")
+        try:
+            with writer:
+                writer.write(first)
+                for record in records:
+                    writer.write(record)
+        except BaseException:
+            writer.path.unlink(missing_ok=True)
+            raise
+        self.sync()
+        return writer.records
+
+    def _known_commits(self) -> dict[str, list[str]]:
+        """The commits whose own record is here (not those only named as parents), with their
+        parents."""
+        seen = Find("Commit", where=Comparison("at", ">=", 0))
+        columns = (Column("id", "id"), Column("sha", "sha"))
+        shas = dict(self.run(Columns(seen, columns)).values)
+        known: dict[str, list[str]] = {sha: [] for sha in shas.values()}
+        parents = self.store.edges(list(shas), ("PARENT",))
+        unseen = sorted({edge.target for edge in parents} - shas.keys())
+        names = {node.id: str(node.properties["sha"]) for node in self.store.nodes(unseen)} | shas
+        for edge in parents:
+            known[shas[edge.source]].append(names[edge.target])
+        return known
 
     # Questions.
 
