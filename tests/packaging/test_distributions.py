@@ -1,0 +1,138 @@
+"""Is everything in the wheel and the sdist that belongs there, and nothing else?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from provgraph import __version__
+
+Build = Callable[..., Path]
+SHIM = "provgraph/ingest/capture/_preload.so"
+METADATA = f"provgraph-{__version__}.dist-info/"
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("cc") is None or sys.platform != "linux", reason="no C compiler for Linux"
+)
+
+
+def contents(wheel: Path) -> set[str]:
+    """The files of a wheel but for its metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    return {name for name in names if not name.startswith(METADATA)}
+
+
+def files(tree: Path) -> Iterator[str]:
+    """The files of the package in a tree, as they are named when it is installed."""
+    for folder, installed in (("provgraph", ""), ("query", "provgraph"), ("ingest", "provgraph")):
+        for path in (tree / folder).rglob("*"):  # follows no links
+            if path.is_file():
+                yield str(Path(installed, path.relative_to(tree)))
+
+
+def test_the_wheel_has_every_file_of_the_package_and_no_other(tree: Path, wheel: Path) -> None:
+    assert contents(wheel) - {SHIM} == set(files(tree))
+
+
+def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
+    assert {name.split("/")[0] for name in contents(wheel)} == {"provgraph"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "provgraph/py.typed",
+        "provgraph/query/grammar.lark",
+        "provgraph/ingest/capture/preload.c",
+        "provgraph/demo/project/pipeline.sh",
+        "provgraph/demo/project/src/features.py",
+    ],
+)
+def test_the_wheel_has_what_is_not_a_module(name: str, wheel: Path) -> None:
+    assert name in contents(wheel)
+
+
+@needs_compiler
+def test_with_a_compiler_the_wheel_has_the_shim_and_is_for_this_platform(wheel: Path) -> None:
+    assert SHIM in contents(wheel)
+    assert wheel.name == f"provgraph-{__version__}-py3-none-linux_{platform.machine()}.whl"
+
+
+def test_without_a_compiler_the_wheel_is_pure_and_the_build_succeeds(
+    tree: Path, build: Build, tmp_path: Path
+) -> None:
+    wheel = build("wheel", tree, tmp_path, CC="/nowhere/cc")
+    assert wheel.name == f"provgraph-{__version__}-py3-none-any.whl"
+    assert contents(wheel) == set(files(tree))
+
+
+def test_the_sdist_builds_the_same_wheel(
+    sdist: Path, wheel: Path, build: Build, tmp_path: Path
+) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    again = build("wheel", unpacked, tmp_path / "wheels")
+    assert again.name == wheel.name
+    assert contents(again) == contents(wheel)
+
+
+def test_the_sdist_has_the_tests_and_the_licence(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "setup.py", "tests/packaging/test_distributions.py"} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyc"))]
+
+
+def test_an_installed_wheel_imports_with_nothing_else_around(wheel: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(root), str(wheel)], check=True)
+    question = f"""if True:
+        import importlib.util, sys
+        sys.path.insert(0, {str(root)!r})
+        import provgraph, provgraph.demo, provgraph.ingest, provgraph.query
+        print(provgraph.__version__)
+        for module in (provgraph, provgraph.ingest, provgraph.query):
+            print(module.__file__)
+        print(importlib.util.find_spec("query"), importlib.util.find_spec("ingest"))
+    """
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", question],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert said == [
+        __version__,
+        str(root / "provgraph/__init__.py"),
+        str(root / "provgraph/ingest/__init__.py"),
+        str(root / "provgraph/query/__init__.py"),
+        "None None",
+    ]
+
+
+@needs_compiler
+def test_the_shim_that_is_installed_can_be_preloaded(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        library = archive.extract(SHIM, tmp_path)
+    done = subprocess.run(
+        ["sh", "-c", "echo untouched"],
+        env=os.environ | {"LD_PRELOAD": library},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("untouched\n", "")
