@@ -1,0 +1,102 @@
+"""The store without a server: a provenance graph in one SQLite file.
+
+Any number of processes may read and write it at once. Readers never wait; writers take turns. A
+store belongs to one thread, and to one process: open it again after a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.query.plan import Budget, Plan
+from provgraph.store import Rows, Statistics, Surroundings
+from provgraph.store.embedded import apply, reading
+from provgraph.store.embedded import run as running
+from provgraph.store.embedded.faults import StoreOutdated, explained
+from provgraph.store.embedded.opening import Opened, open_database
+
+__all__ = ["EmbeddedStore", "StoreOutdated", "open"]
+
+
+class EmbeddedStore:
+    """A `Store` in the file `path`.
+
+    `read_only` is true where nothing can be written, asked for or not. `warning` says what is to be
+    known of the place where the file lies, or is None.
+    """
+
+    def __init__(self, path: Path, opened: Opened) -> None:
+        self.path = path
+        self.read_only = opened.read_only
+        self.warning = opened.warning
+        self._connection = opened.connection
+
+    def apply(self, batch: Batch) -> None:
+        self._writable()
+        with explained(self.path):
+            apply.apply(self._connection, batch)
+
+    def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
+        with explained(self.path):
+            return running.run(self._connection, plan, budget)
+
+    def nodes(self, ids: Sequence[str]) -> list[Node]:
+        with explained(self.path):
+            return reading.nodes(self._connection, ids)
+
+    def edges(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> list[Edge]:
+        with explained(self.path):
+            return reading.edges(self._connection, ids, types, incoming=incoming)
+
+    def timelines(self, artifacts: Sequence[str]) -> Surroundings:
+        with explained(self.path):
+            return reading.timelines(self._connection, artifacts)
+
+    def watermarks(self) -> dict[str, Watermark]:
+        with explained(self.path):
+            return reading.watermarks(self._connection)
+
+    def statistics(self) -> Statistics:
+        with explained(self.path):
+            return reading.statistics(self._connection)
+
+    def clear(self) -> None:
+        self._writable()
+        with explained(self.path):
+            apply.clear(self._connection)
+
+    def close(self) -> None:
+        """May be called twice; nothing else may be called afterwards."""
+        with explained(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _writable(self) -> None:
+        if self.read_only:
+            raise StoreError(f"{self.path}: the database cannot be written here")
+
+
+def open(path: Path, *, read_only: bool = False) -> EmbeddedStore:
+    """Open the store in a file, and make it if it does not exist and is to be written.
+
+    Raises `StoreError` if the file is damaged, not ours or of a newer version, or if SQLite is too
+    old; `StoreOutdated` if it is of an older version, which `sync` rebuilds from the journal.
+    """
+    return EmbeddedStore(path, open_database(path, read_only=read_only))

@@ -1,0 +1,230 @@
+"""How a batch is written: one transaction, all or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import apsw
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Batch, Edge, Node, Properties, Value
+from provgraph.store.embedded.properties import joined, merged, split, written
+from provgraph.store.embedded.schema import COLUMNS, Lexicon
+
+_SHOWN: Final = ", ".join(f'n."{key}"' for key in COLUMNS)
+_INSERT_NODE: Final = (
+    f"INSERT INTO node VALUES ({', '.join('?' * (3 + len(COLUMNS) + 1))})"  # in the table's order
+)
+_EXISTING: Final = (
+    f"SELECT n.uid, n.id, n.label, n.properties, {_SHOWN}"
+    " FROM json_each(?) AS given CROSS JOIN node n ON n.uid = given.value"
+)
+_ASSIGNED: Final = ", ".join(f'"{key}" = ?' for key in COLUMNS)
+_UPDATE_NODE: Final = f"UPDATE node SET label = ?, {_ASSIGNED}, properties = ? WHERE id = ?"
+# ?5 is what a new edge holds, ?6 what an old one is given: a merge patch (RFC 7396).
+_PUT_EDGE: Final = """
+INSERT INTO edge VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
+SET properties = nullif(json_patch(coalesce(properties, '{}'), ?6), '{}') WHERE ?6 IS NOT NULL
+"""
+_REMOVE_EDGE: Final = """
+DELETE FROM edge WHERE src = (SELECT id FROM node WHERE uid = ?1) AND type = ?2
+AND dst = (SELECT id FROM node WHERE uid = ?3) AND key = ?4
+"""
+
+
+@contextmanager
+def writing(connection: apsw.Connection) -> Iterator[None]:
+    """A transaction that waits for other writers before it reads anything."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
+        raise
+
+
+def apply(connection: apsw.Connection, batch: Batch) -> None:
+    """Raises `StoreError`, and then nothing has changed."""
+    try:
+        with writing(connection):
+            _apply(connection, batch)
+    except UnicodeEncodeError as error:
+        raise StoreError(f"text that is not Unicode cannot be kept: {error.object!r}") from error
+
+
+def _apply(connection: apsw.Connection, batch: Batch) -> None:
+    lexicon = Lexicon(connection)
+    _remove_edges(connection, lexicon, batch.removed_edges)
+    _remove_nodes(connection, batch.removed_nodes)
+    numbers = _put_nodes(connection, lexicon, batch.nodes)
+    _put_edges(connection, lexicon, batch.edges, numbers)
+    connection.executemany(
+        "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?)",
+        ((mark.segment, mark.generation, mark.records) for mark in batch.watermarks),
+    )
+
+
+def _remove_edges(
+    connection: apsw.Connection, lexicon: Lexicon, edges: Iterable[tuple[str, str, str, str]]
+) -> None:
+    connection.executemany(
+        _REMOVE_EDGE,
+        (
+            (source, lexicon.types[name], target, key)
+            for source, name, target, key in edges
+            if name in lexicon.types
+        ),
+    )
+
+
+def _remove_nodes(connection: apsw.Connection, ids: list[str]) -> None:
+    numbers = [(number,) for number in _numbers(connection, ids).values()] if ids else []
+    for statement in (
+        "DELETE FROM edge WHERE src = ?",
+        "DELETE FROM edge WHERE dst = ?",
+        "DELETE FROM node WHERE id = ?",
+    ):
+        connection.executemany(statement, numbers)
+
+
+def _numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The row ids of those nodes that exist."""
+    return dict(
+        connection.execute(
+            "SELECT n.uid, n.id FROM json_each(?) AS given CROSS JOIN node n ON n.uid = given.value",
+            (json.dumps(list(ids)),),
+        )
+    )
+
+
+def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, nodes: list[Node]) -> dict[str, int]:
+    """Insert or merge, and give the row ids of these nodes."""
+    if not nodes:
+        return {}
+    given = _by_id(nodes)
+    last = connection.execute("SELECT max(id) FROM node").get or 0
+    spilled: set[str] = set()
+    lexicon.add({node.label for node in given.values()}, (), ())
+    numbers = _merge(connection, lexicon, given, spilled) if last else {}
+    rows = _new_rows(lexicon, given, numbers, last + 1, spilled)
+    lexicon.add((), (), spilled)
+    connection.executemany(_INSERT_NODE, rows)
+    return numbers
+
+
+def _by_id(nodes: list[Node]) -> dict[str, Node]:
+    """One node for each id: what is given twice is merged, nulls kept."""
+    given = {node.id: node for node in nodes}
+    if len(given) == len(nodes):
+        return given
+    given = {}
+    for node in nodes:
+        before = given.get(node.id)
+        given[node.id] = (
+            node
+            if before is None
+            else Node(node.id, node.label, {**before.properties, **node.properties})
+        )
+    return given
+
+
+def _merge(
+    connection: apsw.Connection, lexicon: Lexicon, given: dict[str, Node], spilled: set[str]
+) -> dict[str, int]:
+    """Update those that exist and change, and give the row ids of those that exist."""
+    numbers: dict[str, int] = {}
+    changed: list[tuple[Any, ...]] = []
+    existing = connection.execute(_EXISTING, (json.dumps(list(given)),))
+    for uid, number, label, rest, *columns in existing:
+        numbers[uid] = number
+        node = given[uid]
+        old = joined(columns, rest)
+        new = merged(old, node.properties)
+        if _differ(old, new) or lexicon.labels[node.label] != label:
+            columns, rest = _split(node.id, new, spilled)
+            changed.append((lexicon.labels[node.label], *columns, rest, number))
+    connection.executemany(_UPDATE_NODE, changed)
+    return numbers
+
+
+def _differ(old: dict[str, Value], new: dict[str, Value]) -> bool:
+    """Unlike `!=`, 1, 1.0 and True differ."""
+    return old != new or any(type(new[key]) is not type(value) for key, value in old.items())
+
+
+def _new_rows(
+    lexicon: Lexicon,
+    given: dict[str, Node],
+    numbers: dict[str, int],
+    first: int,
+    spilled: set[str],
+) -> list[tuple[Any, ...]]:
+    """The rows of those that have no number yet; they are numbered from `first`."""
+    labels = lexicon.labels
+    rows: list[tuple[Any, ...]] = []
+    for uid, node in given.items():
+        if uid not in numbers:
+            number = numbers[uid] = first + len(rows)
+            columns, rest = _split(uid, node.properties, spilled)
+            rows.append((number, uid, labels[node.label], *columns, rest))
+    return rows
+
+
+def _split(uid: str, properties: Properties, spilled: set[str]) -> tuple[list[Any], str | None]:
+    try:
+        return split(properties, spilled)
+    except StoreError as error:
+        raise StoreError(f"node {uid}: {error.message}") from error
+
+
+def _put_edges(
+    connection: apsw.Connection, lexicon: Lexicon, edges: list[Edge], numbers: dict[str, int]
+) -> None:
+    if not edges:
+        return
+    lexicon.add((), {edge.type for edge in edges}, ())
+    ends = {edge.source for edge in edges}
+    ends.update(edge.target for edge in edges)
+    ends.difference_update(numbers)
+    if ends:
+        numbers = numbers | _numbers(connection, ends)
+    connection.executemany(_PUT_EDGE, _edge_rows(lexicon, edges, numbers))
+
+
+def _edge_rows(
+    lexicon: Lexicon, edges: list[Edge], numbers: dict[str, int]
+) -> list[tuple[Any, ...]]:
+    types = lexicon.types
+    rows: list[tuple[Any, ...]] = []
+    for edge in edges:
+        try:
+            source, target = numbers[edge.source], numbers[edge.target]
+        except KeyError as missing:
+            raise StoreError(
+                f"edge {edge.source} {edge.type} {edge.target}: there is no node {missing.args[0]}"
+            ) from missing
+        fresh, patch = _edge_properties(edge) if edge.properties else (None, None)
+        rows.append((source, types[edge.type], target, edge.key, fresh, patch))
+    return rows
+
+
+def _edge_properties(edge: Edge) -> tuple[str | None, str | None]:
+    try:
+        return written(merged({}, edge.properties)), written(edge.properties)
+    except StoreError as error:
+        raise StoreError(
+            f"edge {edge.source} {edge.type} {edge.target}: {error.message}"
+        ) from error
+
+
+def clear(connection: apsw.Connection) -> None:
+    """Remove all that was applied, and give the space back."""
+    with writing(connection):
+        for table in ("node", "edge", "watermark", "spilled"):
+            connection.execute(f"DELETE FROM {table}")
+    connection.execute("VACUUM")

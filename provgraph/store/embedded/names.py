@@ -1,0 +1,240 @@
+"""Find -> SQL: which nodes answer to a name, and which versions are picked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import apsw
+
+from provgraph.query.plan import (
+    Digested,
+    Every,
+    Exactly,
+    Find,
+    Globbed,
+    Identified,
+    InCommit,
+    Latest,
+    Named,
+    Nth,
+    WithDigest,
+)
+from provgraph.store.embedded.conditions import condition
+from provgraph.store.embedded.relation import NOTHING, Relation
+from provgraph.store.embedded.schema import (
+    ARTIFACT,
+    LABEL_NUMBERS,
+    TYPE_NUMBERS,
+    VERSION,
+    Lexicon,
+)
+from provgraph.store.embedded.sql import Sql, after, begins, globbed, joined, sql
+
+_VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
+_SHORTEST_PREFIX: Final = 4
+_IS_ARTIFACT: Final = f"n.label = {ARTIFACT} AND n.label <> {VERSION}"  # allows every partial index
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    connection: apsw.Connection
+    lexicon: Lexicon
+
+    def relation(self, plan: Find) -> Relation:
+        number = self.lexicon.labels.get(plan.label)
+        if number is None:
+            return NOTHING
+        found = self.versions(plan) if number == VERSION else self.others(plan, number)
+        if plan.where is not None:
+            found = sql(
+                "SELECT r.id FROM (SELECT id, NULL AS depth FROM ({})) AS r"
+                " CROSS JOIN node n ON n.id = r.id WHERE {}",
+                found,
+                condition(plan.where, self.lexicon),
+            )
+        return Relation(sql("SELECT id, NULL AS depth, NULL AS rank FROM ({})", found), 3)
+
+    # Versions
+
+    def versions(self, plan: Find) -> Sql:
+        match plan.which:
+            case Every() | WithDigest() | InCommit():
+                return sql("{} AND {}", self.candidates(plan), self.picked(plan.which))
+            case Latest(until):
+                return self.nth_of_each(plan, 1, descending=True, until=until)
+            case Nth(number):
+                return self.nth_of_each(plan, number) if number >= 1 else _no_ids()
+            case _:
+                assert_never(plan.which)
+
+    def candidates(self, plan: Find) -> Sql:
+        """The versions, `n`, that have the name, the kind and are files; more may be asked."""
+        if plan.name is None or isinstance(plan.name, Digested | Identified):
+            return sql("SELECT n.id FROM node n WHERE {}", self.is_candidate(plan))
+        return sql(
+            "SELECT DISTINCT n.id FROM ({}) AS a"
+            f" CROSS JOIN edge e ON e.dst = a.id AND e.type = {_VERSION_OF}"
+            " CROSS JOIN node n ON n.id = e.src WHERE {}",
+            self.artifacts(plan.name),
+            self.is_candidate(plan),
+        )
+
+    def is_candidate(self, plan: Find) -> Sql:
+        """Whether `n` is a version, of the kind, a file, with the digest: all but its names."""
+        tests = [Sql(f"n.label = {VERSION}"), *_own(plan)]
+        match plan.name:
+            case Digested(digests):
+                wanted = json.dumps(list(digests))
+                held = "(SELECT value FROM json_each({}))"
+                tests.append(sql(f"(n.digest IN {held} OR n.blob IN {held})", wanted, wanted))
+            case Identified(ids):
+                tests.append(_identified(ids))
+            case _:
+                pass
+        return joined(" AND ", tests)
+
+    def picked(self, which: Every | WithDigest | InCommit) -> Sql:
+        match which:
+            case Every(until):
+                return is_before(until)
+            case WithDigest(prefix):
+                tests = (_digest_begins(held, prefix) for held in ("n.digest", "n.blob"))
+                return sql("({})", joined(" OR ", tests))
+            case InCommit(prefix):
+                return _in_commit(prefix)
+            case _:
+                assert_never(which)
+
+    def nth_of_each(
+        self, plan: Find, number: int, *, descending: bool = False, until: int | None = None
+    ) -> Sql:
+        """The nth candidate of each artifact in order of (`at`, id), or from the end."""
+        way = " DESC" if descending else ""
+        picked = sql(
+            f"SELECT n.id FROM (SELECT DISTINCT e.src FROM edge e"
+            f" WHERE e.dst = a.id AND e.type = {_VERSION_OF}) AS v"
+            " CROSS JOIN node n ON n.id = v.src WHERE {} AND {}"
+            f" ORDER BY n.at IS NULL{way}, n.at{way}, n.uid{way} LIMIT 1 OFFSET {{}}",
+            self.is_candidate(plan),
+            is_before(until),
+            number - 1,
+        )
+        picks = sql("SELECT DISTINCT ({}) AS id FROM ({}) AS a", picked, self.holders(plan))
+        return sql("SELECT id FROM ({}) WHERE id IS NOT NULL", picks)
+
+    def holders(self, plan: Find) -> Sql:
+        """The artifacts whose versions are to be picked from, and perhaps some without any."""
+        if plan.name is not None and not isinstance(plan.name, Digested | Identified):
+            return self.artifacts(plan.name)
+        if plan.name is None and plan.kind is None:
+            return Sql(f"SELECT n.id FROM node n WHERE {_IS_ARTIFACT}")
+        return sql(
+            f"SELECT DISTINCT e.dst AS id FROM ({{}}) AS c CROSS JOIN edge e"
+            f" ON e.src = c.id AND e.type = {_VERSION_OF}",
+            self.candidates(plan),
+        )
+
+    def artifacts(self, name: Exactly | Named | Globbed) -> Sql:
+        selected = f"SELECT n.id FROM node n WHERE {_IS_ARTIFACT} AND {{}}"
+        match name:
+            case Exactly(whole):
+                return sql(selected, sql("n.name = {}", whole))
+            case Named(word, stems):
+                columns = ("name", "base", "stem") if stems else ("name", "base")
+                tests = (sql(f"n.{column} = {{}}", word) for column in columns)
+                return joined(" UNION ", [sql(selected, test) for test in tests])
+            case Globbed(pattern):
+                return sql(selected, globbed("n.name" if "/" in pattern else "n.base", pattern))
+            case _:
+                assert_never(name)
+
+    # Other labels
+
+    def others(self, plan: Find, label: int) -> Sql:
+        own = joined(" AND ", [Sql(f"n.label = {label} AND n.label <> {VERSION}"), *_own(plan)])
+        match plan.name:
+            case None:
+                return sql("SELECT n.id FROM node n WHERE {}", own)
+            case Exactly(whole):
+                return sql("SELECT n.id FROM node n WHERE {} AND n.name = {}", own, whole)
+            case Globbed(pattern):
+                return sql(
+                    "SELECT n.id FROM node n WHERE {} AND {}", own, globbed("n.name", pattern)
+                )
+            case Named(word, _):
+                tests = (sql("n.name = {}", word), *self.beginnings(word))
+                selected = [sql("SELECT n.id FROM node n WHERE {} AND {}", own, t) for t in tests]
+                return joined(" UNION ", selected)
+            case Identified(ids):
+                return sql("SELECT n.id FROM node n WHERE {} AND {}", own, _identified(ids))
+            case Digested():
+                return _no_ids()
+            case _:
+                assert_never(plan.name)
+
+    def beginnings(self, word: str) -> list[Sql]:
+        """Whether the id, the id without its letter or `sha` begins so, each by its index."""
+        if len(word) < _SHORTEST_PREFIX:
+            return []
+        whole = ["", *self.letters()]
+        return [begins("n.sha", word), *(begins("n.uid", letter + word) for letter in whole)]
+
+    def letters(self) -> list[str]:
+        """The first letters of all ids: a few, found without reading the ids."""
+        letters: list[str] = []
+        least: str | None = "\x00"
+        while least is not None:
+            first = self.connection.execute(
+                "SELECT min(uid) FROM node WHERE uid >= ?", (least,)
+            ).get
+            if not first:
+                break
+            letters.append(first[0])
+            least = after(first[0])
+        return letters
+
+
+def is_before(until: int | None) -> Sql:
+    """Whether `n` was there at a moment, where one is given."""
+    return Sql("1") if until is None else sql("(typeof(n.at) = 'integer' AND n.at <= {})", until)
+
+
+def _own(plan: Find) -> list[Sql]:
+    tests = [] if plan.kind is None else [sql("n.kind = {}", plan.kind)]
+    if plan.files:
+        tests.append(Sql("typeof(n.name) = 'text' AND instr(n.name, '://') = 0"))
+    return tests
+
+
+def _identified(ids: tuple[str, ...]) -> Sql:
+    return sql("n.uid IN (SELECT value FROM json_each({}))", json.dumps(list(ids)))
+
+
+def _digest_begins(held: str, prefix: str) -> Sql:
+    """Whether a digest, after its tag, begins so."""
+    bare = f"substr({held}, instr({held}, ':') + 1)"
+    return sql(f"(typeof({held}) = 'text' AND {{}})", begins(bare, prefix))
+
+
+def _no_ids() -> Sql:
+    return Sql("SELECT NULL AS id WHERE 0")
+
+
+def _in_commit(prefix: str) -> Sql:
+    types = TYPE_NUMBERS
+    sha = begins("c.sha", prefix)
+    run, step = LABEL_NUMBERS["Run"], LABEL_NUMBERS["Step"]
+    return sql(
+        f"(EXISTS (SELECT 1 FROM edge i CROSS JOIN node c ON c.id = i.dst"
+        f" WHERE i.src = n.id AND i.type = {types['IN_COMMIT']} AND {{}})"
+        f" OR EXISTS (SELECT 1 FROM edge g CROSS JOIN node s ON s.id = g.dst AND s.label = {step}"
+        f" CROSS JOIN edge p ON p.src = s.id AND p.type = {types['PART_OF']}"
+        f" CROSS JOIN node u ON u.id = p.dst AND u.label = {run}"
+        f" CROSS JOIN edge k ON k.src = u.id AND k.type = {types['AT_COMMIT']}"
+        f" CROSS JOIN node c ON c.id = k.dst"
+        f" WHERE g.src = n.id AND g.type = {types['GENERATED_BY']} AND {{}}))",
+        sha,
+        sha,
+    )

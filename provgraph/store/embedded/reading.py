@@ -1,0 +1,132 @@
+"""How are whole nodes, edges and timelines read?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import apsw
+
+from provgraph.model.elements import Edge, Node, Watermark
+from provgraph.model.vocabulary import EDGE_TYPES
+from provgraph.store import Statistics, Surroundings
+from provgraph.store.embedded.properties import decoded, joined
+from provgraph.store.embedded.schema import ARTIFACT, COLUMNS, TYPE_NUMBERS
+
+_NODE: Final = "n.uid, l.name, n.properties, " + ", ".join(f'n."{key}"' for key in COLUMNS)
+_EDGE: Final = "s.uid, t.name, d.uid, e.key, e.properties"
+_EDGE_ENDS: Final = """
+CROSS JOIN edge_type t ON t.id = e.type
+CROSS JOIN node s ON s.id = e.src CROSS JOIN node d ON d.id = e.dst
+"""
+_GIVEN: Final = "json_each(?1) AS given CROSS JOIN node g ON g.uid = given.value"
+
+_TIMELINE_TYPES: Final = ", ".join(
+    str(TYPE_NUMBERS[edge.name])
+    for edge in EDGE_TYPES
+    if edge.bound or edge.name in ("VERSION_OF", "REVISION_OF")
+)
+_VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
+# The two sides of an edge are asked one after the other: each has its index.
+_TIMELINES: Final = f"""
+WITH artifact (id) AS MATERIALIZED (
+    SELECT DISTINCT g.id FROM {_GIVEN} WHERE g.label = {ARTIFACT}
+), version (id) AS MATERIALIZED (
+    SELECT DISTINCT e.src FROM artifact a CROSS JOIN edge e
+    ON e.dst = a.id AND e.type = {_VERSION_OF}
+)
+"""
+_TIMELINE_NODES: Final = f"""{_TIMELINES}
+SELECT {_NODE} FROM (
+    SELECT id FROM artifact UNION SELECT id FROM version
+    UNION SELECT e.dst FROM version v CROSS JOIN edge e
+    ON e.src = v.id AND e.type = {_VERSION_OF}
+) r CROSS JOIN node n ON n.id = r.id JOIN label l ON l.id = n.label ORDER BY n.uid
+"""
+_TIMELINE_EDGES: Final = f"""{_TIMELINES}
+SELECT {_EDGE} FROM (
+    SELECT e.src, e.type, e.dst, e.key, e.properties
+    FROM version v CROSS JOIN edge e ON e.src = v.id AND e.type IN ({_TIMELINE_TYPES})
+    UNION ALL
+    SELECT e.src, e.type, e.dst, e.key, e.properties
+    FROM version v CROSS JOIN edge e ON e.dst = v.id AND e.type IN ({_TIMELINE_TYPES})
+    WHERE e.src NOT IN (SELECT id FROM version)
+) e {_EDGE_ENDS} ORDER BY 1, 2, 3, 4
+"""
+
+
+@contextmanager
+def reading(connection: apsw.Connection) -> Iterator[None]:
+    """One state of the database for several statements."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def nodes(connection: apsw.Connection, ids: Sequence[str]) -> list[Node]:
+    rows = connection.execute(
+        f"SELECT {_NODE} FROM (SELECT DISTINCT value FROM json_each(?1)) AS given"
+        " CROSS JOIN node n ON n.uid = given.value JOIN label l ON l.id = n.label ORDER BY n.uid",
+        (json.dumps(list(ids)),),
+    )
+    return [_node(row) for row in rows]
+
+
+def _node(row: tuple[Any, ...]) -> Node:
+    uid, label, rest, *columns = row
+    return Node(uid, label, joined(columns, rest))
+
+
+def edges(
+    connection: apsw.Connection, ids: Sequence[str], types: Sequence[str], *, incoming: bool
+) -> list[Edge]:
+    end = "dst" if incoming else "src"
+    wanted = (
+        "AND e.type IN (SELECT id FROM edge_type WHERE name IN (SELECT value FROM json_each(?2)))"
+    )
+    rows = connection.execute(
+        f"SELECT {_EDGE} FROM (SELECT DISTINCT g.id FROM {_GIVEN}) AS near"
+        f" CROSS JOIN edge e ON e.{end} = near.id {wanted if types else ''} {_EDGE_ENDS}"
+        " ORDER BY 1, 2, 3, 4",
+        (json.dumps(list(ids)), *([json.dumps(list(types))] if types else [])),
+    )
+    return [_edge(row) for row in rows]
+
+
+def _edge(row: tuple[Any, ...]) -> Edge:
+    source, name, target, key, properties = row
+    return Edge(source, name, target, key, decoded(properties))
+
+
+def timelines(connection: apsw.Connection, artifacts: Sequence[str]) -> Surroundings:
+    given = (json.dumps(list(artifacts)),)
+    with reading(connection):
+        return Surroundings(
+            [_node(row) for row in connection.execute(_TIMELINE_NODES, given)],
+            [_edge(row) for row in connection.execute(_TIMELINE_EDGES, given)],
+        )
+
+
+def watermarks(connection: apsw.Connection) -> dict[str, Watermark]:
+    rows = connection.execute("SELECT segment, generation, records FROM watermark")
+    return {segment: Watermark(segment, *counts) for segment, *counts in rows}
+
+
+def statistics(connection: apsw.Connection) -> Statistics:
+    with reading(connection):
+        return Statistics(
+            dict(connection.execute(_counted("node", "label", "label"))),
+            dict(connection.execute(_counted("edge", "type", "edge_type"))),
+        )
+
+
+def _counted(table: str, column: str, names: str) -> str:
+    return (
+        f"SELECT m.name, c.n FROM (SELECT {column} AS id, count(*) AS n FROM {table}"
+        f" GROUP BY {column}) c JOIN {names} m ON m.id = c.id ORDER BY m.name"
+    )

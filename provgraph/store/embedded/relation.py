@@ -1,0 +1,61 @@
+"""What an operator of a plan becomes: a SELECT of (id, depth, rank).
+
+`depth` is null where no walk gave one; `rank` is the row's place where a sort gave one, else null.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apsw
+
+from provgraph.store.embedded.sql import Sql, sql
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`nesting` counts the selects within; SQLite's parser has a limit."""
+
+    sql: Sql
+    nesting: int = 1
+
+
+NOTHING: Final = Relation(Sql("SELECT NULL AS id, NULL AS depth, NULL AS rank WHERE 0"))
+
+# A row id and a depth in one integer of 64 bits, because `carray` gives one column.
+_BITS: Final = 40
+_LOW: Final = (1 << _BITS) - 1
+
+ORDER: Final = "r.rank, coalesce(r.depth, 0), n.at IS NULL, n.at, n.uid"
+"""The order of rows, where `r` is a relation and `n` the node."""
+
+
+def numbers(values: Iterable[int]) -> Any:
+    """Integers as one parameter of `carray`; there must be one at least."""
+    return apsw.carray(array("q", values))
+
+
+def constant(ids: Iterable[int]) -> Relation:
+    """The relation of these ids."""
+    found = array("q", ids)
+    if not found:
+        return NOTHING
+    return Relation(
+        sql("SELECT value AS id, NULL AS depth, NULL AS rank FROM carray({})", apsw.carray(found))
+    )
+
+
+def with_depths(depths: Mapping[int, int]) -> Relation:
+    """The relation of these ids and their depths."""
+    if not depths:
+        return NOTHING
+    packed = numbers(depth << _BITS | id for id, depth in depths.items())
+    return Relation(
+        sql(
+            f"SELECT value & {_LOW} AS id, value >> {_BITS} AS depth, NULL AS rank FROM carray({{}})",
+            packed,
+        )
+    )

@@ -1,0 +1,298 @@
+"""Plan -> SQL, and the rows of a plan.
+
+Each operator becomes a SELECT over those of its sources, so SQLite runs a whole question at once;
+a walk runs its source first, goes by itself, and hands its rows on as an array.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+import apsw
+
+from provgraph.query.plan import (
+    Budget,
+    Column,
+    Filter,
+    Find,
+    Limit,
+    Plan,
+    Project,
+    Runs,
+    SetOp,
+    Sort,
+    Versions,
+    Walk,
+)
+from provgraph.store import Rows
+from provgraph.store.embedded.budget import Meter
+from provgraph.store.embedded.conditions import condition, place
+from provgraph.store.embedded.names import Finder, is_before
+from provgraph.store.embedded.properties import joined as joined_properties
+from provgraph.store.embedded.properties import read
+from provgraph.store.embedded.reading import reading
+from provgraph.store.embedded.relation import ORDER, Relation, constant, with_depths
+from provgraph.store.embedded.schema import (
+    ARTIFACT,
+    COLUMNS,
+    LABEL_NUMBERS,
+    TYPE_NUMBERS,
+    VERSION,
+    Lexicon,
+)
+from provgraph.store.embedded.sql import Sql, joined, sql
+from provgraph.store.embedded.walk import reached
+
+_DEEP: Final = 24
+_SET_OPERATORS: Final = {
+    "union": "UNION",
+    "intersection": "INTERSECT",
+    "difference": "EXCEPT",
+}
+_VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
+
+
+def run(connection: apsw.Connection, plan: Plan, budget: Budget) -> Rows:
+    meter = Meter(budget)
+    with meter.limiting(connection), reading(connection):
+        execution = Execution(connection, Lexicon(connection), meter)
+        if isinstance(plan, Project):
+            return execution.projected(plan)
+        return execution.whole(plan)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One plan in one state of the database."""
+
+    connection: apsw.Connection
+    lexicon: Lexicon
+    meter: Meter
+
+    # Rows
+
+    def whole(self, plan: Plan) -> Rows:
+        shown = ", ".join(f'n."{key}"' for key in COLUMNS)
+        rows = self.rows(plan, Sql(f"n.uid, n.label, r.depth, n.properties, {shown}"))
+        labels = self.lexicon.label_of()
+        return Rows(
+            ("id", "label", "depth", "properties"),
+            [
+                (uid, labels[label], depth, joined_properties(columns, rest))
+                for uid, label, depth, rest, *columns in rows
+            ],
+        )
+
+    def projected(self, plan: Project) -> Rows:
+        shown = [self.shown(column) for column in plan.columns]
+        rows = self.rows(plan.source, joined(", ", [part for part, _ in shown] or [Sql("NULL")]))
+        names = tuple(column.name for column in plan.columns)
+        readers = [read for _, read in shown]
+        if not names:
+            return Rows((), [() for _ in rows])
+        if not any(readers):
+            return Rows(names, rows.fetchall())
+        return Rows(names, [_read(row, readers) for row in rows])
+
+    def rows(self, plan: Plan, shown: Sql) -> apsw.Cursor:
+        asked = sql(
+            f"SELECT {{}} FROM ({{}}) AS r CROSS JOIN node n ON n.id = r.id ORDER BY {ORDER}",
+            shown,
+            self.relation(plan).sql,
+        )
+        return self.connection.execute(asked.text, asked.parameters)
+
+    def shown(self, column: Column) -> tuple[Sql, Callable[[str], Any] | None]:
+        """What is selected for a column, and how it is read if it is JSON."""
+        at = place(column.key, self.lexicon)
+        if at.path is None:
+            return Sql(str(at.column)), None
+        written = sql("(n.properties -> {})", at.path)
+        if at.column is not None:  # numbers and text both ways; `quote` keeps every digit
+            written = sql(f"coalesce({{}}, json_array({at.column}) -> '$[0]')", written)
+        return written, read
+
+    # Operators
+
+    def relation(self, plan: Plan) -> Relation:
+        relation = self.operated(plan)
+        return self.settled(relation) if relation.nesting > _DEEP else relation
+
+    def operated(self, plan: Plan) -> Relation:
+        match plan:
+            case Find():
+                return self.counted(Finder(self.connection, self.lexicon).relation(plan))
+            case Walk():
+                return self.walk(plan)
+            case Filter():
+                return self.filter(plan)
+            case Versions():
+                return self.counted(self.versions(plan))
+            case Runs():
+                return self.counted(self.runs(plan))
+            case SetOp():
+                return self.combined(plan)
+            case Sort():
+                return self.sort(plan)
+            case Limit():
+                return self.limit(plan)
+            case Project():
+                return self.relation(plan.source)
+            case _:
+                assert_never(plan)
+
+    def walk(self, plan: Walk) -> Relation:
+        sources = self.ids(plan.source)
+        stops = frozenset(self.ids(plan.stop_at)) if plan.stop_at is not None else frozenset()
+        return with_depths(reached(self.connection, self.lexicon, plan, sources, stops, self.meter))
+
+    def filter(self, plan: Filter) -> Relation:
+        source = self.relation(plan.source)
+        return Relation(
+            sql(
+                "SELECT r.id, r.depth, r.rank FROM ({}) AS r"
+                " CROSS JOIN node n ON n.id = r.id WHERE {}",
+                source.sql,
+                condition(plan.condition, self.lexicon),
+            ),
+            source.nesting + 1,
+        )
+
+    def versions(self, plan: Versions) -> Relation:
+        source = self.relation(plan.source)
+        return Relation(
+            sql(
+                f"""
+                WITH s AS MATERIALIZED (
+                    SELECT r.id, n.label FROM ({{}}) AS r CROSS JOIN node n ON n.id = r.id
+                )
+                SELECT DISTINCT n.id, NULL AS depth, NULL AS rank FROM (
+                    SELECT id FROM s WHERE label = {ARTIFACT}
+                    UNION SELECT e.dst FROM s CROSS JOIN edge e
+                    ON e.src = s.id AND e.type = {_VERSION_OF} WHERE s.label = {VERSION}
+                ) AS a CROSS JOIN edge e ON e.dst = a.id AND e.type = {_VERSION_OF}
+                CROSS JOIN node n ON n.id = e.src WHERE {{}}
+                """,
+                source.sql,
+                is_before(plan.until),
+            ),
+            source.nesting + 3,
+        )
+
+    def runs(self, plan: Runs) -> Relation:
+        source = self.relation(plan.source)
+        run, step = LABEL_NUMBERS["Run"], LABEL_NUMBERS["Step"]
+        return Relation(
+            sql(
+                f"""
+                WITH s AS MATERIALIZED (
+                    SELECT r.id, n.label FROM ({{}}) AS r CROSS JOIN node n ON n.id = r.id
+                ), step AS MATERIALIZED (
+                    SELECT id FROM s WHERE label = {step}
+                    UNION SELECT e.dst FROM s CROSS JOIN edge e
+                    ON e.src = s.id AND e.type = {TYPE_NUMBERS["GENERATED_BY"]}
+                    CROSS JOIN node n ON n.id = e.dst AND n.label = {step}
+                    WHERE s.label = {VERSION}
+                )
+                SELECT id, NULL AS depth, NULL AS rank FROM (
+                    SELECT id FROM s WHERE label = {run}
+                    UNION SELECT e.dst FROM step CROSS JOIN edge e
+                    ON e.src = step.id AND e.type = {TYPE_NUMBERS["PART_OF"]}
+                    CROSS JOIN node n ON n.id = e.dst AND n.label = {run}
+                )
+                """,
+                source.sql,
+            ),
+            source.nesting + 3,
+        )
+
+    def combined(self, plan: SetOp) -> Relation:
+        left, right = self.relation(plan.left), self.relation(plan.right)
+        return Relation(
+            sql(
+                "SELECT id, NULL AS depth, NULL AS rank FROM (SELECT id FROM ({}) "
+                f"{_SET_OPERATORS[plan.operator]} SELECT id FROM ({{}}))",
+                left.sql,
+                right.sql,
+            ),
+            left.nesting + right.nesting + 2,
+        )
+
+    def sort(self, plan: Sort) -> Relation:
+        source = self.relation(plan.source)
+        keys = [self.sort_key(key.key) for key in plan.by]
+        named = joined("", [sql(f", {{}} AS k{nth}", key) for nth, key in enumerate(keys)])
+        order = "".join(
+            f"k{nth} IS NULL, k{nth}{' DESC' if key.descending else ''}, "
+            for nth, key in enumerate(plan.by)
+        )
+        return Relation(
+            sql(
+                f"SELECT id, depth, row_number() OVER (ORDER BY {order}uid) AS rank FROM"
+                " (SELECT r.id, r.depth, n.uid{} FROM ({}) AS r CROSS JOIN node n ON n.id = r.id)",
+                named,
+                source.sql,
+            ),
+            source.nesting + 2,
+        )
+
+    def sort_key(self, key: str) -> Sql:
+        """A list stands where its first member does."""
+        at = place(key, self.lexicon)
+        if at.path is None:
+            return Sql(str(at.column))
+        first = sql("(SELECT m.value FROM json_each(n.properties, {}) AS m LIMIT 1)", at.path)
+        return first if at.column is None else sql(f"coalesce({at.column}, {{}})", first)
+
+    def limit(self, plan: Limit) -> Relation:
+        source = self.relation(plan.source)
+        return Relation(
+            sql(
+                "SELECT r.id, r.depth, r.rank FROM ({}) AS r CROSS JOIN node n ON n.id = r.id"
+                f" ORDER BY {ORDER} LIMIT {{}}",
+                source.sql,
+                max(plan.count, 0),
+            ),
+            source.nesting + 1,
+        )
+
+    # Between operators
+
+    def ids(self, plan: Plan) -> list[int]:
+        asked = self.relation(plan).sql
+        found = self.connection.execute(f"SELECT id FROM ({asked.text})", asked.parameters)
+        return [id for (id,) in found]
+
+    def counted(self, relation: Relation) -> Relation:
+        """The same; its rows are counted if a budget asks for it."""
+        if not self.meter.counts:
+            return relation
+        asked = relation.sql
+        found = self.connection.execute(f"SELECT id FROM ({asked.text})", asked.parameters)
+        ids = [id for (id,) in found]
+        self.meter.visit(len(ids))
+        return constant(ids)
+
+    def settled(self, relation: Relation) -> Relation:
+        """The same rows as a constant, so that statements do not nest without end."""
+        asked = relation.sql
+        found = self.connection.execute(
+            f"SELECT id, depth, rank FROM ({asked.text})", asked.parameters
+        )
+        return Relation(
+            sql(
+                "SELECT value ->> 0 AS id, value ->> 1 AS depth, value ->> 2 AS rank"
+                " FROM json_each({})",
+                json.dumps(found.fetchall()),
+            )
+        )
+
+
+def _read(row: tuple[Any, ...], readers: list[Callable[[str], Any] | None]) -> tuple[Any, ...]:
+    return tuple(
+        value if reader is None or value is None else reader(value)
+        for value, reader in zip(row, readers, strict=True)
+    )

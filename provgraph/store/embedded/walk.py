@@ -1,0 +1,79 @@
+"""Which nodes does a walk reach, and how far are they? Breadth first, a level a statement.
+
+SQLite reads the edges of a whole level, Python keeps the depths: pairs of (id, depth) in a
+recursive query would multiply, and a node far away needs every level between anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import apsw
+
+from provgraph.query.plan import Walk
+from provgraph.store.embedded.budget import Meter
+from provgraph.store.embedded.relation import numbers
+from provgraph.store.embedded.schema import Lexicon
+from provgraph.store.embedded.sql import Sql, sql
+
+
+def reached(
+    connection: apsw.Connection,
+    lexicon: Lexicon,
+    plan: Walk,
+    sources: Collection[int],
+    stops: Collection[int],
+    meter: Meter,
+) -> dict[int, int]:
+    """The depth of each node reached, by row id."""
+    step = _step(plan, lexicon)
+    if step is None:
+        return {}
+    level = _visible(connection, sources, plan.until)
+    left = set(level)  # their edges have been followed
+    depths: dict[int, int] = {}
+    depth = 0
+    while level and (plan.max_hops is None or depth < plan.max_hops):
+        depth += 1
+        found = {id for (id,) in connection.execute(step.text, (numbers(level), *step.parameters))}
+        meter.visit(len(found))
+        new = [id for id in found if id not in depths]
+        depths.update(dict.fromkeys(new, depth))
+        level = sorted(id for id in new if id not in left and id not in stops)
+        left.update(level)
+    return depths
+
+
+def _step(plan: Walk, lexicon: Lexicon) -> Sql | None:
+    """The statement from one level to the next; its first parameter is the level."""
+    types = sorted(lexicon.types[name] for name in set(plan.via) if name in lexicon.types)
+    if not types:
+        return None
+    here, there = ("src", "dst") if plan.toward == "origin" else ("dst", "src")
+    # One range of the index for each node; the plus keeps SQLite from a seek for each type.
+    among = sql("e.type BETWEEN {} AND {}", types[0], types[-1])
+    if types[-1] - types[0] >= len(types):
+        among = sql(f"{{}} AND +e.type IN ({', '.join(map(str, types))})", among)
+    hidden = Sql("")
+    if plan.until is not None:
+        hidden = sql(f" CROSS JOIN node n ON n.id = e.{there} AND {_IS_VISIBLE}", plan.until)
+    template = (
+        f"SELECT e.{there} FROM carray(?) AS level"
+        f" CROSS JOIN edge e ON e.{here} = level.value AND {{}}{{}}"
+    )
+    return sql(template, among, hidden)
+
+
+_IS_VISIBLE = "(typeof(n.at) <> 'integer' OR n.at <= {})"
+
+
+def _visible(connection: apsw.Connection, ids: Collection[int], until: int | None) -> list[int]:
+    if until is None or not ids:
+        return sorted(ids)
+    asked = sql(
+        "SELECT n.id FROM carray({}) AS given CROSS JOIN node n ON n.id = given.value"
+        f" AND {_IS_VISIBLE} ORDER BY n.id",
+        numbers(ids),
+        until,
+    )
+    return [id for (id,) in connection.execute(asked.text, asked.parameters)]
