@@ -17,6 +17,9 @@ _GIT: Final = (
     "git",
     "--no-pager",
     *("-c", "core.quotepath=off"),
+    # diff-tree reads the index, and would ask the program that a repository may name here.
+    *("-c", "core.fsmonitor=false"),
+    *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", "advice.graftFileDeprecated=false"),
     # A person's own mailmap would give the same commit other authors on other machines.
     *("-c", "mailmap.file="),
