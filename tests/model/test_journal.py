@@ -11,8 +11,8 @@ import pytest
 from provgraph.errors import JournalError
 from provgraph.model.journal import MAGIC, SegmentWriter, frame, read_segment, segments
 from provgraph.model.records import (
-    Committed,
     CommitSeen,
+    Committed,
     Content,
     Derived,
     EnvironmentSeen,

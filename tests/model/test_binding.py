@@ -1,0 +1,269 @@
+"""References bind by content and time, and any order of segments gives the same graph."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provgraph.model.binding import (
+    SKEW,
+    Candidate,
+    Timeline,
+    Timelines,
+    bind,
+    bound_batch,
+    touched_uris,
+)
+from provgraph.model.elements import Edge, Node
+from provgraph.model.identity import artifact_id, external_version_id
+from provgraph.model.kinds import Kinds
+from provgraph.model.records import (
+    CommitSeen,
+    Committed,
+    Content,
+    Derived,
+    Generated,
+    Invalidated,
+    Name,
+    Observation,
+    RunStarted,
+    Stat,
+    StepSeen,
+    Used,
+    When,
+)
+from provgraph.model.translate import Reference, translate
+from provgraph.query.plan import Find
+from provgraph.store.memory import MemoryStore
+
+PROJECT, KINDS = "project", Kinds.of({})
+
+
+def at(second: int, *, tick: int = 0, boot: str = "", host: str = "") -> When:
+    return When(second * 10**9, tick, boot, host)
+
+
+def bytes_of(letter: str, *, blob: str = "", stat: Stat | None = None) -> Content:
+    return Content(f"blake3:{letter}", f"git:{blob}" if blob else "", 3, stat)
+
+
+def read(when: When, content: Content, owner: str = "reader") -> Reference:
+    return Reference(owner, "USED", "a.csv", when, content, "input")
+
+
+def bound_to(candidates: list[Candidate], reference: Reference) -> str:
+    return bind(Timeline("a.csv", candidates, [reference]), PROJECT).targets[0]
+
+
+V1 = Candidate("v1", at(10), bytes_of("x"))
+V2 = Candidate("v2", at(20), bytes_of("y"))
+V3 = Candidate("v3", at(30), bytes_of("x"))
+EXTERNAL_X = external_version_id(PROJECT, "a.csv", "blake3:x")
+
+
+def test_a_read_binds_to_the_newest_version_with_its_content_before_it() -> None:
+    assert bound_to([V1, V2, V3], read(at(25), bytes_of("x"))) == "v1"
+    assert bound_to([V1, V2, V3], read(at(35), bytes_of("x"))) == "v3"
+    assert bound_to([V1, V2, V3], read(at(35), bytes_of("y"))) == "v2"
+
+
+def test_a_read_before_any_such_version_is_external() -> None:
+    assert bound_to([V1], read(at(5), bytes_of("x"))) == EXTERNAL_X
+
+
+def test_other_content_than_was_generated_is_external() -> None:
+    expected = external_version_id(PROJECT, "a.csv", "blake3:z")
+    assert bound_to([V1, V2], read(at(25), bytes_of("z"))) == expected
+
+
+def test_the_exact_stat_tells_versions_of_one_content_apart() -> None:
+    first, second = Stat(1, 2, 3, 4, 5), Stat(1, 2, 3, 4, 6)
+    candidates = [
+        Candidate("v1", at(10), bytes_of("x", stat=first)),
+        Candidate("v2", at(20), bytes_of("x", stat=second)),
+    ]
+    assert bound_to(candidates, read(at(25), bytes_of("x", stat=first))) == "v1"
+
+
+def test_a_version_whose_digest_was_never_known_is_found_by_inode_size_and_time() -> None:
+    overwritten = Candidate("v1", at(10), Content(size=3, stat=Stat(1, 2, 3, 4, 5)))
+    seen = bytes_of("x", stat=Stat(1, 2, 3, 4, 9))
+    assert bound_to([overwritten, V2], read(at(15), seen)) == "v1"
+
+
+def test_a_reused_stat_with_another_digest_does_not_deceive() -> None:
+    stat = Stat(1, 2, 3, 4, 5)
+    candidate = Candidate("v1", at(10), bytes_of("x", stat=stat))
+    expected = external_version_id(PROJECT, "a.csv", "blake3:y")
+    assert bound_to([candidate], read(at(15), bytes_of("y", stat=stat))) == expected
+
+
+def test_within_a_boot_the_monotonic_clock_orders_even_if_the_wall_clock_jumped() -> None:
+    written = Candidate("v1", at(7200, tick=100, boot="b"), bytes_of("x"))
+    assert bound_to([written], read(at(3600, tick=200, boot="b"), bytes_of("x"))) == "v1"
+    assert bound_to([written], read(at(9000, tick=50, boot="b"), bytes_of("x"))) == EXTERNAL_X
+
+
+def test_between_hosts_a_little_skew_is_believed_and_marked() -> None:
+    written = Candidate("v1", at(100, host="one"), bytes_of("x"))
+    near = Timeline("a.csv", [written], [read(at(99, host="two"), bytes_of("x"))])
+    assert bind(near, PROJECT).targets == ["v1"]
+    assert bind(near, PROJECT).skewed == {0}
+    far = at(99 - SKEW // 10**9, host="two")
+    assert bound_to([written], read(far, bytes_of("x"))) == EXTERNAL_X
+
+
+def test_a_version_is_not_derived_from_itself() -> None:
+    appended = Candidate("v2", at(20), bytes_of("x"))
+    own = Reference("v2", "DERIVED_FROM", "a.csv", at(20), bytes_of("x"), "append")
+    assert bound_to([V1, appended], own) == "v1"
+
+
+def test_a_commit_and_a_read_of_one_content_meet_in_one_external_version() -> None:
+    references = [
+        read(at(5), bytes_of("x", blob="b")),
+        Reference("commit", "IN_COMMIT", "a.csv", at(9), Content(blob="git:b")),
+    ]
+    bound = bind(Timeline("a.csv", [], references), PROJECT)
+    assert bound.targets == [EXTERNAL_X, EXTERNAL_X]
+    assert bound.externals[0].content.blob == "git:b"
+
+
+def test_two_files_that_git_stores_alike_stay_two_versions() -> None:
+    references = [read(at(5), bytes_of("crlf", blob="b")), read(at(6), bytes_of("lf", blob="b"))]
+    bound = bind(Timeline("a.csv", [], references), PROJECT)
+    assert len(set(bound.targets)) == 2
+
+
+def test_what_is_not_known_at_all_is_an_unknown_version() -> None:
+    stat = Stat(1, 2, 3, 4, 5)
+    bound = bind(Timeline("a.csv", [], [read(at(5), Content(size=3, stat=stat))]), PROJECT)
+    assert list(bound.states.values()) == ["unknown"]
+
+
+def test_states_follow_the_last_sighting() -> None:
+    gone = Reference("rm", "INVALIDATED_BY", "a.csv", at(40), Content(), "delete")
+    bound = bind(Timeline("a.csv", [V1, V2, V3], [gone]), PROJECT)
+    assert bound.targets == ["v3"]
+    assert bound.states == {"v1": "superseded", "v2": "superseded", "v3": "deleted"}
+    replaced = Reference("mv", "INVALIDATED_BY", "a.csv", at(25), bytes_of("y"), "replace")
+    bound = bind(Timeline("a.csv", [V1, V2, V3], [replaced]), PROJECT)
+    assert bound.states == {"v1": "superseded", "v2": "superseded", "v3": "present"}
+
+
+def test_a_file_changed_by_hand_supersedes_what_was_generated() -> None:
+    bound = bind(Timeline("a.csv", [V1], [read(at(20), bytes_of("z"))]), PROJECT)
+    assert bound.states["v1"] == "superseded"
+
+
+# Any order of segments gives the same graph.
+
+
+def synced(segments: Iterable[Sequence[Observation]]) -> MemoryStore:
+    store = MemoryStore()
+    for records in segments:
+        translation = translate(records, PROJECT)
+        touched = touched_uris(translation)
+        known = store.timelines([artifact_id(PROJECT, uri) for uri in sorted(touched)])
+        timelines = Timelines(known.nodes, known.edges, touched)
+        store.apply(bound_batch(translation, timelines, PROJECT, KINDS))
+    return store
+
+
+def contents(store: MemoryStore) -> tuple[list[Node], list[Edge]]:
+    nodes = store.nodes(
+        [
+            row[0]
+            for label in ("Artifact", "Version", "Run", "Step", "Commit", "Agent", "Environment")
+            for row in store.run(Find(label)).values
+        ]
+    )
+    return nodes, store.edges([node.id for node in nodes])
+
+
+URIS = st.sampled_from(["a.csv", "b.csv", "models/m.pkl"])
+STATS = st.one_of(
+    st.none(),
+    st.builds(
+        Stat, st.just(1), st.integers(1, 3), st.just(3), st.integers(1, 3), st.integers(1, 3)
+    ),
+)
+CONTENTS = st.builds(
+    Content,
+    st.sampled_from(["", "blake3:x", "blake3:y"]),
+    st.sampled_from(["", "git:p", "git:q"]),
+    st.just(3),
+    STATS,
+)
+MOMENTS = st.builds(
+    When,
+    st.integers(1, 30).map(lambda n: n * 10**9),
+    st.integers(0, 30),
+    st.sampled_from(["", "b1", "b2"]),
+    st.sampled_from(["", "one", "two"]),
+)
+
+
+@st.composite
+def segment(draw: st.DrawFn, number: int) -> list[Observation]:
+    run = f"r{number}"
+    records: list[Observation] = [RunStarted(run, ["make"], ".", draw(MOMENTS), commit="c1")]
+    for n in range(draw(st.integers(1, 3))):
+        step = f"s{number}.{n}"
+        records.append(StepSeen(step, run, ["python", "a.py"], ".", draw(MOMENTS), script="a.py"))
+        for _ in range(draw(st.integers(0, 3))):
+            role = draw(st.sampled_from(["input", "script", "code"]))
+            records.append(Used(step, draw(URIS), draw(MOMENTS), draw(CONTENTS), role))
+        for m in range(draw(st.integers(0, 2))):
+            names = draw(st.lists(st.builds(Name, URIS, MOMENTS), min_size=1, max_size=3))
+            version = f"v{number}.{n}.{m}"
+            records.append(Generated(step, version, names, draw(CONTENTS)))
+            if draw(st.booleans()):
+                how = draw(st.sampled_from(["append", "rename"]))
+                records.append(Derived(version, draw(URIS), draw(MOMENTS), draw(CONTENTS), how))
+        if draw(st.booleans()):
+            how = draw(st.sampled_from(["delete", "replace"]))
+            records.append(Invalidated(step, draw(URIS), draw(MOMENTS), draw(CONTENTS), how))
+    if draw(st.booleans()):
+        records.append(CommitSeen(f"c{number}", ["c0"], "Me", "me@x", 1, 2, "message"))
+        records.append(
+            Committed(f"c{number}", draw(URIS), "git:p", draw(st.integers(1, 30)) * 10**9)
+        )
+    return records
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[list[Observation]]:
+    return [draw(segment(number)) for number in range(draw(st.integers(1, 4)))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(journals(), st.randoms(use_true_random=False))
+def test_any_order_of_segments_gives_the_same_graph(
+    journal: list[list[Observation]], chance: random.Random
+) -> None:
+    expected = contents(synced(journal))
+    shuffled = journal[:]
+    chance.shuffle(shuffled)
+    assert contents(synced(shuffled)) == expected
+    together = [record for records in shuffled for record in records]
+    chance.shuffle(together)
+    assert contents(synced([together])) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(journals())
+def test_applying_a_journal_again_changes_nothing(journal: list[list[Observation]]) -> None:
+    once = synced(journal)
+    assert contents(synced([*journal, *journal])) == contents(once)
+
+
+@settings(max_examples=200, deadline=None)
+@given(journals())
+def test_no_version_is_bound_to_a_read_of_another_content(journal: list[list[Observation]]) -> None:
+    nodes, edges = contents(synced(journal))
+    digests = {node.id: node.properties.get("digest") for node in nodes}
+    for edge in edges:
+        if edge.type in ("USED", "EXECUTED", "DERIVED_FROM") and "digest" in edge.properties:
+            assert digests[edge.target] in (None, edge.properties["digest"])
