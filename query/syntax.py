@@ -67,7 +67,7 @@ class Comma:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    field: Word
+    name: Word
     operator: Literal["=", "!=", "<", "<=", ">", ">=", "~"]
     value: Value
     span: Span = field(compare=False)
@@ -75,7 +75,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    field: Word
+    name: Word
     values: tuple[Value, ...]
     negated: bool
     span: Span = field(compare=False)
@@ -179,8 +179,8 @@ def parse(text: str) -> Syntax:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise _syntax_error(text, error) from None
-    first, query = tree.children[0], tree.children[-1]
-    return Syntax(text, first is not query, _built(text, query))
+    query: Any = tree.children[-1]
+    return Syntax(text, len(tree.children) > 1, _built(text, query))
 
 
 def quoted(text: str) -> str:
@@ -231,7 +231,8 @@ def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
         return QuerySyntaxError(
             "the question is empty", text=text, start=0, end=1, hint=f"try `{_EXAMPLE}`"
         )
-    accepted = frozenset(error.interactive_parser.accepts())
+    parser: Any = error.interactive_parser
+    accepted: frozenset[str] = frozenset(parser.accepts())
     expected = _in_words(accepted)
     token = getattr(error, "token", None)
     if token is not None and token.type == "$END":

@@ -1,0 +1,154 @@
+"""How a plan reads: one line an operator, its sources indented under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from provgraph.query import plan
+from provgraph.query.syntax import quoted
+from provgraph.query.values import moment_text
+
+
+def plan_text(whole: plan.Plan) -> str:
+    """
+    >>> print(plan_text(plan.Limit(plan.Find("Run"), 3)))
+    Limit 3
+      Find Run
+    """
+    return "\n".join(_lines(whole, ""))
+
+
+def _lines(here: plan.Plan, indent: str) -> Iterator[str]:
+    yield indent + operator_text(here)
+    inner = indent + "  "
+    match here:
+        case plan.Find():
+            return
+        case plan.SetOp():
+            yield from _lines(here.left, inner)
+            yield from _lines(here.right, inner)
+        case plan.Walk():
+            yield from _lines(here.source, inner)
+            if here.stop_at is not None:
+                yield f"{inner}stop at"
+                yield from _lines(here.stop_at, inner + "  ")
+        case _:
+            yield from _lines(here.source, inner)
+
+
+def operator_text(here: plan.Plan) -> str:
+    """An operator without its sources.
+
+    >>> operator_text(plan.Find("Version", plan.Named("a.csv"), files=True, which=plan.Latest()))
+    'Find Version files named "a.csv", the latest'
+    """
+    match here:
+        case plan.Find():
+            return _find(here)
+        case plan.Walk():
+            far = f", at most {here.max_hops} edges" if here.max_hops is not None else ""
+            return f"Walk toward {here.toward} via {', '.join(here.via)}{far}{_until(here.until)}"
+        case plan.Filter():
+            return f"Filter {condition_text(here.condition)}"
+        case plan.Versions():
+            return f"Versions of the same artifacts{_until(here.until)}"
+        case plan.Runs():
+            return "Runs of the rows"
+        case plan.SetOp():
+            return here.operator.capitalize()
+        case plan.Sort():
+            return "Sort by " + ", ".join(
+                f"{k.key}{' desc' if k.descending else ''}" for k in here.by
+            )
+        case plan.Limit():
+            return f"Limit {here.count}"
+        case plan.Project():
+            return "Project " + ", ".join(
+                column.name if column.name == column.key else f"{column.name} = {column.key}"
+                for column in here.columns
+            )
+        case _:
+            assert_never(here)
+
+
+def _until(until: int | None) -> str:
+    return "" if until is None else f", until {moment_text(until)}"
+
+
+def _find(here: plan.Find) -> str:
+    words = [
+        f"Find {here.label}",
+        "files" if here.files else "",
+        f"of kind {here.kind}" if here.kind else "",
+        _name(here.name) if here.name is not None else "",
+    ]
+    text = " ".join(word for word in words if word)
+    if here.label == "Version":
+        text += f", {_which(here.which)}"
+    return text if here.where is None else f"{text}, where {condition_text(here.where)}"
+
+
+def _name(name: plan.Name) -> str:
+    match name:
+        case plan.Exactly():
+            return f"exactly {quoted(name.name)}"
+        case plan.Named():
+            return f"named {quoted(name.name)}" + (" or with that stem" if name.stems else "")
+        case plan.Globbed():
+            return f"like {quoted(name.pattern)}"
+        case plan.Digested():
+            return f"with digest {', '.join(name.digests)}"
+        case plan.Identified():
+            return f"with id {', '.join(name.ids)}"
+        case _:
+            assert_never(name)
+
+
+def _which(which: plan.Which) -> str:
+    match which:
+        case plan.Latest():
+            return f"the latest{_until(which.until)}"
+        case plan.Every():
+            return f"all{_until(which.until)}"
+        case plan.Nth():
+            return f"number {which.number}"
+        case plan.WithDigest():
+            return f"digest {which.prefix}..."
+        case plan.InCommit():
+            return f"in commit {which.prefix}..."
+        case _:
+            assert_never(which)
+
+
+def condition_text(condition: plan.Condition) -> str:
+    """
+    >>> either = plan.AnyOf((plan.Comparison("a", "=", 1), plan.Comparison("b", "=", "x")))
+    >>> condition_text(plan.AllOf((either, plan.Membership("c", (1, True), negated=True))))
+    '(a = 1 or b = "x") and c not in (1, true)'
+    """
+    match condition:
+        case plan.Comparison():
+            return f"{condition.key} {condition.operator} {constant_text(condition.value)}"
+        case plan.Membership():
+            listed = ", ".join(constant_text(value) for value in condition.values)
+            return f"{condition.key} {'not ' if condition.negated else ''}in ({listed})"
+        case plan.AllOf():
+            return " and ".join(_part(part) for part in condition.conditions) or "true"
+        case plan.AnyOf():
+            return " or ".join(_part(part) for part in condition.conditions) or "false"
+        case plan.Negate():
+            return f"not {_part(condition.condition)}"
+        case _:
+            assert_never(condition)
+
+
+def _part(condition: plan.Condition) -> str:
+    text = condition_text(condition)
+    return f"({text})" if isinstance(condition, plan.AllOf | plan.AnyOf) else text
+
+
+def constant_text(value: plan.Constant) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return quoted(value) if isinstance(value, str) else repr(value)

@@ -1,0 +1,92 @@
+"""What is a verb? Its arguments, its documentation and its plan, declared once.
+
+The binder, completion, error messages and the reference page all derive from that declaration.
+Importing this file imports pydantic.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from provgraph.model.vocabulary import Label
+from provgraph.query.plan import Column, Condition, Latest, Plan, SortKey, Which
+
+
+class Takes(StrEnum):
+    """What an argument takes, in words."""
+
+    COUNT = "a whole number from 1"
+    EDGES = "edge types, with commas between"
+    QUERY = "a query in parentheses"
+    MOMENT = "a date"
+    CONDITION = "a condition"
+    FIELDS = "fields, with commas between"
+    KEYS = "fields, with commas between, each with `desc` for the reverse order"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """`phrase` is the words before it, "" for none. With `leads` they can be left out right after
+    the verb."""
+
+    phrase: str
+    takes: Takes
+    meaning: str
+    leads: bool = False
+
+
+class _AsBound:
+    """The binder made the value; nothing is left to check, and no schema to build."""
+
+    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+
+BoundQuery = Annotated[Plan, _AsBound()]
+BoundCondition = Annotated[Condition, _AsBound()]
+BoundColumns = Annotated[tuple[Column, ...], _AsBound()]
+BoundKeys = Annotated[tuple[SortKey, ...], _AsBound()]
+
+
+class Verb(BaseModel, ABC):
+    """A stage after `|`. The first line of a verb's docstring is its summary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aliases: ClassVar[tuple[str, ...]] = ()
+    decides_which: ClassVar[bool] = False
+    """Whether it says which versions a name before it means (`which`); others leave that to the
+    next verb. Its arguments cannot depend on its rows."""
+    reshapes: ClassVar[bool] = False
+    """Whether its rows are others than the source's, so that it cannot follow `select`."""
+    wants: ClassVar[frozenset[Label]] = frozenset()
+    """At least one of these must be among its rows' labels; empty: any will do."""
+    examples: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def plan(self, source: Plan) -> Plan:
+        """What the rows of `source` become."""
+
+    def which(self) -> Which:
+        return Latest()
+
+    @classmethod
+    def arguments(cls) -> dict[str, Argument]:
+        """By field, in the order of declaration."""
+        return {
+            name: mark
+            for name, declared in cls.model_fields.items()
+            for mark in declared.metadata
+            if isinstance(mark, Argument)
+        }
+
+    @classmethod
+    def needs(cls) -> list[str]:
+        """The fields that must be given."""
+        return [name for name, declared in cls.model_fields.items() if declared.is_required()]
