@@ -23,7 +23,7 @@ help:
 install: $(INSTALLED)
 
 demo: $(INSTALLED)
-	$(BIN)/provgraph demo
+	$(BIN)/provgraph demo .demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -rs $(TESTS)
@@ -46,7 +46,7 @@ soak: $(INSTALLED)
 	$(BIN)/python -m pytest -rs -m soak --timeout=3600 $(TESTS)
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks
+	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit 1; done
 
 clean:
 	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -66,5 +66,5 @@ $(INSTALLED): pyproject.toml setup.py
 	@$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
 	    2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[demo,web,notebook,subjects]' --group dev
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[demo,web,notebook,subjects]' --group dev
 	@touch $@

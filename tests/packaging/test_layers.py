@@ -21,8 +21,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph"}),
     frozenset({"origins", "doctor"}),
     frozenset({"web", "notebook", "demo"}),
-    frozenset({"cli"}),
-    frozenset({"__init__", "__main__"}),
+    frozenset({"cli", "__main__"}),
+    frozenset({"__init__"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
