@@ -1,0 +1,46 @@
+"""Which stores does the contract suite hold to one meaning, and how much does it draw?
+
+`HYPOTHESIS_PROFILE=soak` draws more; `ci` is the ordinary suite's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from provgraph.store import Store
+from provgraph.store.memory import MemoryStore
+
+_QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("ci", max_examples=250, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("soak", settings.get_profile("ci"), max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    opened = _open(request.param, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["embedded"])
+def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind that is held against the reference."""
+    opened = _open(request.param, tmp_path)
+    yield opened
+    opened.close()
+
+
+def _open(kind: str, folder: Path) -> Store:
+    if kind == "memory":
+        return MemoryStore()
+    embedded = importlib.import_module("provgraph.store.embedded")
+    opened: Store = embedded.open(folder / "graph.db")
+    return opened

@@ -1,0 +1,101 @@
+"""Every store gives the reference's rows, in the reference's order, for any plan."""
+
+from __future__ import annotations
+
+import pytest
+from contract.graphs import chain, diamonds, graphs, id_of
+from contract.plans import PLANS
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from provgraph.errors import BudgetExceeded
+from provgraph.model.elements import Batch, Edge, Node
+from provgraph.model.vocabulary import LINEAGE_EDGES, Label
+from provgraph.query.plan import Budget, Find, Identified, Limit, Plan, Walk
+from provgraph.store import Rows, Store
+from provgraph.store.memory import MemoryStore
+
+PLANS_A_GRAPH = 4  # times the profile's examples: a thousand pairs in `ci`
+
+
+def exactly(rows: Rows) -> tuple[tuple[str, ...], str]:
+    """An answer with its types: True is not 1, and 1.0 is not 1; properties in any order."""
+    ordered = [
+        tuple(sorted(value.items()) if isinstance(value, dict) else value for value in row)
+        for row in rows.values
+    ]
+    return rows.columns, repr(ordered)
+
+
+@given(graph=graphs(), plans=st.lists(PLANS, min_size=PLANS_A_GRAPH, max_size=PLANS_A_GRAPH))
+def test_a_store_answers_as_the_reference_does(
+    compared: Store, graph: Batch, plans: list[Plan]
+) -> None:
+    reference = MemoryStore()
+    reference.apply(graph)
+    compared.clear()
+    compared.apply(graph)
+    for plan in plans:
+        note(repr(plan))
+        assert exactly(compared.run(plan)) == exactly(reference.run(plan))
+
+
+@given(first=graphs(max_nodes=8), second=graphs(max_nodes=8), plan=PLANS)
+def test_a_store_that_grew_answers_as_the_reference_does(
+    compared: Store, first: Batch, second: Batch, plan: Plan
+) -> None:
+    """The batches meet in their ids; then the first one's nodes go, but those of the second."""
+    reference = MemoryStore()
+    compared.clear()
+    kept = {node.id for node in second.nodes}
+    gone = Batch(removed_nodes=[node.id for node in first.nodes if node.id not in kept])
+    for batch in (first, second, gone):
+        for each in (reference, compared):
+            each.apply(batch)
+            each.run(plan)
+        assert exactly(compared.run(plan)) == exactly(reference.run(plan))
+
+
+def shaped(labels: list[Label], edges: list[tuple[int, str, int]]) -> Batch:
+    nodes = [Node(f"{label[0].lower()}{n:05}", label, {"at": n}) for n, label in enumerate(labels)]
+    return Batch(nodes, [Edge(nodes[s].id, type, nodes[t].id) for s, type, t in edges])
+
+
+def lineage(id: str) -> Walk:
+    return Walk(Find("Version", Identified((id,))), "origin", LINEAGE_EDGES)
+
+
+def test_a_chain_of_two_thousand_has_no_bound(store: Store) -> None:
+    store.apply(shaped(*chain(2000)))
+    values = store.run(lineage("v00000")).values
+    assert [depth for _, _, depth, _ in values] == list(range(1, 2000))
+
+
+def test_sixty_stacked_diamonds_are_a_hundred_and_eighty_nodes(store: Store) -> None:
+    store.apply(shaped(*diamonds(60)))
+    values = store.run(lineage("v00000")).values
+    assert len(values) == 180
+    assert values[-1][2] == 120
+
+
+def test_a_budget_of_nodes_ends_a_walk_that_reaches_more(store: Store) -> None:
+    store.apply(shaped(*chain(100)))
+    with pytest.raises(BudgetExceeded):
+        store.run(lineage("v00000"), Budget(nodes=50))
+    assert len(store.run(lineage("v00000"), Budget(nodes=1000)).values) == 99
+
+
+def test_a_budget_of_no_time_ends_any_walk(store: Store) -> None:
+    store.apply(shaped(*chain(2000)))
+    with pytest.raises(BudgetExceeded):
+        store.run(lineage("v00000"), Budget(seconds=0.0))
+
+
+def test_a_limit_of_none_is_an_empty_answer(store: Store) -> None:
+    store.apply(shaped(*chain(3)))
+    assert store.run(Limit(Find("Version"), 0)).values == []
+
+
+def test_generated_ids_are_not_in_the_order_of_making() -> None:
+    ids = [id_of("Version", number) for number in range(9)]
+    assert ids != sorted(ids)

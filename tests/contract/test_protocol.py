@@ -1,0 +1,218 @@
+"""What every store does with batches, and what it gives back besides answers."""
+
+from __future__ import annotations
+
+import pytest
+from contract.graphs import graphs
+from hypothesis import given
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.vocabulary import EDGES
+from provgraph.query.plan import Column, Find, Project
+from provgraph.store import Statistics, Store
+from provgraph.store.memory import MemoryStore
+
+A = Node("a1", "Artifact", {"name": "a.csv"})
+B = Node("a2", "Artifact", {"name": "b.csv"})
+V1 = Node("v1", "Version", {"name": "a.csv", "names": ("tmp", "a.csv"), "size": 3})
+V2 = Node("v2", "Version", {"name": "a.csv"})
+V3 = Node("v3", "Version", {"name": "c.csv"})
+S = Node("s1", "Step", {"name": "sort"})
+OF = Edge("v1", "VERSION_OF", "a1")
+USED = Edge("s1", "USED", "v1", "k1", {"role": "input"})
+USED_AGAIN = Edge("s1", "USED", "v1", "k2")
+MADE = Edge("v2", "GENERATED_BY", "s1")
+GRAPH = Batch(
+    nodes=[V2, A, S, V1, V3, B],
+    edges=[
+        USED_AGAIN,
+        MADE,
+        USED,
+        OF,
+        Edge("v2", "VERSION_OF", "a1"),
+        Edge("v2", "VERSION_OF", "a2"),
+    ],
+    watermarks=[Watermark("segment-1", 0, 6)],
+)
+EVERY_ID = ("a1", "a2", "s1", "v1", "v2", "v3")
+
+
+def everything(store: Store) -> tuple[list[Node], list[Edge], dict[str, Watermark]]:
+    return store.nodes(EVERY_ID), store.edges(EVERY_ID), store.watermarks()
+
+
+def test_an_empty_store_has_nothing(store: Store) -> None:
+    assert everything(store) == ([], [], {})
+    assert store.statistics() == Statistics({}, {})
+    assert store.run(Find("Version")).values == []
+
+
+def test_nodes_come_back_as_they_were_given_in_order_of_id(store: Store) -> None:
+    store.apply(GRAPH)
+    assert store.nodes(["v1", "a1", "absent", "v1"]) == [A, V1]
+    assert store.nodes(["v1"])[0].properties["names"] == ("tmp", "a.csv")
+
+
+def test_edges_come_back_in_order_of_identity(store: Store) -> None:
+    store.apply(GRAPH)
+    assert store.edges(["s1"]) == [USED, USED_AGAIN]
+    assert store.edges(["v1"]) == [OF]
+    assert store.edges(["v1"], incoming=True) == [USED, USED_AGAIN]
+    assert store.edges(["a1"], ["VERSION_OF"], incoming=True) == [
+        OF,
+        Edge("v2", "VERSION_OF", "a1"),
+    ]
+    assert store.edges(["v1", "v1", "absent"], ["USED", "VERSION_OF"]) == [OF]
+    assert store.edges(["v1"], ["USED"]) == []
+
+
+def test_given_properties_go_over_a_nodes_own_key_by_key(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(
+        Batch(nodes=[Node("v1", "Version", {"size": None, "kind": "dataset", "name": "x"})])
+    )
+    given: dict[str, Value] = {"name": "x", "names": ("tmp", "a.csv"), "kind": "dataset"}
+    assert store.nodes(["v1"]) == [Node("v1", "Version", given)]
+    assert store.edges(["v1"]) == [OF]
+
+
+def test_given_properties_go_over_an_edges_own_key_by_key(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(Batch(edges=[Edge("s1", "USED", "v1", "k1", {"role": None, "at": 7})]))
+    assert store.edges(["s1"]) == [Edge("s1", "USED", "v1", "k1", {"at": 7}), USED_AGAIN]
+
+
+def test_a_null_in_a_new_node_is_not_kept(store: Store) -> None:
+    store.apply(Batch(nodes=[Node("v1", "Version", {"size": None})]))
+    assert store.nodes(["v1"]) == [Node("v1", "Version", {})]
+
+
+def test_a_node_given_twice_in_a_batch_is_given_in_order(store: Store) -> None:
+    twice = [Node("v1", "Version", {"size": 1, "kind": "a"}), Node("v1", "Version", {"size": 2})]
+    store.apply(Batch(nodes=twice))
+    assert store.nodes(["v1"]) == [Node("v1", "Version", {"size": 2, "kind": "a"})]
+
+
+def test_a_removed_node_takes_its_edges_along(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(Batch(removed_nodes=["s1", "absent"]))
+    assert store.nodes(["s1"]) == []
+    assert store.edges(["v2"], ["GENERATED_BY"]) == []
+    assert store.edges(["v1"], incoming=True) == []
+
+
+def test_a_removed_edge_leaves_its_parallel(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(Batch(removed_edges=[USED.identity, ("s1", "USED", "v1", "absent")]))
+    assert store.edges(["s1"]) == [USED_AGAIN]
+
+
+def test_removal_comes_before_what_is_given(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(Batch(nodes=[Node("v1", "Version", {"size": 9})], edges=[OF], removed_nodes=["v1"]))
+    assert store.nodes(["v1"]) == [Node("v1", "Version", {"size": 9})]
+    assert store.edges(["v1"]) == [OF]
+    assert store.edges(["v1"], incoming=True) == []
+
+
+def test_a_batch_that_cannot_be_applied_whole_changes_nothing(store: Store) -> None:
+    store.apply(GRAPH)
+    before = everything(store)
+    wrong = Batch(
+        nodes=[Node("v1", "Version", {"size": 9}), Node("v9", "Version")],
+        edges=[Edge("v9", "DERIVED_FROM", "v1"), Edge("v9", "DERIVED_FROM", "absent")],
+        removed_nodes=["v3"],
+        removed_edges=[USED.identity],
+        watermarks=[Watermark("segment-1", 0, 99)],
+    )
+    with pytest.raises(StoreError):
+        store.apply(wrong)
+    assert everything(store) == before
+    assert store.nodes(["v9"]) == []
+
+
+def test_an_edge_to_a_node_removed_in_its_batch_is_refused(store: Store) -> None:
+    store.apply(GRAPH)
+    with pytest.raises(StoreError):
+        store.apply(Batch(edges=[Edge("v3", "DERIVED_FROM", "v1")], removed_nodes=["v1"]))
+    assert store.nodes(["v1"]) == [V1]
+
+
+@given(graph=graphs())
+def test_applying_a_batch_twice_is_applying_it_once(store: Store, graph: Batch) -> None:
+    store.clear()
+    ids = [node.id for node in graph.nodes]
+    store.apply(graph)
+    once = (store.nodes(ids), store.edges(ids), store.statistics())
+    store.apply(graph)
+    assert (store.nodes(ids), store.edges(ids), store.statistics()) == once
+
+
+@given(graph=graphs())
+def test_a_store_gives_back_what_the_reference_gives_back(compared: Store, graph: Batch) -> None:
+    compared.clear()
+    reference = MemoryStore()
+    reference.apply(graph)
+    compared.apply(graph)
+    ids = [node.id for node in graph.nodes]
+    assert compared.nodes(ids) == reference.nodes(ids)
+    assert compared.edges(ids) == reference.edges(ids)
+    assert compared.edges(ids, incoming=True) == reference.edges(ids, incoming=True)
+    assert compared.timelines(ids) == reference.timelines(ids)
+    assert compared.statistics() == reference.statistics()
+
+
+def test_a_timeline_is_all_that_binding_needs(store: Store) -> None:
+    store.apply(GRAPH)
+    store.apply(
+        Batch(edges=[Edge("v2", "REVISION_OF", "v1", "a.csv"), Edge("v3", "PART_OF", "v1")])
+    )
+    found = store.timelines(["a1", "absent", "v3"])
+    assert found.nodes == [A, B, V1, V2]
+    assert [edge.identity for edge in found.edges] == [
+        ("s1", "USED", "v1", "k1"),
+        ("s1", "USED", "v1", "k2"),
+        ("v1", "VERSION_OF", "a1", ""),
+        ("v2", "REVISION_OF", "v1", "a.csv"),
+        ("v2", "VERSION_OF", "a1", ""),
+        ("v2", "VERSION_OF", "a2", ""),
+    ]
+    assert not EDGES["GENERATED_BY"].bound
+
+
+def test_a_watermark_is_the_last_one_given(store: Store) -> None:
+    store.apply(GRAPH)
+    later = [Watermark("segment-1", 1, 2), Watermark("segment-2", 0, 5)]
+    store.apply(Batch(watermarks=later))
+    assert store.watermarks() == {mark.segment: mark for mark in later}
+
+
+def test_statistics_count_nodes_by_label_and_edges_by_type(store: Store) -> None:
+    store.apply(GRAPH)
+    assert store.statistics() == Statistics(
+        {"Artifact": 2, "Version": 3, "Step": 1}, {"USED": 2, "GENERATED_BY": 1, "VERSION_OF": 3}
+    )
+
+
+def test_a_cleared_store_has_nothing(store: Store) -> None:
+    store.apply(GRAPH)
+    store.clear()
+    assert everything(store) == ([], [], {})
+    store.apply(GRAPH)
+    assert len(store.nodes(EVERY_ID)) == 6
+
+
+def test_columns_are_named_as_asked_and_missing_values_are_none(store: Store) -> None:
+    store.apply(GRAPH)
+    columns = (Column("which", "id"), Column("size", "size"), Column("size", "depth"))
+    rows = store.run(Project(Find("Version"), columns))
+    assert rows.columns == ("which", "size", "size")
+    assert rows.values == [("v1", 3, None), ("v2", None, None), ("v3", None, None)]
+
+
+def test_rows_without_columns_are_whole_nodes(store: Store) -> None:
+    store.apply(GRAPH)
+    rows = store.run(Find("Step"))
+    assert rows.columns == ("id", "label", "depth", "properties")
+    assert rows.values == [("s1", "Step", None, {"name": "sort"})]
