@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.identity import external_version_id, observation_key
@@ -70,40 +70,48 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A timeline, decided. `targets` gives each reference's version, in the timeline's order;
-    `skewed` the places in it that were bound across clocks; `states` the state of each version;
-    `order` the versions from the oldest to the newest."""
+    """A timeline, decided. `targets` gives each reference's version; `skewed` are those that were
+    bound across clocks; `states` the state of each version; `order` the versions from the oldest to
+    the newest."""
 
-    targets: list[str]
-    skewed: frozenset[int]
+    targets: dict[Reference, str]
+    skewed: frozenset[Reference]
     externals: list[External]
     states: dict[str, str]
     order: list[str]
 
 
 def bind(timeline: Timeline, project: str) -> Bound:
-    """Decide a timeline."""
+    """Decide a timeline. The order of its candidates and references does not matter."""
     search = _Search(timeline.candidates)
-    targets: list[str | None] = []
-    skewed = set()
-    for place, reference in enumerate(timeline.references):
-        found = search.preceding(reference)
-        if found is None:
-            found = search.skewed(reference)
-            if found is not None:
-                skewed.add(place)
-        targets.append(found)
-    unbound = [place for place, target in enumerate(targets) if target is None]
-    externals = _externals(timeline, unbound, project)
-    for external, places in externals:
-        for place in places:
-            targets[place] = external.version
-    decided = [target for target in targets if target is not None]
-    assert len(decided) == len(targets)
-    found_externals = [external for external, _ in externals]
-    order = _order(timeline.candidates, found_externals)
-    states = _states(timeline, decided, found_externals, order)
-    return Bound(decided, frozenset(skewed), found_externals, states, order)
+    targets: dict[Reference, str] = {}
+    skewed, unbound = set(), []
+    for reference in sorted(timeline.references, key=_canonical):
+        if found := search.preceding(reference):
+            targets[reference] = found
+        elif found := search.skewed(reference):
+            targets[reference] = found
+            skewed.add(reference)
+        else:
+            unbound.append(reference)
+    externals = []
+    for external, references in _externals(timeline.uri, unbound, project):
+        externals.append(external)
+        targets |= dict.fromkeys(references, external.version)
+    order = _order(timeline.candidates, externals)
+    states = _states(timeline.candidates, targets, externals, order)
+    return Bound(targets, frozenset(skewed), externals, states, order)
+
+
+def _canonical(reference: Reference) -> tuple[Any, ...]:
+    when, content = reference.when, reference.content
+    stat = content.stat or Stat(0, 0, 0, 0, 0)
+    return (
+        *(when.at, when.tick, when.boot, when.host),
+        *(content.digest, content.blob, content.size),
+        *(stat.device, stat.inode, stat.size, stat.mtime, stat.ctime),
+        *(reference.owner, reference.type, reference.word),
+    )
 
 
 class _Search:
@@ -187,57 +195,51 @@ def _newest(candidates: Iterable[Candidate], reference: Reference) -> Candidate 
 
 
 def _externals(
-    timeline: Timeline, places: list[int], project: str
-) -> list[tuple[External, list[int]]]:
-    """The unbound references in groups of one content each.
+    uri: str, unbound: list[Reference], project: str
+) -> list[tuple[External, list[Reference]]]:
+    """The unbound references, which are in canonical order, in groups of one content each.
 
     A digest makes a group. What has no digest joins the group that shares its git blob, then its
     inode, size and mtime; several groups may share a blob (line endings), the least digest gets it.
     """
-    references = timeline.references
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, list[Reference]] = {}
     blobs: dict[str, str] = {}
     stats: dict[tuple[int, ...], str] = {}
-    for place in sorted(places, key=lambda p: references[p].content.digest):
-        content = references[place].content
+
+    def join(key: str, reference: Reference) -> None:
+        groups.setdefault(key, []).append(reference)
+        if reference.content.stat:
+            stats.setdefault(_change(reference.content.stat), key)
+
+    for reference in sorted(unbound, key=lambda reference: reference.content.digest):
+        content = reference.content
         if content.digest:
-            groups.setdefault(content.digest, []).append(place)
+            join(content.digest, reference)
             if content.blob:
                 blobs.setdefault(content.blob, content.digest)
-            if content.stat:
-                stats.setdefault(_change(content.stat), content.digest)
-    rest = [place for place in places if not references[place].content.digest]
-    for place in rest:
-        content = references[place].content
-        if content.blob:
-            key = blobs.get(content.blob, content.blob)
-            groups.setdefault(key, []).append(place)
-            if content.stat:
-                stats.setdefault(_change(content.stat), key)
-    newest = _newest_group(references, groups)
-    for place in rest:
-        content = references[place].content
-        if content.blob:
+    for reference in unbound:
+        content = reference.content
+        if content.blob and not content.digest:
+            join(blobs.get(content.blob, content.blob), reference)
+    newest = _newest_group(groups)
+    for reference in unbound:
+        content = reference.content
+        if content.digest or content.blob:
             continue
         if content.stat:
             change = _change(content.stat)
             key = stats.get(change, "stat:" + ":".join(map(str, change)))
         else:
-            key = newest(references[place]) or f"unknown:{references[place].owner}"
-        groups.setdefault(key, []).append(place)
-    return [
-        (_external(timeline.uri, key, [references[p] for p in members], project), members)
-        for key, members in sorted(groups.items())
-    ]
+            key = newest(reference) or f"unknown:{reference.owner}"
+        groups.setdefault(key, []).append(reference)
+    return [(_external(uri, key, groups[key], project), groups[key]) for key in sorted(groups)]
 
 
-def _newest_group(
-    references: list[Reference], groups: Mapping[str, list[int]]
-) -> Callable[[Reference], str | None]:
+def _newest_group(groups: Mapping[str, list[Reference]]) -> Callable[[Reference], str | None]:
     """Finds the group last seen before a reference of which nothing but its moment is known."""
     seen = sorted(
-        ((references[place].when, key) for key, members in groups.items() for place in members),
-        key=lambda seen: (seen[0].at, seen[0].tick, seen[1]),
+        ((reference.when, key) for key, members in groups.items() for reference in members),
+        key=lambda seen: (seen[0].at, seen[0].tick, seen[0].boot, seen[1]),
         reverse=True,
     )
     return lambda reference: next(
@@ -247,19 +249,23 @@ def _newest_group(
 
 def _external(uri: str, key: str, references: list[Reference], project: str) -> External:
     contents = [reference.content for reference in references]
-    since = min((r.when for r in references), key=lambda when: (when.at, when.tick, when.boot))
     content = Content(
         digest=max(content.digest for content in contents),
         blob=min((content.blob for content in contents if content.blob), default=""),
         size=max(content.size for content in contents),
         stat=max(
             (content.stat for content in contents if content.stat),
-            key=lambda stat: (stat.ctime, stat.mtime, stat.inode),
+            key=lambda stat: (stat.ctime, stat.mtime, stat.inode, stat.device, stat.size),
             default=None,
         ),
     )
+    since = min((reference.when for reference in references), key=_moment_order)
     known = not key.startswith(("stat:", "unknown:"))
     return External(external_version_id(project, uri, key), since, content, known)
+
+
+def _moment_order(when: When) -> tuple[int, int, str, str]:
+    return (when.at, when.tick, when.boot, when.host)
 
 
 def _order(candidates: list[Candidate], externals: list[External]) -> list[str]:
@@ -269,15 +275,18 @@ def _order(candidates: list[Candidate], externals: list[External]) -> list[str]:
 
 
 def _states(
-    timeline: Timeline, targets: list[str], externals: list[External], order: list[str]
+    candidates: Iterable[Candidate],
+    targets: Mapping[Reference, str],
+    externals: Iterable[External],
+    order: list[str],
 ) -> dict[str, str]:
     """What holds the name now is present (or external); a removal after its last sighting deletes
     it; what held the name before is superseded."""
     last: dict[str, _Moment] = {}
-    for candidate in timeline.candidates:
+    for candidate in candidates:
         last[candidate.version] = (candidate.since.at, candidate.since.tick)
     deleted: dict[str, _Moment] = {}
-    for reference, target in zip(timeline.references, targets, strict=True):
+    for reference, target in targets.items():
         moment = (reference.when.at, reference.when.tick)
         if reference.type != "INVALIDATED_BY":
             last[target] = max(last.get(target, moment), moment)
@@ -404,10 +413,8 @@ class _Wanted:
             self._edge(
                 Edge(candidate.version, "VERSION_OF", artifact.id, "", _moment(candidate.since))
             )
-        for place, (reference, target) in enumerate(
-            zip(timeline.references, bound.targets, strict=True)
-        ):
-            self._edge(_bound_edge(reference, target, place in bound.skewed))
+        for reference, target in bound.targets.items():
+            self._edge(_bound_edge(reference, target, reference in bound.skewed))
         for older, newer in zip(bound.order, bound.order[1:], strict=False):
             if older != newer:
                 self._edge(Edge(newer, "REVISION_OF", older, uri))
