@@ -1,0 +1,400 @@
+"""What bytes a file had: BLAKE3 digests, remembered by the file's stat within a run and across runs.
+
+A digest belongs to a stat (device, inode, size, mtime, ctime): a file is hashed only while it has
+the stat that was asked for, before and after its bytes were read, so a digest is never that of
+other bytes. A file too young for its timestamps to tell two writes apart is hashed again instead of
+being believed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat as modes
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from blake3 import blake3
+
+from provgraph.ingest.capture.events import Closed, Event, Linked, Opened, Renamed, Truncated
+from provgraph.model.records import Content, Stat
+
+TAG: Final = "blake3:"
+THREADED: Final = 64 * 1024 * 1024
+"""Larger files (bytes) are hashed with every core."""
+_PIECE: Final = 1024 * 1024
+_LARGE_PIECE: Final = 16 * 1024 * 1024
+_YOUNG: Final = 2_000_000_000
+"""Nanoseconds: a file that was hashed so soon after its last change is not kept across runs (some
+file systems count time in steps of two seconds)."""
+_TICK: Final = 20_000_000
+"""The same within a run: the step of the kernel's own file times, with room."""
+
+Inode = tuple[int, int]
+
+
+class Interrupted(Exception):
+    """Hashing was asked to stop."""
+
+
+def _inode(stat: Stat) -> Inode:
+    return stat.device, stat.inode
+
+
+def stat_of(found: os.stat_result) -> Stat:
+    return Stat(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def regular(path: bytes) -> Stat | None:
+    """The stat of a regular file, not following a link; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return stat_of(found) if modes.S_ISREG(found.st_mode) else None
+
+
+def never() -> bool:
+    return False
+
+
+def hash_file(
+    path: bytes, accept: Callable[[Stat], bool], interrupted: Callable[[], bool] = never
+) -> tuple[str, Stat] | None:
+    """The digest of the file at `path` and the stat it had meanwhile.
+
+    None where it is no regular file, cannot be read, `accept` refuses its stat, or it changed while
+    it was read. Raises `Interrupted`.
+    """
+    try:
+        file = _open(path)
+    except (OSError, ValueError):
+        return None
+    try:
+        found = os.fstat(file)
+        before = stat_of(found)
+        if not modes.S_ISREG(found.st_mode) or not accept(before):
+            return None
+        digest = _digest(file, before.size, interrupted)
+        return (TAG + digest, before) if stat_of(os.fstat(file)) == before else None
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+
+
+def _open(path: bytes) -> int:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:  # O_NOATIME is for the owner only
+        return os.open(path, flags)
+
+
+def _digest(file: int, size: int, interrupted: Callable[[], bool]) -> str:
+    # Read, not mapped: a mapped file that another process truncates ends this one by SIGBUS.
+    large = size > THREADED
+    hasher = blake3(max_threads=blake3.AUTO) if large else blake3()
+    if size < _PIECE:
+        while piece := os.read(file, _PIECE):
+            hasher.update(piece)
+        return hasher.hexdigest()
+    buffer = memoryview(bytearray(_LARGE_PIECE if large else _PIECE))
+    while count := os.readv(file, [buffer]):
+        hasher.update(buffer[:count])
+        if interrupted():
+            raise Interrupted
+    return hasher.hexdigest()
+
+
+class Entry(NamedTuple):
+    stat: Stat
+    digest: bytes
+
+
+MAGIC: Final = b"provgraph digests 1\n"
+_ENTRY: Final = struct.Struct(">QQqqq32s")
+_WIDTH: Final = _ENTRY.size + 4
+_KEY: Final = 16
+_SORTED: Final = "sorted"
+_LOOSE: Final = ".loose"
+_MOST: Final = 500_000
+_MANY_LOOSE: Final = 32
+
+
+def _encoded(entry: Entry) -> bytes:
+    device, inode, size, mtime, ctime = _fields(entry.stat)
+    raw = _ENTRY.pack(device, inode, size, mtime, ctime, entry.digest)
+    return raw + zlib.crc32(raw).to_bytes(4, "big")
+
+
+def _fields(stat: Stat) -> tuple[int, int, int, int, int]:
+    return stat.device, stat.inode, stat.size, stat.mtime, stat.ctime
+
+
+def _decoded(raw: bytes) -> Entry | None:
+    if zlib.crc32(raw[:-4]) != int.from_bytes(raw[-4:], "big"):
+        return None
+    *fields, digest = _ENTRY.unpack(raw[:-4])
+    return Entry(Stat(*fields), digest)
+
+
+def _entries(data: bytes) -> Iterator[Entry]:
+    """The entries of a file of them, those that are damaged left out."""
+    if not data.startswith(MAGIC):
+        return
+    for at in range(len(MAGIC), len(data) - _WIDTH + 1, _WIDTH):
+        entry = _decoded(data[at : at + _WIDTH])
+        if entry:
+            yield entry
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+class Cache:
+    """Digests kept across runs in `folder`: a file sorted by inode, and one loose file a run,
+    appended to as it hashes. Nothing in it is needed: what is missing or damaged is hashed again.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
+        self._folder = folder
+        self._own = folder / f"{run}{_LOOSE}"
+        self._file = -1
+        self._loaded = False
+        self._loose: dict[Inode, Entry] = {}
+        self._sorted = b""
+
+    def find(self, stat: Stat) -> str:
+        """The digest of the file with exactly this stat, empty where it is not known."""
+        if not self._loaded:
+            self._load()
+        key = (stat.device, stat.inode)
+        entry = self._loose.get(key) or self._search(_ENTRY.pack(*key, 0, 0, 0, b"")[:_KEY])
+        return TAG + entry.digest.hex() if entry and entry.stat == stat else ""
+
+    def keep(self, stat: Stat, digest: str, now: int) -> None:
+        """Keep a digest taken at `now` (nanoseconds, UTC), unless the file is too young."""
+        if now - max(stat.mtime, stat.ctime) < _YOUNG:
+            return
+        entry = Entry(stat, bytes.fromhex(digest.removeprefix(TAG)))
+        with suppress(OSError, struct.error):
+            if self._file < 0:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+                self._file = os.open(self._own, flags, 0o600)
+                if os.fstat(self._file).st_size == 0:
+                    os.write(self._file, MAGIC)
+            os.write(self._file, _encoded(entry))
+
+    def close(self) -> None:
+        """Merge loose files where there are many; leaves that to another process that is at it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+            with suppress(OSError):
+                self._merge()
+
+    def _load(self) -> None:
+        self._loaded = True
+        self._sorted = _read(self._folder / _SORTED)
+        if not self._sorted.startswith(MAGIC) or (len(self._sorted) - len(MAGIC)) % _WIDTH:
+            self._sorted = b""
+        for path in self._loose_files():
+            for entry in _entries(_read(path)):
+                self._loose[entry.stat.device, entry.stat.inode] = entry
+
+    def _loose_files(self) -> list[Path]:
+        with suppress(OSError):
+            found = [entry for entry in os.scandir(self._folder) if entry.name.endswith(_LOOSE)]
+            found.sort(key=lambda entry: entry.stat().st_mtime_ns)
+            return [Path(entry.path) for entry in found]
+        return []
+
+    def _search(self, key: bytes) -> Entry | None:
+        data, low, high = self._sorted, 0, (len(self._sorted) - len(MAGIC)) // _WIDTH
+        while low < high:
+            middle = (low + high) // 2
+            at = len(MAGIC) + middle * _WIDTH
+            found = data[at : at + _KEY]
+            if found == key:
+                return _decoded(data[at : at + _WIDTH])
+            low, high = (middle + 1, high) if found < key else (low, middle)
+        return None
+
+    def _merge(self) -> None:
+        files = self._loose_files()
+        weight = sum(path.stat().st_size for path in files)
+        known = self._folder / _SORTED
+        size = known.stat().st_size if known.exists() else 0
+        if len(files) < _MANY_LOOSE and weight < max(1 << 16, size // 8):
+            return
+        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write_sorted(known, files)
+        finally:
+            os.close(lock)
+
+    def _write_sorted(self, known: Path, files: list[Path]) -> None:
+        merged: dict[Inode, Entry] = {}
+        for path in (known, *files):
+            for entry in _entries(_read(path)):
+                merged[entry.stat.device, entry.stat.inode] = entry
+        newest = list(merged.values())
+        if len(newest) > _MOST:
+            newest.sort(key=lambda entry: entry.stat.ctime)
+            newest = newest[-_MOST:]
+        raw = sorted(_encoded(entry) for entry in newest)
+        fresh = known.with_suffix(f".{os.getpid()}")
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(file, "wb") as out:
+                out.write(MAGIC + b"".join(raw))
+            fresh.replace(known)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        for path in files:
+            path.unlink(missing_ok=True)
+
+
+class Contents:
+    """What the files of one run contained, as events tell of them.
+
+    `matters` says which paths are worth hashing while the program still runs; `interrupted` is
+    asked between pieces, after which nothing more is hashed. `unknown` counts the files whose bytes
+    changed before they could be hashed.
+    """
+
+    def __init__(
+        self,
+        cache: Cache | None = None,
+        matters: Callable[[bytes], bool] = lambda path: True,
+        interrupted: Callable[[], bool] = never,
+    ) -> None:
+        self._cache = cache
+        self._matters = matters
+        self._interrupted = interrupted
+        self._digests: dict[Stat, str] = {}
+        self._young: set[Stat] = set()
+        self._by_inode: dict[Inode, dict[tuple[int, int], str]] = {}
+        self._names: dict[Inode, dict[bytes, None]] = {}
+        self._writers: set[tuple[int, int, bytes]] = set()
+        self._written: dict[Inode, int] = {}
+        self._closed: set[Stat] = set()
+        self.blobs: dict[Stat, str] = {}
+        self.stopped = False
+        self.unknown = 0
+
+    def observe(self, event: Event, *, hashing: bool = True) -> None:
+        """Take note of an event, and hash what it says is there to be hashed."""
+        match event:
+            case Opened():
+                self._opened(event, hashing)
+            case Closed():
+                self._file_closed(event, hashing)
+            case Renamed() | Linked() if event.stat:
+                self._named(event.stat, event.target)
+            case Truncated() if event.after:
+                self._changed(event.path, event.after, event.tick)
+            case _:
+                pass
+
+    def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
+        """What the file had when its stat was `stat`, at `tick`: with a digest where that is
+        certain, else with the stat alone. No stat means the file as it is now. Every event has to
+        have been observed before."""
+        stat = stat or regular(path)
+        if stat is None:
+            return Content()
+        # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
+        # captured process has opened for writing since still has the bytes that were written.
+        lenient = stat in self._closed and self._written.get(_inode(stat), 0) <= tick
+        digest = self._known(stat) or self._hash(path, stat, lenient=lenient)
+        if not digest:
+            self.unknown += 1
+        return Content(digest, self.blobs.get(stat, ""), stat.size, stat)
+
+    def digest(self, path: bytes, stat: Stat) -> str:
+        """The digest of the file that has this stat now, empty where it cannot be had."""
+        return self._known(stat) or self._hash(path, stat)
+
+    def _opened(self, event: Opened, hashing: bool) -> None:
+        self._named(event.after, event.path)
+        if event.writable:
+            self._writers.add((event.pid, event.tick, event.path))
+            self._written[_inode(event.after)] = event.tick
+        elif hashing:
+            self._hash_now(event.path, event.after)
+
+    def _file_closed(self, event: Closed, hashing: bool) -> None:
+        opening = (event.pid, event.opened, event.path)
+        if opening in self._writers:
+            self._writers.remove(opening)
+            self._changed(event.path, event.stat, event.tick)
+            if hashing:
+                self._hash_now(event.path, event.stat)
+
+    def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
+        self._closed.add(stat)
+        self._written[_inode(stat)] = tick
+        self._named(stat, path)
+        if stat in self._young:  # a second write within one step of the clock: no stat tells
+            self._digests.pop(stat, None)
+            self._by_inode.pop(_inode(stat), None)
+
+    def _named(self, stat: Stat, path: bytes) -> None:
+        names = self._names.setdefault(_inode(stat), {})
+        names.pop(path, None)
+        names[path] = None  # the last name last
+
+    def _hash_now(self, path: bytes, stat: Stat) -> None:
+        if not self.stopped and self._matters(path) and not self._known(stat):
+            self._hash(path, stat)
+
+    def _known(self, stat: Stat) -> str:
+        digest = self._digests.get(stat, "")
+        if not digest:
+            # chmod, link and rename change the ctime alone.
+            digest = self._by_inode.get(_inode(stat), {}).get((stat.size, stat.mtime), "")
+        if not digest and self._cache:
+            digest = self._cache.find(stat)
+        return digest
+
+    def _hash(self, path: bytes, stat: Stat, *, lenient: bool = False) -> str:
+        def accept(found: Stat) -> bool:
+            same = _inode(found) == _inode(stat) and found.size == stat.size
+            return same and (found.mtime == stat.mtime or lenient)
+
+        for name in (path, *reversed(self._names.get(_inode(stat), {}))):
+            if self.stopped:
+                break
+            try:
+                hashed = hash_file(name, accept, self._interrupted)
+            except Interrupted:
+                self.stopped = True
+                break
+            if hashed:
+                self._remember(stat, *hashed)
+                return hashed[0]
+        return ""
+
+    def _remember(self, asked: Stat, digest: str, found: Stat) -> None:
+        now = time.time_ns()
+        for stat in (asked, found):
+            self._digests[stat] = digest
+            self._by_inode.setdefault(_inode(stat), {})[stat.size, stat.mtime] = digest
+            if now - max(stat.mtime, stat.ctime) < _TICK:
+                self._young.add(stat)
+        if self._cache:
+            self._cache.keep(found, digest, now)

@@ -1,0 +1,369 @@
+"""What git knows of the project: the commit, whether the work tree differs, and files' blob ids.
+
+Only git's own plumbing is asked, without taking its locks and without its daemon. The blob id of a
+file is that of what `git add` would store: after clean filters, line endings and, for files under
+Git LFS, of the pointer. Nothing is written to the repository.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+TAG: Final = "git:"
+LARGEST: Final = 512 * 1024 * 1024
+"""A larger file (bytes) that git does not track is not hashed for it."""
+_MANY: Final = 200
+"""So many paths are named to git one by one; for more, it lists all."""
+
+_REPOSITORY_VARIABLES: Final = frozenset(
+    [
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    ]
+)
+
+
+class Command:
+    """A program that runs beside this one, reads `given` and keeps what it writes.
+
+    Its input and output are files in memory, so neither side can block the other. Its standard
+    error is dropped. `wait` gives its status, 127 where it could not be started.
+    """
+
+    def __init__(self, argv: list[str], given: bytes = b"", env: Mapping[str, str] | None = None):
+        self._output = _memory_file()
+        self._status: int | None = None
+        self._pid = 0
+        source = _memory_file(given)
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._pid = os.posix_spawnp(
+                argv[0],
+                argv,
+                dict(os.environ if env is None else env),
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, source, 0),
+                    (os.POSIX_SPAWN_DUP2, self._output, 1),
+                    (os.POSIX_SPAWN_DUP2, null, 2),
+                ],
+                setsigmask=(),  # the runner blocks signals, git must not
+            )
+        except OSError:
+            self._status = 127
+        finally:
+            os.close(source)
+            os.close(null)
+
+    def wait(self) -> tuple[int, bytes]:
+        """The exit status (negative for a signal) and the output."""
+        if self._status is None:
+            try:
+                self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+            except ChildProcessError:
+                self._status = 127
+        with os.fdopen(self._output, "rb") as output:
+            output.seek(0)
+            return self._status, output.read()
+
+
+def _memory_file(content: bytes = b"") -> int:
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("provgraph", os.MFD_CLOEXEC)
+    else:
+        import tempfile
+
+        file, name = tempfile.mkstemp()
+        os.unlink(name)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but for what would point git at another repository (as in a hook) or be traced."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _REPOSITORY_VARIABLES and not name.startswith("PROVGRAPH_")
+    }
+    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def git(folder: bytes, *words: str, given: bytes = b"", literal: bool = False) -> Command:
+    env = _environment()
+    if literal:
+        env["GIT_LITERAL_PATHSPECS"] = "1"
+    return Command(
+        ["git", "-C", os.fsdecode(folder), "-c", "core.fsmonitor=false", *words], given, env
+    )
+
+
+def work_tree_of(folder: bytes) -> bytes | None:
+    """The root of the git work tree around an absolute folder."""
+    while True:
+        if os.path.lexists(os.path.join(folder, b".git")):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a work tree stood. `commit` is empty before the first one; `changed` are the absolute
+    paths of tracked files that differ from the index. `known` is False where git did not answer."""
+
+    commit: str = ""
+    dirty: bool | None = None
+    changed: frozenset[bytes] = frozenset()
+    known: bool = False
+
+
+@dataclass(slots=True)
+class Status:
+    """`git status`, asked when this is made and answered by `read`: the time between is free."""
+
+    work_tree: bytes | None
+    _command: Command | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.work_tree is not None:
+            words = ["--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames"]
+            self._command = git(self.work_tree, "status", *words)
+
+    def read(self) -> Start:
+        if self._command is None or self.work_tree is None:
+            return Start()
+        status, output = self._command.wait()
+        return _start(self.work_tree, output) if status == 0 else Start()
+
+
+def _start(work_tree: bytes, output: bytes) -> Start:
+    """
+    >>> _start(b"/p", b"# branch.oid ab12\\0# branch.head main\\0")
+    Start(commit='ab12', dirty=False, changed=frozenset(), known=True)
+    >>> found = _start(b"/p", b"# branch.oid (initial)\\0" b"1 AM N... 0 1 1 0 ab a b.py\\0")
+    >>> found.commit, found.dirty, found.changed
+    ('', True, frozenset({b'/p/a b.py'}))
+    """
+    commit, dirty, changed = "", False, set()
+    for entry in output.split(b"\0"):
+        if entry.startswith(b"# branch.oid "):
+            commit = entry[len(b"# branch.oid ") :].decode("ascii", "replace")
+        elif entry[:2] in (b"1 ", b"u "):
+            dirty = True
+            path = entry.split(b" ", 8 if entry[:1] == b"1" else 10)[-1]
+            if entry[:1] == b"u" or entry[3:4] != b".":
+                changed.add(os.path.join(work_tree, path))
+    known_commit = "" if commit == "(initial)" else commit
+    return Start(known_commit, dirty, frozenset(changed), known=True)
+
+
+def blobs(root: bytes, paths: Iterable[bytes]) -> dict[bytes, str]:
+    """The blob ids (`git:...`) of absolute paths of regular files below `root`, as they are now.
+
+    Left out: files that git ignores, that lie in another repository below, that are too large
+    untracked, or that git fails on. Empty where there is no work tree or no git.
+    """
+    work_tree = work_tree_of(root)
+    if work_tree is None:
+        return {}
+    names = list(_names(work_tree, paths))
+    if not names:
+        return {}
+    tracked = _unchanged(work_tree, names)
+    rest = [name for name in names if name not in tracked]
+    rest = _small_or_listed(work_tree, _not_ignored(work_tree, rest), _listed(work_tree, rest))
+    found = tracked | _hashed(work_tree, rest)
+    return {os.path.join(work_tree, name): TAG + blob for name, blob in found.items()}
+
+
+def blobs_at_start(root: bytes, paths: Iterable[bytes], start: Start) -> dict[bytes, str]:
+    """The blob ids of tracked files that did not differ from the index when the run started."""
+    work_tree = work_tree_of(root)
+    if work_tree is None or not start.known:
+        return {}
+    names = list(_names(work_tree, (path for path in paths if path not in start.changed)))
+    found = _listed(work_tree, names)
+    return {os.path.join(work_tree, name): TAG + blob for name, blob in found.items()}
+
+
+def _names(work_tree: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:
+    """Relative to the work tree, without what another repository below it holds."""
+    inside = work_tree.rstrip(b"/") + b"/"
+    foreign: dict[bytes, bool] = {work_tree.rstrip(b"/"): False}
+    for path in dict.fromkeys(paths):
+        if path.startswith(inside) and not _is_foreign(os.path.dirname(path), foreign):
+            name = path[len(inside) :]
+            if not name.startswith(b".git/"):
+                yield name
+
+
+def _is_foreign(folder: bytes, known: dict[bytes, bool]) -> bool:
+    if folder not in known:
+        nested = os.path.lexists(os.path.join(folder, b".git"))
+        known[folder] = nested or _is_foreign(os.path.dirname(folder), known)
+    return known[folder]
+
+
+def _listed(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
+    """What the index has: name -> blob. Unmerged files have none."""
+    if not names:
+        return {}
+    some = [os.fsdecode(name) for name in names] if len(names) <= _MANY else []
+    status, output = git(work_tree, "ls-files", "-s", "-z", "--", *some, literal=True).wait()
+    wanted, found = set(names), {}
+    for entry in output.split(b"\0") if status == 0 else ():
+        about, _, name = entry.partition(b"\t")
+        if name in wanted:
+            mode, blob, stage = about.split(b" ")
+            if stage == b"0" and mode.startswith(b"100"):
+                found[name] = blob.decode("ascii")
+    return found
+
+
+def _unchanged(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
+    """Tracked files whose work tree state is what the index has."""
+    some = [os.fsdecode(name) for name in names] if len(names) <= _MANY else []
+    words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--"]
+    asked = git(work_tree, *words, *some, literal=True)
+    listed = _listed(work_tree, names)
+    status, output = asked.wait()
+    if status != 0:
+        return {}
+    changed = _start(work_tree, output).changed
+    return {
+        name: blob for name, blob in listed.items() if os.path.join(work_tree, name) not in changed
+    }
+
+
+def _not_ignored(work_tree: bytes, names: list[bytes]) -> list[bytes]:
+    """Tracked files are never ignored."""
+    if not names:
+        return []
+    asked = git(
+        work_tree, "check-ignore", "-z", "--stdin", given=b"".join(n + b"\0" for n in names)
+    )
+    status, output = asked.wait()
+    if status not in (0, 1):
+        return []
+    ignored = set(output.split(b"\0"))
+    return [name for name in names if name not in ignored]
+
+
+def _small_or_listed(
+    work_tree: bytes, names: list[bytes], listed: Mapping[bytes, str]
+) -> list[bytes]:
+    kept = []
+    for name in names:
+        with suppress(OSError):
+            size = os.stat(os.path.join(work_tree, name)).st_size
+            if size <= LARGEST or name in listed:
+                kept.append(name)
+    return kept
+
+
+def _hashed(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
+    """The blobs that `git add` would make of the files now."""
+    if not names:
+        return {}
+    large = _under_lfs(work_tree, names)
+    found = _lfs_blobs(work_tree, large) if large else {}
+    rest = [name for name in names if name not in large]
+    while rest:
+        asked = git(work_tree, "hash-object", "--stdin-paths", given=b"".join(map(_line, rest)))
+        _, output = asked.wait()
+        answers = output.split()
+        found.update(
+            (name, blob.decode("ascii")) for name, blob in zip(rest, answers, strict=False)
+        )
+        # It stops at the first file that it cannot read or whose filter fails: leave that one out.
+        rest = rest[len(answers) + 1 :]
+    return found
+
+
+def _line(name: bytes) -> bytes:
+    """A path for a program that reads one a line and takes C's quoting.
+
+    >>> _line(b"a b"), _line(b'new\\nline'), _line(b'"')
+    (b'a b\\n', b'"new\\\\nline"\\n', b'"\\\\""\\n')
+    """
+    if b"\n" not in name and not name.startswith(b'"'):
+        return name + b"\n"
+    quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + quoted + b'"\n'
+
+
+# --- Git LFS: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+
+_POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
+_LARGEST_POINTER: Final = 1024
+
+
+def _under_lfs(work_tree: bytes, names: list[bytes]) -> set[bytes]:
+    given = b"".join(name + b"\0" for name in names)
+    status, output = git(work_tree, "check-attr", "-z", "--stdin", "filter", given=given).wait()
+    fields = output.split(b"\0") if status == 0 else []
+    return {fields[at] for at in range(0, len(fields) - 2, 3) if fields[at + 2] == b"lfs"}
+
+
+def _lfs_blobs(work_tree: bytes, names: set[bytes]) -> dict[bytes, str]:
+    """Made here and not by git: its filter copies each file into the LFS store, and may be absent."""
+    status, output = git(work_tree, "rev-parse", "--show-object-format").wait()
+    if status != 0:
+        return {}
+    algorithm = output.strip().decode("ascii", "replace")
+    found = {}
+    for name in sorted(names):
+        with suppress(OSError, ValueError):
+            pointer = lfs_pointer(os.path.join(work_tree, name))
+            found[name] = blob_of(pointer, algorithm)
+    return found
+
+
+def lfs_pointer(path: bytes) -> bytes:
+    """What Git LFS stores in git for a file; a pointer and an empty file stand for themselves.
+
+    Raises OSError.
+    """
+    import hashlib
+
+    with open(path, "rb") as file:
+        start = file.read(_LARGEST_POINTER)
+        if not start or (len(start) < _LARGEST_POINTER and start.startswith(_POINTER)):
+            return start
+        hasher, size = hashlib.sha256(start), len(start)
+        while piece := file.read(1 << 20):
+            hasher.update(piece)
+            size += len(piece)
+    return b"%soid sha256:%s\nsize %d\n" % (_POINTER, hasher.hexdigest().encode(), size)
+
+
+def blob_of(content: bytes, algorithm: str) -> str:
+    """The object name of a blob in a repository of that object format.
+
+    >>> blob_of(b"hello\\n", "sha1")
+    'ce013625030ba8dba906f756967f9e9ca394464a'
+    """
+    import hashlib
+
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content).hexdigest()
