@@ -45,9 +45,12 @@ class Image(Event, frozen=True):
 
 
 class Forked(Event, frozen=True):
-    """A child without an exec so far: it shares its parent's past and inherits its descriptors."""
+    """A child without an exec so far: it shares its parent's past up to this tick and inherits its
+    descriptors. `inherited` names those that matter, as `Image` does; a vfork child, which can only
+    exec or exit, has none."""
 
     parent: int
+    inherited: list[Descriptor] = []
 
 
 class Executing(Event, frozen=True):

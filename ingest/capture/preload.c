@@ -1,0 +1,1927 @@
+/* What a program does to files, seen from inside: the shim that LD_PRELOAD puts before libc.
+ *
+ * In: PROVGRAPH_SPOOL, the path of a spool made by spool.py. Out: records in that spool (preload.h,
+ * docs/spool-format.md). It never changes what the program asked for, never allocates through libc,
+ * never prints, keeps errno, and when anything of its own fails it sets a gap and is silent.
+ *
+ * How it stays cheap and harmless:
+ * - No dependency and one relocation (`environ`). What it does for itself are raw system calls,
+ *   which leave errno alone; what the program asked for goes to the next definition of the same
+ *   function (as RTLD_NEXT would), so that other preloads, sanitizers and thread cancellation work.
+ * - No lock: the spool is shared memory with atomic cursors, so a signal handler, a thread, or a
+ *   process killed halfway disturbs nobody.
+ * - vfork is not wrapped. A call with another pid than the state's comes from a child that shares
+ *   our memory: its events carry its own pid, and it never touches our table of descriptors. A page
+ *   that the kernel wipes on fork (MADV_WIPEONFORK) tells a forked child, however it was forked.
+ */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "preload.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+#define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define add(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
+#define swap(p, old, new) \
+    __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+
+enum { TRACKED = 4096, PATHS = 4096, WINDOW = 4 << 20, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
+/* ---- system calls ---------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#elif defined(__aarch64__)
+#define MACHINE EM_AARCH64
+static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
+    register long x8 __asm__("x8") = n;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory");
+    return x0;
+}
+#else
+#error "the shim knows x86_64 and aarch64"
+#endif
+
+#define call1(n, a) call6(n, (long)(a), 0, 0, 0, 0, 0)
+#define call2(n, a, b) call6(n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define call3(n, a, b, c) call6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define call4(n, a, b, c, d) call6(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+static int raw_open(int at, const char *path, int flags) {
+    return (int)call4(SYS_openat, at, path, flags | O_CLOEXEC, 0);
+}
+static void raw_close(int fd) { call1(SYS_close, fd); }
+static bool raw_fstat(int fd, struct stat *s) { return call2(SYS_fstat, fd, s) == 0; }
+static bool raw_stat(int at, const char *path, struct stat *s, int flags) {
+    return call4(SYS_newfstatat, at, path, s, flags) == 0;
+}
+static long raw_fcntl(int fd, int what) { return call3(SYS_fcntl, fd, what, 0); }
+static uint32_t raw_getpid(void) { return (uint32_t)call1(SYS_getpid, 0); }
+static void *raw_mmap(size_t size, int protection, int flags, int fd, uint64_t offset) {
+    long at = call6(SYS_mmap, 0, (long)size, protection, flags, fd, (long)offset);
+    return at < 0 && at > -4096 ? NULL : (void *)at;
+}
+
+/* ---- memory and text: the compiler may call the first two by itself --------------------------- */
+
+HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+    unsigned char *t = to;
+    const unsigned char *f = from;
+#if defined(__x86_64__)
+    __asm__ volatile("rep movsb" : "+D"(t), "+S"(f), "+c"(n) : : "memory");
+#else
+    for (; n; n--) {
+        *t++ = *f++;
+        __asm__ volatile("" ::: "memory");
+    }
+#endif
+    return to;
+}
+
+HIDDEN void *memset(void *to, int byte, size_t n) {
+    unsigned char *t = to;
+    for (; n; n--) {
+        *t++ = (unsigned char)byte;
+        __asm__ volatile("" ::: "memory");
+    }
+    return to;
+}
+
+static size_t length_of(const char *text) {
+    size_t n = 0;
+    while (text[n]) n++;
+    return n;
+}
+
+static bool equal(const char *a, const char *b) {
+    while (*a && *a == *b) a++, b++;
+    return *a == *b;
+}
+
+static bool begins(const char *text, const char *prefix) {
+    while (*prefix)
+        if (*text++ != *prefix++) return false;
+    return true;
+}
+
+static bool contains(const char *text, const char *part) {
+    for (; *text; text++)
+        if (begins(text, part)) return true;
+    return *part == 0;
+}
+
+static char *decimal(char *to, unsigned number) {
+    char digits[12];
+    int n = 0;
+    do digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (n) *to++ = digits[--n];
+    *to = 0;
+    return to;
+}
+
+/* ---- what the process keeps ------------------------------------------------------------------- */
+
+/* One tracked descriptor. `opened` tells apart opens (ticks are unique in a process); 0 is free. */
+struct entry {
+    uint64_t opened;
+    uint32_t flags; /* READABLE, WRITABLE, MAPPED, CREATED and those below */
+    uint32_t unused;
+    uint64_t device, inode;
+    int64_t size, modified;
+    void *stream; /* of fopen or fdopen: flushed before the last look at exit */
+    uint64_t unused2;
+};
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
+
+/* Wiped in a forked child, by the kernel or by the hook of fork. */
+struct state {
+    uint32_t pid;
+    uint32_t exited;
+    struct chunk *chunk;
+    uint32_t next_size;
+    uint32_t claiming;
+    uint64_t tick;
+    uint32_t guest; /* the last child in our own memory that was announced */
+    uint32_t overflowed;
+};
+
+enum { ASLEEP, WAKING, READY, SILENT };
+
+static uint32_t readiness;
+static int32_t highest = -1; /* the highest descriptor that was ever tracked */
+static struct spool *spool;
+static struct state *state;
+static struct entry *table;
+static size_t page;
+static uint64_t fork_tick;
+static bool wipes;
+static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
+static const ElfW(auxv_t) * auxiliary;
+static struct link_map *maps, *last_map, *own_map;
+static char spool_path[1024];
+
+extern char **environ __attribute__((weak));
+extern ElfW(Dyn) _DYNAMIC[] HIDDEN;
+
+static void gap(uint32_t which) {
+    if (!(load(&spool->gaps) & which)) __atomic_fetch_or(&spool->gaps, which, __ATOMIC_ACQ_REL);
+}
+
+/* CLOCK_BOOTTIME in nanoseconds, made unique and rising within the process. */
+static uint64_t now(void) {
+    struct timespec t = {0, 0};
+    call2(SYS_clock_gettime, CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t next_tick(void) {
+    uint64_t tick = now(), last = load(&state->tick);
+    do
+        if (tick <= last) tick = last + 1;
+    while (!swap(&state->tick, &last, tick));
+    return tick;
+}
+
+/* ---- the spool -------------------------------------------------------------------------------- */
+
+/* Gives the file real blocks up to `end`: what is mapped and not backed would be SIGBUS. */
+static bool back(int fd, uint64_t end) {
+    uint64_t from = load(&spool->allocated);
+    if (from >= end) return true;
+    uint64_t size = end - from < STEP ? STEP : end - from;
+    struct rlimit limit;
+    if (call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 && from + size > limit.rlim_cur) {
+        gap(GAP_LIMIT); /* the kernel would send SIGXFSZ */
+        return false;
+    }
+    long result = call4(SYS_fallocate, fd, 0, from, size);
+    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL) {
+        /* Zeros must not meet records that another process writes: one at a time, from the
+         * allocation as it is by then. The kernel lets go of the lock of a killed one. */
+        static const char zeros[512];
+        if (call2(SYS_flock, fd, 2 /* LOCK_EX */) < 0) return false;
+        from = load(&spool->allocated);
+        for (result = 0; from < end && result >= 0; from += (uint64_t)result) {
+            result = call4(SYS_pwrite64, fd, zeros, sizeof zeros, from);
+            if (result == 0) result = -ENOSPC;
+        }
+        if (result >= 0 && load(&spool->allocated) < end) store(&spool->allocated, end);
+        call2(SYS_flock, fd, 8 /* LOCK_UN */);
+        return result >= 0;
+    }
+    if (result < 0) return false;
+    uint64_t seen = load(&spool->allocated);
+    while (seen < from + size && !swap(&spool->allocated, &seen, from + size)) {
+    }
+    return true;
+}
+
+static bool grow(uint64_t end) {
+    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
+    if (fd < 0) {
+        gap(GAP_UNREACHABLE);
+        return false;
+    }
+    bool done = back(fd, end);
+    raw_close(fd);
+    if (!done) gap(GAP_FULL);
+    return done;
+}
+
+static void *at_offset(uint64_t offset, uint32_t size) {
+    if (offset + size <= WINDOW) return (char *)spool + offset;
+    uint64_t start = offset & ~(uint64_t)(page - 1);
+    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
+    if (fd < 0) {
+        gap(GAP_UNREACHABLE);
+        return NULL;
+    }
+    char *at = raw_mmap(offset + size - start, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
+    raw_close(fd);
+    if (!at) gap(GAP_UNREACHABLE);
+    return at ? at + (offset - start) : NULL;
+}
+
+static struct chunk *claim(uint32_t size, uint32_t pid, uint64_t *where) {
+    if (load(&spool->sealed)) {
+        gap(GAP_SEALED);
+        return NULL;
+    }
+    if (load(&spool->gaps) & (GAP_FULL | GAP_LIMIT)) return NULL;
+    uint64_t offset = add(&spool->cursor, size);
+    if (offset + size > load(&spool->allocated) && !grow(offset + size)) return NULL;
+    struct chunk *c = at_offset(offset, size);
+    if (!c) return NULL;
+    *where = offset;
+    c->size = size;
+    c->pid = pid;
+    store(&c->used, (uint32_t)sizeof *c);
+    store(&c->magic, CHUNK_MAGIC);
+    return c;
+}
+
+static uint32_t granules(uint32_t size) { return (size + GRANULE - 1) & ~(GRANULE - 1); }
+
+/* A place of `size` bytes for one record, or NULL. */
+static struct record *reserve(uint32_t size) {
+    for (;;) {
+        struct chunk *c = load(&state->chunk);
+        if (c && load(&c->used) <= c->size) {
+            uint32_t at = add(&c->used, size);
+            if (at <= c->size && size <= c->size - at) return (struct record *)((char *)c + at);
+        }
+        uint64_t offset;
+        uint32_t unlocked = 0;
+        if (!swap(&state->claiming, &unlocked, 1)) {
+            /* Another thread, or the thread that this signal handler interrupted, is at it. */
+            struct chunk *single = claim(granules(size + sizeof *c), state->pid, &offset);
+            if (!single) return NULL;
+            store(&single->used, (uint32_t)sizeof *single + size);
+            return (struct record *)(single + 1);
+        }
+        if (load(&state->chunk) != c) {
+            store(&state->claiming, 0);
+            continue;
+        }
+        uint32_t wanted = state->next_size ? state->next_size : FIRST_CHUNK;
+        while (wanted < size + sizeof *c) wanted *= 4;
+        struct chunk *fresh = claim(wanted, state->pid, &offset);
+        if (fresh) {
+            state->next_size = wanted * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : wanted * 4;
+            struct slot *slot = &spool->slots[state->pid % SLOTS];
+            slot->chunk = (uint32_t)(offset / GRANULE);
+            slot->kept = 0;
+            store(&slot->pid, state->pid);
+            store(&state->chunk, fresh);
+        }
+        store(&state->claiming, 0);
+        if (!fresh) return NULL;
+    }
+}
+
+/* A record is put together on the stack, then copied. Only the part of the buffer that is used is
+ * ever touched. */
+struct draft {
+    unsigned char *at, *end;
+    bool cut;
+};
+
+#define DRAFT(name, room)                      \
+    unsigned char name##_bytes[room];          \
+    struct draft name = {name##_bytes, name##_bytes + (room), false}
+
+static void put(struct draft *d, const void *bytes, size_t n) {
+    if (n > (size_t)(d->end - d->at)) {
+        d->cut = true;
+        return;
+    }
+    memcpy(d->at, bytes, n);
+    d->at += n;
+}
+
+static void put_u32(struct draft *d, uint32_t number) { put(d, &number, sizeof number); }
+static void put_u64(struct draft *d, uint64_t number) { put(d, &number, sizeof number); }
+
+static void put_text(struct draft *d, const char *text, size_t n) {
+    if (n + 4 > (size_t)(d->end - d->at)) {
+        n = 0;
+        d->cut = true;
+    }
+    put_u32(d, (uint32_t)n);
+    put(d, text, n);
+}
+
+static int64_t nanoseconds(const struct timespec *t) {
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static void put_stat(struct draft *d, const struct stat *s) {
+    put_u64(d, (uint64_t)s->st_dev);
+    put_u64(d, (uint64_t)s->st_ino);
+    put_u64(d, (uint64_t)s->st_size);
+    put_u64(d, (uint64_t)nanoseconds(&s->st_mtim));
+    put_u64(d, (uint64_t)nanoseconds(&s->st_ctim));
+}
+
+/* The text of a symbolic link; its length. */
+static size_t put_link(struct draft *d, const char *link) {
+    size_t room = (size_t)(d->end - d->at);
+    if (room < 5) {
+        d->cut = true;
+        return 0;
+    }
+    room = room - 4 > PATHS ? PATHS : room - 4;
+    long n = call4(SYS_readlinkat, AT_FDCWD, link, d->at + 4, room);
+    if (n < 0) n = 0;
+    put_u32(d, (uint32_t)n);
+    d->at += n;
+    return (size_t)n;
+}
+
+static size_t put_descriptor_path(struct draft *d, int fd) {
+    char link[32];
+    memcpy(link, "/proc/self/fd/", 14);
+    decimal(link + 14, (unsigned)fd);
+    return put_link(d, link);
+}
+
+static void put_cwd(struct draft *d) {
+    size_t room = (size_t)(d->end - d->at);
+    long n = room > 5 ? call2(SYS_getcwd, d->at + 4, room - 4) : 0;
+    n = n > 0 ? n - 1 : 0;
+    put_u32(d, (uint32_t)n);
+    d->at += n;
+}
+
+/* The absolute name of `path`, whose last part is not followed if it is a link. The folder may have
+ * to be opened to be named; where it cannot, the name stays as it was given. */
+static void put_name(struct draft *d, int at, const char *path) {
+    size_t n = length_of(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t base = n;
+    while (base && path[base - 1] != '/') base--;
+    if (n >= PATHS || (size_t)(d->end - d->at) < 2 * PATHS / 2 + 16) {
+        put_text(d, path, 0);
+        d->cut = true;
+        return;
+    }
+    unsigned char *start = d->at;
+    if (base == 0) {
+        if (at == AT_FDCWD)
+            put_cwd(d);
+        else
+            put_descriptor_path(d, at);
+    } else {
+        char *folder = (char *)d->at + 4;
+        memcpy(folder, path, base);
+        folder[base] = 0;
+        int fd = raw_open(at, folder, O_PATH | O_DIRECTORY);
+        if (fd >= 0) {
+            put_descriptor_path(d, fd);
+            raw_close(fd);
+        } else {
+            put_text(d, path, base - (base > 1));
+        }
+    }
+    if (d->at == start + 4 + 1 && start[4] == '/') d->at--; /* the root has its slash already */
+    put(d, "/", 1);
+    put(d, path + base, n - base);
+    uint32_t whole = (uint32_t)(d->at - start - 4);
+    memcpy(start, &whole, 4);
+}
+
+struct argv {
+    uint32_t count, bytes;
+    bool cut;
+};
+
+static struct argv measure(char *const *argv) {
+    struct argv m = {0, 4, false};
+    for (; argv && argv[m.count]; m.count++) {
+        size_t n = length_of(argv[m.count]) + 4;
+        if (m.bytes + n > ARGV_BYTES) {
+            m.cut = true;
+            break;
+        }
+        m.bytes += (uint32_t)n;
+    }
+    return m;
+}
+
+static void write_record(enum type type, uint32_t flags, int32_t value, uint32_t pid, uint64_t tick,
+                         const struct draft *d, const unsigned char *bytes, char *const *argv) {
+    uint32_t body = (uint32_t)(d->at - bytes);
+    struct argv m = {0, 0, false};
+    if (argv) m = measure(argv);
+    uint32_t size = ((uint32_t)sizeof(struct record) + body + m.bytes + 7u) & ~7u;
+    if (load(&spool->sealed)) {
+        gap(GAP_SEALED);
+        return;
+    }
+    struct record *r = reserve(size);
+    if (!r) return;
+    __atomic_store_n(&r->length, size | UNFINISHED, __ATOMIC_RELEASE);
+    r->type = (uint16_t)type;
+    r->flags = (uint16_t)(flags | (d->cut || m.cut ? CUT : 0));
+    r->pid = pid;
+    r->value = value;
+    r->tick = tick;
+    unsigned char *to = (unsigned char *)(r + 1);
+    memcpy(to, bytes, body);
+    if (argv) {
+        struct draft rest = {to + body, to + body + m.bytes, false};
+        put_u32(&rest, m.count);
+        for (uint32_t i = 0; i < m.count; i++) put_text(&rest, argv[i], length_of(argv[i]));
+    }
+    store(&r->length, size);
+}
+
+#define WRITE(type, flags, value, pid, tick, name) \
+    write_record(type, flags, value, pid, tick, &(name), name##_bytes, NULL)
+#define WRITE_ARGV(type, flags, value, pid, tick, name, argv) \
+    write_record(type, flags, value, pid, tick, &(name), name##_bytes, argv)
+
+static void missed(uint32_t pid, const char *what, const char *detail) {
+    DRAFT(d, 600);
+    put_text(&d, what, length_of(what));
+    size_t n = length_of(detail);
+    put_text(&d, detail, n > 500 ? 500 : n);
+    WRITE(MISSED, 0, 0, pid, next_tick(), d);
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------ */
+
+static struct entry *tracked(int fd) {
+    if (fd < 0 || fd > load(&highest)) return NULL;
+    return table[fd].opened ? &table[fd] : NULL;
+}
+
+static void track(int fd, uint64_t tick, uint32_t flags, const struct stat *s, void *stream) {
+    struct entry *e = &table[fd];
+    e->flags = flags;
+    e->device = (uint64_t)s->st_dev;
+    e->inode = (uint64_t)s->st_ino;
+    e->size = (int64_t)s->st_size;
+    e->modified = nanoseconds(&s->st_mtim);
+    e->stream = stream;
+    store(&e->opened, tick);
+    int32_t seen = load(&highest);
+    while (seen < fd && !swap(&highest, &seen, fd)) {
+    }
+}
+
+static bool changed(const struct entry *e, const struct stat *s) {
+    return e->size != (int64_t)s->st_size || e->modified != nanoseconds(&s->st_mtim);
+}
+
+static bool same_file(const struct entry *e, const struct stat *s) {
+    return e->device == (uint64_t)s->st_dev && e->inode == (uint64_t)s->st_ino;
+}
+
+static uint32_t access_of(int flags) {
+    switch (flags & O_ACCMODE) {
+    case O_RDONLY: return READABLE;
+    case O_WRONLY: return WRITABLE;
+    default: return READABLE | WRITABLE;
+    }
+}
+
+/* A `Descriptor`: u32 fd, u16 kind, u16 access, the stat, and for a file its path. Files are tracked
+ * from `tick` on. */
+static bool put_descriptor(struct draft *d, int fd, uint64_t tick) {
+    struct stat s;
+    if (!raw_fstat(fd, &s)) return false;
+    struct entry *e = tracked(fd);
+    uint16_t kind = S_ISREG(s.st_mode)    ? KIND_FILE
+                    : S_ISFIFO(s.st_mode) ? KIND_PIPE
+                    : S_ISSOCK(s.st_mode) ? KIND_SOCKET
+                                          : KIND_OTHER;
+    uint16_t access = READABLE | WRITABLE;
+    if (e)
+        access = (uint16_t)(e->flags & (READABLE | WRITABLE));
+    else if (kind == KIND_FILE || kind == KIND_PIPE)
+        access = (uint16_t)access_of((int)raw_fcntl(fd, F_GETFL));
+    if ((size_t)(d->end - d->at) < 64) {
+        d->cut = true;
+        return false;
+    }
+    put_u32(d, (uint32_t)fd);
+    put(d, &kind, 2);
+    put(d, &access, 2);
+    put_stat(d, &s);
+    if (kind != KIND_FILE) {
+        put_u32(d, 0);
+        return true;
+    }
+    put_descriptor_path(d, fd);
+    if (e && same_file(e, &s))
+        track(fd, tick, access | INHERITED | (e->flags & (DUPED | MAPPED)), &s, e->stream);
+    else
+        track(fd, tick, access | INHERITED, &s, NULL);
+    return true;
+}
+
+/* ---- who is calling --------------------------------------------------------------------------- */
+
+static void become_forked(uint32_t pid) {
+    uint32_t none = 0;
+    if (!swap(&state->pid, &none, pid)) return;
+    uint64_t tick = fork_tick;
+    if (!tick) tick = now();
+    store(&state->tick, tick);
+    DRAFT(d, 3 * PATHS);
+    unsigned char *counted = d.at;
+    uint32_t count = 0;
+    put_u32(&d, 0);
+    /* dup'ed descriptors of one open get one new tick: they stay one open. */
+    int32_t top = load(&highest);
+    for (int fd = 0; fd <= 2 || fd <= top; fd++)
+        if (fd <= 2 || table[fd].opened) count += put_descriptor(&d, fd, tick);
+    memcpy(counted, &count, 4);
+    WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d);
+}
+
+/* The pid of the caller, who is announced if it is new. */
+static uint32_t caller(void) {
+    uint32_t pid = raw_getpid();
+    if (LIKELY(state->pid == pid)) return pid;
+    if (state->pid == 0) {
+        become_forked(pid);
+        return pid;
+    }
+    if (load(&state->guest) != pid) {
+        store(&state->guest, pid);
+        DRAFT(d, 8);
+        put_u32(&d, 0);
+        WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, next_tick(), d);
+    }
+    return pid;
+}
+
+/* A child that shares our memory (vfork), whose descriptors are not those of our table. */
+static bool is_guest(uint32_t pid) { return pid != state->pid; }
+
+/* ---- waking up -------------------------------------------------------------------------------- */
+
+static bool find_auxiliary(char **env) {
+    if (auxiliary) return true;
+    if (!env) {
+        if (!&environ || !environ) return false;
+        env = environ;
+        uintptr_t here = (uintptr_t)&env, there = (uintptr_t)env;
+        if (there < here || there - here > (64u << 20)) return false; /* not the first one any more */
+    }
+    while (*env) env++;
+    auxiliary = (const ElfW(auxv_t) *)(env + 1);
+    return true;
+}
+
+static unsigned long auxiliary_value(unsigned long type) {
+    for (const ElfW(auxv_t) *a = auxiliary; a && a->a_type != AT_NULL; a++)
+        if (a->a_type == type) return a->a_un.a_val;
+    return 0;
+}
+
+/* The list of loaded objects, from the main program's DT_DEBUG: needs no lock and no libc. */
+static void find_maps(void) {
+    const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR);
+    size_t count = auxiliary_value(AT_PHNUM);
+    uintptr_t base = 0;
+    const ElfW(Dyn) *dynamic = NULL;
+    for (size_t i = 0; headers && i < count; i++)
+        if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr;
+    for (size_t i = 0; headers && i < count; i++)
+        if (headers[i].p_type == PT_DYNAMIC) dynamic = (const void *)(base + headers[i].p_vaddr);
+    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
+        if (dynamic->d_tag == DT_DEBUG && dynamic->d_un.d_ptr) {
+            struct link_map *m = ((struct r_debug *)dynamic->d_un.d_ptr)->r_map, *last = m;
+            for (struct link_map *n = m; n; n = n->l_next) {
+                if (n->l_ld == _DYNAMIC) own_map = n;
+                last = n;
+            }
+            store(&last_map, last);
+            store(&maps, m);
+        }
+}
+
+static const char *variable(char **env, const char *name) {
+    size_t n = length_of(name);
+    for (; env && *env; env++)
+        if (begins(*env, name) && (*env)[n] == '=') return *env + n + 1;
+    return NULL;
+}
+
+static bool map_spool(const char *path) {
+    size_t n = length_of(path);
+    if (path[0] != '/' || n >= sizeof spool_path) return false;
+    int fd = raw_open(AT_FDCWD, path, O_RDWR);
+    if (fd < 0) return false;
+    struct spool *at = raw_mmap(WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct stat s;
+    bool usable = at && raw_fstat(fd, &s) && s.st_size >= (int64_t)DATA_START;
+    raw_close(fd);
+    if (!at) return false;
+    if (!usable || at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
+        call2(SYS_munmap, at, WINDOW);
+        return false;
+    }
+    memcpy(spool_path, path, n + 1);
+    spool = at;
+    return true;
+}
+
+static bool map_state(void) {
+    size_t first = page > sizeof(struct state) ? page : sizeof(struct state);
+    char *at = raw_mmap(first + TRACKED * sizeof(struct entry), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!at) return false;
+    wipes = call3(SYS_madvise, at, first, MADV_WIPEONFORK) == 0;
+    state = (struct state *)at;
+    table = (struct entry *)(at + first);
+    return true;
+}
+
+/* The chunk of this process's image before an exec, if there is room in it and all is whole. */
+static uint64_t resume(uint32_t pid) {
+    struct slot *slot = &spool->slots[pid % SLOTS];
+    if (load(&slot->pid) != pid) return 0;
+    uint64_t kept = slot->kept, offset = (uint64_t)slot->chunk * GRANULE;
+    slot->kept = 0;
+    if (!offset || offset + GRANULE > load(&spool->allocated)) return kept;
+    if (offset + GRANULE > WINDOW) return kept;
+    struct chunk *c = (struct chunk *)((char *)spool + offset);
+    if (load(&c->magic) != CHUNK_MAGIC || c->pid != pid || offset + c->size > WINDOW) return kept;
+    uint32_t at = sizeof *c, used = load(&c->used);
+    if (used > c->size || c->size - used < 256) return kept;
+    while (at < used) {
+        uint32_t length = load((uint32_t *)((char *)c + at)) & ~7u;
+        if (length < sizeof(struct record)) return kept; /* killed between two instructions */
+        at += length;
+    }
+    if (at != used) return kept;
+    state->next_size = c->size * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : c->size * 4;
+    state->chunk = c;
+    return kept;
+}
+
+/* Before libc has set `environ` only the constructor knows argv; later it lies below environ. */
+static char *const *find_argv(char **env) {
+    char **end = env - 1; /* argv's last element, NULL; argc lies before its first */
+    for (long n = 0; n < (1 << 20); n++)
+        if (*(long *)(end - n - 1) == n) return end - n;
+    return NULL;
+}
+
+static void write_image(uint32_t pid, char *const *argv, uint64_t kept) {
+    uint64_t tick = next_tick();
+    DRAFT(d, 5 * PATHS);
+    put_link(&d, "/proc/self/exe");
+    put_cwd(&d);
+    unsigned char *counted = d.at;
+    uint32_t count = 0;
+    put_u32(&d, 0);
+    for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick);
+    for (int fd = 3; kept; fd++, kept >>= 1)
+        if (kept & 1) count += put_descriptor(&d, fd, tick);
+    memcpy(counted, &count, 4);
+    static char *const nothing[] = {NULL};
+    WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : nothing);
+}
+
+static void leaving_by_exit(int status, void *unused);
+static void *next(void **slot, const char *name);
+
+static bool wake(char **env) {
+    uint32_t asleep = ASLEEP;
+    if (!swap(&readiness, &asleep, WAKING)) return load(&readiness) == READY;
+    bool first = env != NULL;
+    if (!find_auxiliary(env)) {
+        store(&readiness, ASLEEP); /* too early: the constructor will know */
+        return false;
+    }
+    if (!first) env = environ;
+    page = auxiliary_value(AT_PAGESZ);
+    if (!page) page = 4096;
+    find_maps();
+    const char *path = variable(env, "PROVGRAPH_SPOOL");
+    if (!path || !map_spool(path) || !map_state()) {
+        store(&readiness, SILENT);
+        return false;
+    }
+    state->pid = raw_getpid();
+    uint64_t kept = resume(state->pid);
+    write_image(state->pid, find_argv(env), kept);
+    store(&readiness, READY);
+    static void *slot;
+    int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
+    at_exit = on_exit && on_exit(leaving_by_exit, NULL) == 0;
+    return true;
+}
+
+/* Whether there is a spool to write to. Every hook asks this first. */
+static inline bool awake(void) {
+    uint32_t r = load(&readiness);
+    return LIKELY(r == READY) || (r == ASLEEP && wake(NULL));
+}
+
+/* DT_INIT. glibc gives argc, argv and the environment; musl gives nothing. */
+HIDDEN void shim_begin(long argc, char **argv, char **env) {
+    argc = (int)argc;
+    if (argc >= 0 && argc < (1 << 20) && env == argv + argc + 1)
+        wake(env);
+    else
+        wake(NULL);
+}
+
+/* ---- the next definition of a name ------------------------------------------------------------- */
+
+struct symbols {
+    const ElfW(Sym) * symbols;
+    const char *names;
+    const uint32_t *gnu, *sysv;
+    const ElfW(Half) * versions;
+};
+
+static struct symbols symbols_of(const struct link_map *m) {
+    struct symbols s = {0};
+    for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
+        /* glibc has made these addresses, musl and the vdso leave them offsets. */
+        uintptr_t at = d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr;
+        if (d->d_tag == DT_SYMTAB) s.symbols = (const void *)at;
+        if (d->d_tag == DT_STRTAB) s.names = (const char *)at;
+        if (d->d_tag == DT_GNU_HASH) s.gnu = (const void *)at;
+        if (d->d_tag == DT_HASH) s.sysv = (const void *)at;
+        if (d->d_tag == DT_VERSYM) s.versions = (const void *)at;
+    }
+    return s;
+}
+
+static bool is_wanted(const struct symbols *s, uint32_t i, const char *name) {
+    const ElfW(Sym) *symbol = &s->symbols[i];
+    if (symbol->st_shndx == SHN_UNDEF || !symbol->st_value) return false;
+    unsigned type = symbol->st_info & 15;
+    if (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE && type != STT_GNU_IFUNC)
+        return false;
+    if (s->versions && s->versions[i] & 0x8000) return false; /* an old version, not the default */
+    return equal(s->names + symbol->st_name, name);
+}
+
+static uint32_t find_gnu(const struct symbols *s, const char *name, uint32_t hash) {
+    const uint32_t *header = s->gnu;
+    uint32_t buckets = header[0], first = header[1], words = header[2], shift = header[3];
+    const ElfW(Addr) *bloom = (const void *)(header + 4);
+    const uint32_t *bucket = (const void *)(bloom + words), *chain = bucket + buckets;
+    enum { BITS = 8 * sizeof(ElfW(Addr)) };
+    if (!buckets || !words) return 0;
+    ElfW(Addr) word = bloom[hash / BITS & (words - 1)];
+    if (!(word >> hash % BITS & word >> (hash >> shift) % BITS & 1)) return 0;
+    uint32_t i = bucket[hash % buckets];
+    if (i < first) return 0;
+    for (;; i++) {
+        uint32_t other = chain[i - first];
+        if ((other | 1) == (hash | 1) && is_wanted(s, i, name)) return i;
+        if (other & 1) return 0;
+    }
+}
+
+static uint32_t find_sysv(const struct symbols *s, const char *name) {
+    uint32_t hash = 0;
+    for (const char *c = name; *c; c++) {
+        hash = (hash << 4) + (unsigned char)*c;
+        hash ^= hash >> 24 & 0xf0;
+        hash &= 0x0fffffff;
+    }
+    const uint32_t *bucket = s->sysv + 2, *chain = bucket + s->sysv[0];
+    for (uint32_t i = bucket[hash % s->sysv[0]]; i; i = chain[i])
+        if (is_wanted(s, i, name)) return i;
+    return 0;
+}
+
+static void *look_up(const struct link_map *from, const char *name) {
+    uint32_t hash = 5381;
+    for (const char *c = name; *c; c++) hash = hash * 33 + (unsigned char)*c;
+    for (const struct link_map *m = from; m; m = m->l_next) {
+        struct symbols s = symbols_of(m);
+        uint32_t i = 0;
+        if (s.symbols && s.names && s.gnu)
+            i = find_gnu(&s, name, hash);
+        else if (s.symbols && s.names && s.sysv && s.sysv[0])
+            i = find_sysv(&s, name);
+        if (i) {
+            const ElfW(Sym) *symbol = &s.symbols[i];
+            void *at = (void *)(m->l_addr + symbol->st_value);
+            if ((symbol->st_info & 15) == STT_GNU_IFUNC) {
+                union {
+                    void *at;
+                    void *(*choose)(unsigned long);
+                } resolver = {at};
+                at = resolver.choose(auxiliary_value(AT_HWCAP));
+            }
+            return at;
+        }
+        if (m == last_map) break; /* what was loaded later may be unloaded while we look */
+    }
+    return NULL;
+}
+
+static void *next(void **slot, const char *name) {
+    void *at = load(slot);
+    if (LIKELY(at != NULL)) return at;
+    if (!load(&maps) && find_auxiliary(NULL)) find_maps();
+    if (own_map) at = look_up(own_map->l_next, name);
+    if (at) store(slot, at);
+    return at;
+}
+
+static int *errno_at(void) {
+    static void *slot;
+    int *(*location)(void) = next(&slot, "__errno_location");
+    static int nowhere;
+    return location ? location() : &nowhere;
+}
+
+static long fail(int code) {
+    *errno_at() = code;
+    return -1;
+}
+
+/* HOOK(int, unlink, (const char *path), (path)) begins the definition of `unlink`, in which
+ * REAL(unlink) is the next one. */
+#define HOOK(type, name, parameters)       \
+    type shim_##name parameters NAMED(#name); \
+    static void *next_##name __attribute__((unused)); \
+    type shim_##name parameters
+#define REAL(name) ((__typeof__(&shim_##name))next(&next_##name, #name))
+#define NEED(name, otherwise) \
+    if (UNLIKELY(!REAL(name))) return otherwise
+
+/* ---- opens and closes -------------------------------------------------------------------------- */
+
+/* Devices and the kernel's own files are nobody's data; a descriptor's name may stand for any. */
+static bool is_uninteresting(const char *path) {
+    if (path[0] != '/') return false;
+    if (begins(path, "/proc/")) return !contains(path, "/fd/");
+    if (begins(path, "/sys/")) return true;
+    if (!begins(path, "/dev/")) return false;
+    path += 5;
+    return !(begins(path, "shm/") || begins(path, "fd/") || begins(path, "std"));
+}
+
+static void piped(int fd, uint32_t pid, const struct stat *s) {
+    uint32_t access = READABLE | WRITABLE;
+    if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL));
+    DRAFT(d, 8);
+    put_u64(&d, (uint64_t)s->st_ino);
+    WRITE(PIPED, access, fd, pid, next_tick(), d);
+}
+
+struct before {
+    bool looked, existed;
+    struct stat stat;
+};
+
+/* What an open that may create or truncate would find. */
+static void look_before(struct before *b, int at, const char *path, int flags) {
+    b->looked = b->existed = false;
+    if (!(flags & (O_CREAT | O_TRUNC)) || (flags & O_TMPFILE) == O_TMPFILE) return;
+    b->looked = true;
+    if (flags & O_CREAT && flags & O_EXCL) return; /* success says that nothing was there */
+    b->existed = raw_stat(at, path, &b->stat, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) &&
+                 S_ISREG(b->stat.st_mode);
+}
+
+static void opened(int fd, const char *path, int flags, const struct before *b, void *stream) {
+    struct stat s;
+    if (path && is_uninteresting(path)) return;
+    if (flags & (O_PATH | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE) return;
+    if (!raw_fstat(fd, &s)) return;
+    if (!S_ISREG(s.st_mode)) {
+        if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s);
+        return;
+    }
+    uint32_t pid = caller();
+    uint32_t access = access_of(flags), seen = access;
+    if (flags & O_TRUNC) seen |= TRUNCATES;
+    if (flags & O_APPEND) seen |= APPENDS;
+    if ((b->looked && flags & O_CREAT && !b->existed) || (flags & O_TMPFILE) == O_TMPFILE)
+        seen |= CREATED;
+    if (b->existed) seen |= HAS_BEFORE;
+    DRAFT(d, PATHS + 100);
+    put_stat(&d, &s);
+    if (b->existed) put_stat(&d, &b->stat);
+    unsigned char *named = d.at + 4;
+    size_t n = put_descriptor_path(&d, fd);
+    if (n > 6 && (begins((char *)named, "/proc/") || begins((char *)named, "/sys/"))) return;
+    if (!n && path) {
+        d.at -= 4;
+        put_name(&d, AT_FDCWD, path);
+    }
+    uint64_t tick = next_tick();
+    WRITE(OPENED, seen, fd, pid, tick, d);
+    if (is_guest(pid)) return;
+    uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
+    if (fd < TRACKED) {
+        track(fd, tick, access | lively, &s, stream);
+    } else if (!state->overflowed) {
+        state->overflowed = 1;
+        char number[12];
+        decimal(number, (unsigned)fd);
+        missed(pid, "descriptor", number);
+    }
+}
+
+static bool is_shared(const struct entry *e, int fd) {
+    for (int other = load(&highest); other >= 0; other--)
+        if (other != fd && table[other].opened == e->opened && table[other].inode == e->inode)
+            return true;
+    return false;
+}
+
+/* Says that `e`, which is open as `fd`, is closed. */
+static void write_closed(const struct entry *e, int fd, uint32_t pid) {
+    struct stat s;
+    if (!raw_fstat(fd, &s) || !same_file(e, &s)) return;
+    bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
+    if (e->flags & INHERITED && !written) return;
+    DRAFT(d, PATHS + 64);
+    put_u64(&d, e->opened);
+    put_stat(&d, &s);
+    if (e->flags & WRITABLE)
+        put_descriptor_path(&d, fd); /* it may have been renamed */
+    else
+        put_u32(&d, 0);
+    WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
+    if (written) add(&spool->activity, 1);
+}
+
+/* To be called before `fd` is closed, while it can be looked at. */
+static void closing(int fd) {
+    if (!tracked(fd)) return;
+    uint32_t pid = caller();
+    if (is_guest(pid)) return;
+    struct entry e = table[fd];
+    store(&table[fd].opened, 0);
+    if (e.flags & DUPED && is_shared(&e, fd)) return;
+    write_closed(&e, fd, pid);
+}
+
+static void closing_from(unsigned first, unsigned last) {
+    int32_t top = load(&highest);
+    for (unsigned fd = first; top >= 0 && fd <= last && fd <= (unsigned)top; fd++) closing((int)fd);
+}
+
+static void duplicated(int from, int to) {
+    struct entry *e = tracked(from);
+    if (e) {
+        if (is_guest(caller())) return;
+        if (to >= TRACKED) return;
+        e->flags |= DUPED;
+        struct stat s = {0};
+        s.st_dev = e->device;
+        s.st_ino = e->inode;
+        s.st_size = e->size;
+        s.st_mtim.tv_sec = e->modified / 1000000000;
+        s.st_mtim.tv_nsec = e->modified % 1000000000;
+        track(to, e->opened, e->flags, &s, NULL);
+        return;
+    }
+    struct stat s;
+    if (to > 2 || !raw_fstat(to, &s)) return;
+    if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) piped(to, caller(), &s);
+}
+
+#define OPEN(name)                                                                \
+    HOOK(int, name, (const char *path, int flags, unsigned mode)) {               \
+        NEED(name, (int)fail(ENOSYS));                                            \
+        if (!awake()) return REAL(name)(path, flags, mode);                       \
+        struct before b;                                                          \
+        look_before(&b, AT_FDCWD, path, flags);                                   \
+        int fd = REAL(name)(path, flags, mode);                                   \
+        if (fd >= 0) opened(fd, path, flags, &b, NULL);                           \
+        return fd;                                                                \
+    }
+#define OPENAT(name)                                                              \
+    HOOK(int, name, (int at, const char *path, int flags, unsigned mode)) {       \
+        NEED(name, (int)fail(ENOSYS));                                            \
+        if (!awake()) return REAL(name)(at, path, flags, mode);                   \
+        struct before b;                                                          \
+        look_before(&b, at, path, flags);                                         \
+        int fd = REAL(name)(at, path, flags, mode);                               \
+        if (fd >= 0) opened(fd, path, flags, &b, NULL);                           \
+        return fd;                                                                \
+    }
+#define CREAT(name)                                                               \
+    HOOK(int, name, (const char *path, unsigned mode)) {                          \
+        NEED(name, (int)fail(ENOSYS));                                            \
+        if (!awake()) return REAL(name)(path, mode);                              \
+        struct before b;                                                          \
+        look_before(&b, AT_FDCWD, path, O_CREAT | O_TRUNC);                       \
+        int fd = REAL(name)(path, mode);                                          \
+        if (fd >= 0) opened(fd, path, O_CREAT | O_TRUNC | O_WRONLY, &b, NULL);    \
+        return fd;                                                                \
+    }
+OPEN(open)
+OPEN(open64)
+OPEN(__open_2)
+OPEN(__open64_2)
+OPENAT(openat)
+OPENAT(openat64)
+OPENAT(__openat_2)
+OPENAT(__openat64_2)
+CREAT(creat)
+CREAT(creat64)
+
+static int number_of(void *stream) {
+    static void *slot;
+    int (*fileno)(void *) = next(&slot, "fileno");
+    if (!fileno) return -1;
+    int kept = *errno_at(), fd = fileno(stream);
+    *errno_at() = kept;
+    return fd;
+}
+
+static void flush(void *stream, const char *how) {
+    static void *slot, *unlocked;
+    int (*f)(void *) = next(how ? &unlocked : &slot, how ? how : "fflush");
+    int kept = *errno_at();
+    if (f) f(stream);
+    *errno_at() = kept;
+}
+
+static int flags_of(const char *mode) {
+    int flags = mode[0] == 'r'   ? O_RDONLY
+                : mode[0] == 'w' ? O_WRONLY | O_CREAT | O_TRUNC
+                                 : O_WRONLY | O_CREAT | O_APPEND;
+    for (const char *c = mode + (mode[0] != 0); *c && *c != ','; c++) {
+        if (*c == '+') flags = (flags & ~O_ACCMODE) | O_RDWR;
+        if (*c == 'x') flags |= O_EXCL;
+    }
+    return flags;
+}
+
+static void opened_stream(void *stream, const char *path, int flags, const struct before *b,
+                          uint64_t since) {
+    int fd = number_of(stream);
+    if (fd < 0) return;
+    struct entry *e = tracked(fd);
+    if (e && e->opened > since)
+        e->stream = stream; /* a preload behind us opened it through our own `open` */
+    else
+        opened(fd, path, flags, b, stream);
+}
+
+/* A stream's buffer is written by its close: it is flushed first, so that the look sees all. */
+static void closing_stream(void *stream) {
+    if (load(&highest) < 0 || !stream) return;
+    int fd = number_of(stream);
+    struct entry *e = tracked(fd);
+    if (!e) return;
+    if (e->flags & WRITABLE) flush(stream, NULL);
+    closing(fd);
+}
+
+#define FOPEN(name)                                                                  \
+    HOOK(void *, name, (const char *path, const char *mode)) {                       \
+        NEED(name, (fail(ENOSYS), NULL));                                            \
+        if (!awake() || !mode) return REAL(name)(path, mode);                        \
+        struct before b;                                                             \
+        int flags = flags_of(mode);                                                  \
+        look_before(&b, AT_FDCWD, path, flags);                                      \
+        uint64_t since = load(&state->tick);                                         \
+        void *stream = REAL(name)(path, mode);                                       \
+        if (stream) opened_stream(stream, path, flags, &b, since);                   \
+        return stream;                                                               \
+    }
+#define FREOPEN(name)                                                                \
+    HOOK(void *, name, (const char *path, const char *mode, void *old)) {            \
+        NEED(name, (fail(ENOSYS), NULL));                                            \
+        if (!awake() || !mode) return REAL(name)(path, mode, old);                   \
+        struct before b;                                                             \
+        int flags = flags_of(mode);                                                  \
+        b.looked = b.existed = false;                                                \
+        if (path) look_before(&b, AT_FDCWD, path, flags);                            \
+        closing_stream(old);                                                         \
+        uint64_t since = load(&state->tick);                                         \
+        void *stream = REAL(name)(path, mode, old);                                  \
+        if (stream) opened_stream(stream, path, flags, &b, since);                   \
+        return stream;                                                               \
+    }
+FOPEN(fopen)
+FOPEN(fopen64)
+FREOPEN(freopen)
+FREOPEN(freopen64)
+
+HOOK(void *, fdopen, (int fd, const char *mode)) {
+    NEED(fdopen, (fail(ENOSYS), NULL));
+    void *stream = REAL(fdopen)(fd, mode);
+    if (stream && awake()) {
+        struct entry *e = tracked(fd);
+        if (e && !is_guest(caller())) e->stream = stream;
+    }
+    return stream;
+}
+
+HOOK(int, fclose, (void *stream)) {
+    NEED(fclose, (int)fail(ENOSYS));
+    if (awake()) closing_stream(stream);
+    return REAL(fclose)(stream);
+}
+
+static const struct before nothing_before = {.looked = true};
+
+static int opened_temporary(int fd, int flags) {
+    if (fd >= 0 && awake()) opened(fd, NULL, flags | O_RDWR | O_CREAT | O_EXCL, &nothing_before, NULL);
+    return fd;
+}
+
+#define MKSTEMP(name, parameters, arguments, flags)                        \
+    HOOK(int, name, parameters) {                                          \
+        NEED(name, (int)fail(ENOSYS));                                     \
+        return opened_temporary(REAL(name) arguments, flags);              \
+    }
+MKSTEMP(mkstemp, (char *path), (path), 0)
+MKSTEMP(mkstemp64, (char *path), (path), 0)
+MKSTEMP(mkstemps, (char *path, int suffix), (path, suffix), 0)
+MKSTEMP(mkstemps64, (char *path, int suffix), (path, suffix), 0)
+MKSTEMP(mkostemp, (char *path, int flags), (path, flags), flags)
+MKSTEMP(mkostemp64, (char *path, int flags), (path, flags), flags)
+MKSTEMP(mkostemps, (char *path, int suffix, int flags), (path, suffix, flags), flags)
+MKSTEMP(mkostemps64, (char *path, int suffix, int flags), (path, suffix, flags), flags)
+
+HOOK(int, close, (int fd)) {
+    NEED(close, (int)call1(SYS_close, fd));
+    if (awake()) closing(fd);
+    return REAL(close)(fd);
+}
+
+enum { UNSHARED = 1 << 1, ON_EXEC = 1 << 2 }; /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
+
+HOOK(int, close_range, (unsigned first, unsigned last, int flags)) {
+    NEED(close_range, (int)fail(ENOSYS));
+    if (first <= last && !(flags & ON_EXEC) && awake()) closing_from(first, last);
+    return REAL(close_range)(first, last, flags);
+}
+
+HOOK(void, closefrom, (int first)) {
+    if (awake()) closing_from(first < 0 ? 0 : (unsigned)first, TRACKED);
+    if (REAL(closefrom)) REAL(closefrom)(first);
+}
+
+HOOK(int, dup, (int fd)) {
+    NEED(dup, (int)fail(ENOSYS));
+    int copy = REAL(dup)(fd);
+    if (copy >= 0 && awake()) duplicated(fd, copy);
+    return copy;
+}
+
+static void before_dup2(int from, int to) {
+    if (from != to && tracked(to) && raw_fcntl(from, F_GETFD) >= 0) closing(to);
+}
+
+HOOK(int, dup2, (int from, int to)) {
+    NEED(dup2, (int)fail(ENOSYS));
+    if (!awake()) return REAL(dup2)(from, to);
+    before_dup2(from, to);
+    int copy = REAL(dup2)(from, to);
+    if (copy >= 0 && from != to) duplicated(from, copy);
+    return copy;
+}
+
+HOOK(int, dup3, (int from, int to, int flags)) {
+    NEED(dup3, (int)fail(ENOSYS));
+    if (!awake()) return REAL(dup3)(from, to, flags);
+    before_dup2(from, to);
+    int copy = REAL(dup3)(from, to, flags);
+    if (copy >= 0) duplicated(from, copy);
+    return copy;
+}
+
+#define FCNTL(name)                                                                          \
+    HOOK(int, name, (int fd, int what, long argument)) {                                     \
+        NEED(name, (int)fail(ENOSYS));                                                       \
+        int result = REAL(name)(fd, what, argument);                                         \
+        if ((what == F_DUPFD || what == F_DUPFD_CLOEXEC) && result >= 0 && awake())          \
+            duplicated(fd, result);                                                          \
+        return result;                                                                       \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+#define MMAP(name)                                                                           \
+    HOOK(void *, name, (void *at, size_t size, int protection, int flags, int fd, long from)) { \
+        NEED(name, (fail(ENOSYS), MAP_FAILED));                                              \
+        void *result = REAL(name)(at, size, protection, flags, fd, from);                    \
+        if (UNLIKELY(fd >= 0 && flags & MAP_SHARED && protection & PROT_WRITE) &&            \
+            result != MAP_FAILED && awake())                                                 \
+            mapped(fd);                                                                      \
+        return result;                                                                       \
+    }
+
+static void mapped(int fd) {
+    struct entry *e = tracked(fd);
+    if (!e || is_guest(caller())) return;
+    for (int other = load(&highest); other >= 0; other--)
+        if (table[other].opened == e->opened) table[other].flags |= MAPPED;
+}
+MMAP(mmap)
+MMAP(mmap64)
+
+/* ---- names -------------------------------------------------------------------------------------- */
+
+static bool is_named_thing(const struct stat *s) { return S_ISREG(s->st_mode) || S_ISDIR(s->st_mode); }
+
+struct move {
+    bool known, over;
+    struct stat source, target;
+};
+
+static void look_at_move(struct move *m, int at, const char *source, int to, const char *target) {
+    m->known = raw_stat(at, source, &m->source, AT_SYMLINK_NOFOLLOW) && is_named_thing(&m->source);
+    m->over = m->known && raw_stat(to, target, &m->target, AT_SYMLINK_NOFOLLOW) &&
+              is_named_thing(&m->target);
+}
+
+static void renamed(const struct move *m, int at, const char *source, int to, const char *target,
+                    unsigned flags) {
+    if (!m->known) return;
+    uint32_t pid = caller();
+    DRAFT(d, 2 * PATHS + 2 * 4200);
+    put_stat(&d, &m->source);
+    if (m->over) put_stat(&d, &m->target);
+    put_name(&d, at, source);
+    put_name(&d, to, target);
+    uint32_t seen = HAS_STAT | (m->over ? HAS_REPLACED : 0);
+    if (S_ISDIR(m->source.st_mode)) seen |= DIRECTORY;
+    if (flags & RENAME_EXCHANGE) seen |= EXCHANGE;
+    WRITE(RENAMED, seen, 0, pid, next_tick(), d);
+    add(&spool->activity, 1);
+}
+
+HOOK(int, rename, (const char *source, const char *target)) {
+    NEED(rename, (int)fail(ENOSYS));
+    if (!awake()) return REAL(rename)(source, target);
+    struct move m;
+    look_at_move(&m, AT_FDCWD, source, AT_FDCWD, target);
+    int result = REAL(rename)(source, target);
+    if (result == 0) renamed(&m, AT_FDCWD, source, AT_FDCWD, target, 0);
+    return result;
+}
+
+HOOK(int, renameat, (int at, const char *source, int to, const char *target)) {
+    NEED(renameat, (int)fail(ENOSYS));
+    if (!awake()) return REAL(renameat)(at, source, to, target);
+    struct move m;
+    look_at_move(&m, at, source, to, target);
+    int result = REAL(renameat)(at, source, to, target);
+    if (result == 0) renamed(&m, at, source, to, target, 0);
+    return result;
+}
+
+HOOK(int, renameat2, (int at, const char *source, int to, const char *target, unsigned flags)) {
+    NEED(renameat2, (int)fail(ENOSYS));
+    if (!awake()) return REAL(renameat2)(at, source, to, target, flags);
+    struct move m;
+    look_at_move(&m, at, source, to, target);
+    int result = REAL(renameat2)(at, source, to, target, flags);
+    if (result == 0) renamed(&m, at, source, to, target, flags);
+    return result;
+}
+
+static bool look_at_link(struct stat *s, int at, const char *source, int flags) {
+    int how = flags & AT_EMPTY_PATH;
+    if (!(flags & AT_SYMLINK_FOLLOW)) how |= AT_SYMLINK_NOFOLLOW;
+    return raw_stat(at, source, s, how) && S_ISREG(s->st_mode);
+}
+
+static void linked(const struct stat *s, int at, const char *source, int to, const char *target,
+                   int flags) {
+    uint32_t pid = caller();
+    DRAFT(d, 2 * PATHS + 2 * 4200);
+    put_stat(&d, s);
+    if (s->st_nlink == 0)
+        put_text(&d, "", 0); /* made by O_TMPFILE: this is its first name */
+    else if (flags & AT_EMPTY_PATH && !source[0])
+        put_descriptor_path(&d, at);
+    else if (flags & AT_SYMLINK_FOLLOW && begins(source, "/proc/"))
+        put_link(&d, source);
+    else
+        put_name(&d, at, source);
+    put_name(&d, to, target);
+    WRITE(LINKED, HAS_STAT, 0, pid, next_tick(), d);
+    add(&spool->activity, 1);
+}
+
+HOOK(int, link, (const char *source, const char *target)) {
+    NEED(link, (int)fail(ENOSYS));
+    struct stat s;
+    bool known = awake() && look_at_link(&s, AT_FDCWD, source, 0);
+    int result = REAL(link)(source, target);
+    if (known && result == 0) linked(&s, AT_FDCWD, source, AT_FDCWD, target, 0);
+    return result;
+}
+
+HOOK(int, linkat, (int at, const char *source, int to, const char *target, int flags)) {
+    NEED(linkat, (int)fail(ENOSYS));
+    struct stat s;
+    bool known = awake() && look_at_link(&s, at, source, flags);
+    int result = REAL(linkat)(at, source, to, target, flags);
+    if (known && result == 0) linked(&s, at, source, to, target, flags);
+    return result;
+}
+
+static bool look_at_file(struct stat *s, int at, const char *path) {
+    return raw_stat(at, path, s, AT_SYMLINK_NOFOLLOW) && S_ISREG(s->st_mode);
+}
+
+static void unlinked(const struct stat *s, int at, const char *path) {
+    uint32_t pid = caller();
+    DRAFT(d, PATHS + 4300);
+    put_stat(&d, s);
+    put_name(&d, at, path);
+    WRITE(UNLINKED, HAS_STAT, 0, pid, next_tick(), d);
+}
+
+#define UNLINK(name)                                                          \
+    HOOK(int, name, (const char *path)) {                                     \
+        NEED(name, (int)fail(ENOSYS));                                        \
+        struct stat s;                                                        \
+        bool known = awake() && look_at_file(&s, AT_FDCWD, path);             \
+        int result = REAL(name)(path);                                        \
+        if (known && result == 0) unlinked(&s, AT_FDCWD, path);               \
+        return result;                                                        \
+    }
+UNLINK(unlink)
+UNLINK(remove)
+
+HOOK(int, unlinkat, (int at, const char *path, int flags)) {
+    NEED(unlinkat, (int)fail(ENOSYS));
+    struct stat s;
+    bool known = !(flags & AT_REMOVEDIR) && awake() && look_at_file(&s, at, path);
+    int result = REAL(unlinkat)(at, path, flags);
+    if (known && result == 0) unlinked(&s, at, path);
+    return result;
+}
+
+static void truncated(const struct stat *before, const char *path) {
+    struct stat after;
+    int fd = raw_open(AT_FDCWD, path, O_PATH);
+    if (fd < 0) return;
+    if (raw_fstat(fd, &after)) {
+        uint32_t pid = caller();
+        DRAFT(d, PATHS + 100);
+        put_stat(&d, before);
+        put_stat(&d, &after);
+        put_descriptor_path(&d, fd);
+        WRITE(TRUNCATED, HAS_BEFORE | HAS_STAT, 0, pid, next_tick(), d);
+        add(&spool->activity, 1);
+    }
+    raw_close(fd);
+}
+
+#define TRUNCATE(name)                                                                    \
+    HOOK(int, name, (const char *path, long size)) {                                      \
+        NEED(name, (int)fail(ENOSYS));                                                    \
+        struct stat before;                                                               \
+        bool known = awake() && raw_stat(AT_FDCWD, path, &before, 0) &&                   \
+                     S_ISREG(before.st_mode);                                             \
+        int result = REAL(name)(path, size);                                              \
+        if (known && result == 0) truncated(&before, path);                               \
+        return result;                                                                    \
+    }
+TRUNCATE(truncate)
+TRUNCATE(truncate64)
+
+static void moved(void) {
+    uint32_t pid = caller();
+    DRAFT(d, PATHS + 16);
+    put_cwd(&d);
+    WRITE(MOVED, 0, 0, pid, next_tick(), d);
+}
+
+HOOK(int, chdir, (const char *path)) {
+    NEED(chdir, (int)fail(ENOSYS));
+    int result = REAL(chdir)(path);
+    if (result == 0 && awake()) moved();
+    return result;
+}
+
+HOOK(int, fchdir, (int fd)) {
+    NEED(fchdir, (int)fail(ENOSYS));
+    int result = REAL(fchdir)(fd);
+    if (result == 0 && awake()) moved();
+    return result;
+}
+
+/* ---- processes ---------------------------------------------------------------------------------- */
+
+#define FORK(name)                                                                    \
+    HOOK(int, name, (void)) {                                                         \
+        NEED(name, (int)fail(ENOSYS));                                                \
+        if (!awake()) return REAL(name)();                                            \
+        fork_tick = now();                                                            \
+        int pid = REAL(name)();                                                       \
+        if (pid)                                                                      \
+            fork_tick = 0;                                                            \
+        else if (!wipes)                                                              \
+            memset(state, 0, sizeof *state);                                          \
+        return pid;                                                                   \
+    }
+FORK(fork)
+FORK(_Fork)
+
+struct target {
+    const char *reason; /* NULL where the shim will be loaded into it */
+    bool script;
+};
+
+static const char *why_privileged(const struct stat *s, int fd) {
+    if (s->st_mode & S_ISUID && s->st_uid != (uint32_t)call1(SYS_getuid, 0)) return "setuid";
+    if ((s->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+        s->st_gid != (uint32_t)call1(SYS_getgid, 0))
+        return "setuid";
+    if (call1(SYS_getuid, 0) != 0 && call4(SYS_fgetxattr, fd, "security.capability", 0, 0) > 0)
+        return "capabilities";
+    return NULL;
+}
+
+/* Go's own linker leaves a note; its programs ask the kernel directly even where libc is loaded. */
+static bool has_go_note(const char *file, long size, const ElfW(Phdr) *header) {
+    if (header->p_offset + 16 > (uint64_t)size) return false;
+    const uint32_t *note = (const void *)(file + header->p_offset);
+    return note[0] == 4 && note[2] == 4 && equal((const char *)(note + 3), "Go");
+}
+
+static const char *why_escaping_elf(const char *file, long size, const char *path) {
+    const ElfW(Ehdr) *elf = (const void *)file;
+    if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != MACHINE) return "architecture";
+    if (elf->e_phentsize != sizeof(ElfW(Phdr))) return NULL;
+    bool interpreted = false, go = false;
+    for (unsigned i = 0; i < elf->e_phnum; i++) {
+        uint64_t at = elf->e_phoff + i * sizeof(ElfW(Phdr));
+        if (at + sizeof(ElfW(Phdr)) > (uint64_t)size) return NULL; /* far away: believed */
+        const ElfW(Phdr) *header = (const void *)(file + at);
+        if (header->p_type == PT_INTERP) interpreted = true;
+        if (header->p_type == PT_NOTE && has_go_note(file, size, header)) go = true;
+    }
+    if (interpreted) return go ? "go" : NULL;
+    const char *name = path;
+    for (const char *c = path; *c; c++)
+        if (*c == '/') name = c + 1;
+    return begins(name, "ld-") || begins(name, "ld.") ? NULL : "static"; /* the loader itself */
+}
+
+/* Whether the program that exec would run loads the shim. `fd` is closed. */
+static struct target inspect(int fd, const char *path) {
+    struct target t = {NULL, false};
+    char head[2048] __attribute__((aligned(8)));
+    for (int depth = 0; depth < 5; depth++) {
+        struct stat s;
+        long n = raw_fstat(fd, &s) && S_ISREG(s.st_mode)
+                     ? call4(SYS_pread64, fd, head, sizeof head - 1, 0)
+                     : -1;
+        if (n >= 2) t.reason = why_privileged(&s, fd);
+        raw_close(fd);
+        if (n < 4 || (t.reason && head[0] != '#')) return t;
+        t.reason = NULL; /* the kernel ignores a script's setuid bit */
+        if (n > (long)sizeof(ElfW(Ehdr)) && begins(head, "\177ELF")) {
+            t.reason = why_escaping_elf(head, n, path);
+            return t;
+        }
+        if (head[0] != '#' || head[1] != '!') return t;
+        t.script = true;
+        head[n] = 0;
+        char *start = head + 2;
+        while (*start == ' ' || *start == '\t') start++;
+        char *end = start;
+        while (*end && *end != ' ' && *end != '\t' && *end != '\n') end++;
+        *end = 0;
+        path = start;
+        fd = raw_open(AT_FDCWD, start, O_RDONLY);
+        if (fd < 0) return t;
+    }
+    raw_close(fd);
+    return t;
+}
+
+static bool is_scrubbed(char *const *env) {
+    const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
+    const char *preload = variable((char **)env, "LD_PRELOAD");
+    const char *own = own_map && own_map->l_name ? own_map->l_name : "";
+    return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own);
+}
+
+/* Which tracked descriptors an exec leaves open; what it closes is said to be closed. */
+static void settle_descriptors(uint32_t pid) {
+    uint64_t kept = 0;
+    int32_t top = load(&highest);
+    for (int fd = 0; fd <= top; fd++) {
+        if (!table[fd].opened) continue;
+        long flags = raw_fcntl(fd, F_GETFD);
+        if (flags < 0) continue;
+        if (!(flags & FD_CLOEXEC)) {
+            if (fd > 2 && fd < 67) kept |= 1ull << (fd - 3);
+        } else if (!is_guest(pid) && table[fd].flags & WRITABLE) {
+            write_closed(&table[fd], fd, pid);
+        }
+    }
+    struct slot *slot = &spool->slots[pid % SLOTS];
+    if (is_guest(pid)) {
+        if (!kept) return;
+        slot->chunk = 0;
+        store(&slot->pid, pid);
+    }
+    if (slot->pid == pid) slot->kept = kept;
+}
+
+static void write_executing(uint32_t pid, uint64_t tick, const struct target *t, int fd,
+                            const char *path, char *const *argv) {
+    DRAFT(d, PATHS + 128);
+    const char *reason = t->reason ? t->reason : "";
+    put_text(&d, reason, length_of(reason));
+    size_t n = fd >= 0 ? put_descriptor_path(&d, fd) : 0;
+    if (fd >= 0 && !n) d.at -= 4;
+    if (!n && path[0] == '/')
+        put_text(&d, path, length_of(path));
+    else if (!n)
+        put_name(&d, AT_FDCWD, path);
+    static char *const nothing[] = {NULL};
+    WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d, t->reason && argv ? argv : nothing);
+}
+
+/* Before an exec of `path`; whether anything was said. */
+static bool executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
+    int fd = flags & AT_EMPTY_PATH && path && !path[0] ? raw_open(AT_FDCWD, "/proc/self/exe", O_PATH)
+                                                       : raw_open(at, path, O_RDONLY);
+    if (flags & AT_EMPTY_PATH && path && !path[0]) {
+        raw_close(fd);
+        char link[32];
+        memcpy(link, "/proc/self/fd/", 14);
+        decimal(link + 14, (unsigned)at);
+        fd = raw_open(AT_FDCWD, link, O_RDONLY);
+    }
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -EFAULT || fd == -EISDIR) return false;
+    uint32_t pid = caller();
+    struct target t = {NULL, false};
+    int named = -1;
+    if (fd >= 0) {
+        named = (int)call3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+        t = inspect(fd, path);
+    }
+    if (is_scrubbed(env)) {
+        if (!t.reason) t.reason = "scrubbed environment";
+        missed(pid, "scrubbed environment", path);
+    }
+    settle_descriptors(pid);
+    bool plain = path[0] == '/' && !t.script;
+    write_executing(pid, next_tick(), &t, plain ? -1 : named, path, argv);
+    if (named >= 0) raw_close(named);
+    return true;
+}
+
+static int exec_failed(bool said, int result) {
+    if (!said) return result;
+    int code = *errno_at();
+    uint32_t pid = caller();
+    DRAFT(d, 8);
+    WRITE(EXEC_FAILED, 0, code, pid, next_tick(), d);
+    *errno_at() = code;
+    return result;
+}
+
+/* Where execvp would find `name`, in `room`. */
+static const char *search(const char *name, char *room) {
+    for (const char *c = name; *c; c++)
+        if (*c == '/') return name;
+    const char *path = variable(environ, "PATH");
+    if (!path) path = "/bin:/usr/bin";
+    size_t n = length_of(name);
+    for (;;) {
+        const char *end = path;
+        while (*end && *end != ':') end++;
+        size_t size = (size_t)(end - path);
+        if (size + n + 3 < PATHS) {
+            memcpy(room, path, size);
+            if (!size) room[size++] = '.';
+            room[size++] = '/';
+            memcpy(room + size, name, n + 1);
+            struct stat s;
+            if (raw_stat(AT_FDCWD, room, &s, 0) && S_ISREG(s.st_mode) && s.st_mode & 0111) return room;
+        }
+        if (!*end) return NULL;
+        path = end + 1;
+    }
+}
+
+static bool executing_by_name(const char *name, char *const *argv, char *const *env) {
+    char room[PATHS];
+    const char *path = search(name, room);
+    return path && executing(AT_FDCWD, path, argv, env, 0);
+}
+
+HOOK(int, execve, (const char *path, char *const *argv, char *const *env)) {
+    NEED(execve, (int)fail(ENOSYS));
+    bool said = awake() && executing(AT_FDCWD, path, argv, env, 0);
+    return exec_failed(said, REAL(execve)(path, argv, env));
+}
+
+HOOK(int, execv, (const char *path, char *const *argv)) {
+    NEED(execv, (int)fail(ENOSYS));
+    bool said = awake() && executing(AT_FDCWD, path, argv, environ, 0);
+    return exec_failed(said, REAL(execv)(path, argv));
+}
+
+HOOK(int, execvp, (const char *name, char *const *argv)) {
+    NEED(execvp, (int)fail(ENOSYS));
+    bool said = awake() && executing_by_name(name, argv, environ);
+    return exec_failed(said, REAL(execvp)(name, argv));
+}
+
+HOOK(int, execvpe, (const char *name, char *const *argv, char *const *env)) {
+    NEED(execvpe, (int)fail(ENOSYS));
+    bool said = awake() && executing_by_name(name, argv, env);
+    return exec_failed(said, REAL(execvpe)(name, argv, env));
+}
+
+HOOK(int, execveat, (int at, const char *path, char *const *argv, char *const *env, int flags)) {
+    NEED(execveat, (int)fail(ENOSYS));
+    bool said = awake() && executing(at, path, argv, env, flags);
+    return exec_failed(said, REAL(execveat)(at, path, argv, env, flags));
+}
+
+HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
+    NEED(fexecve, (int)fail(ENOSYS));
+    bool said = awake() && executing(fd, "", argv, env, AT_EMPTY_PATH);
+    return exec_failed(said, REAL(fexecve)(fd, argv, env));
+}
+
+static int count_arguments(const char *first, va_list more) {
+    int n = 1;
+    va_list counted;
+    va_copy(counted, more);
+    for (const char *a = first; a; a = va_arg(counted, const char *)) n++;
+    va_end(counted);
+    return n;
+}
+
+#define GATHER(argv, first, more)                                        \
+    int argv##_count = count_arguments(first, more);                     \
+    char *argv[argv##_count];                                            \
+    argv[0] = (char *)first;                                             \
+    for (int i = 1; i < argv##_count; i++) argv[i] = va_arg(more, char *)
+
+HOOK(int, execl, (const char *path, const char *first, ...)) {
+    va_list more;
+    va_start(more, first);
+    GATHER(argv, first, more);
+    va_end(more);
+    return shim_execv(path, argv);
+}
+
+HOOK(int, execlp, (const char *name, const char *first, ...)) {
+    va_list more;
+    va_start(more, first);
+    GATHER(argv, first, more);
+    va_end(more);
+    return shim_execvp(name, argv);
+}
+
+HOOK(int, execle, (const char *path, const char *first, ...)) {
+    va_list more;
+    va_start(more, first);
+    GATHER(argv, first, more);
+    char **env = first ? va_arg(more, char **) : environ;
+    va_end(more);
+    return shim_execve(path, argv, env);
+}
+
+/* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
+static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
+                    char *const *env) {
+    int fd = raw_open(AT_FDCWD, path, O_RDONLY);
+    if (fd < 0) return;
+    uint32_t pid = caller();
+    struct target t = inspect(fd, path);
+    if (!t.reason && is_scrubbed(env)) t.reason = "scrubbed environment";
+    DRAFT(d, 8);
+    put_u32(&d, 0);
+    WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
+    write_executing(child, tick + 1, &t, -1, path, argv);
+    if (is_scrubbed(env)) missed(pid, "scrubbed environment", path);
+}
+
+#define SPAWN(name, searching)                                                              \
+    HOOK(int, name,                                                                         \
+         (int *pid, const char *path, const void *actions, const void *attributes,          \
+          char *const *argv, char *const *env)) {                                           \
+        NEED(name, ENOSYS);                                                                 \
+        if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
+        int child = 0;                                                                      \
+        uint64_t tick = next_tick();                                                        \
+        int result = REAL(name)(&child, path, actions, attributes, argv, env);              \
+        if (result) return result;                                                          \
+        if (pid) *pid = child;                                                              \
+        char room[searching ? PATHS : 1];                                                   \
+        const char *found = searching ? search(path, room) : path;                          \
+        if (found) spawned((uint32_t)child, tick, found, argv, env);                        \
+        return result;                                                                      \
+    }
+SPAWN(posix_spawn, 0)
+SPAWN(posix_spawnp, 1)
+
+static void write_exited(int status) {
+    uint32_t pid = caller();
+    if (!is_guest(pid)) {
+        if (state->exited) return;
+        state->exited = 1;
+        int32_t top = load(&highest);
+        for (int fd = 0; fd <= top; fd++) closing(fd);
+    }
+    DRAFT(d, 8);
+    WRITE(EXITED, 0, status & 0xff, pid, next_tick(), d);
+}
+
+/* What streams still hold is written by libc after all handlers: it is written now, so that the
+ * last look at their files sees it. Without locks, as libc itself does at that moment. */
+static void flush_streams(void) {
+    int32_t top = load(&highest);
+    for (int fd = 0; fd <= top; fd++) {
+        struct entry *e = tracked(fd);
+        struct stat s;
+        if (!e || !(e->flags & WRITABLE)) continue;
+        if (e->stream && raw_fstat(fd, &s) && same_file(e, &s)) {
+            flush(e->stream, "fflush_unlocked");
+        } else if (fd == 1) {
+            void **out = look_up(maps, "stdout");
+            if (out && *out && number_of(*out) == 1) flush(*out, "fflush_unlocked");
+        }
+    }
+}
+
+static void leaving_by_exit(int status, void *unused) {
+    (void)unused;
+    if (load(&readiness) != READY || is_guest(raw_getpid())) {
+        if (load(&readiness) != READY || state->pid) return;
+    }
+    flush_streams();
+    write_exited(status);
+}
+
+/* DT_FINI: where libc has no on_exit (musl), the status is only known to the hook of exit. */
+static int exit_status = -1;
+
+HIDDEN void shim_end(void) {
+    if (!at_exit) leaving_by_exit(exit_status, NULL);
+}
+
+#define LEAVE(name)                                                   \
+    HOOK(void, name, (int status)) {                                  \
+        if (awake()) write_exited(status);                            \
+        if (REAL(name)) REAL(name)(status);                           \
+        for (;;) call1(SYS_exit_group, status);                       \
+    }
+LEAVE(_exit)
+LEAVE(_Exit)
+
+HOOK(void, exit, (int status)) {
+    exit_status = status;
+    if (REAL(exit)) REAL(exit)(status);
+    for (;;) call1(SYS_exit_group, status);
+}
+
+/* quick_exit runs its own handlers and then libc's internal _exit, past our hook of it. */
+HOOK(void, quick_exit, (int status)) {
+    if (awake()) write_exited(status);
+    if (REAL(quick_exit)) REAL(quick_exit)(status);
+    for (;;) call1(SYS_exit_group, status);
+}
+
+/* ---- calls by number, and what must not be disturbed --------------------------------------------- */
+
+/* A program that restricts its own system calls must not be killed for ours. */
+static void fall_silent(const char *why) {
+    if (!awake()) return;
+    uint32_t pid = caller();
+    missed(pid, why, "");
+    if (!is_guest(pid)) store(&readiness, SILENT);
+}
+
+HOOK(int, prctl, (int what, long a, long b, long c, long d)) {
+    NEED(prctl, (int)fail(ENOSYS));
+    if (what == 22 /* PR_SET_SECCOMP */) fall_silent("seccomp");
+    return REAL(prctl)(what, a, b, c, d);
+}
+
+HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
+    NEED(syscall, fail(ENOSYS));
+    switch (n) {
+#ifdef SYS_open
+    case SYS_open: return shim_open((const char *)a, (int)b, (unsigned)c);
+#endif
+#ifdef SYS_rename
+    case SYS_rename: return shim_rename((const char *)a, (const char *)b);
+#endif
+#ifdef SYS_unlink
+    case SYS_unlink: return shim_unlink((const char *)a);
+#endif
+    case SYS_openat: return shim_openat((int)a, (const char *)b, (int)c, (unsigned)d);
+    case SYS_close: return shim_close((int)a);
+#ifdef SYS_renameat
+    case SYS_renameat: return shim_renameat((int)a, (const char *)b, (int)c, (const char *)d);
+#endif
+    case SYS_unlinkat: return shim_unlinkat((int)a, (const char *)b, (int)c);
+    case SYS_linkat: return shim_linkat((int)a, (const char *)b, (int)c, (const char *)d, (int)e);
+    case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);
+    case SYS_renameat2: {
+        struct move m = {0};
+        bool on = awake();
+        if (on) look_at_move(&m, (int)a, (const char *)b, (int)c, (const char *)d);
+        long result = REAL(syscall)(n, a, b, c, d, e, f);
+        if (on && result == 0) renamed(&m, (int)a, (const char *)b, (int)c, (const char *)d, (unsigned)e);
+        return result;
+    }
+#ifdef SYS_close_range
+    case SYS_close_range:
+        if ((unsigned)a <= (unsigned)b && !(c & ON_EXEC) && awake()) closing_from((unsigned)a, (unsigned)b);
+        break;
+#endif
+    case SYS_exit_group:
+        if (awake()) write_exited((int)a);
+        break;
+#ifdef SYS_seccomp
+    case SYS_seccomp: fall_silent("seccomp"); break;
+#endif
+#ifdef SYS_io_uring_setup
+    case SYS_io_uring_setup:
+        if (awake()) missed(caller(), "io_uring", "");
+        break;
+#endif
+    default: break;
+    }
+    return REAL(syscall)(n, a, b, c, d, e, f);
+}

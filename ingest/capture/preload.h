@@ -1,0 +1,102 @@
+/* The spool as it lies in the file: what preload.c writes and spool.py reads.
+ *
+ * docs/spool-format.md tells it in words. Everything is in the machine's own byte order and
+ * aligned to 8 bytes. A change of meaning raises SPOOL_VERSION here and VERSION in spool.py. */
+
+#ifndef PROVGRAPH_PRELOAD_H
+#define PROVGRAPH_PRELOAD_H
+
+#include <stdint.h>
+
+#define SPOOL_MAGIC 0x314c4f4f50535650ull /* "PVSPOOL1" */
+#define SPOOL_VERSION 1u
+#define CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
+#define DATA_START 4096u        /* the header's page */
+#define GRANULE 1024u           /* every chunk begins at a multiple of it */
+#define FIRST_CHUNK 1024u
+#define LARGEST_CHUNK (1u << 20)
+#define LARGEST_RECORD (64u << 10)
+#define SLOTS 240u
+
+enum gap {
+    GAP_FULL = 1 << 0,        /* no space could be allocated: later events are lost */
+    GAP_UNREACHABLE = 1 << 1, /* the spool could not be opened again to grow or be mapped */
+    GAP_LIMIT = 1 << 2,       /* RLIMIT_FSIZE of a process forbids to grow */
+    GAP_SEALED = 1 << 3,      /* events came after the reader had sealed the spool */
+};
+
+/* Where a process's records are, so that its next image goes on there after an exec. `kept` has a
+ * bit for each tracked descriptor from 3 to 66 that the exec leaves open. */
+struct slot {
+    uint32_t pid;
+    uint32_t chunk; /* its offset / GRANULE */
+    uint64_t kept;
+};
+
+struct spool {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t sealed;    /* not 0: write no more */
+    uint64_t cursor;    /* where the next chunk begins; grows past `allocated` when it is full */
+    uint64_t allocated; /* bytes of the file that have their place on the disk */
+    uint64_t activity;  /* grows with each close after a write and each rename */
+    uint32_t gaps;      /* of enum gap */
+    uint32_t unused[53];
+    struct slot slots[SLOTS];
+};
+_Static_assert(sizeof(struct spool) == DATA_START, "the header fills its page");
+
+struct chunk {
+    uint32_t magic; /* written last */
+    uint32_t size;  /* with this header; a multiple of GRANULE */
+    uint32_t used;  /* with this header; may exceed `size` once it is full */
+    uint32_t pid;   /* who claimed it; each record has its own */
+};
+
+#define UNFINISHED 1u /* in `length`: reserved, and perhaps never finished */
+
+struct record {
+    uint32_t length; /* with this header, a multiple of 8 */
+    uint16_t type;
+    uint16_t flags;
+    uint32_t pid;
+    int32_t value;
+    uint64_t tick;
+};
+
+enum type {
+    IMAGE = 1,
+    FORKED,
+    EXECUTING,
+    EXEC_FAILED,
+    OPENED,
+    CLOSED,
+    RENAMED,
+    LINKED,
+    UNLINKED,
+    TRUNCATED,
+    PIPED,
+    MOVED,
+    EXITED,
+    MISSED,
+};
+
+enum flag {
+    READABLE = 1 << 0, /* opened, piped, descriptor */
+    WRITABLE = 1 << 1,
+    TRUNCATES = 1 << 2, /* opened */
+    APPENDS = 1 << 3,
+    CREATED = 1 << 4,
+    HAS_BEFORE = 1 << 5, /* opened, truncated: a second stat follows */
+    MAPPED = 1 << 6,     /* closed */
+    HAS_STAT = 1 << 7,   /* renamed, linked, unlinked, truncated */
+    HAS_REPLACED = 1 << 8,
+    DIRECTORY = 1 << 9,
+    EXCHANGE = 1 << 10,
+    TRACEABLE = 1 << 11, /* executing */
+    CUT = 1 << 12,       /* argv or paths did not fit */
+};
+
+enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET, KIND_OTHER };
+
+#endif

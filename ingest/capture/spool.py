@@ -1,0 +1,482 @@
+"""What did the shim write? Makes the spool of a run, watches it grow, and decodes it into events.
+
+The file's format is told in `docs/spool-format.md` and lies in `preload.h`. Whatever a killed
+process or a full disk left behind, reading goes on behind it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct
+from typing import Final, Self
+
+from provgraph.errors import CaptureError, JournalError
+from provgraph.ingest.capture.events import (
+    Closed,
+    Descriptor,
+    Event,
+    ExecFailed,
+    Executing,
+    Exited,
+    Forked,
+    Image,
+    Linked,
+    Missed,
+    Moved,
+    Opened,
+    Piped,
+    Renamed,
+    Truncated,
+    Unlinked,
+)
+from provgraph.model.records import Stat
+
+MAGIC: Final = 0x314C4F4F50535650
+VERSION: Final = 1
+CHUNK_MAGIC: Final = 0x4B4E4843
+DATA_START: Final = 4096
+GRANULE: Final = 1024
+FIRST_STEP: Final = 1 << 20
+"""Bytes of disk that a new spool takes; the shim adds as many whenever they are used up."""
+LONGEST_PATH: Final = 1023
+
+HEADER = Struct("=QIIQQQI")  # magic, version, sealed, cursor, allocated, activity, gaps
+SEALED_AT: Final = 12
+CURSOR_AT: Final = 16
+ALLOCATED_AT: Final = 24
+ACTIVITY_AT: Final = 32
+GAPS_AT: Final = 40
+CHUNK = Struct("=IIII")  # magic, size, used, pid
+RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
+PROGRESS = Struct("=Q")
+WORD = Struct("=I")
+STAT = Struct("=QQqqq")
+DESCRIPTOR = Struct("=IHHQQqqq")
+UNFINISHED: Final = 1
+
+GAPS: Final = (
+    (1 << 0, "spool full"),
+    (1 << 1, "spool unreachable"),
+    (1 << 2, "file size limit"),
+    (1 << 3, "events after the end of the run"),
+)
+
+READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
+HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
+EXCHANGE, TRACEABLE, CUT = (1 << n for n in range(10, 13))
+KINDS: Final = ("file", "pipe", "socket", "other")
+
+
+def create(path: Path) -> None:
+    """Makes an empty spool that only its owner may read.
+
+    Its first mebibyte is allocated on the disk at once. Raises CaptureError where it cannot be.
+    """
+    if len(os.fsencode(path.absolute())) > LONGEST_PATH:
+        raise CaptureError(f"the path of the spool is too long: {path}")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, FIRST_STEP)
+            header = HEADER.pack(MAGIC, VERSION, 0, DATA_START, FIRST_STEP, 0, 0)
+            os.pwrite(descriptor, header, 0)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise CaptureError(
+            f"cannot make the spool {path}: {error.strerror}", hint="free some disk space"
+        ) from error
+
+
+def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str]:
+    """`base_env` with what makes every program it is given to write to the spool.
+
+    A preload that is there stays, behind the shim. The sanitizer that gcc links (ASan) refuses to
+    start behind any preload unless told not to look.
+
+    >>> made = environment(Path("/s.so"), Path("/spool"), {"LD_PRELOAD": "/usr/lib/other.so"})
+    >>> made["LD_PRELOAD"], made["PROVGRAPH_SPOOL"]
+    ('/s.so:/usr/lib/other.so', '/spool')
+    """
+    shim = str(library)
+    others = base_env.get("LD_PRELOAD", "").replace(":", " ").split()
+    sanitizer = [entry for entry in base_env.get("ASAN_OPTIONS", "").split(":") if entry]
+    if not any(entry.startswith("verify_asan_link_order=") for entry in sanitizer):
+        sanitizer.append("verify_asan_link_order=0")
+    return {
+        **base_env,
+        "LD_PRELOAD": ":".join([shim, *(entry for entry in others if entry != shim)]),
+        "PROVGRAPH_SPOOL": str(spool_path.absolute()),
+        "ASAN_OPTIONS": ":".join(sanitizer),
+    }
+
+
+@dataclass(frozen=True)
+class Life:
+    """One process id as the spool knows it. `started` and `last` are ticks."""
+
+    pid: int
+    started: int
+    last: int
+    exited: bool
+
+    def is_alive(self) -> bool:
+        """Whether that process, and not a later one of the same number, still runs."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_bytes()
+        except OSError:
+            return False
+        fields = text[text.rindex(b")") + 2 :].split()
+        if fields[0] in (b"Z", b"X"):
+            return False
+        begun = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return begun <= self.started + 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class Spool:
+    """A reader of one spool, which may be growing. Use it in a `with`, or close it.
+
+    Raises JournalError where the file is no spool, or one of a later format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("r+b") as file:
+                self._header = mmap.mmap(file.fileno(), DATA_START)
+        except (OSError, ValueError) as error:
+            raise JournalError(f"cannot read the spool {path}: {error}") from error
+        magic, version, *_ = HEADER.unpack_from(self._header)
+        if magic != MAGIC or version != VERSION:
+            self._header.close()
+            raise JournalError(
+                f"{path} is no spool of format {VERSION}",
+                hint="it may come from another version of provgraph",
+            )
+        self._read: dict[int, int] = {}
+        self._paths: dict[int, dict[int, bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._header.close()
+
+    def activity(self) -> int:
+        """A number that grows whenever a written file is closed, renamed or linked."""
+        count: int = PROGRESS.unpack_from(self._header, ACTIVITY_AT)[0]
+        return count
+
+    def seal(self) -> None:
+        """Programs that still run write no more; that they tried is then in `gaps`."""
+        WORD.pack_into(self._header, SEALED_AT, 1)
+
+    def gaps(self) -> list[str]:
+        """What the shim knows to have lost, besides `Missed` events."""
+        flags = WORD.unpack_from(self._header, GAPS_AT)[0]
+        return [text for bit, text in GAPS if flags & bit]
+
+    def events(self) -> list[Event]:
+        """All events, in order of tick."""
+        with self._mapped() as data:
+            index = _index(data)
+            offsets = [at for own in index.values() for at in own]
+            return _decode(data, _ordered(data, offsets), {pid: {} for pid in index})
+
+    def fresh(self) -> list[Event]:
+        """The events written since the last call, in order of tick; all of them at first.
+
+        A record that is being written just now comes with the next call.
+        """
+        with self._mapped() as data:
+            offsets = list(_unread(data, self._read))
+            for pid in {RECORD.unpack_from(data, at)[3] for at in offsets} - self._paths.keys():
+                self._paths[pid] = {}
+            return _decode(data, _ordered(data, offsets), self._paths)
+
+    def processes(self) -> Iterator[tuple[int, Iterator[Event]]]:
+        """Each pid with its events in order of tick, decoded as they are asked for.
+
+        The pids come in order of their first event. Memory is 8 bytes an event, whatever it holds.
+        Each iterator is to be used before the next pid is asked for.
+        """
+        with self._mapped() as data:
+            index = _index(data)
+            for pid in sorted(index, key=lambda pid: min(_tick(data, at) for at in index[pid])):
+                yield pid, _decoded(data, _ordered(data, index.pop(pid)), {pid: {}})
+
+    def lives(self) -> list[Life]:
+        """The processes seen, by their first event."""
+        with self._mapped() as data:
+            return sorted(
+                (_life(data, pid, offsets) for pid, offsets in _index(data).items()),
+                key=lambda life: life.started,
+            )
+
+    def _mapped(self) -> mmap.mmap:
+        with self.path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _chunks(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
+    """Where each chunk begins, ends, and is filled to. One whose claimer was killed before it wrote
+    the chunk's head is all zeros and is passed over by granules."""
+    header = HEADER.unpack_from(data)
+    end, at = min(header[3], header[4], len(data)), DATA_START
+    while at + CHUNK.size <= end:
+        magic, size, used, _ = CHUNK.unpack_from(data, at)
+        if magic != CHUNK_MAGIC or size < GRANULE or size % GRANULE:
+            at += GRANULE
+            continue
+        whole = min(size, len(data) - at)
+        yield at, at + whole, at + min(used, whole)
+        at += size
+
+
+def _records(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Offset and length word of each record from `at`, to the first that was never begun."""
+    while at + RECORD.size <= end:
+        word: int = WORD.unpack_from(data, at)[0]
+        length = word & ~7
+        if length < RECORD.size or at + length > end:
+            return
+        yield at, word
+        at += length
+
+
+def _index(data: mmap.mmap) -> dict[int, array[int]]:
+    """The offsets of each process's records."""
+    index: dict[int, array[int]] = {}
+    for begin, _, end in _chunks(data):
+        for at, word in _records(data, begin + CHUNK.size, end):
+            if word & UNFINISHED:
+                continue
+            pid = WORD.unpack_from(data, at + 8)[0]
+            if pid in index:
+                index[pid].append(at)
+            else:
+                index[pid] = array("Q", (at,))
+    return index
+
+
+def _unread(data: mmap.mmap, read: dict[int, int]) -> Iterator[int]:
+    """The offsets of the records behind `read`, which says for each chunk how far it was read."""
+    for begin, _, end in _chunks(data):
+        for at, word in _records(data, read.get(begin, begin + CHUNK.size), end):
+            if word & UNFINISHED:
+                break
+            yield at
+            read[begin] = at + word
+
+
+def _tick(data: mmap.mmap, at: int) -> int:
+    tick: int = PROGRESS.unpack_from(data, at + 16)[0]
+    return tick
+
+
+def _ordered(data: mmap.mmap, offsets: array[int] | list[int]) -> array[int] | list[int]:
+    """Threads and their chunks mix the order of ticks; most processes have one thread."""
+    last = 0
+    for at in offsets:
+        tick = _tick(data, at)
+        if tick < last:
+            return sorted(offsets, key=lambda at: _tick(data, at))
+        last = tick
+    return offsets
+
+
+def _life(data: mmap.mmap, pid: int, offsets: array[int]) -> Life:
+    ordered = _ordered(data, offsets)
+    last = RECORD.unpack_from(data, ordered[-1])
+    return Life(pid, _tick(data, ordered[0]), last[5], last[1] == _EXITED)
+
+
+class _Payload:
+    """Reads the fields of one record's payload in their order."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.at = 0
+
+    def word(self) -> int:
+        number: int = WORD.unpack_from(self.data, self.at)[0]
+        self.at += 4
+        return number
+
+    def long(self) -> int:
+        number: int = PROGRESS.unpack_from(self.data, self.at)[0]
+        self.at += 8
+        return number
+
+    def text(self) -> bytes:
+        start = self.at + 4
+        self.at = start + WORD.unpack_from(self.data, self.at)[0]
+        return self.data[start : self.at]
+
+    def stat(self) -> Stat:
+        self.at += 40
+        return Stat(*STAT.unpack_from(self.data, self.at - 40))
+
+    def stat_if(self, there: int) -> Stat | None:
+        return self.stat() if there else None
+
+    def texts(self) -> list[bytes]:
+        return [self.text() for _ in range(self.word())]
+
+    def descriptors(self) -> list[Descriptor]:
+        return [self.descriptor() for _ in range(self.word())]
+
+    def descriptor(self) -> Descriptor:
+        fd, kind, access, *stat = DESCRIPTOR.unpack_from(self.data, self.at)
+        self.at += DESCRIPTOR.size
+        readable, writable = bool(access & READABLE), bool(access & WRITABLE)
+        return Descriptor(fd, KINDS[kind], readable, writable, Stat(*stat), self.text())
+
+
+Read = Callable[[_Payload, int, int, int, int, dict[int, bytes]], Event]
+"""What decodes one type of record: its payload, flags, value, pid and tick, and the paths of this
+process's opens by their ticks."""
+
+
+def _image(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    executable, cwd, inherited = p.text(), p.text(), p.descriptors()
+    return Image(value, executable, p.texts(), cwd, inherited, pid=pid, tick=tick)
+
+
+def _forked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Forked(value, p.descriptors(), pid=pid, tick=tick)
+
+
+def _executing(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    reason, path = p.text().decode(), p.text()
+    return Executing(path, p.texts(), bool(flags & TRACEABLE), reason, pid=pid, tick=tick)
+
+
+def _exec_failed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return ExecFailed(value, pid=pid, tick=tick)
+
+
+def _opened(
+    p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
+) -> Event:
+    after, before, path = p.stat(), p.stat_if(flags & HAS_BEFORE), p.text()
+    if not flags & WRITABLE:
+        paths[tick] = path
+    return Opened(
+        value,
+        path,
+        bool(flags & READABLE),
+        bool(flags & WRITABLE),
+        bool(flags & TRUNCATES),
+        bool(flags & APPENDS),
+        bool(flags & CREATED),
+        after,
+        before,
+        pid=pid,
+        tick=tick,
+    )
+
+
+def _closed(
+    p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
+) -> Event:
+    opened, stat, path = p.long(), p.stat(), p.text()
+    path = path or paths.pop(opened, b"")
+    return Closed(value, path, opened, stat, bool(flags & MAPPED), pid=pid, tick=tick)
+
+
+def _renamed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    stat, replaced = p.stat_if(flags & HAS_STAT), p.stat_if(flags & HAS_REPLACED)
+    return Renamed(
+        p.text(),
+        p.text(),
+        stat,
+        replaced,
+        bool(flags & DIRECTORY),
+        bool(flags & EXCHANGE),
+        pid=pid,
+        tick=tick,
+    )
+
+
+def _linked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    stat = p.stat_if(flags & HAS_STAT)
+    return Linked(p.text(), p.text(), stat, pid=pid, tick=tick)
+
+
+def _unlinked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    stat = p.stat_if(flags & HAS_STAT)
+    return Unlinked(p.text(), stat, pid=pid, tick=tick)
+
+
+def _truncated(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    before, after = p.stat_if(flags & HAS_BEFORE), p.stat_if(flags & HAS_STAT)
+    return Truncated(p.text(), before, after, pid=pid, tick=tick)
+
+
+def _piped(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    readable, writable = bool(flags & READABLE), bool(flags & WRITABLE)
+    return Piped(value, p.long(), readable, writable, pid=pid, tick=tick)
+
+
+def _moved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Moved(p.text(), pid=pid, tick=tick)
+
+
+def _exited(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Exited(value, pid=pid, tick=tick)
+
+
+def _missed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Missed(p.text().decode(), p.text(), pid=pid, tick=tick)
+
+
+_EXITED: Final = 13
+_READERS: dict[int, Read] = {
+    1: _image,
+    2: _forked,
+    3: _executing,
+    4: _exec_failed,
+    5: _opened,
+    6: _closed,
+    7: _renamed,
+    8: _linked,
+    9: _unlinked,
+    10: _truncated,
+    11: _piped,
+    12: _moved,
+    _EXITED: _exited,
+    14: _missed,
+}
+
+
+def _decode(
+    data: mmap.mmap, offsets: array[int] | list[int], paths: dict[int, dict[int, bytes]]
+) -> list[Event]:
+    return list(_decoded(data, offsets, paths))
+
+
+def _decoded(
+    data: mmap.mmap, offsets: array[int] | list[int], paths: dict[int, dict[int, bytes]]
+) -> Iterator[Event]:
+    payload = _Payload(data)
+    for at in offsets:
+        _, kind, flags, pid, value, tick = RECORD.unpack_from(data, at)
+        read = _READERS.get(kind)
+        if read is None:
+            yield Missed("unknown record", str(kind).encode(), pid=pid, tick=tick)
+            continue
+        payload.at = at + RECORD.size
+        yield read(payload, flags, value, pid, tick, paths[pid])
+        if flags & CUT:
+            yield Missed("cut", pid=pid, tick=tick)
