@@ -31,9 +31,10 @@ def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
     items = _Items(stage, verb)
     found: dict[str, Any] = {}
     while not items.at_end:
+        span = items.span
         name, argument = items.phrase()
         if name in found:
-            raise Mistake(f"`{argument.phrase or stage.verb.text}` is given twice", items.span)
+            raise Mistake(f"`{argument.phrase}` is given twice", span)
         found[name] = _READERS[argument.takes](items, argument, reading)
     for name in verb.needs():
         if name not in found:
@@ -42,13 +43,14 @@ def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
             raise Mistake(
                 f"`{stage.verb.text}` wants {wanted.takes}",
                 syntax.Span(end, end + 1),
-                _for_example(verb),
+                _for_example(verb, wanted),
             )
-    return verb(**found)
+    return verb(**found) if found else verb.model_construct()  # which builds no schema
 
 
-def _for_example(verb: type[Verb]) -> str | None:
-    return f"for example `{verb.examples[0]}`" if verb.examples else None
+def _for_example(verb: type[Verb], argument: Argument) -> str | None:
+    shown = next((example for example in verb.examples if argument.phrase in example), None)
+    return f"for example `{shown}`" if shown else None
 
 
 class _Items:
@@ -135,7 +137,7 @@ class _Items:
     def wants(self, argument: Argument, hint: str | None = None) -> NoReturn:
         name = argument.phrase or self.stage.verb.text
         raise Mistake(
-            f"`{name}` wants {argument.takes}", self.span, hint or _for_example(self.verb)
+            f"`{name}` wants {argument.takes}", self.span, hint or _for_example(self.verb, argument)
         )
 
 
@@ -163,7 +165,7 @@ def _edges(items: _Items, argument: Argument, _: Reading) -> tuple[str, ...]:
             items.wants(argument)
         found.append(_edge(word))
         if not items.take_comma():
-            return tuple(dict.fromkeys(found))
+            return tuple(edge.name for edge in EDGE_TYPES if edge.name in found)
 
 
 def _edge(word: syntax.Word) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from provgraph.errors import BindingError
-from provgraph.model.vocabulary import LABELS, Label
+from provgraph.model.vocabulary import EDGES, LABELS, Label
 from provgraph.query import fields, plan, shape, syntax, values
 from provgraph.query.glob import is_glob
 from provgraph.query.mistake import Mistake, listed, nearest
@@ -196,7 +196,9 @@ class _Binder:
             )
         after = self.arguments(stage, fields.rows_of(source)).plan(source)
         if not shape.labels(after):
-            raise Mistake(f"this reaches nothing from {shape.in_words(before)}", stage.span)
+            raise Mistake(
+                f"this reaches nothing from {shape.in_words(before)}", stage.span, _ways(after)
+            )
         return after
 
     def verb(self, stage: syntax.Stage) -> type[Verb]:
@@ -310,6 +312,16 @@ class _Binder:
                 raise Mistake(
                     "this is no condition", other.span, "a condition compares: `kind = model`"
                 )
+
+
+def _ways(walk: plan.Plan) -> str | None:
+    """Where the edges of a walk lead, for one that leads nowhere."""
+    if not isinstance(walk, plan.Walk):
+        return None
+    edge = EDGES[walk.via[0]]
+    ends = (edge.source, edge.target) if walk.toward == "origin" else (edge.target, edge.source)
+    near, far = map(shape.in_words, ends)
+    return f"`{edge.phrase}` leads from {near} to {far}"
 
 
 def _without_parentheses(node: syntax.Query | syntax.Item) -> syntax.Query | syntax.Item:

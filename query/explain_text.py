@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import Final, assert_never
 
+from provgraph.model.vocabulary import FIELDS, FieldType
 from provgraph.query import plan
 from provgraph.query.syntax import quoted
 from provgraph.query.values import moment_text
+
+
+_TIMES: Final = frozenset(
+    field.key for fields in FIELDS.values() for field in fields if field.type is FieldType.TIME
+)
 
 
 def plan_text(whole: plan.Plan) -> str:
@@ -47,7 +53,7 @@ def operator_text(here: plan.Plan) -> str:
         case plan.Find():
             return _find(here)
         case plan.Walk():
-            far = f", at most {here.max_hops} edges" if here.max_hops is not None else ""
+            far = f", depth at most {here.max_hops}" if here.max_hops is not None else ""
             return f"Walk toward {here.toward} via {', '.join(here.via)}{far}{_until(here.until)}"
         case plan.Filter():
             return f"Filter {condition_text(here.condition)}"
@@ -129,9 +135,10 @@ def condition_text(condition: plan.Condition) -> str:
     """
     match condition:
         case plan.Comparison():
-            return f"{condition.key} {condition.operator} {constant_text(condition.value)}"
+            value = constant_text(condition.value, condition.key)
+            return f"{condition.key} {condition.operator} {value}"
         case plan.Membership():
-            listed = ", ".join(constant_text(value) for value in condition.values)
+            listed = ", ".join(constant_text(value, condition.key) for value in condition.values)
             return f"{condition.key} {'not ' if condition.negated else ''}in ({listed})"
         case plan.AllOf():
             return " and ".join(_part(part) for part in condition.conditions) or "true"
@@ -148,7 +155,13 @@ def _part(condition: plan.Condition) -> str:
     return f"({text})" if isinstance(condition, plan.AllOf | plan.AnyOf) else text
 
 
-def constant_text(value: plan.Constant) -> str:
+def constant_text(value: plan.Constant, key: str = "") -> str:
+    """
+    >>> constant_text("a"), constant_text(True), constant_text(0, "at")
+    ('"a"', 'true', '1970-01-01T00:00:00Z')
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and key in _TIMES:
+        return moment_text(value)
     return quoted(value) if isinstance(value, str) else repr(value)

@@ -23,7 +23,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """
     from difflib import get_close_matches
 
-    found = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
+    found = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.7)
     return f"`{found[0]}` might be meant" if found else None
 
 

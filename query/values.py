@@ -63,7 +63,11 @@ def moment(text: str) -> Period:
     if not found:
         raise ValueError(f"`{text}` is no date; a date is written 2026-11-20 or 2026-11-20T12:30Z")
     date, clock, seconds, fraction, zone = found.groups()
-    start = _seconds(f"{date}T{clock or '00:00'}:{seconds or '00'}{_offset(zone)}") * SECOND
+    offset = "+00:00" if zone in (None, "Z") else zone
+    whole = _seconds(f"{date}T{clock or '00:00'}:{seconds or '00'}{offset}")
+    if whole is None:
+        raise ValueError(f"`{text}` is not in the calendar")
+    start = whole * SECOND
     start += int((fraction or "").ljust(9, "0"))
     length = DAY if clock is None else MINUTE if seconds is None else SECOND
     if fraction:
@@ -73,17 +77,13 @@ def moment(text: str) -> Period:
     return Period(start, start + length)
 
 
-def _offset(zone: str | None) -> str:
-    return "+00:00" if zone in (None, "Z") else zone or ""
-
-
-def _seconds(iso: str) -> int:
+def _seconds(iso: str) -> int | None:
     from datetime import UTC, datetime, timedelta
 
     try:
         since = datetime.fromisoformat(iso) - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"`{iso[:10]}` at {iso[11:]} is not in the calendar") from None
+        return None
     return since // timedelta(seconds=1)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import PositiveInt
-
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.plan import Plan, Walk
-from provgraph.query.verb import Argument, BoundQuery, Takes, Verb
+from provgraph.query.verb import Argument, BoundQuery, Count, Takes, Verb
 from provgraph.query.verbs._beginning import beginning
 
 
@@ -18,7 +16,7 @@ class Closure(Verb):
     reshapes: ClassVar[bool] = True
 
     depth: Annotated[
-        PositiveInt | None, Argument("depth", Takes.COUNT, "at most so many edges away")
+        Count | None, Argument("depth", Takes.COUNT, "at most so many edges away")
     ] = None
     via: Annotated[
         tuple[str, ...],

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import PositiveInt
-
 from provgraph.query.plan import Limit as Limited
 from provgraph.query.plan import Plan
-from provgraph.query.verb import Argument, Takes, Verb
+from provgraph.query.verb import Argument, Count, Takes, Verb
 
 
 class Limit(Verb):
@@ -17,7 +15,7 @@ class Limit(Verb):
     aliases: ClassVar[tuple[str, ...]] = ("head", "first")
     examples: ClassVar[tuple[str, ...]] = ("run | sort by started desc | limit 20",)
 
-    count: Annotated[PositiveInt, Argument("", Takes.COUNT, "how many", leads=True)]
+    count: Annotated[Count, Argument("", Takes.COUNT, "how many", leads=True)]
 
     def plan(self, source: Plan) -> Plan:
         return Limited(source, self.count)
