@@ -48,7 +48,9 @@ def _commits(repository: Repository, shas: list[str], context: ReadContext) -> I
             f"{repository.shown} is shallow: what came before its oldest commits is absent"
         )
     done = 0
-    with repository.stream(diff_tree(), "".join(f"{sha}\n" for sha in shas)) as blocks:
+    with repository.stream(
+        diff_tree(mailmap(repository)), "".join(f"{sha}\n" for sha in shas)
+    ) as blocks:
         for record in records(blocks, naming, parents):
             yield record
             if isinstance(record, CommitSeen):
@@ -60,12 +62,19 @@ def _commits(repository: Repository, shas: list[str], context: ReadContext) -> I
         context.note(text)
 
 
-def diff_tree() -> list[str]:
+def mailmap(repository: Repository) -> str:
+    """The blob to take authors' names from. Git itself reads the file in a work tree."""
+    committed = "HEAD:.mailmap"
+    return committed if repository.bare and repository.holds(committed) else ""
+
+
+def diff_tree(mailmap: str) -> list[str]:
     """The command that shows the commits named on its input.
 
     `-c` shows of a merge only the files that differ from all its parents.
     """
     return [
+        *("-c", f"mailmap.blob={mailmap}"),
         *("diff-tree", "--stdin", "--root", "-r", "-c", "-z", "--raw", "--always", "--no-abbrev"),
         *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-color"),
         *("--ignore-submodules=none", "--no-notes", "--no-show-signature", "--encoding=UTF-8"),

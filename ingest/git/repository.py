@@ -78,6 +78,7 @@ class Repository:
     folder. Absolute and canonical. `note` is told what git warns of."""
 
     top: bytes
+    bare: bool
     shallow: bool
     note: Callable[[str], None]
 
@@ -98,10 +99,10 @@ class Repository:
         )
         bare, shallow, top = (*said.stdout.split(b"\n", 2), b"", b"")[:3]
         if said.returncode == 0:
-            return cls(os.path.realpath(top.removesuffix(b"\n")), shallow == b"true", note)
+            return cls(os.path.realpath(top.removesuffix(b"\n")), False, shallow == b"true", note)
         if bare == b"true":
             top = _run(folder, ["rev-parse", "--absolute-git-dir"]).stdout.removesuffix(b"\n")
-            return cls(os.path.realpath(top), shallow == b"true", note)
+            return cls(os.path.realpath(top), True, shallow == b"true", note)
         if bare == b"false":
             raise IngestError(
                 f"{_shown(folder)} is inside a repository's own folder",
@@ -128,6 +129,10 @@ class Repository:
     def has_head(self) -> bool:
         """False on a branch that has no commit yet."""
         return _run(self.top, ["rev-parse", "--verify", "--quiet", "HEAD"]).returncode == 0
+
+    def holds(self, revision: str) -> bool:
+        """Whether the object is here; a partial clone may know of it and lack it."""
+        return _run(self.top, ["cat-file", "-e", revision]).returncode == 0
 
     @contextmanager
     def stream(self, arguments: list[str], given: str) -> Iterator[Iterator[bytes]]:
@@ -182,9 +187,7 @@ def _run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise IngestError(
-            "git is not installed, or not on the PATH", hint="install git 2.31 or newer"
-        ) from error
+        raise IngestError("git is not installed, or not on the PATH", hint="install git") from error
     except OSError as error:
         raise IngestError(f"git cannot be run in {_shown(folder)}: {error.strerror}") from error
 
@@ -196,14 +199,17 @@ def _refusal(folder: bytes, stderr: bytes) -> IngestError:
             f"{_shown(folder)} is not in a git repository",
             hint="make one with `git init`, or name the folder of one",
         )
-    remedy = next((line for line in lines if line.startswith("git config ")), None)
     quoted = "\n  ".join(lines) or "it ended without a word"
-    return IngestError(
-        f"git cannot read {_shown(folder)}:\n  {quoted}",
-        hint=f"if its owner is to be trusted: `{remedy}`"
-        if remedy
-        else "`git fsck` says what is damaged",
-    )
+    return IngestError(f"git cannot read {_shown(folder)}:\n  {quoted}", hint=_remedy(lines))
+
+
+def _remedy(lines: list[str]) -> str:
+    for line in lines:
+        if line.startswith("git config "):
+            return f"if its owner is to be trusted: `{line}`"
+        if "promisor" in line:
+            return "the clone is partial: `git fetch --refetch --no-filter` completes it"
+    return "`git fsck` says what is damaged"
 
 
 def _lines(stderr: bytes) -> list[str]:

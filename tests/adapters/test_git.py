@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,11 +228,12 @@ def test_the_committed_mailmap_names_authors_and_a_personal_one_does_not(
     repository.git("config", "mailmap.file", str(personal))
     repository.commit(a=b"1")
     assert repository.read().commits[0].email == "ann@example.org"
-    repository.write(".mailmap", b"Ann B. Lee <lee@example.org> <ann@example.org>\n")
-    assert (repository.read().commits[0].author, repository.read().commits[0].email) == (
-        "Ann B. Lee",
-        "lee@example.org",
-    )
+    repository.commit(**{".mailmap": b"Ann B. Lee <lee@example.org> <ann@example.org>\n"})
+    bare = tmp_path / "bare.git"
+    repository.git("clone", "--quiet", "--bare", str(repository.path), str(bare))
+    for source in (repository.path, bare):
+        named = {(c.author, c.email) for c in repository.read(source=source).commits}
+        assert named == {("Ann B. Lee", "lee@example.org")}
 
 
 def test_nothing_in_a_configuration_changes_what_is_read(repository: Any) -> None:
@@ -400,3 +402,46 @@ def test_records_come_back_from_a_journal_as_they_were(repository: Any, tmp_path
         for record in records:
             writer.write(record)
     assert read_segment(writer.path).records == records
+
+
+def random_history(seed: int, commits: int = 60) -> bytes:
+    """What `git fast-import` makes a history from: files come, change, turn into others' content
+    and go, and every fourth commit merges."""
+    chance = random.Random(seed)
+    lines = []
+    for number in range(1, commits + 1):
+        lines.append(f"commit refs/heads/b{number % 3}\nmark :{number}\ncommitter A <a@b> 1 +0000")
+        lines.append("data 0")
+        if number % 4 == 0:
+            lines += (f"merge :{chance.randrange(1, number)}" for _ in range(chance.choice([1, 2])))
+        for _ in range(chance.randrange(4)):
+            name = f"{chance.choice('xyz')}/{chance.randrange(6)}"
+            if chance.random() < 0.3:
+                lines.append(f"D {name}")
+            else:
+                mode = chance.choice([100644, 100644, 100755, 120000])
+                lines.append(f"M {mode} inline {name}\ndata 1\n{chance.randrange(5)}")
+    return "\n".join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_tree_is_its_parents_trees_with_what_the_commit_told(
+    repository: Any, seed: int
+) -> None:
+    repository.git("fast-import", "--quiet", given=random_history(seed))
+    read = repository.read()
+
+    def tree(sha: str) -> dict[str, str]:
+        entries = repository.git("ls-tree", "-r", "-z", sha).split("\0")[:-1]
+        return {e.split("\t")[1]: "git:" + e.split("\t")[0].split()[2] for e in entries}
+
+    assert len(read.commits) == len(repository.git("rev-list", "--branches").split())
+    for commit in read.commits:
+        after, told = tree(commit.sha), read.of(commit.sha)
+        before = [tree(parent) for parent in commit.parents]
+        for uri in {*after, *told, *(uri for parent in before for uri in parent)}:
+            inherited = {parent.get(uri, ABSENT) for parent in before} or {ABSENT}
+            if uri in told:
+                assert told[uri] == after.get(uri, ABSENT)
+            else:
+                assert after.get(uri, ABSENT) in inherited

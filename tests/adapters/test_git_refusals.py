@@ -287,8 +287,9 @@ def test_a_partial_clone_is_not_completed_behind_anybodys_back(
     repository.git(*git, "protocol.ext.allow", "always")
     for url in (f"file://{repository.path}", f"ext::{script}"):
         repository.git(*git, "remote.origin.url", url)
-        with pytest.raises(IngestError, match="git cannot read"):
+        with pytest.raises(IngestError, match="git cannot read") as caught:
             repository.read(source=partial)
+        assert "the clone is partial" in str(caught.value.hint)
     assert not marker.exists()
 
 
@@ -333,3 +334,24 @@ def test_output_that_git_does_not_document_is_an_error_and_not_a_guess(tmp_path:
     ):
         with pytest.raises(IngestError, match="does not document"):
             list(records([garbled], naming, {}))
+
+
+def test_a_clone_without_blobs_has_all_its_history(repository: Any, tmp_path: Path) -> None:
+    repository.write(".mailmap", b"Ann B. Lee <ann@example.org>\n")
+    repository.commit(a=b"1")
+    repository.git("checkout", "--quiet", "-b", "side")
+    repository.commit(a=b"2")
+    repository.git("checkout", "--quiet", "main")
+    repository.commit(a=b"3")
+    repository.git("merge", "--quiet", "-s", "ours", "--no-commit", "side")
+    repository.commit(a=b"4")
+    repository.git("config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    repository.git(
+        *("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{repository.path}"),
+        str(partial),
+    )
+    read, whole = repository.read(source=partial, root=partial), repository.read()
+    told = {(change.sha, change.uri, change.blob) for change in read.changes}
+    assert told == {(change.sha, change.uri, change.blob) for change in whole.changes}
+    assert {c.sha for c in read.commits} == {c.sha for c in whole.commits}
