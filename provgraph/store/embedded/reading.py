@@ -113,8 +113,8 @@ def timelines(connection: apsw.Connection, artifacts: Sequence[str]) -> Surround
 
 
 def watermarks(connection: apsw.Connection) -> dict[str, Watermark]:
-    rows = connection.execute("SELECT segment, generation, records FROM watermark")
-    return {segment: Watermark(segment, *counts) for segment, *counts in rows}
+    rows = connection.execute("SELECT segment, generation, records, stamp FROM watermark")
+    return {segment: Watermark(segment, *rest) for segment, *rest in rows}
 
 
 def statistics(connection: apsw.Connection) -> Statistics:

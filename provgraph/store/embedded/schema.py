@@ -72,7 +72,8 @@ CREATE TABLE edge (
 CREATE INDEX edge_incoming ON edge (dst, type, src);
 
 CREATE TABLE watermark (
-    segment TEXT PRIMARY KEY, generation INTEGER NOT NULL, records INTEGER NOT NULL
+    segment TEXT PRIMARY KEY, generation INTEGER NOT NULL, records INTEGER NOT NULL,
+    stamp TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW nodes AS
