@@ -1,0 +1,230 @@
+"""The journal comes into the store once, whole, in any order, and past what is damaged."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from provgraph.config import Project, create_project
+from provgraph.errors import JournalError, ProjectError
+from provgraph.graph import Graph
+from provgraph.model.identity import generated_version_id, new_run_id, step_id
+from provgraph.model.journal import SegmentWriter
+from provgraph.model.records import (
+    Content,
+    Generated,
+    Name,
+    RunEnded,
+    RunStarted,
+    StepSeen,
+    Used,
+    When,
+)
+from provgraph.query.plan import Exactly, Find, Latest
+from provgraph.store.embedded import open as open_embedded
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return create_project(tmp_path)
+
+
+def write_run(project: Project, second: int, *, source: str = "in", target: str = "out") -> str:
+    """A run that made version `second` of one file from another."""
+    run = new_run_id()
+    step, when = step_id(run, "b", 1, 1, 0), When(second * 10**9)
+    with SegmentWriter(project.journal, project.id, run) as writer:
+        writer.write(RunStarted(run, ["make"], ".", when))
+        writer.write(StepSeen(step, run, ["cp"], ".", when, program="cp"))
+        writer.write(Used(step, f"{source}.csv", when, Content(f"blake3:{source}{second}")))
+        version = generated_version_id(step, f"{target}.csv", 0)
+        name = Name(f"{target}.csv", when)
+        writer.write(Generated(step, version, [name], Content(f"blake3:{target}{second}")))
+        writer.write(RunEnded(run, when, 0, "", "complete"))
+    return run
+
+
+def counted(graph: Graph) -> tuple[dict[str, int], dict[str, int]]:
+    statistics = graph.store.statistics()
+    return statistics.nodes, statistics.edges
+
+
+def test_a_segment_is_applied_once(project: Project) -> None:
+    write_run(project, 1)
+    with Graph(project) as graph:
+        assert (report := graph.sync()).segments == 1
+        assert report.records == 5
+        before = counted(graph)
+        assert graph.sync().segments == 0
+        assert counted(graph) == before
+
+
+def test_a_segment_that_grew_is_applied_again(project: Project) -> None:
+    writer = SegmentWriter(project.journal, project.id, "growing")
+    writer.write(RunStarted("r1", ["make"], ".", When(1)))
+    writer.flush()
+    with Graph(project) as graph:
+        assert graph.sync().records == 1
+        writer.write(RunEnded("r1", When(5), 3))
+        writer.close()
+        assert graph.sync().records == 2
+        (run,) = graph.store.nodes(["r1"])
+        assert (run.properties["exit"], run.properties["duration"]) == (3, 4)
+
+
+def test_a_rebuilt_store_is_the_same_graph(project: Project) -> None:
+    for second in (3, 1, 2):
+        write_run(project, second)
+    with Graph(project) as graph:
+        graph.sync()
+        before = counted(graph)
+        graph.rebuild()
+        assert counted(graph) == before
+
+
+def test_a_store_that_is_damaged_is_rebuilt_from_the_journal(project: Project) -> None:
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+        before = counted(graph)
+    project.database.write_bytes(b"not a database" * 1000)
+    with Graph(project) as graph:
+        graph.rebuild()
+        assert counted(graph) == before
+
+
+def test_a_damaged_segment_is_reported_and_the_others_are_applied(project: Project) -> None:
+    write_run(project, 1)
+    (project.journal / "bad.segment").write_bytes(b"nonsense")
+    with Graph(project) as graph:
+        report = graph.sync()
+        assert report.segments == 1
+        assert len(report.problems) == 1
+        assert "bad.segment" in report.problems[0]
+
+
+def test_a_torn_segment_gives_what_stands_before_the_tear(project: Project) -> None:
+    run = write_run(project, 1)
+    path = project.journal / f"{run}.segment"
+    path.write_bytes(path.read_bytes()[:-20])
+    with Graph(project) as graph:
+        report = graph.sync()
+        assert "torn" in report.problems[0]
+        assert graph.store.statistics().nodes["Run"] == 1
+
+
+def test_later_versions_supersede_earlier_ones(project: Project) -> None:
+    write_run(project, 2)
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+        rows = graph.store.run(Find("Version", name=Exactly("out.csv"))).values
+        assert [row[3]["state"] for row in rows] == ["superseded", "present"]
+        latest = graph.store.run(Find("Version", name=Exactly("out.csv"), which=Latest())).values
+        assert [row[0] for row in latest] == [rows[1][0]]
+
+
+def test_a_producer_that_arrives_late_takes_the_read_over(project: Project) -> None:
+    write_run(project, 5, source="made", target="end")
+    with Graph(project) as graph:
+        graph.sync()
+        (external,) = graph.store.run(Find("Version", name=Exactly("made.csv"))).values
+        assert external[3]["state"] == "external"
+        run = new_run_id()
+        step, when = step_id(run, "b", 1, 1, 0), When(10**9)
+        with SegmentWriter(project.journal, project.id, run) as writer:
+            version = generated_version_id(step, "made.csv", 0)
+            content = Content("blake3:made5")
+            writer.write(Generated(step, version, [Name("made.csv", when)], content))
+        graph.sync()
+        (made,) = graph.store.run(Find("Version", name=Exactly("made.csv"))).values
+        assert made[0] == version
+        used = graph.store.edges([version], ("USED",), incoming=True)
+        assert len(used) == 1
+
+
+def test_while_another_process_syncs_a_question_is_answered_and_says_what_is_pending(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    write_run(project, 1)
+    monkeypatch.setattr("provgraph.graph._PATIENCE", 0.05)
+    with Graph(project) as graph:
+        held = os.open(project.state / "sync.lock", os.O_RDWR | os.O_CREAT)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert graph.sync().pending == 1
+        os.close(held)
+        assert graph.sync().pending == 0
+
+
+def _write_and_sync(project: Project, worker: int) -> None:
+    for n in range(5):
+        write_run(project, worker * 100 + n, source=f"in{worker}", target=f"out{n}")
+        with Graph(project) as graph:
+            graph.sync()
+
+
+def test_eight_processes_write_and_sync_at_once_and_nothing_is_lost(project: Project) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_write_and_sync, args=(project, n)) for n in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 8
+    with Graph(project) as graph:
+        graph.sync()
+        assert graph.store.statistics().nodes["Run"] == 40
+        assert len(graph.store.watermarks()) == 40
+
+
+def test_a_read_only_checkout_still_answers(project: Project) -> None:
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+        before = counted(graph)
+    write_run(project, 2)
+    with Graph(project, read_only=True) as graph:
+        assert graph.sync().pending == 1
+        assert counted(graph) == before
+
+
+def test_a_failed_ingest_leaves_no_segment(project: Project) -> None:
+    from provgraph.errors import IngestError
+
+    with Graph(project) as graph, pytest.raises(IngestError):
+        graph.ingest("git", str(project.root / "nowhere"))
+    assert not list(project.journal.iterdir())
+
+
+def test_outside_a_project_the_error_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="provgraph init"):
+        Graph.open(tmp_path)
+
+
+def test_kinds_come_from_the_projects_own_table_first(project: Project) -> None:
+    with project.file.open("a") as out:
+        out.write('\n[kinds]\n"out.csv" = "gold"\n')
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+        (row,) = graph.store.run(Find("Version", kind="gold")).values
+        assert (row[3]["name"], row[3]["reason"]) == ("out.csv", "out.csv")
+
+
+def test_a_journal_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be written"):
+        SegmentWriter(tmp_path / "missing", "p", "x")
+
+
+def test_the_store_can_be_opened_by_itself(project: Project) -> None:
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+    store = open_embedded(project.database, read_only=True)
+    try:
+        assert store.statistics().nodes["Run"] == 1
+    finally:
+        store.close()
