@@ -74,9 +74,20 @@ class Graph:
 
     @cached_property
     def store(self) -> Store:
+        from provgraph.store.embedded import StoreOutdated
         from provgraph.store.embedded import open as open_embedded
 
-        return open_embedded(self.project.database, read_only=self.read_only)
+        try:
+            return open_embedded(self.project.database, read_only=self.read_only)
+        except StoreOutdated:
+            if self.read_only:
+                raise
+            self._drop()  # the journal has everything; the next sync brings it in
+            return open_embedded(self.project.database)
+
+    def _drop(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self.project.database}{suffix}").unlink(missing_ok=True)
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -150,8 +161,7 @@ class Graph:
             self.store.clear()
         except StoreError:  # damaged or outdated: the journal has everything, start anew
             self.__dict__.pop("store", None)
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(f"{self.project.database}{suffix}").unlink(missing_ok=True)
+            self._drop()
         return self.sync(progress)
 
     def _recover(self, report: SyncReport) -> None:

@@ -24,12 +24,14 @@ FOLD: Final = 8
 
 @dataclass(frozen=True)
 class Origins:
-    """A closure of lineage: its nodes, its edges, and the runs and environments of its steps."""
+    """A closure of lineage: its nodes, its edges, the runs of its steps by id, and the first commit
+    that each version stands in, by the version's id."""
 
     root: str
     nodes: dict[str, Node]
     edges: list[Edge]
     runs: dict[str, Node]
+    commits: dict[str, Node]
     cut: bool  # True where `depth` or `limit` ended the walk before its end
 
 
@@ -42,6 +44,7 @@ class Branch:
     relation: Relation
     word: str = ""
     run: Node | None = None
+    commit: Node | None = None
     repeated: bool = False
     branches: list[Branch] = field(default_factory=list)
     folded: list[Node] = field(default_factory=list)
@@ -68,7 +71,20 @@ def origins(store: Store, root: str, depth: int | None = None, limit: int = 100_
     steps = [id for id, node in nodes.items() if node.label == "Step"]
     run_ids = {str(nodes[id].properties.get("run", "")) for id in steps} - {""}
     runs = {node.id: node for node in store.nodes(sorted(run_ids))}
-    return Origins(root, nodes, edges, runs, cut)
+    versions = [id for id, node in nodes.items() if node.label == "Version"]
+    return Origins(root, nodes, edges, runs, first_commits(store, versions), cut)
+
+
+def first_commits(store: Store, versions: Sequence[str]) -> dict[str, Node]:
+    """The earliest commit that each of these versions stands in."""
+    edges = store.edges(versions, ("IN_COMMIT",))
+    commits = {node.id: node for node in store.nodes(sorted({edge.target for edge in edges}))}
+
+    def age(edge: Edge) -> tuple[int, str]:
+        at = commits[edge.target].properties.get("at")
+        return (at if isinstance(at, int) else 2**63, edge.target)
+
+    return {e.source: commits[e.target] for e in sorted(edges, key=age, reverse=True)}
 
 
 def tree(origins: Origins, *, fold: bool = True) -> Branch:
@@ -76,13 +92,21 @@ def tree(origins: Origins, *, fold: bool = True) -> Branch:
     root."""
     processes = _processes(origins)
     causes = _causes(origins, processes)
-    root = Branch(origins.nodes[origins.root], "root")
+    commit = origins.commits.get(origins.root)
+    root = Branch(origins.nodes[origins.root], "root", commit=commit)
     shown = {origins.root}
     queue = [root]
     for branch in queue:
         for cause, relation, word in causes.get(processes.get(branch.node.id, branch.node.id), ()):
             node = origins.nodes[cause]
-            child = Branch(node, relation, word, _run(origins, node), repeated=cause in shown)
+            child = Branch(
+                node,
+                relation,
+                word,
+                run=_run(origins, node),
+                commit=origins.commits.get(cause),
+                repeated=cause in shown,
+            )
             branch.branches.append(child)
             if cause not in shown:
                 shown.add(cause)

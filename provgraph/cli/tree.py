@@ -48,13 +48,13 @@ def _line(branch: Branch) -> Text:
         text = Text(f"{branch.word} of ", style="dim")
     if branch.node.label == "Step":
         return _step(text, branch)
-    return _version(text, branch.node, branch.repeated)
+    return _version(text, branch)
 
 
-def _version(text: Text, node: Node, repeated: bool) -> Text:
-    properties = node.properties
-    text.append(shown(str(properties.get("name", node.id))), style="bold cyan")
-    if repeated:
+def _version(text: Text, branch: Branch) -> Text:
+    properties = branch.node.properties
+    text.append(shown(str(properties.get("name", branch.node.id))), style="bold cyan")
+    if branch.repeated:
         return text.append("  (shown above)", style="dim")
     details = [str(properties.get("kind", ""))]
     if isinstance(held := properties.get("size"), int):
@@ -63,7 +63,9 @@ def _version(text: Text, node: Node, repeated: bool) -> Text:
         details.append(moment(at))
     if known := properties.get("digest") or properties.get("blob"):
         details.append(digest(str(known)))
-    if (state := properties.get("state")) not in ("present", None):
+    if branch.commit is not None:
+        details.append(f"commit {str(branch.commit.properties['sha'])[:7]}")
+    elif (state := properties.get("state")) not in ("present", None):
         details.append(_STATES.get(str(state), str(state)))
     return text.append("  " + " · ".join(detail for detail in details if detail), style="dim")
 

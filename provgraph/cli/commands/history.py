@@ -7,10 +7,12 @@ import click
 from provgraph.cli.output import json_option, write_json, write_table
 from provgraph.cli.session import all_versions, described, opened, versions_called
 from provgraph.cli.text import value
+from provgraph.model.elements import Node
+from provgraph.origins import first_commits
 from provgraph.query.plan import Latest
 
 
-@click.command(name="history")
+@click.command(name="history", short_help="List the versions of a file.")
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
@@ -20,18 +22,32 @@ def command(name: str, as_json: bool) -> None:
     """
     with opened() as graph:
         versions = all_versions(graph, versions_called(graph, name, Latest()))
+        commits = first_commits(graph.store, [node.id for node in versions])
     if as_json:
-        write_json([{"number": n, **described(node)} for n, node in enumerate(versions, 1)])
+        write_json(
+            [
+                {"number": n, **described(node), "commit": _sha(commits.get(node.id))}
+                for n, node in enumerate(versions, 1)
+            ]
+        )
         return
     keys = ("at", "size", "digest", "state", "by", "run")
-    heads = ("@", "created", "size", "digest", "state", "by", "run")
+    heads = ("@", "created", "size", "digest", "state", "by", "run", "commit")
     write_table(
         heads,
         (
-            (str(n), *(value(k, _short(k, node.properties.get(k))) for k in keys))
+            (
+                str(n),
+                *(value(k, _short(k, node.properties.get(k))) for k in keys),
+                (_sha(commits.get(node.id)) or "")[:7],
+            )
             for n, node in enumerate(versions, 1)
         ),
     )
+
+
+def _sha(commit: Node | None) -> str | None:
+    return None if commit is None else str(commit.properties["sha"])
 
 
 def _short(key: str, held: object) -> object:

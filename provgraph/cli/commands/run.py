@@ -5,7 +5,11 @@ from __future__ import annotations
 import click
 
 
-@click.command(name="run", context_settings={"ignore_unknown_options": True})
+@click.command(
+    name="run",
+    short_help="Run a command and record it.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--tag", metavar="NAME=VALUE", multiple=True, help="Keep `tag.NAME` with the run.")
 @click.option("--param", metavar="NAME=VALUE", multiple=True, help="Keep `param.NAME`.")
 @click.option("--json", "as_json", is_flag=True, help="End standard error with the run as JSON.")

@@ -14,7 +14,7 @@ from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Find, Latest, Named
 
 
-@click.command(name="show")
+@click.command(name="show", short_help="Show all about one run, step, version or commit.")
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
