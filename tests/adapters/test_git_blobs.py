@@ -48,7 +48,6 @@ CASES: dict[str, tuple[bytes, dict[bytes, bytes]]] = {
                     b" x ",
                     b"--o",
                     b"*",
-                    b":!a",
                 ]
             )
         },
