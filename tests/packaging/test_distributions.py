@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from provgraph import __version__
+from provgraph.ingest.capture import shim
 
 Build = Callable[..., Path]
-SHIM = "provgraph/ingest/capture/_preload.so"
+SHIM = f"provgraph/ingest/capture/{shim.file_name()}"
 METADATA = f"provgraph-{__version__}.dist-info/"
 
 needs_compiler = pytest.mark.skipif(
@@ -94,43 +95,54 @@ def test_the_sdist_has_the_tests_and_the_licence(sdist: Path) -> None:
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
 
 
-def test_an_installed_wheel_imports_with_nothing_else_around(wheel: Path, tmp_path: Path) -> None:
-    root = tmp_path / "root"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("installed") / "root"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--target", str(root), str(wheel)], check=True)
-    question = f"""if True:
-        import importlib.util, sys
-        sys.path.insert(0, {str(root)!r})
-        import provgraph, provgraph.demo, provgraph.ingest, provgraph.query
-        print(provgraph.__version__)
-        for module in (provgraph, provgraph.ingest, provgraph.query):
-            print(module.__file__)
-        print(importlib.util.find_spec("query"), importlib.util.find_spec("ingest"))
-    """
-    said = subprocess.run(
-        [sys.executable, "-S", "-c", question],
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    return root
+
+
+def answers(installed: Path, question: str, *options: str, **variables: str) -> list[str]:
+    """What a Python prints that finds the installed package first."""
+    asked = f"import sys; sys.path[0] = sys.argv[1]\n{question}"
+    return subprocess.run(
+        [sys.executable, *options, "-c", asked, str(installed)],
+        cwd=installed.parent,
+        env=os.environ | variables,
         check=True,
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    assert said == [
-        __version__,
-        str(root / "provgraph/__init__.py"),
-        str(root / "provgraph/ingest/__init__.py"),
-        str(root / "provgraph/query/__init__.py"),
+
+
+def test_an_installed_wheel_imports_with_nothing_else_around(installed: Path) -> None:
+    question = """if True:
+        import importlib.util
+        import provgraph, provgraph.demo, provgraph.ingest, provgraph.query
+        for module in (provgraph, provgraph.demo, provgraph.ingest, provgraph.query):
+            print(module.__file__)
+        print(importlib.util.find_spec("query"), importlib.util.find_spec("ingest"))
+    """
+    package = installed / "provgraph"
+    assert answers(installed, question, "-S", PYTHONPATH="") == [
+        *(str(package / name / "__init__.py") for name in ("", "demo", "ingest", "query")),
         "None None",
     ]
 
 
 @needs_compiler
-def test_the_shim_that_is_installed_can_be_preloaded(wheel: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        library = archive.extract(SHIM, tmp_path)
+def test_the_installed_shim_is_found_without_a_compiler(installed: Path, tmp_path: Path) -> None:
+    question = "from provgraph.ingest.capture import shim; print(shim.library())"
+    found = answers(installed, question, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert found == [str(installed / SHIM)]
+
+
+@needs_compiler
+def test_a_program_runs_as_before_with_the_installed_shim_preloaded(installed: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", "echo untouched"],
-        env=os.environ | {"LD_PRELOAD": library},
+        env=os.environ | {"LD_PRELOAD": str(installed / SHIM)},
         check=True,
         capture_output=True,
         text=True,

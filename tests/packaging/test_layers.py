@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph"}),
     frozenset({"origins", "doctor"}),
     frozenset({"web", "notebook", "demo"}),
-    frozenset({"cli", "__main__"}),
+    frozenset({"cli"}),
     frozenset({"__init__"}),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -35,11 +35,13 @@ def modules() -> Iterator[Path]:
 
 
 def layer(module: str) -> str:
+    """The layer's name. `__main__` is the command line's door, and `provgraph` itself is over all.
+
+    >>> layer("provgraph.ingest.capture.events"), layer("provgraph.__main__"), layer("provgraph")
+    ('ingest', 'cli', '__init__')
     """
-    >>> layer("provgraph.ingest.capture.events"), layer("provgraph")
-    ('ingest', '__init__')
-    """
-    return [*module.split("."), "__init__"][1]
+    name = [*module.split("."), "__init__"][1]
+    return "cli" if name == "__main__" else name
 
 
 def name_of(path: Path) -> str:
@@ -70,7 +72,7 @@ def is_allowed(importer: str, imported: str) -> bool:
     >>> is_allowed("provgraph.store.embedded", "provgraph.ingest.git")
     False
     """
-    if imported == "provgraph.__version__":
+    if imported in ("provgraph", "provgraph.__version__"):  # anybody may know the version
         return True
     return layer(importer) == layer(imported) or RANK[layer(imported)] < RANK[layer(importer)]
 
