@@ -1,7 +1,7 @@
 """Natural key -> id. Ids are deterministic, so ingest is idempotent and journals merge.
 
-An id is a letter for the label and 128 bits of BLAKE3 over the key's parts, in Crockford's base 32
-in lower case: `v` + 26 characters. Parts are length-prefixed, so no two keys meet by concatenation.
+An id is a letter for the label and 104 bits of BLAKE3 over the key's parts, in hexadecimal: `v` and 26
+digits. Parts are length-prefixed, so no two keys meet by concatenation.
 """
 
 from __future__ import annotations
@@ -11,20 +11,13 @@ from typing import Final
 
 from blake3 import blake3
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-def _base32(number: int, digits: int) -> str:
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(digits)))
+_BYTES: Final = 13
 
 
 def _id(letter: str, *parts: str | int) -> str:
-    hasher = blake3()
-    for part in (letter, *parts):
-        raw = str(part).encode("utf-8", "surrogateescape")
-        hasher.update(b"%d:" % len(raw))
-        hasher.update(raw)
-    return letter + _base32(int.from_bytes(hasher.digest(length=16), "big"), 26)
+    raw = [str(part).encode("utf-8", "surrogateescape") for part in parts]
+    key = b"".join(b"%d:%b" % (len(part), part) for part in raw)
+    return letter + blake3(letter.encode() + key).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:
@@ -33,7 +26,7 @@ def new_run_id() -> str:
     >>> len(new_run_id()), new_run_id()[0]
     (27, 'r')
     """
-    return "r" + _base32(int.from_bytes(os.urandom(16), "big"), 26)
+    return "r" + os.urandom(_BYTES).hex()
 
 
 def step_id(run: str, boot: str, pid: int, start: int, image: int, phase: int = 0) -> str:
