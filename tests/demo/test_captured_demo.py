@@ -19,10 +19,13 @@ from provgraph.model.elements import Node
 
 
 def provgraph(project: Path, *words: str) -> str:
+    # Bytecode caches are written as on most machines: a later program may read them alone.
+    environment = demo.environment()
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, "-m", "provgraph", *words],
         cwd=project,
-        env=demo.environment(),
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
