@@ -1,0 +1,103 @@
+"""What do the events of a run mean? A pure function from capture events to journal records.
+
+`processes` puts events into program executions, `files` into reads and versions, `pipes` finds who
+told whom, `phases` splits executions so that time is respected, `report` writes records and leaves out
+what says nothing. `scripts` and `programs` know interpreters.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import provgraph
+from provgraph.ingest.capture.assemble.context import Assembly, Context
+from provgraph.ingest.capture.assemble.files import traffic
+from provgraph.ingest.capture.assemble.processes import Story, lives
+from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
+from provgraph.ingest.capture.assemble.report import Report
+from provgraph.ingest.capture.events import Event, Missed
+from provgraph.ingest.capture.noise import Noise
+from provgraph.model.uri import shown, text_of, uri_of
+
+__all__ = ["Assembly", "Context", "assemble"]
+
+
+def assemble(events: Iterable[Event], context: Context) -> Assembly:
+    """The records of a run. Events of one process must be in order; processes may come merged or
+    one after the other: the result is the same. Time grows with n log n, n the number of events."""
+    story = lives(events, context.root)
+    programs = Programs(story, context.root)
+    noise = Noise(
+        context.root,
+        prefixes(story.happenings, context.root),
+        environments(story.happenings),
+        own_folders(),
+    )
+    seen = traffic(
+        story.happenings,
+        noise.fold,
+        lambda path, tick: context.content(path, None, tick),
+        programs.is_shell,
+        context.ended,
+    )
+    seen.actions += programs.unseen(story, seen.actions)
+    report = Report(story, seen.actions, programs, noise, context)
+    return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))
+
+
+def gaps(story: Story, context: Context) -> list[str]:
+    """What was not seen, each once, in order of time."""
+
+    def named(path: bytes) -> str:
+        if path.startswith(b"/"):
+            return shown(uri_of(path, context.root, context.host))
+        return shown(text_of(path))
+
+    missed = [
+        (event.tick, gap(event.what, named(event.detail)))
+        for event, _, _ in story.happenings
+        if isinstance(event, Missed)
+    ]
+    missed += [
+        (tick, gap(event.reason or "not-traced", named(event.path)))
+        for tick, event in story.escaped
+    ]
+    return list(dict.fromkeys(text for _, text in sorted(missed)))
+
+
+_GAPS: Final = {
+    "static": "static program not traced",
+    "go": "Go program not traced",
+    "setuid": "setuid program not traced",
+    "capabilities": "program with capabilities not traced",
+    "architecture": "program of another architecture not traced",
+    "scrubbed environment": "program with a scrubbed environment not traced",
+    "not-traced": "program not traced",
+    "seccomp": "a program restricted its system calls and was not followed further",
+    "descriptor": "files open under very high descriptor numbers not followed",
+    "cut": "a path or command line was too long to be kept whole",
+    "io_uring": "input and output by io_uring not seen",
+    "mmap": "writes through a shared mapping not seen",
+    "spool-full": "the spool was full, so later events are missing",
+}
+
+
+def gap(what: str, detail: str) -> str:
+    """
+    >>> gap("static", "bin/tool"), gap("clock-set", "")
+    ('static program not traced: bin/tool', 'clock set')
+    """
+    words = _GAPS.get(what, what.replace("-", " "))
+    return f"{words}: {detail}" if detail else words
+
+
+@lru_cache(maxsize=1)
+def own_folders() -> tuple[bytes, ...]:
+    """Where provgraph itself is installed, and where its linked folders really are."""
+    package = Path(provgraph.__file__).parent
+    folders = (package, package.resolve(), *((package / n).resolve() for n in ("query", "ingest")))
+    return tuple(dict.fromkeys(os.fsencode(folder) for folder in folders))

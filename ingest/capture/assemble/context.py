@@ -1,0 +1,44 @@
+"""What assembling needs to know of a run, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from provgraph.model.records import Content, Record, Stat, When
+
+
+@dataclass(frozen=True)
+class Context:
+    """`root` is the project's absolute, canonical folder. `offset` is the wall clock minus the boot
+    clock and `ended` the boot clock's tick when the run ended, in nanoseconds. `exclude` says which
+    absolute paths are never recorded. `content` says what is known of the bytes that a path held in
+    a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
+    step that started this run, when runs nest."""
+
+    project: str
+    root: bytes
+    run: str
+    boot: str
+    host: str
+    offset: int
+    ended: int
+    exclude: Callable[[bytes], bool]
+    content: Callable[[bytes, Stat | None, int], Content]
+    parent: str = ""
+
+    def when(self, tick: int) -> When:
+        return When(tick + self.offset, tick, self.boot, self.host)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """`records` are in a deterministic order, whatever the order of events of different processes.
+    `gaps` say what was not seen. `writes` are the absolute paths of which some change was captured;
+    one of them may be a folder that moved, with all that is under it. `environment_reads` are the
+    folders that the noise folded into."""
+
+    records: list[Record]
+    gaps: list[str]
+    writes: set[bytes]
+    environment_reads: list[bytes]

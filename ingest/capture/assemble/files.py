@@ -1,0 +1,732 @@
+"""What did each execution do to files: which states it read, made, moved and removed.
+
+Events go in, in order of time; `Read`, `Version` and `Removal` come out, which still belong to
+executions, not to phases, and hold noise too. A file is its inode, not its name. Two rules carry the
+rest:
+
+- A state of a file is *accounted for* once some version has it. A close makes a version only if it
+  ends a write and its state is not accounted for: so the shell that holds `> log` for its children
+  makes no version of what they wrote.
+- A state that somebody sees (opens, inherits, moves, links, removes) while somebody else has the file
+  open and has changed it becomes a version of the latter then, not at its close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from provgraph.ingest.capture.assemble.names import Names
+from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
+from provgraph.ingest.capture.events import (
+    Closed,
+    Descriptor,
+    Forked,
+    Image,
+    Linked,
+    Opened,
+    Renamed,
+    Truncated,
+    Unlinked,
+)
+from provgraph.model.records import Content, Stat
+
+GONE: Final = b" (deleted)"
+"""How the kernel ends the path of a file that has no name (any more)."""
+
+
+@dataclass(eq=False, slots=True)
+class File:
+    """An inode. `names` are those that it has now, each with the version that it got under it in
+    this run. `writers` are the openings that may still change it. `users` tells whether one process
+    alone ever had to do with it."""
+
+    names: dict[bytes, Version | None] = field(default_factory=dict)
+    last: Version | None = None
+    writers: dict[Opening, None] = field(default_factory=dict)
+    created: bool = False
+    removed: bool = False
+    user: Process | None = None
+    shared: bool = False
+
+    def touch(self, by: Execution) -> None:
+        self.shared = self.shared or self.user not in (None, by.process)
+        self.user = by.process
+
+    @property
+    def name(self) -> bytes | None:
+        return next(reversed(self.names), None)
+
+    @property
+    def passing(self) -> bool:
+        """Whether one process made it, had it to itself and removed it."""
+        return self.created and self.removed and not self.shared
+
+
+@dataclass(eq=False, slots=True)
+class Action:
+    """`index` is the number of the event within its execution that showed it."""
+
+    by: Execution
+    path: bytes
+    tick: int
+    index: int
+    stat: Stat | None
+    file: File | None
+
+
+@dataclass(eq=False, slots=True)
+class Read(Action):
+    """`made` is the tick of the version of this run that was read, 0 if it was none. `compiled`:
+    what was read is the compiled form of `path`."""
+
+    made: int = 0
+    compiled: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Source:
+    """What a version was made from: what `path` held at `tick`."""
+
+    path: bytes
+    tick: int
+    stat: Stat | None
+    how: str
+    version: Version | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Version(Action):
+    """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
+    its stat under the last of them."""
+
+    names: list[tuple[bytes, int]] = field(default_factory=list)
+    moved: Stat | None = None
+    sources: list[Source] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Removal(Action):
+    how: str = "delete"
+    version: Version | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Opening:
+    """An open file description as one execution has it. `base` is the file's state when it got it;
+    `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
+    a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then."""
+
+    file: File
+    by: Execution
+    tick: int
+    index: int
+    fd: int
+    base: Stat
+    path: bytes
+    readable: bool
+    writable: bool
+    fresh: bool = False
+    appends: bool = False
+    inherited: bool = False
+    forked: bool = False
+    unaccounted: Opening | None = None
+    read: Read | None = None
+    late: Closed | None = None
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Traffic:
+    """All that was done to files. `touched` are paths with a captured change."""
+
+    actions: list[Action]
+    touched: set[bytes]
+    environment: set[bytes]
+
+
+Fold = Callable[[bytes], bytes | None]
+Look = Callable[[bytes, int], Content]
+
+
+def same(one: Stat | None, other: Stat | None) -> bool:
+    """Whether two states of one file have the same content, as far as stats tell. A rename, a link
+    or a chmod changes ctime, so it does not count."""
+    if one is None or other is None:
+        return False
+    return (
+        one.inode == other.inode
+        and one.mtime == other.mtime
+        and one.size == other.size
+        and one.device == other.device
+    )
+
+
+def traffic(
+    happenings: Iterable[Happening],
+    fold: Fold,
+    look: Look,
+    is_shell: Callable[[Execution], bool],
+    ended: int,
+) -> Traffic:
+    """`fold` names the environment's folder that a path is noise of; `look` says what is known of a
+    file as it is now; `ended` is when the run did."""
+    sweep = _Sweep(fold, look, is_shell, ended)
+    for happening in happenings:
+        sweep.take(happening)
+    sweep.finish()
+    return Traffic(sweep.actions, sweep.touched, sweep.environment)
+
+
+def source_of(path: bytes) -> bytes:
+    """The module that Python compiled into a file of a `__pycache__`, else the path itself.
+
+    >>> source_of(b"/p/src/__pycache__/load.cpython-311.opt-1.pyc"), source_of(b"/p/load.py")
+    (b'/p/src/load.py', b'/p/load.py')
+    """
+    folder, _, name = path.rpartition(b"/")
+    if not folder.endswith(b"/__pycache__") or not name.endswith(b".pyc"):
+        return path
+    return folder.removesuffix(b"__pycache__") + name.split(b".", 1)[0] + b".py"
+
+
+class _Sweep:
+    def __init__(
+        self, fold: Fold, look: Look, is_shell: Callable[[Execution], bool], ended: int
+    ) -> None:
+        self.fold, self.look, self.is_shell, self.ended = fold, look, is_shell, ended
+        self.actions: list[Action] = []
+        self.touched: set[bytes] = set()
+        self.environment: set[bytes] = set()
+        self.names = Names[File]()
+        self.inodes: dict[tuple[int, int], File] = {}
+        self.openings: dict[Process, dict[int, list[Opening]]] = {}
+        self.unsettled: dict[Opening, None] = {}
+        self.seen: dict[tuple[Execution, bytes], dict[tuple[int, ...], Read]] = {}
+
+    def take(self, happening: Happening) -> None:
+        event, by, index = happening
+        match event:
+            case Opened():
+                self.opened(event, by, index)
+            case Closed():
+                self.closed(event, by, index)
+            case Image():
+                self.began(event, by, index)
+            case Forked():
+                self.forked(event, by)
+            case Renamed():
+                self.renamed(event, by, index)
+            case Unlinked():
+                self.unlinked(event, by, index)
+            case Linked():
+                self.linked(event, by, index)
+            case Truncated():
+                self.truncated(event, by, index)
+            case _:
+                pass
+
+    # Files and their names
+
+    def file_at(self, path: bytes, stat: Stat | None, created: bool = False) -> File:
+        """The file that has this name and inode now. A name that turns out to belong to another
+        inode was taken over unseen."""
+        key = (stat.device, stat.inode) if stat else None
+        file = self.inodes.get(key) if key else self.names.get(path)
+        if file is None or created:
+            file = File(created=created)
+            if key:
+                self.inodes[key] = file
+        if path and not path.endswith(GONE):
+            before = self.names.get(path)
+            if before is not file:
+                if before is not None:
+                    before.names.pop(path, None)
+                self.names[path] = file
+                file.names.setdefault(path, None)
+        return file
+
+    # Reads
+
+    def read(
+        self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
+    ) -> Read | None:
+        """One read of each state by each execution counts: the first."""
+        if path.endswith(GONE):
+            if file is None or file.last is None:
+                return None
+            path = file.last.names[-1][0]
+        source = source_of(path)
+        compiled = source != path
+        folded = self.fold(source)
+        if folded is not None:
+            self.environment.add(folded)
+            return None
+        seen = self.seen.setdefault((by, source), {})
+        state = () if compiled or stat is None else (stat.inode, stat.size, stat.mtime)
+        if state in seen or (compiled and seen):
+            return None
+        made = self.names.get(source) if compiled else file
+        last = made.last.tick if made and made.last else 0
+        read = Read(by, source, tick, index, None if compiled else stat, file, last, compiled)
+        stale = seen.pop((), None)  # its compiled form was out of date, so it read the source
+        if stale is not None:
+            stale.stat, stale.compiled = read.stat, False
+            seen[state] = stale
+            return None
+        seen[state] = read
+        file.touch(by)
+        self.actions.append(read)
+        return read
+
+    def opened(self, event: Opened, by: Execution, index: int) -> None:
+        if not event.writable:
+            folded = self.fold(source_of(event.path))
+            if folded is not None:
+                self.environment.add(folded)
+                return
+        file = self.file_at(event.path, event.after, event.created)
+        fresh = event.created or event.truncates
+        opening = Opening(
+            file,
+            by,
+            event.tick,
+            index,
+            event.fd,
+            event.after,
+            event.path,
+            event.readable,
+            event.writable,
+            fresh=event.writable and fresh,
+            appends=event.appends,
+        )
+        state = event.before if event.truncates else event.after
+        if not event.created:
+            opening.unaccounted = self.changer(file, state, by, reading=event.readable)
+            if opening.unaccounted and state and (event.truncates or event.readable):
+                self.account(opening.unaccounted, state, event.tick)
+                opening.unaccounted = None
+        if event.readable and not fresh and (not event.writable or event.after.size):
+            opening.read = self.read(by, event.path, event.tick, index, event.after, file)
+        file.touch(by)
+        if event.writable:
+            file.writers[opening] = None
+            self.unsettled[opening] = None
+        self.openings.setdefault(by.process, {}).setdefault(event.tick, []).append(opening)
+
+    # Writes
+
+    def changer(
+        self, file: File, state: Stat | None, observer: Execution | None, reading: bool
+    ) -> Opening | None:
+        """Who had the file open and changed it into a state that no version has: the last to have
+        opened it. An empty file that was only created says nothing but to somebody who reads it."""
+        if not file.writers or state is None:
+            return None
+        if file.last is not None and same(file.last.stat, state):
+            return None
+        forked = None
+        for opening in reversed(file.writers):
+            changed = not same(opening.base, state) or (opening.fresh and reading)
+            if changed and (reading or opening.by is not observer):
+                if not opening.forked:
+                    return opening
+                forked = forked or opening
+        return forked
+
+    def account(self, opening: Opening, state: Stat, tick: int) -> None:
+        """Make a version of what a writer had written by then."""
+        self.version(opening, opening.by, state, tick, opening.by.events)
+
+    def closed(self, event: Closed, by: Execution, index: int) -> None:
+        candidates = self.openings.get(by.process, {}).get(event.opened)
+        opening = _best(candidates, event) if candidates else None
+        if opening is None or opening.closed:
+            return
+        if not opening.writable:
+            opening.closed = True
+            if not same(event.stat, opening.base) and opening.read is not None:
+                self.changed_while_read(opening, by, event, index)
+            return
+        if event.mapped:
+            opening.late = event
+            return
+        self.let_go(opening)
+        self.settle(opening, by, event.stat, event.tick, index)
+
+    def let_go(self, opening: Opening) -> None:
+        opening.closed = True
+        opening.file.writers.pop(opening, None)
+        self.unsettled.pop(opening, None)
+
+    def changed_while_read(
+        self, opening: Opening, by: Execution, event: Closed, index: int
+    ) -> None:
+        file = opening.file
+        writer = self.changer(file, event.stat, None, reading=True)
+        if writer is not None:
+            self.account(writer, event.stat, event.tick)
+        last = file.last
+        if last is None or last.by is not by or last.tick < opening.tick:
+            self.read(by, file.name or opening.path, event.tick, index, event.stat, file)
+
+    def settle(
+        self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int
+    ) -> None:
+        """A writer is done: make the version that is due."""
+        for orphan in self.orphans(opening, stat, tick):
+            self.version(orphan, orphan.by, stat, tick, orphan.by.events)
+        if self.is_due(opening, by, stat):
+            self.version(opening, by, stat, tick, index)
+
+    def orphans(self, opening: Opening, stat: Stat | None, tick: int) -> list[Opening]:
+        """Who was killed with the file open and may have written what nobody accounted for."""
+        file = opening.file
+        if not file.writers or stat is None:
+            return []
+        if file.last is not None and same(file.last.stat, stat):
+            return []
+        return [
+            other
+            for other in file.writers
+            if not other.forked
+            and other.by.process.exited is None
+            and other.by.process.last < tick
+            and not same(other.base, stat)
+        ]
+
+    def is_due(self, opening: Opening, by: Execution, stat: Stat | None) -> bool:
+        last = opening.file.last
+        if last is not None and last.tick >= opening.tick and same(last.stat, stat):
+            return last.by is not by and not opening.forked and self.leaves_doubt(last.by, by)
+        return opening.fresh or not same(opening.base, stat)
+
+    def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
+        """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
+        are a process and its fork, which share what they have opened. A shell waits instead."""
+        if self.is_shell(other):
+            return False
+        killed = writer.process.exited is None and not writer.stretch
+        return killed or (writer.stretch and writer.process is not other.process)
+
+    def version(
+        self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int
+    ) -> Version | None:
+        file = opening.file
+        before = opening.unaccounted
+        if before is not None:
+            opening.unaccounted = None
+            self.account(before, opening.base, opening.tick)
+        path = file.name
+        if path is None:
+            if not opening.path.endswith(GONE):
+                return None
+            path = opening.path
+        made = self.make(by, path, tick, index, stat, file)
+        source = self.grown_from(opening, path, stat)
+        if source is not None:
+            made.sources.append(source)
+        self.accept(made)
+        return made
+
+    def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
+        """What the file held before, unless this opening had created or emptied it."""
+        last, base = opening.file.last, opening.base
+        grew = opening.appends or (opening.inherited and stat is not None and stat.size > base.size)
+        how = "append" if grew else "change"
+        if last is not None and last.tick >= opening.tick:
+            if last.stat is not None and last.stat.size == 0:
+                return None
+            return Source(last.names[-1][0], last.tick, last.stat, how, last)
+        if opening.fresh or base.size == 0:
+            return None
+        return Source(
+            path, opening.tick, base, how, last if last and same(last.stat, base) else None
+        )
+
+    def make(
+        self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
+    ) -> Version:
+        return Version(by, path, tick, index, stat, file, names=[(path, tick)])
+
+    def accept(self, version: Version) -> None:
+        file = version.file
+        assert file is not None
+        file.last = version
+        file.touch(version.by)
+        if version.path in file.names:
+            file.names[version.path] = version
+        self.actions.append(version)
+        self.touched.add(version.path)
+
+    # Programs
+
+    def forked(self, event: Forked, by: Execution) -> None:
+        """A fork may write through what its parent has open. What it could read so, it knows already
+        of its parent."""
+        table = self.openings.setdefault(by.process, {}).setdefault(event.tick, [])
+        for descriptor in event.inherited:
+            if descriptor.kind == "file" and descriptor.writable:
+                file = self.file_at(descriptor.path, descriptor.stat)
+                opening = self.inherited(descriptor, file, event.tick, by, 0)
+                opening.forked = True
+                if opening.file not in (other.file for other in table):
+                    table.append(opening)
+                    file.writers[opening] = None
+
+    def began(self, event: Image, by: Execution, index: int) -> None:
+        process = by.process
+        before = process.executions[by.place - 1] if by.place else None
+        held = [
+            opening
+            for openings in self.openings.pop(process, {}).values()
+            for opening in openings
+            if not opening.closed
+        ]
+        table: dict[int, list[Opening]] = {}
+        self.openings[process] = table
+        for opening in held:
+            if opening.forked:
+                self.let_go(opening)  # the program has its own view of it, if it has it
+            elif before is not None and before.stretch:
+                self.hand_over(opening, by)
+                table.setdefault(opening.tick, []).append(opening)
+        for descriptor in event.inherited:
+            if descriptor.kind == "file":
+                opened = self.inherit(descriptor, event, by, index, held)
+                if opened is not None and opened not in table.get(event.tick, ()):
+                    table.setdefault(event.tick, []).append(opened)
+
+    def hand_over(self, opening: Opening, by: Execution) -> None:
+        """What a fork opened for the program that it becomes is that program's."""
+        opening.by = by
+        read = opening.read
+        if read is not None:
+            for state, seen in self.seen.pop((read.by, read.path), {}).items():
+                self.seen.setdefault((by, read.path), {})[state] = seen
+            read.by, read.index = by, 0
+
+    def inherit(
+        self,
+        descriptor: Descriptor,
+        event: Image,
+        by: Execution,
+        index: int,
+        held: list[Opening],
+    ) -> Opening | None:
+        path, stat = descriptor.path, descriptor.stat
+        if not descriptor.writable and self.fold(path) is not None:
+            return None
+        file = self.file_at(path, stat)
+        file.touch(by)
+        for opening in held:
+            if opening.closed or opening.file is not file:
+                continue
+            if opening.writable == descriptor.writable:
+                if opening.by is by:
+                    return opening
+                if opening.writable:
+                    self.exec_over(opening, stat, event.tick)
+        opening = self.inherited(descriptor, file, event.tick, by, index)
+        reads = descriptor.readable and descriptor.fd == 0
+        opening.unaccounted = self.changer(file, stat, by, reading=False)
+        if reads and opening.unaccounted is not None:
+            self.account(opening.unaccounted, stat, event.tick)
+            opening.unaccounted = None
+        if reads and stat.size:
+            opening.read = self.read(by, path, event.tick, index, stat, file)
+        if descriptor.writable:
+            file.writers[opening] = None
+            self.unsettled[opening] = None
+        return opening
+
+    def inherited(
+        self, descriptor: Descriptor, file: File, tick: int, by: Execution, index: int
+    ) -> Opening:
+        return Opening(
+            file,
+            by,
+            tick,
+            index,
+            descriptor.fd,
+            descriptor.stat,
+            descriptor.path,
+            descriptor.readable,
+            descriptor.writable,
+            inherited=True,
+        )
+
+    def exec_over(self, opening: Opening, stat: Stat, tick: int) -> None:
+        """A program became another one with the file open: what it wrote so far is its own."""
+        self.let_go(opening)
+        self.settle(opening, opening.by, stat, tick, opening.by.events)
+
+    # Names
+
+    def renamed(self, event: Renamed, by: Execution, index: int) -> None:
+        self.touched |= {event.source, event.target}
+        moves = self.moves(event.source, event.target, event)
+        if event.exchange:
+            moves += self.moves(event.target, event.source, event)
+        files = [self.names.get(source) for source, _ in moves]
+        for source, _ in moves:
+            self.names.pop(source)
+        single = not event.directory
+        for (source, target), file in zip(moves, files, strict=True):
+            stat = event.stat if single and source == event.source else None
+            if single and event.exchange and source == event.target:
+                stat = event.replaced
+            replaced = None if event.exchange else event.replaced
+            if file is None:
+                file = self.file_at(b"", stat) if stat else File()
+            file.touch(by)
+            if not event.exchange:
+                self.replace(target, file, replaced if single else None, event.tick, by, index)
+            self.move(file, source, target, stat, event.tick, by, index)
+
+    def moves(self, source: bytes, target: bytes, event: Renamed) -> list[tuple[bytes, bytes]]:
+        if not event.directory:
+            return [(source, target)]
+        return [(path, target + path[len(source) :]) for path in self.names.under(source)]
+
+    def replace(
+        self, path: bytes, by_file: File, stat: Stat | None, tick: int, by: Execution, index: int
+    ) -> None:
+        """A rename took a name from the file that had it."""
+        file = self.names.get(path)
+        if file is by_file:
+            return
+        if file is None and stat is None:
+            return
+        version = None
+        if file is not None:
+            version = file.names.pop(path, None)
+            file.removed = file.removed or not file.names
+            stat = stat or (file.last.stat if file.last else None)
+        self.actions.append(Removal(by, path, tick, index, stat, file, "replace", version))
+
+    def move(
+        self,
+        file: File,
+        source: bytes,
+        target: bytes,
+        stat: Stat | None,
+        tick: int,
+        by: Execution,
+        index: int,
+    ) -> None:
+        self.touched |= {source, target}
+        writer = self.changer(file, stat, None, reading=True)
+        if writer is not None and stat is not None:
+            file.names.setdefault(source, None)
+            self.account(writer, stat, tick)
+        version = file.names.pop(source, None)
+        self.names[target] = file
+        if version is not None and version.by is by and _still(version, stat):
+            file.names[target] = version
+            version.names.append((target, tick))
+            version.moved = stat or version.moved
+            return
+        state = stat or (version.stat if version else None)
+        made = self.make(by, target, tick, index, state, file)
+        made.sources.append(Source(source, tick, state, "rename", version))
+        file.names[target] = made
+        self.actions.append(Removal(by, source, tick, index, state, file, "rename", version))
+        self.accept(made)
+
+    def linked(self, event: Linked, by: Execution, index: int) -> None:
+        source, target, stat = event.source, event.target, event.stat
+        file = self.names.get(source) or self.file_at(b"", stat)
+        self.touched.add(target)
+        file.touch(by)
+        writer = self.changer(file, stat, None, reading=True)
+        if writer is not None and stat is not None:
+            self.account(writer, stat, event.tick)
+        version = file.names.get(source) or (file.last if not source or not file.names else None)
+        self.names[target] = file
+        if version is not None and version.by is by and _still(version, stat):
+            version.names.append((target, event.tick))
+            version.moved = stat or version.moved
+            file.names[target] = version
+            return
+        state = stat or (version.stat if version else None)
+        made = self.make(by, target, event.tick, index, state, file)
+        if source:
+            made.sources.append(Source(source, event.tick, state, "copy", version))
+        file.names[target] = made
+        self.accept(made)
+
+    def unlinked(self, event: Unlinked, by: Execution, index: int) -> None:
+        path, stat = event.path, event.stat
+        self.touched.add(path)
+        file = self.names.get(path) or (self.file_at(path, stat) if stat else None)
+        version = None
+        if file is not None:
+            file.touch(by)
+            writer = self.changer(file, stat, None, reading=True)
+            if writer is not None and stat is not None:
+                self.account(writer, stat, event.tick)
+            version = file.names.pop(path, None)
+            file.removed = not file.names
+            self.names.pop(path)
+            if version is not None and version in file.names.values():
+                if version.names[-1][0] == path:
+                    version.names.pop()
+                return
+        self.actions.append(Removal(by, path, event.tick, index, stat, file, "delete", version))
+
+    def truncated(self, event: Truncated, by: Execution, index: int) -> None:
+        before, after = event.before, event.after
+        file = self.file_at(event.path, after or before)
+        writer = self.changer(file, before, None, reading=True)
+        if writer is not None and before is not None:
+            self.account(writer, before, event.tick)
+        last = file.last
+        made = self.make(by, event.path, event.tick, index, after, file)
+        if before is not None and before.size and (after is None or after.size):
+            version = last if last and same(last.stat, before) else None
+            made.sources.append(Source(event.path, event.tick, before, "change", version))
+        self.accept(made)
+
+    # The end
+
+    def finish(self) -> None:
+        """What was never closed: its process was killed, outlives the run, became another program,
+        or goes on writing through a mapping."""
+        for opening in list(self.unsettled):
+            file, by = opening.file, opening.by
+            if file.name is None:
+                continue
+            stat = self.look(file.name, self.ended).stat
+            if stat is not None and stat.inode != opening.base.inode:
+                stat = None  # something else has its name now
+            tick, index = self.ended, by.events
+            if by.ended is not None:
+                tick = by.ended
+            if opening.late is not None and (stat is None or same(opening.late.stat, stat)):
+                stat, tick = opening.late.stat, opening.late.tick
+            if file.last is not None and file.last.tick > tick:
+                continue  # somebody wrote after it
+            if stat is None and not opening.fresh:
+                continue
+            if self.is_due(opening, by, stat):
+                self.version(opening, by, stat, tick, index)
+
+
+def _best(candidates: list[Opening], event: Closed) -> Opening:
+    def fit(opening: Opening) -> tuple[bool, bool, bool, bool]:
+        base, stat = opening.base, event.stat
+        return (
+            not opening.closed,
+            (base.device, base.inode) == (stat.device, stat.inode),
+            opening.fd == event.fd,
+            opening.writable,
+        )
+
+    return max(candidates, key=fit)
+
+
+def _still(version: Version, stat: Stat | None) -> bool:
+    """Whether a version is what its file holds now."""
+    return stat is None or version.stat is None or same(version.stat, stat)

@@ -1,0 +1,186 @@
+"""Which stretch of a program does each of its actions belong to?
+
+What a program read after it had finished an output is no origin of that output. So an execution is
+split: a read after something went out (a version was completed, a fork went its own way) opens the
+next phase, which continues the one before. Very many phases are merged again where that says nothing
+wrong and closes no circle.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from provgraph.ingest.capture.assemble.files import Action, Read, Removal, Version
+from provgraph.ingest.capture.assemble.pipes import Inform
+from provgraph.ingest.capture.assemble.processes import Execution
+
+MOST: Final = 64
+"""From more phases of one execution than this on, older ones are merged."""
+
+
+@dataclass(eq=False, slots=True)
+class Phase:
+    """`number` is the index of its first event, 0 for the first phase. `out` is when something first
+    went out of it, `fresh` the latest tick at which something was made that it took in."""
+
+    by: Execution
+    number: int
+    started: int
+    reads: list[Read] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    heard: list[Inform] = field(default_factory=list)
+    out: int | None = None
+    fresh: int = 0
+
+    def merge(self, later: Phase) -> None:
+        self.reads += later.reads
+        self.versions += later.versions
+        self.removals += later.removals
+        self.heard += later.heard
+        self.out = later.out if self.out is None else self.out
+        self.fresh = max(self.fresh, later.fresh)
+
+
+@dataclass(eq=False, slots=True)
+class Sent:
+    """Something went out of an execution: a fork (`fork`), or the word to a child's pipe."""
+
+    tick: int
+    fork: bool
+
+
+@dataclass(slots=True)
+class Course:
+    """What one execution did and heard, not yet in phases."""
+
+    by: Execution
+    actions: list[Action] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    heard: list[Inform] = field(default_factory=list)
+
+
+def phases(course: Course) -> list[Phase]:
+    """In order of time; at least one."""
+    return _merged(_Split(course).phases)
+
+
+def phase_at(phases: list[Phase], tick: int) -> Phase:
+    """The phase in which an execution was at a moment.
+
+    The phases' starts are in order, so that this takes the logarithm of their number.
+    """
+    return phases[max(0, bisect_right(phases, tick, key=lambda phase: phase.started) - 1)]
+
+
+class _Split:
+    def __init__(self, course: Course) -> None:
+        by = course.by
+        self.phases = [Phase(by, 0, by.started)]
+        self.waiting: list[Inform] = []
+        for item in _in_order(course):
+            match item:
+                case Read():
+                    self.take_in(item.tick, item.index).reads.append(item)
+                    self.now.fresh = max(self.now.fresh, item.made)
+                case Version():
+                    self.hear(item.tick, item.index, everything=True)
+                    self.now.versions.append(item)
+                    self.went_out(item.tick)
+                case Removal():
+                    self.now.removals.append(item)
+                case Sent():
+                    self.hear(item.tick, self.now.number, everything=False)
+                    self.went_out(item.tick)
+                case Inform():
+                    if item.held:
+                        self.listen(item, item.tick, self.now.number)
+                    else:
+                        self.waiting.append(item)
+        if self.waiting:
+            end = by.ended if by.ended is not None else self.waiting[-1].tick
+            self.hear(max(end, self.now.started), by.events, everything=True)
+
+    @property
+    def now(self) -> Phase:
+        return self.phases[-1]
+
+    def take_in(self, tick: int, index: int) -> Phase:
+        """The phase that something read now belongs to: a new one if something went out."""
+        if self.now.out is not None:
+            number = max(index, self.now.number + 1)
+            self.phases.append(Phase(self.now.by, number, max(tick, self.now.started)))
+        return self.now
+
+    def went_out(self, tick: int) -> None:
+        if self.now.out is None:
+            self.now.out = tick
+
+    def hear(self, tick: int, index: int, *, everything: bool) -> None:
+        """What is said at an unknown moment is taken to be heard as late as it can matter: before
+        the next thing that goes out. To a fork, that is what processes that are over have said."""
+        heard: list[Inform] = []
+        kept: list[Inform] = []
+        for inform in self.waiting:
+            over = inform.by.ended is not None and inform.by.ended <= tick
+            (heard if everything or over or inform.channel != "message" else kept).append(inform)
+        self.waiting = kept
+        for inform in heard:
+            self.listen(inform, tick, index)
+
+    def listen(self, inform: Inform, tick: int, index: int) -> None:
+        phase = self.take_in(tick, index)
+        phase.heard.append(inform)
+        ended = inform.by.ended
+        phase.fresh = max(phase.fresh, ended if ended is not None else inform.tick)
+
+
+def _in_order(course: Course) -> list[Action | Sent | Inform]:
+    """What goes out at a moment comes before what is read at it: a state that somebody sees is there
+    before it is seen."""
+
+    def key(item: Action | Sent | Inform) -> tuple[int, int]:
+        match item:
+            case Version() | Sent():
+                return item.tick, 0
+            case Inform():
+                return item.tick, 1 if item.held else 3
+            case _:
+                return item.tick, 2
+
+    return sorted([*course.actions, *course.sent, *course.heard], key=key)
+
+
+def _merged(phases: list[Phase]) -> list[Phase]:
+    """At most `MOST`, if so few say nothing wrong: neighbours are merged from the oldest on, in pairs,
+    round by round, so that the newest stay the finest. A phase that took in something made after the
+    one before it had let something out stays apart from it: it may have come from there."""
+    while len(phases) > MOST:
+        surplus, kept = len(phases) - MOST, [phases[0]]
+        grown = False
+        for later in phases[1:]:
+            apart = kept[-1].out is not None and later.fresh >= kept[-1].out
+            if surplus and not grown and not apart:
+                kept[-1].merge(later)
+                surplus -= 1
+                grown = True
+            else:
+                kept.append(later)
+                grown = False
+        if len(kept) == len(phases):
+            break
+        phases = kept
+    return phases
+
+
+def by_execution(actions: Iterable[Action]) -> dict[Execution, Course]:
+    courses: dict[Execution, Course] = {}
+    for action in actions:
+        course = courses.get(action.by)
+        if course is None:
+            course = courses[action.by] = Course(action.by)
+        course.actions.append(action)
+    return courses

@@ -1,0 +1,199 @@
+"""Who could tell whom something without a file: pipes, sockets, forks.
+
+Only descriptors 0 to 2 are seen, and FIFOs that were opened. Where both ends of a pipe are on
+programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
+with whoever made the pipe: the nearest ancestor that does not have it itself. A pipe that came from
+outside the run joins nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
+from provgraph.ingest.capture.events import Image, Piped
+
+Channel = Literal["pipe", "fork", "socket", "message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """`by` told `reader` something from `tick` on. `held`: the reader has the end among its standard
+    descriptors, and so reads from then on; else when it read is not known, only that it did so
+    before it wrote what depends on it. `until` is the last moment at which `by` may have told it,
+    where that is not its own end."""
+
+    reader: Execution
+    by: Execution
+    channel: Channel
+    tick: int
+    held: bool = True
+    until: int | None = None
+
+
+@dataclass(slots=True)
+class Pipe:
+    """One inode: the executions with its ends, and since when."""
+
+    inode: int
+    socket: bool = False
+    readers: dict[Execution, int] = field(default_factory=dict)
+    writers: dict[Execution, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Joint:
+    """A pipe with very many ends, as an activity of its own between writers and readers."""
+
+    inode: int
+    tick: int
+    writers: list[Execution]
+    readers: list[Execution]
+
+
+@dataclass(slots=True)
+class Talk:
+    informs: list[Inform]
+    joints: list[Joint]
+
+
+MANY: Final = 2000
+"""From so many pairs of a writer and a reader on, a pipe becomes a `Joint`."""
+
+
+def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
+    """`is_step` says whether an execution does something apart from holding pipes."""
+    made = Talk([], [])
+    pipes = _pipes(story, is_step)
+    outside = _from_outside(story)
+    holders = _holders(story)
+    for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
+        if pipe.readers and pipe.writers and not pipe.socket:
+            _join(pipe, made)
+        elif pipe.inode not in outside:
+            made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
+    return made
+
+
+def _holders(story: Story) -> defaultdict[int, set[Process]]:
+    """Who has which pipe among its standard descriptors, used or not."""
+    holders: defaultdict[int, set[Process]] = defaultdict(set)
+    for process in story.processes:
+        for held in process.standard.values():
+            holders[held.inode].add(process)
+    return holders
+
+
+def _join(pipe: Pipe, made: Talk) -> None:
+    if len(pipe.readers) * len(pipe.writers) > MANY:
+        tick = min(pipe.readers.values())
+        made.joints.append(Joint(pipe.inode, tick, list(pipe.writers), list(pipe.readers)))
+        return
+    for reader, tick in pipe.readers.items():
+        for writer, begun in pipe.writers.items():
+            if writer is not reader and (reader.ended is None or begun <= reader.ended):
+                channel: Channel = "socket" if pipe.socket else "pipe"
+                made.informs.append(Inform(reader, writer, channel, tick))
+
+
+def _pipes(story: Story, is_step: Callable[[Execution], bool]) -> dict[int, Pipe]:
+    pipes: dict[int, Pipe] = {}
+    for event, by, _ in story.happenings:
+        match event:
+            case Image():
+                for descriptor in event.inherited:
+                    if descriptor.kind in ("pipe", "socket") and descriptor.fd <= 2:
+                        pipe = pipes.setdefault(descriptor.stat.inode, Pipe(descriptor.stat.inode))
+                        pipe.socket = descriptor.kind == "socket"
+                        _hold(pipe, by, descriptor.fd, descriptor.readable, event.tick)
+                if not by.traced:
+                    for held in by.process.standard.values():
+                        pipe = pipes.setdefault(held.inode, Pipe(held.inode))
+                        _hold(pipe, by, held.fd, held.readable, event.tick)
+            case Piped() if not by.stretch or not by.process.images:
+                pipe = pipes.setdefault(event.inode, Pipe(event.inode))
+                _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
+            case _:
+                pass
+    for process in story.processes:
+        if process.forked and not process.images and is_step(process.current):
+            for held in process.standard.values():
+                pipe = pipes.setdefault(held.inode, Pipe(held.inode))
+                _hold(pipe, process.current, held.fd, held.readable, process.started)
+    return pipes
+
+
+def _hold(
+    pipe: Pipe, by: Execution, fd: int, readable: bool, tick: int, writable: bool = False
+) -> None:
+    """A standard descriptor says by its number what it is for; one that was opened, by its mode."""
+    if fd == 0 or (fd > 2 and readable):
+        pipe.readers.setdefault(by, tick)
+    if fd in (1, 2) or (fd > 2 and writable):
+        pipe.writers.setdefault(by, tick)
+
+
+def _from_outside(story: Story) -> set[int]:
+    return {
+        descriptor.stat.inode
+        for event, by, _ in story.happenings
+        if isinstance(event, Image) and by.process.parent is None and by.number == 0
+        for descriptor in event.inherited
+        if descriptor.kind in ("pipe", "socket")
+    }
+
+
+def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
+    """The other end of a pipe is with the process that made it."""
+    channel: Channel = "socket" if pipe.socket else "pipe"
+    makers: dict[Process, Execution | None] = {}
+    holding = holders | {end.process for end in (*pipe.readers, *pipe.writers)}
+    for writer, tick in pipe.writers.items():
+        maker = _maker(writer.process, holding, makers)
+        if maker is not None:
+            yield Inform(maker, writer, channel, tick, held=False)
+    for reader, tick in pipe.readers.items():
+        maker = _maker(reader.process, holding, makers)
+        if maker is not None:
+            yield Inform(reader, maker, channel, tick, until=reader.ended)
+
+
+def _maker(
+    process: Process, holding: set[Process], makers: dict[Process, Execution | None]
+) -> Execution | None:
+    passed = []
+    while process not in makers:
+        passed.append(process)
+        above = process.parent
+        if above is None:
+            makers[process] = None
+        elif above.process in holding:
+            process = above.process
+            if process in passed:
+                break
+        else:
+            makers[process] = above
+    found = makers.get(process)
+    for process in passed:
+        makers[process] = found
+    return found
+
+
+def workers(
+    story: Story, works: Callable[[Execution], bool], is_worker: Callable[[Execution], bool]
+) -> Iterable[Inform]:
+    """Processes that share a program with their parent answer it by ways that are not seen.
+    `works` says whether a fork's result could not be found in files."""
+    for process in story.processes:
+        parent = process.parent
+        if parent is None:
+            continue
+        for execution in process.executions:
+            if execution.stretch and works(execution):
+                yield Inform(parent, execution, "message", process.started, held=False)
+            elif not execution.stretch and is_worker(execution):
+                yield Inform(parent, execution, "message", execution.started, held=False)
+                yield Inform(execution, parent, "message", execution.started, until=execution.ended)

@@ -1,0 +1,248 @@
+"""Which program execution did each event belong to?
+
+A process id may be used again, a process may run several programs one after the other, and what
+happens between a fork and an exec belongs to neither program alone. So events are sorted by tick and
+put into lives: a `Process` is one life of a process id, an `Execution` one program in it, or the
+stretch after a fork in which there is no program of its own yet (`stretch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from provgraph.ingest.capture.events import (
+    Descriptor,
+    Event,
+    ExecFailed,
+    Executing,
+    Exited,
+    Forked,
+    Image,
+    Moved,
+    Piped,
+)
+
+STRETCH: Final = -1
+"""The number of the execution between a fork and the first exec; images count from 0."""
+
+
+@dataclass(eq=False, slots=True)
+class Execution:
+    """One program execution. `place` is its index in its process, `number` counts images alone.
+    `cwd` is where it began, `folder` where it went. `events` counts its events."""
+
+    process: Process
+    place: int
+    number: int
+    started: int
+    cwd: bytes
+    image: Image | None = None
+    traced: bool = True
+    ended: int | None = None
+    events: int = 0
+    folder: bytes = b""
+
+    @property
+    def stretch(self) -> bool:
+        return self.image is None
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """One life of a process id. `parent` is the execution that forked or spawned it, None where it
+    was not seen. `exit` is None if it was killed or outlived the run; `last` is its last tick."""
+
+    pid: int
+    started: int
+    parent: Execution | None = None
+    forked: bool = False
+    exit: int | None = None
+    exited: int | None = None
+    last: int = 0
+    executions: list[Execution] = field(default_factory=list)
+    standard: dict[int, Piped] = field(default_factory=dict)
+    pending: Executing | None = None
+    pending_place: int = -1
+
+    @property
+    def current(self) -> Execution:
+        return self.executions[-1]
+
+    @property
+    def images(self) -> int:
+        """How many programs it ran."""
+        return self.current.number + 1 if self.executions else 0
+
+    def add(self, image: Image | None, tick: int, cwd: bytes, traced: bool = True) -> None:
+        number = STRETCH if image is None else self.images
+        place = len(self.executions)
+        if self.executions:
+            self.current.ended = tick
+        self.executions.append(Execution(self, place, number, tick, cwd, image, traced, folder=cwd))
+
+
+class Happening(NamedTuple):
+    """An event, whose it is, and its number among the events of that execution."""
+
+    event: Event
+    by: Execution
+    number: int
+
+
+@dataclass(slots=True)
+class Story:
+    """All processes in order of their start, all events in order of time."""
+
+    processes: list[Process]
+    happenings: list[Happening]
+    escaped: list[tuple[int, Executing]]  # programs that nothing was seen of
+
+
+def lives(events: Iterable[Event], root: bytes) -> Story:
+    """Put events into lives. Events of one process must be in order; processes may come in any."""
+    teller = _Teller(root)
+    for event in sorted(events, key=attrgetter("tick", "pid")):
+        teller.tell(event)
+    return teller.story()
+
+
+class _Teller:
+    def __init__(self, root: bytes) -> None:
+        self.root = root
+        self.now: dict[int, Process] = {}
+        self.processes: list[Process] = []
+        self.happenings: list[Happening] = []
+        self.escaped: list[tuple[int, Executing]] = []
+
+    def story(self) -> Story:
+        for process in self.now.values():
+            self._escape(process)
+        self.escaped.sort(key=lambda escape: escape[0])
+        return Story(self.processes, self.happenings, self.escaped)
+
+    def tell(self, event: Event) -> None:
+        match event:
+            case Forked():
+                process = self._begin(event, self._execution(event.parent))
+                process.forked = True
+                if event.inherited:
+                    process.standard = _standard(event, event.inherited)
+                elif process.parent is not None:
+                    process.standard = dict(process.parent.process.standard)
+                self._stretch(process)
+            case Image():
+                process = self._process_of_image(event)
+                self._run(process, event)
+            case _:
+                process = self._process_of(event)
+                self._note(process, event)
+        process.last = event.tick
+        by = process.current
+        self.happenings.append(Happening(event, by, by.events))
+        by.events += 1
+
+    def _execution(self, pid: int) -> Execution | None:
+        """What a process runs now. One that was not seen (it did nothing but fork, or the parent that
+        a process is asked for is no more the one that it had) descends from the first all the same."""
+        process = self.now.get(pid) or (self.processes[0] if self.processes else None)
+        return process.current if process else None
+
+    def _begin(self, event: Event, parent: Execution | None) -> Process:
+        before = self.now.get(event.pid)
+        if before is not None:
+            self._escape(before)
+        process = Process(event.pid, event.tick, parent)
+        self.now[event.pid] = process
+        self.processes.append(process)
+        return process
+
+    def _stretch(self, process: Process) -> None:
+        parent = process.parent
+        process.add(None, process.started, parent.folder if parent else self.root)
+
+    def _process_of(self, event: Event) -> Process:
+        """A vfork child is first seen by what it does before its exec. What follows a process's
+        exit belongs to it still (its exit handlers), unless it is about to run a program."""
+        process = self.now.get(event.pid)
+        if process is None or (process.exited is not None and isinstance(event, Executing)):
+            process = self._begin(event, None)
+            self._stretch(process)
+        return process
+
+    def _process_of_image(self, event: Image) -> Process:
+        process = self.now.get(event.pid)
+        if process is not None and process.exited is None:
+            parent = process.parent
+            known = parent is None or parent.process.pid == event.parent
+            if process.pending is not None or known:
+                if parent is None and process.images == 0:
+                    process.parent = self._execution(event.parent)
+                return process
+        return self._begin(event, self._execution(event.parent))
+
+    def _run(self, process: Process, event: Image, traced: bool = True) -> None:
+        process.add(event, event.tick, event.cwd, traced)
+        process.pending = None
+        process.standard = _standard(event, event.inherited)
+
+    def _note(self, process: Process, event: Event) -> None:
+        match event:
+            case Executing():
+                process.pending, process.pending_place = event, len(self.happenings)
+            case ExecFailed():
+                process.pending = None
+            case Exited():
+                process.exit, process.exited = event.status, event.tick
+                process.current.ended = event.tick
+            case Piped() if event.fd <= 2:
+                process.standard[event.fd] = event
+            case Moved():
+                process.current.folder = event.cwd
+            case _:
+                pass
+
+    def _escape(self, process: Process) -> None:
+        """An exec that nothing follows ran a program that could not be traced. What its process had
+        redirected tells of it all the same."""
+        pending = process.pending
+        if pending is None:
+            return
+        self.escaped.append((pending.tick, pending))
+        before = process.current
+        image = Image(
+            pid=process.pid,
+            tick=pending.tick,
+            parent=before.process.parent.process.pid if before.process.parent else 0,
+            executable=pending.path,
+            argv=pending.argv or [pending.path],
+            cwd=before.folder,
+        )
+        standard = process.standard
+        self._run(process, image, traced=False)
+        process.standard = standard
+        self.happenings[process.pending_place] = Happening(image, process.current, 0)
+        process.current.events = 1
+
+
+def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
+    return {
+        d.fd: Piped(d.fd, d.stat.inode, d.readable, d.writable, pid=event.pid, tick=event.tick)
+        for d in inherited
+        if d.kind in ("pipe", "socket") and d.fd <= 2
+    }
+
+
+def ancestors(execution: Execution) -> Iterator[Execution]:
+    """The executions that started this one, from the nearest on: the one before it in its process,
+    else the one that forked or spawned the process."""
+    while True:
+        process = execution.process
+        place = execution.place
+        above = process.executions[place - 1] if place else process.parent
+        if above is None:
+            return
+        yield above
+        execution = above

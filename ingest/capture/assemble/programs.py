@@ -1,0 +1,165 @@
+"""What each execution ran, as its command line, its reads and the interpreter itself tell it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from provgraph.ingest.capture.assemble.files import Action, Read, Version, source_of
+from provgraph.ingest.capture.assemble.processes import Execution, Happening, Story
+from provgraph.ingest.capture.assemble.scripts import INTERPRETERS, Program, program_of
+from provgraph.ingest.capture.events import Image, Interpreted, Opened
+from provgraph.model.elements import Scalar
+from provgraph.model.records import Role
+
+
+@dataclass(slots=True)
+class Told:
+    """What an interpreter said of itself."""
+
+    script: bytes = b""
+    sources: dict[bytes, tuple[int, int]] = field(default_factory=dict)  # tick, index
+    properties: dict[str, Scalar] = field(default_factory=dict)
+
+
+class Programs:
+    def __init__(self, story: Story, root: bytes) -> None:
+        self._inside = root.rstrip(b"/") + b"/"
+        self._programs: dict[Execution, Program] = {}
+        self._scripts: dict[Execution, bytes] = {}
+        self.told: dict[Execution, Told] = {}
+        for happening in story.happenings:
+            if isinstance(happening.event, Interpreted):
+                self._hear(happening, happening.event)
+
+    def _hear(self, happening: Happening, event: Interpreted) -> None:
+        told = self.told.setdefault(happening.by, Told())
+        told.script = told.script or event.script
+        for source in event.sources:
+            told.sources.setdefault(source_of(source), (event.tick, happening.number))
+        told.properties.update(event.properties)
+
+    def argv(self, execution: Execution) -> list[bytes]:
+        """A fork has the command line of the program that it is a copy of."""
+        program = self.image_of(execution)
+        return program.argv if program else []
+
+    def image_of(self, execution: Execution) -> Image | None:
+        above: Execution | None = execution
+        while above is not None and above.image is None:
+            above = above.process.parent
+        return above.image if above else None
+
+    def of(self, execution: Execution) -> Program:
+        program = self._programs.get(execution)
+        if program is None:
+            image = self.image_of(execution)
+            program = program_of(image.executable, image.argv, image.cwd) if image else Program("")
+            self._programs[execution] = program
+        return program
+
+    def is_shell(self, execution: Execution) -> bool:
+        interpreter = self.of(execution).interpreter
+        return interpreter is not None and interpreter.shell
+
+    def is_worker(self, execution: Execution) -> bool:
+        return self.of(execution).worker
+
+    def properties(self, execution: Execution) -> dict[str, Scalar]:
+        told = self.told.get(execution)
+        return told.properties if told else {}
+
+    def script(self, execution: Execution) -> bytes:
+        return self._scripts.get(execution, b"")
+
+    def unseen(self, story: Story, actions: Iterable[Action]) -> list[Read]:
+        """Reads that no event shows: a program of the project is read by its exec; modules may have
+        come from a cache in memory. They count from the program's start, unless it made them."""
+        read: set[tuple[Execution, bytes]] = set()
+        made: set[tuple[Execution, bytes]] = set()
+        for action in actions:
+            (made if isinstance(action, Version) else read).add((action.by, action.path))
+        found = []
+        for process in story.processes:
+            for by in process.executions:
+                if by.image is not None and by.image.executable.startswith(self._inside):
+                    found.append(Read(by, by.image.executable, by.started, 0, None, None))
+                for path, (tick, index) in self._sources(by):
+                    if (by, path) in made and (by, path) not in read:
+                        found.append(Read(by, path, tick, index, None, None))
+                    elif (by, path) not in read:
+                        found.append(Read(by, path, by.started, 0, None, None))
+        return found
+
+    def _sources(self, by: Execution) -> list[tuple[bytes, tuple[int, int]]]:
+        told = self.told.get(by)
+        if told is None:
+            return []
+        own = {told.script: (by.started, 0)} if told.script else {}
+        return list({**told.sources, **own}.items())
+
+    def find_scripts(self, story: Story, actions: Iterable[Action]) -> None:
+        """A script is what the interpreter said it is; else the named file, if it was opened; else
+        the first opened one of the same name (its folder may have been a link). A program of the
+        project is what it executes itself."""
+        opened: dict[Execution, dict[bytes, None]] = {}
+        for action in actions:
+            if isinstance(action, Read):
+                opened.setdefault(action.by, {})[action.path] = None
+        for process in story.processes:
+            for execution in process.executions:
+                script = self._script(execution, opened.get(execution, {}))
+                if script:
+                    self._scripts[execution] = script
+
+    def _script(self, execution: Execution, opened: dict[bytes, None]) -> bytes:
+        image = execution.image
+        if image is None:
+            return b""
+        told = self.told.get(execution)
+        if told is not None and told.script in opened:
+            return told.script
+        named = self.of(execution).scripts
+        for path in named:
+            if path in opened:
+                return path
+        bases = {posixpath.basename(path) for path in named}
+        for path in opened:
+            if posixpath.basename(path) in bases:
+                return path
+        return image.executable if image.executable in opened else b""
+
+    def role(self, execution: Execution, path: bytes, compiled: bool) -> Role:
+        if path == self._scripts.get(execution):
+            return "script"
+        told = self.told.get(execution)
+        if compiled or (told is not None and path in told.sources):
+            return "code"
+        interpreter = self.of(execution).interpreter
+        if interpreter is not None and interpreter.code and path.startswith(self._inside):
+            return "code" if path.endswith(interpreter.code) else "input"
+        return "input"
+
+
+def prefixes(happenings: Iterable[Happening], root: bytes) -> set[bytes]:
+    """Where the interpreters that ran are installed: `/opt/conda` of `/opt/conda/bin/python3.12`."""
+    found = set()
+    for event, by, _ in happenings:
+        if isinstance(event, Image) and by.image is event:
+            name = posixpath.basename(event.executable).decode("utf-8", "replace")
+            if name in INTERPRETERS or name.rstrip("0123456789.-") in INTERPRETERS:
+                places = [event.executable.find(part) for part in (b"/bin/", b"/lib/", b"/lib64/")]
+                place = min((place for place in places if place > 0), default=0)
+                if place and event.executable[:place] != root:
+                    found.add(event.executable[:place])
+    return found
+
+
+def environments(happenings: Iterable[Happening]) -> set[bytes]:
+    """Folders that an interpreter took for virtual environments."""
+    return {
+        event.path.rpartition(b"/")[0]
+        for event, _, _ in happenings
+        if isinstance(event, Opened) and event.path.endswith(b"/pyvenv.cfg")
+    }

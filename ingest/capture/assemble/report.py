@@ -1,0 +1,366 @@
+"""Phases, actions and informs -> the journal's records, without what says nothing.
+
+Noise, excluded names and temporary files of one process alone are left out here, and so are programs
+that nothing connects (`date`, `true`): an execution is kept if a record needs it, or if it started one
+that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import msgspec
+
+from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.assemble.files import (
+    GONE,
+    Action,
+    Read,
+    Removal,
+    Source,
+    Version,
+)
+from provgraph.ingest.capture.assemble.phases import (
+    Course,
+    Phase,
+    Sent,
+    by_execution,
+    phase_at,
+    phases,
+)
+from provgraph.ingest.capture.assemble.pipes import Inform, Talk, talk, workers
+from provgraph.ingest.capture.assemble.processes import Execution, Story, ancestors
+from provgraph.ingest.capture.assemble.programs import Programs
+from provgraph.ingest.capture.noise import Noise, is_temporary
+from provgraph.ingest.capture.redact import argv as redacted
+from provgraph.model.identity import generated_version_id, step_id
+from provgraph.model.records import (
+    Content,
+    Derived,
+    Generated,
+    Informed,
+    Invalidated,
+    Name,
+    Record,
+    Stat,
+    StepSeen,
+    Used,
+)
+from provgraph.model.uri import text_of, uri_of
+
+
+class Report:
+    """What is recorded of a run."""
+
+    def __init__(
+        self,
+        story: Story,
+        actions: Iterable[Action],
+        programs: Programs,
+        noise: Noise,
+        context: Context,
+    ) -> None:
+        self.story, self.programs, self.noise, self.context = story, programs, noise, context
+        self.actions = [action for action in actions if self.matters(action)]
+        programs.find_scripts(story, self.actions)
+        self.active = {action.by for action in self.actions}
+        self.uris: dict[bytes, str] = {}
+        self.contents: dict[tuple[bytes, Stat | None], Content] = {}
+        self.versions: dict[Version, str] = {}
+
+    # What matters
+
+    def matters(self, action: Action) -> bool:
+        if action.file is not None and action.file.passing and self.is_outside(action):
+            return False
+        if isinstance(action, Version):
+            return any(self.is_recorded(name) for name, _ in action.names)
+        return self.is_recorded(action.path)
+
+    def is_recorded(self, path: bytes) -> bool:
+        return (
+            self.noise.fold(path) is None
+            and not path.endswith(GONE)
+            and not self.context.exclude(path)
+        )
+
+    def is_outside(self, action: Action) -> bool:
+        paths = [name for name, _ in action.names] if isinstance(action, Version) else [action.path]
+        inside = self.context.root.rstrip(b"/") + b"/"
+        return all(is_temporary(path) and not path.startswith(inside) for path in paths)
+
+    # Courses and phases
+
+    @cached_property
+    def talk(self) -> Talk:
+        return talk(self.story, self.active.__contains__)
+
+    @cached_property
+    def informs(self) -> list[Inform]:
+        told = [*self.talk.informs]
+        told += workers(self.story, self.answers_in_memory, self.programs.is_worker)
+        return told
+
+    def answers_in_memory(self, stretch: Execution) -> bool:
+        """A fork that read and wrote nothing must have read for its parent."""
+        parent = stretch.process.parent
+        if stretch.process.images or parent is None or self.programs.is_shell(parent):
+            return False
+        return stretch in self.readers and stretch not in self.makers
+
+    @cached_property
+    def readers(self) -> set[Execution]:
+        return {action.by for action in self.actions if isinstance(action, Read)}
+
+    @cached_property
+    def makers(self) -> set[Execution]:
+        return {action.by for action in self.actions if isinstance(action, Version)}
+
+    @cached_property
+    def forks(self) -> list[tuple[Execution, Execution, int]]:
+        """Stretches that are steps, the execution whose past they share, and since when."""
+        steps = self.active | self.talkers
+        found = []
+        for process in self.story.processes:
+            stretch = process.executions[0]
+            if not stretch.stretch or stretch not in steps:
+                continue
+            parent, tick = process.parent, process.started
+            while parent is not None and parent.stretch and parent not in steps:
+                tick = parent.process.started
+                parent = parent.process.parent
+            if parent is not None:
+                found.append((stretch, parent, tick))
+        return found
+
+    @cached_property
+    def talkers(self) -> set[Execution]:
+        ends = {end for inform in self.informs for end in (inform.reader, inform.by)}
+        for joint in self.talk.joints:
+            ends.update(joint.writers, joint.readers)
+        return ends
+
+    @cached_property
+    def phases(self) -> dict[Execution, list[Phase]]:
+        courses = by_execution(self.actions)
+
+        def course(by: Execution) -> Course:
+            return courses.setdefault(by, Course(by))
+
+        for _, parent, tick in self.forks:
+            course(parent).sent.append(Sent(tick, fork=True))
+        for inform in self.informs:
+            course(inform.reader).heard.append(inform)
+            if not inform.held or inform.until is not None:
+                course(inform.by)
+            if inform.until is not None:
+                course(inform.by).sent.append(Sent(inform.tick, fork=False))
+        for execution in self.talkers:
+            course(execution)
+        return {by: phases(course) for by, course in courses.items()}
+
+    # Steps
+
+    @cached_property
+    def steps(self) -> dict[Execution, list[Phase]]:
+        """The executions that are recorded: those with an edge, those that started them, the root."""
+        kept = dict(self.phases)
+        waiting = list(kept)
+        if not any(execution.process is self.story.processes[0] for execution in waiting):
+            waiting.append(self.story.processes[0].current)
+        while waiting:
+            execution = waiting.pop()
+            kept.setdefault(execution, [Phase(execution, 0, execution.started)])
+            starter = self.starter(execution)
+            if starter is not None and starter not in kept:
+                waiting.append(starter)
+        return kept
+
+    def starter(self, execution: Execution) -> Execution | None:
+        """What started it: an earlier program of its process only if that did something itself."""
+        for above in ancestors(execution):
+            if above in self.phases or (
+                above.process is not execution.process and not above.stretch
+            ):
+                return above
+        return None
+
+    def step_of(self, phase: Phase) -> str:
+        by = phase.by
+        process = by.process
+        context = self.context
+        return step_id(
+            context.run, context.boot, process.pid, process.started, by.number, phase.number
+        )
+
+    def step_at(self, execution: Execution, tick: int) -> str:
+        return self.step_of(phase_at(self.steps[execution], tick))
+
+    # Names and contents
+
+    def uri(self, path: bytes) -> str:
+        uri = self.uris.get(path)
+        if uri is None:
+            uri = self.uris[path] = uri_of(path, self.context.root, self.context.host)
+        return uri
+
+    def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
+        content = self.contents.get((path, stat))
+        if content is None:
+            content = self.context.content(path, stat, tick)
+            if stat is not None and content.stat is None:
+                size = content.size if content.size >= 0 else stat.size
+                content = msgspec.structs.replace(content, stat=stat, size=size)
+            self.contents[path, stat] = content
+        return content
+
+    def content_of(self, version: Version) -> Content:
+        """Looked for where it was made, then where it went: only the stat knows whether it is it."""
+        content = self.content(version.path, version.stat, version.tick)
+        if version.moved is not None:
+            path, tick = version.names[-1]
+            if not content.digest:
+                content = self.content(path, version.moved, tick)
+            content = msgspec.structs.replace(content, stat=version.moved)
+        return content
+
+    # Records
+
+    def records(self) -> list[Record]:
+        if not self.story.processes:
+            return []
+        return [*self.step_records(), *self.joint_records(), *self.edge_records()]
+
+    def step_records(self) -> Iterator[Record]:
+        for execution in sorted(self.steps, key=_in_order):
+            stretches = self.steps[execution]
+            for ordinal, phase in enumerate(stretches):
+                later = stretches[ordinal + 1] if ordinal + 1 < len(stretches) else None
+                yield self.step_seen(phase, ordinal, later)
+
+    def step_seen(self, phase: Phase, ordinal: int, later: Phase | None) -> StepSeen:
+        execution, context = phase.by, self.context
+        process = execution.process
+        starter = self.starter(execution)
+        ended = later.started if later else execution.ended
+        last = execution is process.current and later is None
+        program = self.programs.of(execution)
+        script = self.programs.script(execution)
+        return StepSeen(
+            step=self.step_of(phase),
+            run=context.run,
+            argv=redacted([text_of(word) for word in self.programs.argv(execution)]),
+            cwd=self.place(execution.cwd),
+            started=context.when(phase.started),
+            ended=None if ended is None else context.when(ended),
+            program=program.name,
+            script=self.uri(script) if script else "",
+            pid=process.pid,
+            phase=ordinal,
+            parent=self.step_at(starter, execution.started) if starter else context.parent,
+            exit=process.exit if last else None,
+            kind="fork" if execution.stretch else "process",
+            properties=self.programs.properties(execution) if ordinal == 0 else {},
+        )
+
+    def place(self, folder: bytes) -> str:
+        uri = self.uri(folder)
+        return text_of(folder) if uri.startswith("file://") else uri
+
+    def joint_records(self) -> Iterator[Record]:
+        context = self.context
+        for joint in self.talk.joints:
+            step = step_id(context.run, context.boot, 0, joint.inode, 0)
+            started = context.when(joint.tick)
+            yield StepSeen(step, context.run, [], ".", started, program="pipe", kind="unattributed")
+            for writer in sorted(joint.writers, key=_in_order):
+                yield Informed(step, self.step_of(self.steps[writer][-1]), "pipe", started)
+            for reader in sorted(joint.readers, key=_in_order):
+                yield Informed(self.step_of(self.steps[reader][0]), step, "pipe", started)
+
+    def edge_records(self) -> Iterator[Record]:
+        for execution in sorted(self.steps, key=_in_order):
+            counts: dict[str, int] = {}
+            first = self.step_of(self.steps[execution][0])
+            for phase in self.steps[execution]:
+                for version in sorted(phase.versions, key=_at):
+                    uri = self.uri(self.names(version)[0][0])
+                    nth = counts[uri] = counts.get(uri, -1) + 1
+                    self.versions[version] = generated_version_id(first, uri, nth)
+        for stretch, parent, tick in self.forks:
+            yield Informed(
+                self.step_of(self.steps[stretch][0]),
+                self.step_at(parent, tick),
+                "fork",
+                self.context.when(tick),
+            )
+        for execution in sorted(self.steps, key=_in_order):
+            before: str | None = None
+            for phase in self.steps[execution]:
+                step = self.step_of(phase)
+                when = self.context.when(phase.started)
+                if before is not None:
+                    yield Informed(step, before, "continuation", when)
+                before = step
+                yield from self.phase_records(phase, step)
+
+    def phase_records(self, phase: Phase, step: str) -> Iterator[Record]:
+        context = self.context
+        told = {self.told(inform): inform for inform in phase.heard}
+        for (by, channel), inform in told.items():
+            if by != step:
+                yield Informed(step, by, channel, context.when(inform.tick))
+        for read in phase.reads:
+            content = self.content(read.path, read.stat, read.tick)
+            role = self.programs.role(read.by, read.path, read.compiled)
+            yield Used(step, self.uri(read.path), context.when(read.tick), content, role)
+        for version in sorted(phase.versions, key=_at):
+            yield from self.version_records(version, step)
+        for removal in phase.removals:
+            content = self.held(removal)
+            when = context.when(removal.tick)
+            yield Invalidated(step, self.uri(removal.path), when, content, removal.how)
+
+    def told(self, inform: Inform) -> tuple[str, str]:
+        spoken = self.steps[inform.by]
+        phase = spoken[-1] if inform.until is None else phase_at(spoken, inform.until)
+        return self.step_of(phase), inform.channel
+
+    def names(self, version: Version) -> list[tuple[bytes, int]]:
+        return [(path, tick) for path, tick in version.names if self.is_recorded(path)]
+
+    def version_records(self, version: Version, step: str) -> Iterator[Record]:
+        context = self.context
+        names = [Name(self.uri(path), context.when(tick)) for path, tick in self.names(version)]
+        yield Generated(step, self.versions[version], names, self.content_of(version))
+        for source in version.sources:
+            if self.is_recorded(source.path):
+                yield Derived(
+                    self.versions[version],
+                    self.uri(source.path),
+                    context.when(source.tick),
+                    self.source_content(source),
+                    source.how,
+                )
+
+    def source_content(self, source: Source) -> Content:
+        if source.version is not None:
+            content = self.content_of(source.version)
+            return msgspec.structs.replace(content, stat=source.version.stat or content.stat)
+        return self.content(source.path, source.stat, source.tick)
+
+    def held(self, removal: Removal) -> Content:
+        if removal.version is not None:
+            return self.content_of(removal.version)
+        if removal.stat is None:
+            return Content()
+        return self.content(removal.path, removal.stat, removal.tick)
+
+
+def _in_order(execution: Execution) -> tuple[int, int, int]:
+    return execution.process.started, execution.process.pid, execution.place
+
+
+def _at(version: Version) -> int:
+    return version.tick
