@@ -83,11 +83,10 @@ def _refuse_ambiguity(name: str, found: list[Node]) -> None:
 
 
 def _digests(path: str) -> tuple[str, ...]:
-    from pathlib import Path
+    from provgraph.ingest.capture.hashing import hash_file
 
-    from provgraph.ingest.capture.hashing import digest_file
-
-    return (digest_file(Path(path)),)
+    found = hash_file(os.fsencode(os.path.realpath(path)), accept=lambda stat: True)
+    return (found[0],) if found else ()
 
 
 def _names(graph: Graph) -> list[str]:

@@ -24,7 +24,7 @@ def command(adapter: str, source: str, every: bool, as_json: bool) -> None:
       provgraph ingest git
       provgraph ingest git ../other-repository
     """
-    with Graph.open() as graph, progress("records") as told:
+    with Graph.open() as graph, progress(adapter) as told:
         options = {"all": True} if every else {}
         written = graph.ingest(adapter, source, options=options, progress=told, note=note)
     if as_json:
