@@ -1,0 +1,1369 @@
+"""What do the events of a run mean? Told by a small machine that runs programs and says what a
+backend would have seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import networkx as nx
+import pytest
+
+from provgraph.ingest.capture.assemble import Assembly, Context, assemble
+from provgraph.ingest.capture.events import (
+    Closed,
+    Descriptor,
+    Event,
+    ExecFailed,
+    Executing,
+    Exited,
+    Forked,
+    Image,
+    Interpreted,
+    Linked,
+    Missed,
+    Opened,
+    Piped,
+    Renamed,
+    Truncated,
+    Unlinked,
+)
+from provgraph.model.binding import Timelines, bound_batch, touched_uris
+from provgraph.model.elements import Batch
+from provgraph.model.kinds import Kinds
+from provgraph.model.records import (
+    Content,
+    Derived,
+    Generated,
+    Informed,
+    Invalidated,
+    Record,
+    Stat,
+    StepSeen,
+    Used,
+)
+from provgraph.model.translate import translate
+from provgraph.model.vocabulary import LINEAGE_EDGES
+
+ROOT = b"/p"
+
+
+# The machine
+
+
+@dataclass(eq=False)
+class Inode:
+    number: int
+    size: int = 0
+    modified: int = 0
+    text: str = ""
+
+    def stat(self) -> Stat:
+        return Stat(1, self.number, self.size, self.modified, self.modified)
+
+
+@dataclass(eq=False)
+class Handle:
+    fd: int
+    path: bytes
+    opened: int
+    inode: Inode
+    writable: bool
+    readable: bool
+
+
+def absolute(path: str) -> bytes:
+    return path.encode() if path.startswith("/") else ROOT + b"/" + path.encode()
+
+
+class Machine:
+    """Files, pipes, a clock, and the events of the processes that use them."""
+
+    def __init__(self, *names: str) -> None:
+        self.tick = 1_000
+        self.pids = 100
+        self.root: Process | None = None
+        self.inodes = 0
+        self.files: dict[bytes, Inode] = {}
+        self.events: list[Event] = []
+        self.known: dict[tuple[int, int, int], str] = {}
+        for name in names:
+            self.write(absolute(name), f"old {name}")
+
+    def now(self) -> int:
+        self.tick += 10
+        return self.tick
+
+    def inode(self) -> Inode:
+        self.inodes += 1
+        return Inode(self.inodes)
+
+    def write(self, path: bytes, text: str) -> None:
+        self.fill(self.files.setdefault(path, self.inode()), text)
+
+    def fill(self, inode: Inode, text: str) -> None:
+        inode.text += text
+        inode.size = len(inode.text)
+        inode.modified = self.now()
+        self.known[inode.number, inode.size, inode.modified] = inode.text
+
+    def say(self, event: Event) -> None:
+        self.events.append(event)
+
+    def program(self, *argv: str, executable: str = "", out: Descriptor | None = None) -> Process:
+        """A process that runs a program without a fork that was seen (posix_spawn)."""
+        self.pids += 1
+        process = Process(self, self.pids, self.root)
+        self.root = self.root or process
+        return process.image(*argv, inherited=[out] if out else [], executable=executable)
+
+    def pipe(self) -> Pipe:
+        return Pipe(self.inode())
+
+    def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
+        if stat is None:
+            inode = self.files.get(path)
+            if inode is None:
+                return Content()
+            stat = inode.stat()
+        text = self.known.get((stat.inode, stat.size, stat.mtime), "")
+        return Content(digest=f"text:{text}" if text else "", size=stat.size, stat=stat)
+
+    def assemble(self, events: Iterable[Event] | None = None, **changes: object) -> Told:
+        context = Context(
+            project="p",
+            root=ROOT,
+            run="r1",
+            boot="b007",
+            host="here",
+            offset=1_000_000,
+            ended=self.tick + 1_000,
+            exclude=lambda path: path.startswith((b"/p/.git/", b"/p/.provgraph/")),
+            content=self.content,
+        )
+        for name, value in changes.items():
+            object.__setattr__(context, name, value)
+        return Told(assemble(self.events if events is None else events, context))
+
+
+@dataclass(frozen=True)
+class Pipe:
+    inode: Inode
+
+    def read(self, fd: int = 0) -> Descriptor:
+        return Descriptor(fd, "pipe", True, False, self.inode.stat())
+
+    def write(self, fd: int = 1) -> Descriptor:
+        return Descriptor(fd, "pipe", False, True, self.inode.stat())
+
+
+class Process:
+    """One process. What it opens under descriptor 0, 1 or 2 is inherited by its children and the
+    programs that it becomes."""
+
+    def __init__(self, machine: Machine, pid: int, parent: Process | None) -> None:
+        self.machine, self.pid, self.parent = machine, pid, parent
+        self.handles: dict[int, Handle] = {}
+        self.pipes: dict[int, Descriptor] = dict(parent.pipes) if parent else {}
+        self.shared: dict[int, Handle] = {}
+        if parent:
+            self.shared = {**parent.shared, **parent.handles}
+
+    def __repr__(self) -> str:
+        return f"<{self.pid}>"
+
+    def say(self, make: Callable[..., Event], *rest: object, **more: object) -> int:
+        tick = self.machine.now()
+        self.machine.say(make(*rest, pid=self.pid, tick=tick, **more))
+        return tick
+
+    # Programs
+
+    def image(
+        self, *argv: str, inherited: Iterable[Descriptor] = (), executable: str = ""
+    ) -> Process:
+        named = [*inherited]
+        for fd, handle in {**self.shared, **self.handles}.items():
+            if fd <= 2:
+                named.append(self.descriptor(fd, handle))
+        named += [pipe for fd, pipe in self.pipes.items() if fd <= 2]
+        program = executable or f"/usr/bin/{argv[0]}"
+        tick = self.say(
+            Image,
+            self.parent.pid if self.parent else 1,
+            absolute(program),
+            [word.encode() for word in argv],
+            ROOT,
+            named,
+        )
+        self.inherit(named, tick)
+        return self
+
+    def descriptor(self, fd: int, handle: Handle) -> Descriptor:
+        return Descriptor(
+            fd, "file", handle.readable, handle.writable, handle.inode.stat(), handle.path
+        )
+
+    def inherit(self, named: Iterable[Descriptor], tick: int) -> None:
+        for d in named:
+            if d.kind == "file":
+                inode = self.machine.files.get(d.path)
+                held = {**self.shared, **self.handles}.get(d.fd)
+                inode = held.inode if held else inode
+                assert inode is not None
+                self.handles[d.fd] = Handle(d.fd, d.path, tick, inode, d.writable, d.readable)
+            else:
+                self.pipes[d.fd] = d
+
+    def exec(self, *argv: str, executable: str = "") -> Process:
+        self.say(Executing, absolute(executable or f"/usr/bin/{argv[0]}"))
+        return self.image(*argv, executable=executable)
+
+    def fork(self) -> Process:
+        self.machine.pids += 1
+        child = Process(self.machine, self.machine.pids, self)
+        named = [child.descriptor(fd, handle) for fd, handle in child.shared.items()]
+        named += child.pipes.values()
+        tick = child.say(Forked, self.pid, named)
+        child.inherit(named, tick)
+        return child
+
+    def spawn(self, *argv: str, executable: str = "") -> Process:
+        return self.fork().exec(*argv, executable=executable)
+
+    def exit(self, status: int = 0) -> None:
+        for fd in list(self.handles):
+            self.close(fd)
+        self.say(Exited, status)
+
+    # Files
+
+    def open(self, path: str, mode: str = "r", fd: int | None = None) -> int:
+        machine, name = self.machine, absolute(path)
+        before = machine.files.get(name)
+        stat = before.stat() if before else None
+        if before is None:
+            assert mode[0] != "r", path
+            before = machine.files[name] = machine.inode()
+        if mode[0] == "w" and before.size:
+            before.text = ""
+            machine.fill(before, "")
+        fd = max([2, *self.handles, *self.shared]) + 1 if fd is None else fd
+        readable, writable = mode[0] == "r" or "+" in mode, mode != "r"
+        tick = self.say(
+            Opened,
+            fd,
+            name,
+            readable,
+            writable,
+            mode[0] == "w",
+            mode[0] == "a",
+            stat is None,
+            before.stat(),
+            stat if mode[0] != "r" else None,
+        )
+        self.handles[fd] = Handle(fd, name, tick, before, writable, readable)
+        return fd
+
+    def put(self, fd: int, text: str) -> None:
+        self.machine.fill(self.handles[fd].inode, text)
+
+    def close(self, fd: int, mapped: bool = False) -> None:
+        handle = self.handles.pop(fd)
+        self.say(Closed, fd, handle.path, handle.opened, handle.inode.stat(), mapped)
+
+    def read(self, *paths: str) -> None:
+        for path in paths:
+            self.close(self.open(path))
+
+    def write(self, path: str, text: str = "", mode: str = "w") -> None:
+        fd = self.open(path, mode)
+        self.put(fd, text or f"{path} by {self.pid}")
+        self.close(fd)
+
+    def rename(self, source: str, target: str) -> None:
+        files, old, new = self.machine.files, absolute(source), absolute(target)
+        replaced = files.get(new)
+        inode = files[new] = files.pop(old)
+        stat = replaced.stat() if replaced else None
+        self.say(Renamed, old, new, inode.stat(), stat)
+
+    def link(self, source: str, target: str) -> None:
+        inode = self.machine.files[absolute(source)]
+        self.machine.files[absolute(target)] = inode
+        self.say(Linked, absolute(source), absolute(target), inode.stat())
+
+    def unlink(self, path: str) -> None:
+        inode = self.machine.files.pop(absolute(path))
+        self.say(Unlinked, absolute(path), inode.stat())
+
+    # Pipes
+
+    def plug(self, end: Descriptor) -> None:
+        """dup2 of a pipe's end onto a standard descriptor."""
+        self.handles.pop(end.fd, None)
+        self.pipes[end.fd] = end
+        self.say(Piped, end.fd, end.stat.inode, end.readable, end.writable)
+
+
+def pipeline(shell: Process, *commands: tuple[str, ...]) -> list[Process]:
+    """`a | b | c` as a shell does it: all at once."""
+    started: list[Process] = []
+    before: Pipe | None = None
+    for place, command in enumerate(commands):
+        child = shell.fork()
+        if before:
+            child.plug(before.read())
+        if place < len(commands) - 1:
+            before = shell.machine.pipe()
+            child.plug(before.write())
+        started.append(child.exec(*command))
+    return started
+
+
+# What was told
+
+R = TypeVar("R", bound=Record)
+
+
+class Told:
+    """An assembly, and the graph that the records make when they are applied."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self.records, self.gaps = assembly.records, assembly.gaps
+        self.assembly = assembly
+        self.steps = {step.step: step for step in self.of(StepSeen)}
+
+    def of(self, type: type[R]) -> list[R]:
+        return [record for record in self.records if isinstance(record, type)]
+
+    def name(self, step: str) -> str:
+        """A step for people: its command, its phase behind it."""
+        seen = self.steps[step]
+        command = " ".join(seen.argv)
+        command += "" if seen.kind == "process" else f" ({seen.kind})"
+        return f"{command} #{seen.phase}" if seen.phase else command
+
+    @property
+    def commands(self) -> list[str]:
+        return [self.name(step) for step in self.steps]
+
+    @property
+    def used(self) -> list[tuple[str, str]]:
+        return [(self.name(used.step), used.uri) for used in self.of(Used)]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        return {used.uri: used.role for used in self.of(Used)}
+
+    @property
+    def generated(self) -> list[tuple[str, ...]]:
+        return [
+            (self.name(made.step), *(name.uri for name in made.names))
+            for made in self.of(Generated)
+        ]
+
+    @property
+    def invalidated(self) -> list[tuple[str, str, str]]:
+        return [(self.name(gone.step), gone.uri, gone.how) for gone in self.of(Invalidated)]
+
+    @property
+    def informed(self) -> set[tuple[str, str, str]]:
+        return {(self.name(i.step), self.name(i.by), i.channel) for i in self.of(Informed)}
+
+    @property
+    def derived(self) -> list[tuple[str, str, str]]:
+        made = {made.version: made.names[-1].uri for made in self.of(Generated)}
+        return [(made[d.version], d.uri, d.how) for d in self.of(Derived)]
+
+    @cached_property
+    def batch(self) -> Batch:
+        translation = translate(self.records, "p")  # type: ignore[arg-type]
+        nothing = Timelines([], [], touched_uris(translation))
+        return bound_batch(translation, nothing, "p", Kinds.of({}))
+
+    @cached_property
+    def causes(self) -> nx.DiGraph[str]:
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(node.id for node in self.batch.nodes)
+        graph.add_edges_from(
+            (edge.source, edge.target) for edge in self.batch.edges if edge.type in LINEAGE_EDGES
+        )
+        return graph
+
+    def version(self, uri: str) -> str:
+        """The newest version of a name."""
+        nodes = {node.id: node.properties for node in self.batch.nodes if node.label == "Version"}
+        held = [
+            (edge.properties["at"], edge.source)
+            for edge in self.batch.edges
+            if edge.type == "VERSION_OF" and uri in nodes[edge.source]["names"]  # type: ignore[operator]
+        ]
+        return max(held)[1]  # type: ignore[type-var]
+
+    def lineage(self, uri: str) -> set[str]:
+        """The names of all files that the newest version of a name came from."""
+        names = {
+            node.id: str(node.properties["name"])
+            for node in self.batch.nodes
+            if node.label == "Version"
+        }
+        return {
+            names[id] for id in nx.descendants(self.causes, self.version(uri)) if id in names
+        } - {uri}
+
+
+# Reads and writes
+
+
+def test_a_program_uses_what_it_opens_and_generates_what_it_writes() -> None:
+    m = Machine("raw.csv")
+    p = m.program("tool")
+    p.read("raw.csv")
+    p.write("out.csv")
+    p.exit()
+    told = m.assemble()
+    assert told.used == [("tool", "raw.csv")]
+    assert told.generated == [("tool", "out.csv")]
+    assert told.lineage("out.csv") == {"raw.csv"}
+
+
+def test_opening_to_read_and_write_without_a_change_is_a_read_alone() -> None:
+    m = Machine("data.db")
+    p = m.program("sqlite3")
+    p.close(p.open("data.db", "r+"))
+    told = m.assemble()
+    assert told.used == [("sqlite3", "data.db")]
+    assert told.generated == []
+
+
+def test_an_emptied_file_is_a_write_even_if_nothing_was_written() -> None:
+    m = Machine("old.csv")
+    p = m.program("tool")
+    p.close(p.open("old.csv", "w"))
+    assert m.assemble().generated == [("tool", "old.csv")]
+
+
+def test_an_append_derives_from_what_was_there() -> None:
+    m = Machine("log.txt")
+    m.program("tool").write("log.txt", "more", "a")
+    told = m.assemble()
+    assert told.generated == [("tool", "log.txt")]
+    assert told.derived == [("log.txt", "log.txt", "append")]
+    assert told.of(Derived)[0].content.digest == "text:old log.txt"
+
+
+def test_a_change_in_place_derives_from_what_was_there_and_uses_it() -> None:
+    m = Machine("data.db")
+    p = m.program("sqlite3")
+    fd = p.open("data.db", "r+")
+    p.put(fd, "!")
+    p.write("report.csv")
+    p.close(fd)
+    told = m.assemble()
+    assert told.derived == [("data.db", "data.db", "change")]
+    assert told.lineage("report.csv") == {"data.db"}
+
+
+def test_appending_to_an_empty_or_new_file_derives_from_nothing() -> None:
+    m = Machine()
+    m.write(b"/p/empty", "")
+    p = m.program("tool")
+    p.write("empty", "x", "a")
+    p.write("new", "x", "a")
+    assert m.assemble().derived == []
+
+
+def test_each_close_after_a_write_is_a_version_of_its_own() -> None:
+    m = Machine()
+    p = m.program("tool")
+    p.write("a", "1")
+    p.write("a", "2")
+    told = m.assemble()
+    assert told.generated == [("tool", "a"), ("tool", "a")]
+    assert len({made.version for made in told.of(Generated)}) == 2
+
+
+def test_the_same_state_read_twice_is_one_use() -> None:
+    m = Machine("raw.csv")
+    m.program("tool").read("raw.csv", "raw.csv")
+    assert m.assemble().used == [("tool", "raw.csv")]
+
+
+def test_a_file_that_changes_while_it_is_read_is_used_in_both_states() -> None:
+    m = Machine("live.log")
+    reader, writer = m.program("reader"), m.program("writer")
+    fd = reader.open("live.log")
+    writer.write("live.log", "more", "a")
+    reader.close(fd)
+    told = m.assemble()
+    assert [used.content.digest for used in told.of(Used)] == [
+        "text:old live.log",
+        "text:old live.logmore",
+    ]
+    reader_step = next(step for step in told.steps if told.name(step) == "reader")
+    assert told.version("live.log") in told.causes[reader_step]
+
+
+def test_what_a_process_changed_itself_while_it_read_it_is_no_second_use() -> None:
+    m = Machine("a")
+    p = m.program("tool")
+    fd = p.open("a")
+    p.write("a", "+", "a")
+    p.close(fd)
+    assert m.assemble().used == [("tool", "a")]
+
+
+def test_a_killed_process_has_generated_what_it_left_behind() -> None:
+    m = Machine("raw.csv")
+    p = m.program("tool")
+    p.read("raw.csv")
+    p.put(p.open("out.csv", "w"), "half")
+    told = m.assemble()
+    assert told.generated == [("tool", "out.csv")]
+    assert told.of(Generated)[0].content.digest == "text:half"
+    assert told.of(StepSeen)[0].exit is None
+
+
+def test_a_mapped_file_is_looked_at_when_its_process_has_ended() -> None:
+    m = Machine()
+    p = m.program("tool")
+    fd = p.open("map.npy", "w")
+    inode = p.handles[fd].inode
+    p.close(fd, mapped=True)
+    m.fill(inode, "later")
+    p.exit()
+    told = m.assemble()
+    assert [made.content.digest for made in told.of(Generated)] == ["text:later"]
+
+
+def test_truncating_by_name_is_a_write() -> None:
+    m = Machine("a")
+    p = m.program("truncate")
+    before = m.files[b"/p/a"].stat()
+    m.fill(m.files[b"/p/a"], "")
+    p.say(Truncated, b"/p/a", before, m.files[b"/p/a"].stat())
+    told = m.assemble()
+    assert told.generated == [("truncate", "a")]
+    assert told.derived == [("a", "a", "change")]
+
+
+def test_a_file_read_while_another_still_writes_it_comes_from_the_writer() -> None:
+    m = Machine("raw.csv")
+    writer, reader = m.program("writer"), m.program("reader")
+    writer.read("raw.csv")
+    fd = writer.open("stream.txt", "w")
+    writer.put(fd, "some")
+    reader.read("stream.txt")
+    reader.write("seen.txt")
+    writer.put(fd, "more")
+    writer.close(fd)
+    told = m.assemble()
+    assert told.lineage("seen.txt") == {"raw.csv", "stream.txt"}
+    assert [made.content.digest for made in told.of(Generated)][:2] == [
+        "text:some",
+        "text:somemore",
+    ]
+
+
+# Redirected standard streams
+
+
+def test_a_fork_that_redirects_and_execs_leaves_what_it_opened_to_the_program() -> None:
+    m = Machine("in.csv")
+    shell = m.program("bash")
+    child = shell.fork()
+    child.open("in.csv", "r", fd=0)
+    child.open("out.csv", "w", fd=1)
+    sort = child.exec("sort")
+    sort.put(1, "sorted")
+    sort.exit()
+    shell.exit()
+    told = m.assemble()
+    assert told.used == [("sort", "in.csv")]
+    assert told.generated == [("sort", "out.csv")]
+    assert told.commands == ["bash", "sort"]
+
+
+def test_a_program_that_writes_nothing_still_made_the_file_that_its_output_went_to() -> None:
+    m = Machine()
+    shell = m.program("bash")
+    child = shell.fork()
+    child.open("out.txt", "w", fd=1)
+    child.exec("true").exit()
+    shell.exit()
+    assert m.assemble().generated == [("true", "out.txt")]
+
+
+def test_a_group_redirected_to_one_file_is_generated_by_each_that_wrote_but_not_by_the_shell() -> (
+    None
+):
+    m = Machine("a", "b")
+    shell = m.program("bash")
+    shell.open("log", "w", fd=1)
+    for name in ("a", "b"):
+        cat = shell.spawn("cat", name)
+        cat.read(name)
+        cat.put(1, name)
+        cat.exit()
+    shell.spawn("true").exit()
+    shell.close(1)
+    shell.exit()
+    told = m.assemble()
+    assert told.generated == [("cat a", "log"), ("cat b", "log")]
+    assert told.derived == [("log", "log", "append")]
+    assert told.lineage("log") == {"a", "b"}
+
+
+def test_what_the_shell_wrote_before_its_child_is_the_shells() -> None:
+    m = Machine("names", "a")
+    shell = m.program("bash")
+    shell.read("names")
+    shell.open("log", "w", fd=1)
+    shell.put(1, "header")
+    cat = shell.spawn("cat", "a")
+    cat.read("a")
+    cat.put(1, "a")
+    cat.exit()
+    shell.close(1)
+    told = m.assemble()
+    assert told.generated == [("bash", "log"), ("cat a", "log")]
+    assert told.lineage("log") == {"names", "a"}
+
+
+def test_what_the_shell_wrote_after_its_child_is_the_shells() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    shell.open("log", "w", fd=1)
+    cat = shell.spawn("cat", "a")
+    cat.read("a")
+    cat.put(1, "a")
+    cat.exit()
+    shell.put(1, "done")
+    shell.close(1)
+    told = m.assemble()
+    assert told.generated == [("bash", "log"), ("cat a", "log")]
+    assert told.lineage("log") == {"a"}
+
+
+def test_a_killed_child_of_a_redirected_group_is_not_forgotten() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    shell.open("log", "w", fd=1)
+    killed = shell.spawn("python3", "x.py")
+    killed.read("a")
+    killed.put(1, "half")
+    shell.close(1)
+    shell.exit()
+    assert m.assemble().lineage("log") == {"a"}
+
+
+def test_an_exec_in_place_keeps_apart_what_each_program_wrote() -> None:
+    m = Machine("a", "b")
+    p = m.program("bash")
+    p.read("a")
+    p.open("log", "w", fd=1)
+    p.put(1, "first")
+    p.exec("cat", "b")
+    p.read("b")
+    p.put(1, "second")
+    p.exit()
+    told = m.assemble()
+    assert told.generated == [("bash", "log"), ("cat b", "log")]
+    assert told.lineage("log") == {"a", "b"}
+
+
+# Names
+
+
+def test_a_temporary_file_renamed_by_its_writer_is_one_version_with_two_names() -> None:
+    m = Machine()
+    p = m.program("tool")
+    p.write("out.csv.tmp")
+    p.rename("out.csv.tmp", "out.csv")
+    told = m.assemble()
+    assert told.generated == [("tool", "out.csv.tmp", "out.csv")]
+    assert told.invalidated == []
+
+
+def test_a_file_renamed_while_its_writer_has_it_open_keeps_its_version() -> None:
+    m = Machine()
+    p = m.program("tool")
+    fd = p.open("out.tmp", "w")
+    p.put(fd, "x")
+    p.rename("out.tmp", "out.csv")
+    p.close(fd)
+    assert m.assemble().generated == [("tool", "out.tmp", "out.csv")]
+
+
+def test_a_rename_by_another_program_is_a_version_of_its_own() -> None:
+    m = Machine("raw.csv")
+    p = m.program("tool")
+    p.read("raw.csv")
+    p.write("a")
+    m.program("mv", "a", "b").rename("a", "b")
+    told = m.assemble()
+    assert told.generated == [("tool", "a"), ("mv a b", "b")]
+    assert told.derived == [("b", "a", "rename")]
+    assert told.invalidated == [("mv a b", "a", "rename")]
+    assert told.lineage("b") == {"a", "raw.csv"}
+
+
+def test_renaming_over_a_file_replaces_it() -> None:
+    m = Machine("out.csv")
+    p = m.program("tool")
+    p.write("tmp")
+    p.rename("tmp", "out.csv")
+    told = m.assemble()
+    assert told.invalidated == [("tool", "out.csv", "replace")]
+    assert told.of(Invalidated)[0].content.digest == "text:old out.csv"
+
+
+def test_an_exchange_moves_both_ways() -> None:
+    m = Machine("a", "b")
+    p = m.program("swap")
+    a, b = m.files[b"/p/a"], m.files[b"/p/b"]
+    p.say(Renamed, b"/p/a", b"/p/b", a.stat(), b.stat(), exchange=True)
+    told = m.assemble()
+    assert told.derived == [("b", "a", "rename"), ("a", "b", "rename")]
+    assert [made.content.digest for made in told.of(Generated)] == ["text:old a", "text:old b"]
+
+
+def test_a_folders_move_moves_every_file_known_under_it() -> None:
+    m = Machine("in/deep/x", "inner")
+    p = m.program("tool")
+    p.read("in/deep/x", "inner")
+    p.write("in/y")
+    m.program("mv", "in", "out").say(Renamed, b"/p/in", b"/p/out", directory=True)
+    told = m.assemble()
+    assert told.generated[1:] == [("mv in out", "out/deep/x"), ("mv in out", "out/y")]
+    assert {b"/p/in", b"/p/out", b"/p/out/y"} <= told.assembly.writes
+
+
+def test_a_link_by_another_program_is_a_copy() -> None:
+    m = Machine("a")
+    m.program("ln", "a", "b").link("a", "b")
+    told = m.assemble()
+    assert told.generated == [("ln a b", "b")]
+    assert told.derived == [("b", "a", "copy")]
+
+
+def test_a_file_made_under_a_temporary_link_is_one_version() -> None:
+    m = Machine()
+    p = m.program("tool")
+    p.write("a.tmp")
+    p.link("a.tmp", "a")
+    p.unlink("a.tmp")
+    told = m.assemble()
+    assert told.generated == [("tool", "a.tmp", "a")]
+    assert told.invalidated == []
+
+
+def test_a_nameless_file_takes_the_name_that_it_is_linked_to() -> None:
+    m = Machine()
+    p = m.program("tool")
+    inode = m.inode()
+    tick = p.say(Opened, 3, b"/p/#7 (deleted)", True, True, False, False, True, after=inode.stat())
+    m.fill(inode, "content")
+    p.say(Linked, b"", b"/p/out", inode.stat())
+    p.say(Closed, 3, b"/p/out", tick, inode.stat())
+    told = m.assemble()
+    assert told.generated == [("tool", "out")]
+    assert told.of(Generated)[0].content.digest == "text:content"
+
+
+def test_a_deleted_temporary_file_was_there() -> None:
+    m = Machine("raw.csv")
+    p = m.program("tool")
+    p.write("scratch")
+    p.unlink("scratch")
+    told = m.assemble()
+    assert told.generated == [("tool", "scratch")]
+    assert told.invalidated == [("tool", "scratch", "delete")]
+
+
+def test_removed_and_made_again_is_two_versions_that_do_not_derive_from_each_other() -> None:
+    m = Machine("a")
+    p = m.program("tool")
+    p.unlink("a")
+    p.write("a")
+    told = m.assemble()
+    assert told.generated == [("tool", "a")]
+    assert told.derived == []
+    assert told.of(Invalidated)[0].content.digest == "text:old a"
+
+
+# Phases
+
+
+def test_what_is_read_after_an_output_was_finished_is_no_origin_of_it() -> None:
+    m = Machine("a", "c")
+    p = m.program("python3", "x.py")
+    p.read("a")
+    p.write("b")
+    p.read("c")
+    p.write("d")
+    told = m.assemble()
+    assert told.lineage("b") == {"a"}
+    assert told.lineage("d") == {"a", "c"}
+    assert told.commands == ["python3 x.py", "python3 x.py #1"]
+    assert told.informed == {("python3 x.py #1", "python3 x.py", "continuation")}
+
+
+def test_reading_back_an_own_output_makes_no_circle() -> None:
+    m = Machine("a")
+    p = m.program("tool")
+    p.read("a")
+    p.write("b")
+    p.read("b")
+    p.write("c")
+    told = m.assemble()
+    assert nx.is_directed_acyclic_graph(told.causes)
+    assert told.lineage("c") == {"a", "b"}
+
+
+def test_reading_again_what_was_known_opens_no_phase() -> None:
+    m = Machine("config")
+    p = m.program("tool")
+    for name in "abc":
+        p.read("config")
+        p.write(name)
+    assert m.assemble().commands == ["tool"]
+
+
+def test_reading_the_environment_opens_no_phase() -> None:
+    m = Machine("/usr/lib/x", "/usr/lib/y")
+    p = m.program("tool")
+    p.write("a")
+    p.read("/usr/lib/x")
+    p.write("b")
+    told = m.assemble()
+    assert told.commands == ["tool"]
+    assert told.used == []
+    assert told.assembly.environment_reads == [b"/usr"]
+
+
+def test_very_many_phases_are_merged_from_the_oldest_on() -> None:
+    m = Machine(*(f"in{i}" for i in range(500)))
+    p = m.program("tool")
+    for i in range(500):
+        p.read(f"in{i}")
+        p.write(f"out{i}")
+    told = m.assemble()
+    assert len(told.steps) <= 64
+    assert nx.is_directed_acyclic_graph(told.causes)
+    assert told.lineage("out499") == {f"in{i}" for i in range(500)}
+    assert "in499" not in told.lineage("out400")
+    assert "in20" not in told.lineage("out0")
+
+
+def test_phases_that_pass_something_on_are_never_merged() -> None:
+    m = Machine("seed")
+    p = m.program("tool")
+    p.read("seed")
+    for i in range(100):
+        p.write(f"step{i}")
+        p.read(f"step{i}")
+    told = m.assemble()
+    assert nx.is_directed_acyclic_graph(told.causes)
+    assert len(told.steps) == 101
+
+
+def test_a_phases_id_stays_when_phases_are_merged() -> None:
+    def ids(count: int) -> set[str]:
+        m = Machine(*(f"in{i}" for i in range(200)))
+        p = m.program("tool")
+        for i in range(count):
+            p.read(f"in{i}")
+            p.write(f"out{i}")
+        return set(m.assemble().steps)
+
+    few, many = ids(60), ids(70)
+    assert len(few) == 60 and len(many) <= 64
+    assert len(few & many) > 50
+
+
+def test_two_programs_that_hand_a_file_to_and_fro_make_no_circle() -> None:
+    m = Machine("start")
+    one, two = m.program("one"), m.program("two")
+    one.read("start")
+    for i in range(5):
+        one.write(f"ping{i}")
+        two.read(f"ping{i}")
+        two.write(f"pong{i}")
+        one.read(f"pong{i}")
+    told = m.assemble()
+    assert nx.is_directed_acyclic_graph(told.causes)
+    assert told.lineage("pong4") >= {"start", "ping4", "pong3"}
+
+
+# Pipes
+
+
+def test_a_pipeline_is_joined_by_its_pipes_and_not_by_its_shell() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    one, two, three = pipeline(shell, ("cat", "a"), ("sort",), ("tee", "out"))
+    one.read("a")
+    three.write("out")
+    for p in (one, two, three, shell):
+        p.exit()
+    told = m.assemble()
+    assert told.informed == {("sort", "cat a", "pipe"), ("tee out", "sort", "pipe")}
+    assert told.lineage("out") == {"a"}
+
+
+def test_two_pipelines_at_once_do_not_mix() -> None:
+    m = Machine("a", "b")
+    shell = m.program("bash")
+    one = pipeline(shell, ("cat", "a"), ("tee", "x"))
+    two = pipeline(shell, ("cat", "b"), ("tee", "y"))
+    two[0].read("b")
+    one[0].read("a")
+    two[1].write("y")
+    one[1].write("x")
+    told = m.assemble()
+    assert told.lineage("x") == {"a"}
+    assert told.lineage("y") == {"b"}
+
+
+def test_what_a_command_substitution_prints_reaches_the_shell() -> None:
+    m = Machine("a", "f")
+    shell = m.program("bash")
+    shell.write("before")
+    pipe = m.pipe()
+    child = shell.fork()
+    child.plug(pipe.write())
+    cat = child.exec("cat", "a")
+    cat.read("a")
+    cat.exit()
+    shell.write("after")
+    told = m.assemble()
+    assert told.lineage("after") == {"a"}
+    assert told.lineage("before") == set()
+    assert ("bash #1", "cat a", "pipe") in told.informed
+
+
+def test_a_substitution_that_reads_what_the_shell_wrote_makes_no_circle() -> None:
+    m = Machine()
+    shell = m.program("bash")
+    shell.write("f")
+    child = shell.fork()
+    child.plug(m.pipe().write())
+    cat = child.exec("cat", "f")
+    cat.read("f")
+    cat.exit()
+    shell.write("g")
+    told = m.assemble()
+    assert nx.is_directed_acyclic_graph(told.causes)
+    assert told.lineage("g") == {"f"}
+
+
+def test_what_a_program_sends_to_its_child_and_reads_back_makes_no_circle() -> None:
+    m = Machine("a")
+    p = m.program("python3", "x.py")
+    p.read("a")
+    given, taken = m.pipe(), m.pipe()
+    child = p.fork()
+    child.plug(given.read())
+    child.plug(taken.write())
+    gzip = child.exec("gzip")
+    gzip.write("note")
+    gzip.exit()
+    p.write("out")
+    told = m.assemble()
+    assert told.lineage("note") == {"a"}
+    assert told.informed >= {
+        ("gzip", "python3 x.py", "pipe"),
+        ("python3 x.py #1", "gzip", "pipe"),
+    }
+    assert nx.is_directed_acyclic_graph(told.causes)
+
+
+def test_the_pipe_that_the_run_itself_was_started_with_joins_nothing() -> None:
+    m = Machine("a")
+    outer = m.pipe()
+    shell = m.program("bash", out=outer.write())
+    cat = shell.spawn("cat", "a")
+    cat.read("a")
+    cat.exit()
+    shell.write("b")
+    told = m.assemble()
+    assert told.lineage("b") == set()
+    assert told.of(Informed) == []
+
+
+def test_a_loop_that_reads_a_pipe_is_a_step() -> None:
+    m = Machine("list")
+    shell = m.program("bash")
+    pipe = m.pipe()
+    left = shell.fork()
+    left.plug(pipe.write())
+    cat = left.exec("cat", "list")
+    cat.read("list")
+    loop = shell.fork()
+    loop.plug(pipe.read())
+    loop.write("out")
+    told = m.assemble()
+    assert told.lineage("out") == {"list"}
+    assert ("bash (fork)", "cat list", "pipe") in told.informed
+
+
+def test_a_named_pipe_joins_those_who_open_it() -> None:
+    m = Machine("a")
+    fifo = m.inode()
+    writer, reader = m.program("writer"), m.program("reader")
+    writer.read("a")
+    writer.say(Piped, 3, fifo.number, False, True)
+    reader.say(Piped, 4, fifo.number, True, False)
+    reader.write("out")
+    assert m.assemble().lineage("out") == {"a"}
+
+
+def test_a_socket_on_standard_descriptors_joins_child_and_parent() -> None:
+    m = Machine("a")
+    node = m.program("node", "x.js")
+    inode = m.inode()
+    child = node.fork()
+    child.pipes[1] = Descriptor(1, "socket", True, True, inode.stat())
+    cat = child.exec("cat", "a")
+    cat.read("a")
+    cat.exit()
+    node.write("out")
+    told = m.assemble()
+    assert told.lineage("out") == {"a"}
+    assert ("node x.js", "cat a", "socket") in told.informed
+
+
+def test_a_pipe_with_thousands_of_ends_stays_linear() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    pipe = m.pipe()
+    left, right = shell.fork(), shell.fork()
+    left.plug(pipe.write())
+    right.plug(pipe.read())
+    for _ in range(100):
+        writer, reader = left.spawn("cat", "a"), right.spawn("head")
+        writer.read("a")
+        reader.write("out")
+        writer.exit()
+        reader.exit()
+    told = m.assemble()
+    assert len(told.of(Informed)) < 1_000
+    assert told.lineage("out") == {"a"}
+
+
+# Processes
+
+
+def test_a_fork_that_works_is_a_step_informed_by_its_parents_past() -> None:
+    m = Machine("config", "part", "later")
+    p = m.program("python3", "x.py")
+    p.read("config")
+    child = p.fork()
+    child.read("part")
+    child.write("out")
+    child.exit()
+    p.read("later")
+    p.write("end")
+    told = m.assemble()
+    assert told.lineage("out") == {"config", "part"}
+    assert told.lineage("end") == {"config", "later"}
+    assert ("python3 x.py (fork)", "python3 x.py", "fork") in told.informed
+
+
+def test_what_a_fork_read_and_did_not_write_it_told_its_parent() -> None:
+    m = Machine("part1", "part2")
+    p = m.program("python3", "x.py")
+    for name in ("part1", "part2"):
+        child = p.fork()
+        child.read(name)
+    p.write("out")
+    told = m.assemble()
+    assert told.lineage("out") == {"part1", "part2"}
+    assert nx.is_directed_acyclic_graph(told.causes)
+
+
+def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
+    m = Machine("raw")
+    p = m.program("python3", "x.py")
+    p.read("raw")
+    for name in ("part1", "part2"):
+        child = p.fork()
+        child.write(name)
+        child.exit()
+        p.read(name)
+    p.write("out")
+    told = m.assemble()
+    assert told.lineage("out") == {"raw", "part1", "part2"}
+    assert nx.is_directed_acyclic_graph(told.causes)
+
+
+def test_a_subshell_that_only_starts_others_is_no_step() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    subshell = shell.fork()
+    cat = subshell.spawn("cp", "a", "b")
+    cat.read("a")
+    cat.write("b")
+    cat.exit()
+    subshell.exit()
+    shell.exit()
+    told = m.assemble()
+    assert told.commands == ["bash", "cp a b"]
+    parents = {step.argv[0]: step.parent for step in told.of(StepSeen)}
+    assert told.name(parents["cp"]) == "bash"
+
+
+def test_programs_that_leave_no_trace_are_left_out_but_what_connects_stays() -> None:
+    m = Machine("a")
+    make = m.program("make")
+    make.spawn("date").exit()
+    shell = make.spawn("sh", "-c", "cp a b")
+    cp = shell.spawn("cp", "a", "b")
+    cp.read("a")
+    cp.write("b")
+    told = m.assemble()
+    assert told.commands == ["make", "sh -c cp a b", "cp a b"]
+
+
+def test_the_root_stays_even_if_it_did_nothing() -> None:
+    m = Machine()
+    m.program("true").exit(3)
+    told = m.assemble()
+    assert told.commands == ["true"]
+    assert told.of(StepSeen)[0].exit == 3
+
+
+def test_a_program_that_only_becomes_another_is_left_out() -> None:
+    m = Machine("a")
+    p = m.program("env", "python3", "x.py")
+    p.exec("python3", "x.py")
+    p.read("a")
+    told = m.assemble()
+    assert told.commands == ["python3 x.py"]
+    assert told.of(StepSeen)[0].parent == ""
+
+
+def test_a_nested_run_is_started_by_the_step_that_started_it() -> None:
+    m = Machine()
+    m.program("true").exit()
+    assert m.assemble(parent="s123").of(StepSeen)[0].parent == "s123"
+
+
+def test_a_process_id_that_is_used_again_is_another_process() -> None:
+    m = Machine("a", "b")
+    shell = m.program("bash")
+    one = shell.spawn("cp", "a", "x")
+    one.read("a")
+    one.write("x")
+    one.exit()
+    m.pids = one.pid - 1
+    two = shell.spawn("cp", "b", "y")
+    assert two.pid == one.pid
+    two.read("b")
+    two.write("y")
+    two.exit()
+    told = m.assemble()
+    assert told.lineage("x") == {"a"}
+    assert told.lineage("y") == {"b"}
+
+
+def test_a_child_whose_parent_was_never_seen_descends_from_the_root() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    silent = Process(m, 4_000, shell)
+    Process(m, 4_001, silent).image("cat").read("a")
+    told = m.assemble()
+    cat = next(step for step in told.of(StepSeen) if step.argv == ["cat"])
+    assert told.name(cat.parent) == "bash"
+
+
+def test_a_failed_exec_is_no_program() -> None:
+    m = Machine("a")
+    p = m.program("bash")
+    p.say(Executing, b"/usr/bin/missing")
+    p.say(ExecFailed, 2)
+    p.read("a")
+    told = m.assemble()
+    assert told.commands == ["bash"]
+    assert told.gaps == []
+
+
+def test_an_untraced_program_is_a_gap_and_a_step_of_what_was_redirected() -> None:
+    m = Machine("in")
+    shell = m.program("bash")
+    child = shell.fork()
+    child.open("in", "r", fd=0)
+    fd = child.open("out", "w", fd=1)
+    child.say(Executing, b"/p/tool", [b"./tool", b"-v"], False, "static")
+    child.put(fd, "x")
+    told = m.assemble()
+    assert told.gaps == ["static program not traced: tool"]
+    assert told.lineage("out") == {"in", "tool"}
+    assert "./tool -v" in told.commands
+
+
+def test_what_the_backend_missed_is_said_once() -> None:
+    m = Machine()
+    p = m.program("tool")
+    for _ in range(2):
+        p.say(Missed, "io_uring")
+    p.say(Missed, "cosmic-ray", b"/p/x")
+    assert m.assemble().gaps == [
+        "input and output by io_uring not seen",
+        "cosmic ray: x",
+    ]
+
+
+def test_an_executed_step_tells_its_command_without_secrets_its_folder_and_its_time() -> None:
+    m = Machine()
+    m.program("load", "--password", "hunter2").exit(1)
+    step = m.assemble().of(StepSeen)[0]
+    assert step.argv == ["load", "--password", "[redacted]"]
+    assert (step.cwd, step.program, step.exit, step.kind) == (".", "load", 1, "process")
+    assert step.started.at == step.started.tick + 1_000_000
+    assert step.ended is not None and step.ended.tick > step.started.tick
+
+
+# Scripts and code
+
+
+def test_an_interpreters_script_is_executed_and_its_modules_are_code() -> None:
+    m = Machine("src/train.py", "src/util.py", "data.csv")
+    p = m.program("python3", "-u", "src/train.py", "data.csv", executable="/usr/bin/python3.11")
+    p.read("src/train.py", "src/util.py", "data.csv")
+    told = m.assemble()
+    assert told.roles == {"src/train.py": "script", "src/util.py": "code", "data.csv": "input"}
+    assert told.of(StepSeen)[0].script == "src/train.py"
+
+
+def test_a_compiled_module_stands_for_its_source() -> None:
+    m = Machine("util.py", "__pycache__/util.cpython-311.pyc", "__pycache__/new.cpython-311.pyc")
+    p = m.program("python3", "-c", "import util")
+    p.read("__pycache__/util.cpython-311.pyc")
+    p.write("__pycache__/new.cpython-311.pyc")
+    told = m.assemble()
+    assert told.roles == {"util.py": "code"}
+    assert told.generated == []
+
+
+def test_a_stale_compiled_module_and_its_source_are_one_use() -> None:
+    m = Machine("util.py", "__pycache__/util.cpython-311.pyc")
+    m.program("python3", "-m", "tool").read("__pycache__/util.cpython-311.pyc", "util.py")
+    told = m.assemble()
+    assert [used.content.digest for used in told.of(Used)] == ["text:old util.py"]
+
+
+def test_an_interpreter_that_speaks_for_itself_is_believed() -> None:
+    m = Machine("real.py", "lazy.py", "part.py")
+    p = m.program("python3", "link.py")
+    p.read("real.py", "part.py")
+    p.write("out")
+    p.say(Interpreted, b"/p/real.py", "", [b"/p/lazy.py"], {"param.rate": 0.1})
+    told = m.assemble()
+    assert told.roles == {"real.py": "script", "part.py": "code", "lazy.py": "code"}
+    assert told.lineage("out") == {"real.py", "part.py", "lazy.py"}
+    assert told.of(StepSeen)[0].properties == {"param.rate": 0.1}
+
+
+def test_a_program_of_the_project_is_executed() -> None:
+    m = Machine("build/tool")
+    m.program("build/tool", executable="build/tool")
+    told = m.assemble()
+    assert told.roles == {"build/tool": "script"}
+    assert told.of(StepSeen)[0].script == "build/tool"
+
+
+def test_a_makefile_is_what_make_executes() -> None:
+    m = Machine("Makefile", "rules.mk", "main.c")
+    m.program("make", "-j2").read("Makefile", "rules.mk", "main.c")
+    assert m.assemble().roles == {"Makefile": "script", "rules.mk": "code", "main.c": "input"}
+
+
+# Noise
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/share/zoneinfo/UTC",
+        "/etc/passwd",
+        "/opt/conda/lib/python3.11/os.py",
+        "/home/ann/.cache/pip/x",
+        "/home/ann/.bashrc",
+        "/data/lib/libx.so.3",
+        "node_modules/x/index.js",
+        ".venv/lib/python3.11/site-packages/sklearn/datasets/data/iris.csv",
+        "env/pyvenv.cfg",
+        "env/lib/x.py",
+        ".git/HEAD",
+    ],
+)
+def test_the_environment_is_no_input(path: str) -> None:
+    m = Machine(path, "env/pyvenv.cfg")
+    p = m.program("python3", executable="/opt/conda/bin/python3.11")
+    p.read("env/pyvenv.cfg", path)
+    p.write("out")
+    told = m.assemble()
+    assert told.used == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/raw.csv",
+        "/home/ann/data/x.csv",
+        "/opt/data/x.csv",
+        "/home/ann/.cache/huggingface/hub/models--bert/blobs/1",
+        "lib/plugin.so",
+        "bin/tool",
+    ],
+)
+def test_data_is_an_input_wherever_it_lies(path: str) -> None:
+    m = Machine(path)
+    m.program("python3", executable="/opt/conda/bin/python3.11").read(path)
+    uri = path if not path.startswith("/") else f"file://here{path}"
+    assert m.assemble().used == [("python3", uri)]
+
+
+def test_a_passing_file_of_one_process_in_tmp_is_left_out_and_one_that_is_handed_on_is_not() -> (
+    None
+):
+    m = Machine("a")
+    p = m.program("tool")
+    p.read("a")
+    p.write("/tmp/own")
+    p.read("/tmp/own")
+    p.unlink("/tmp/own")
+    p.write("/tmp/handed")
+    q = m.program("other")
+    q.read("/tmp/handed")
+    q.unlink("/tmp/handed")
+    q.write("b")
+    told = m.assemble()
+    assert told.commands == ["tool", "other"]
+    assert told.lineage("b") == {"a", "file://here/tmp/handed"}
+    assert not any("own" in uri for uri in touched_uris(translate(told.records, "p")))  # type: ignore[arg-type]
+
+
+# Any order, any size
+
+
+def test_the_order_in_which_processes_are_told_does_not_matter() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    one, two = pipeline(shell, ("cat", "a"), ("tee", "b"))
+    one.read("a")
+    two.write("b")
+    one.exit()
+    two.exit()
+    shell.exit()
+    by_process = sorted(m.events, key=lambda event: -event.pid)
+    assert m.assemble(by_process).records == m.assemble().records
+
+
+def test_nothing_at_all_is_no_record() -> None:
+    assert Machine().assemble().records == []
