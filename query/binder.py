@@ -82,6 +82,7 @@ class _Binder:
     def __init__(self, question: syntax.Syntax, scope: Scope) -> None:
         self.question, self.scope = question, scope
         self.described: list[Described] = []
+        self.read_before: dict[syntax.Span, Verb] = {}
 
     def bound(self) -> Bound:
         query = _without_parentheses(self.question.query)
@@ -157,9 +158,9 @@ class _Binder:
     def pipeline(
         self, node: syntax.Pipeline, which: plan.Which, *, outermost: bool = False
     ) -> plan.Plan:
-        decided = next((s for s in node.stages if self.verb(s).decides_which), None)
-        if decided is not None:
-            which = self.arguments(decided, fields.Rows(frozenset(LABELS))).which()
+        decides = next((s for s in node.stages if self.verb(s).decides_which), None)
+        if decides is not None:
+            which = self.arguments(decides, fields.Rows(frozenset(LABELS))).which()
         rows = self.query(node.source, which)
         if outermost:
             self.describe(node.source.span, rows)
@@ -212,13 +213,23 @@ class _Binder:
         return found
 
     def arguments(self, stage: syntax.Stage, rows: fields.Rows) -> Verb:
+        """The verb with its arguments. Those that decide which versions are meant are read before
+        their rows are known, and kept: reading them again would double at each level."""
+        verb = self.verb(stage)
+        if not verb.decides_which:
+            return self.read(stage, rows)
+        if stage.span not in self.read_before:
+            self.read_before[stage.span] = self.read(stage, rows)
+        return self.read_before[stage.span]
+
+    def read(self, stage: syntax.Stage, rows: fields.Rows) -> Verb:
         from provgraph.query.arguments import Reading, read
 
-        def barrier(group: syntax.Group) -> plan.Plan:
-            return self.query(group, plan.Every())
-
-        reading = Reading(rows, self.scope.now, self.condition, barrier)
+        reading = Reading(rows, self.scope.now, self.condition, self.barrier)
         return read(stage, self.verb(stage), reading)
+
+    def barrier(self, group: syntax.Group) -> plan.Plan:
+        return self.query(group, plan.Every())
 
     # Selectors.
 

@@ -1,18 +1,48 @@
-"""How a plan reads: one line an operator, its sources indented under it."""
+"""How a syntax tree and a plan read: one line a node or an operator, what it stands on under it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, assert_never
+from dataclasses import fields, is_dataclass
+from typing import Final, assert_never, cast
 
 from provgraph.model.vocabulary import FIELDS, FieldType
-from provgraph.query import plan
+from provgraph.query import plan, syntax
 from provgraph.query.syntax import quoted
 from provgraph.query.values import moment_text
 
 
+def syntax_text(question: syntax.Syntax) -> str:
+    """
+    >>> print(syntax_text(syntax.parse("run | limit 3")))
+    Pipeline
+      Selector
+        Word run
+      Stage
+        Word limit
+        Constant 3
+    """
+    return "\n".join(_nodes(question.text, question.query, ""))
+
+
+def _nodes(text: str, node: syntax.Node, indent: str) -> Iterator[str]:
+    values = [getattr(node, part.name) for part in fields(node)]
+    below = [
+        inner for value in values for inner in (value if isinstance(value, tuple) else [value])
+    ]
+    nodes = [inner for inner in below if is_dataclass(inner)]
+    if isinstance(node, syntax.Comparison | syntax.SetOperation):
+        yield f"{indent}{type(node).__name__} {node.operator}"
+    elif nodes:
+        yield f"{indent}{type(node).__name__}"
+    else:
+        yield f"{indent}{type(node).__name__} {text[slice(*node.span)]}"
+    for inner in nodes:
+        yield from _nodes(text, cast(syntax.Node, inner), indent + "  ")
+
+
 _TIMES: Final = frozenset(
-    field.key for fields in FIELDS.values() for field in fields if field.type is FieldType.TIME
+    field.key for known in FIELDS.values() for field in known if field.type is FieldType.TIME
 )
 
 
