@@ -17,6 +17,7 @@ from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
 from provgraph.query.plan import (
     Budget,
+    Condition,
     Digested,
     Every,
     Exactly,
@@ -77,7 +78,7 @@ class Evaluator:
             case Walk():
                 return in_order(self.walk(plan))
             case Filter(source, condition):
-                return [row for row in self.rows(source) if holds(condition, row.value)]
+                return [row for row in self.rows(source) if self.satisfies(row, condition)]
             case Versions(source, until):
                 return in_order(self.meter.each(self.versions(self.rows(source), until)))
             case Runs(source):
@@ -92,6 +93,9 @@ class Evaluator:
                 return self.rows(source)
             case _:
                 assert_never(plan)
+
+    def satisfies(self, row: Row, condition: Condition) -> bool:
+        return holds(condition, row.value)
 
     # Find
 
@@ -108,7 +112,7 @@ class Evaluator:
         }
         picked = self.picked(plan, candidates) if plan.label == "Version" else candidates
         rows = [Row(self.node(id)) for id in picked]
-        return [row for row in rows if plan.where is None or holds(plan.where, row.value)]
+        return [row for row in rows if plan.where is None or self.satisfies(row, plan.where)]
 
     def is_file(self, node: Node) -> bool:
         name = node.properties.get("name")

@@ -17,8 +17,8 @@ from provgraph.store import Store
 from provgraph.store.memory import MemoryStore
 
 _QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile("ci", max_examples=250, deadline=None, suppress_health_check=_QUIET)
-settings.register_profile("soak", settings.get_profile("ci"), max_examples=20_000)
+settings.register_profile("ci", max_examples=1000, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("soak", settings.get_profile("ci"), max_examples=50_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

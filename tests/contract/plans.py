@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from random import Random
+from typing import Final, Literal
 
 from contract.graphs import (
     BLOBS,
@@ -11,19 +13,23 @@ from contract.graphs import (
     KINDS,
     NAMES,
     NUMBERS,
+    RANDOMS,
     STATES,
     TEXTS,
     TIMES,
+    graph,
 )
 from hypothesis import strategies as st
 
-from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LINEAGE_EDGES
+from provgraph.model.elements import Batch
+from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LINEAGE_EDGES, Label
 from provgraph.query.plan import (
     AllOf,
     AnyOf,
     Column,
     Comparison,
     Condition,
+    Constant,
     Digested,
     Every,
     Exactly,
@@ -39,6 +45,7 @@ from provgraph.query.plan import (
     Named,
     Negate,
     Nth,
+    Operator,
     Plan,
     Project,
     Runs,
@@ -50,8 +57,7 @@ from provgraph.query.plan import (
     Which,
     WithDigest,
 )
-
-T = TypeVar("T")
+from provgraph.store.memory import MemoryStore
 
 GLOBS: Final = (
     "*",
@@ -66,11 +72,12 @@ GLOBS: Final = (
     "?",
     "it's*",
 )
-_CONSTANTS: Final = {
+_FILES: Final = tuple(name for name, _, _ in NAMES)
+_CONSTANTS: Final[dict[str, tuple[Constant, ...]]] = {
     "kind": KINDS,
     "state": STATES,
-    "name": tuple(name for name, _, _ in NAMES),
-    "names": tuple(name for name, _, _ in NAMES),
+    "name": _FILES,
+    "names": _FILES,
     "digest": DIGESTS,
     "at": TIMES,
     "size": (0, 1, 10, 2**40),
@@ -86,126 +93,180 @@ _CONSTANTS: Final = {
     "param.list": TEXTS,
     "nowhere": (0, "a"),
 }
-KEYS: Final = tuple(_CONSTANTS)
-
-
-def weighted(*strategies: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
-    """One of them; `one_of` counts a repeated strategy once, this each time."""
-    return st.sampled_from(strategies).flatmap(lambda strategy: strategy)
-
-
-_NUMERIC: Final = ("=", "!=", "<", "<=", ">", ">=")
-_UNTIL: Final = st.none() | st.sampled_from(TIMES)
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> Comparison:
-    key = draw(st.sampled_from(KEYS))
-    value = draw(st.sampled_from(_CONSTANTS[key]))
-    if isinstance(value, str) and draw(st.booleans()):
-        return Comparison(key, "~", draw(st.sampled_from((*GLOBS, value))))
-    return Comparison(key, draw(st.sampled_from(_NUMERIC)), value)
-
-
-@st.composite
-def memberships(draw: st.DrawFn) -> Membership:
-    key = draw(st.sampled_from(KEYS))
-    values = draw(st.lists(st.sampled_from(_CONSTANTS[key]), min_size=1, max_size=3))
-    return Membership(key, tuple(values), draw(st.booleans()))
-
-
-_SIMPLE: Final[st.SearchStrategy[Condition]] = weighted(comparisons(), comparisons(), memberships())
-CONDITIONS: Final[st.SearchStrategy[Condition]] = st.recursive(
-    _SIMPLE,
-    lambda inner: st.one_of(
-        st.builds(Negate, inner),
-        st.builds(AllOf, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(AnyOf, st.lists(inner, max_size=3).map(tuple)),
-    ),
-    max_leaves=4,
-)
-
+KEYS: Final = (*_CONSTANTS, "at", "names", "depth", "prop.x", "prop.x", "tag.t", "param.list")
 _WORDS: Final = (*(part for name in NAMES for part in name), *TEXTS, *IDS, "v000", "0000", "ab12")
-_NAME: Final[st.SearchStrategy[Name]] = st.one_of(
-    st.builds(Exactly, st.sampled_from(tuple(name for name, _, _ in NAMES))),
-    st.builds(Named, st.sampled_from(_WORDS), st.booleans()),
-    st.builds(Globbed, st.sampled_from(GLOBS)),
-    st.builds(Identified, st.lists(st.sampled_from(IDS), max_size=3).map(tuple)),
+_PREFIXES: Final = ("ab", "ab12", "0f", "", "blake3", "ab12cd0")
+_OPERATORS: Final[tuple[Operator, ...]] = ("=", "!=", "!=", "!=", "<", "<=", "<=", ">", ">=", ">=")
+_BEYOND_VERSIONS: Final[tuple[Label, ...]] = (*LABELS[:5], *LABELS[:5], *LABELS)
+_SETS: Final[tuple[Literal["union", "intersection", "difference"], ...]] = (
+    "union",
+    "intersection",
+    "difference",
 )
-_DIGESTED: Final = st.builds(
-    Digested, st.lists(st.sampled_from(DIGESTS + BLOBS), max_size=2).map(tuple)
-)
-_PREFIX: Final = st.sampled_from(("ab", "ab12", "0f", "", "blake3", "ab12cd0"))
-_WHICH: Final[st.SearchStrategy[Which]] = weighted(
-    st.just(Every()),
-    st.just(Latest()),
-    st.builds(Latest, _UNTIL),
-    st.builds(Every, _UNTIL),
-    st.builds(Nth, st.integers(1, 3)),
-    st.builds(WithDigest, _PREFIX),
-    st.builds(InCommit, _PREFIX),
-)
-_NONE: Final = st.none()
-_WHERE: Final = weighted(_NONE, _NONE, _NONE, CONDITIONS)
-_VERSIONS: Final = st.builds(
-    Find,
-    st.just("Version"),
-    weighted(_NONE, _NONE, _NONE, _NAME, _NAME, _DIGESTED),
-    weighted(_NONE, _NONE, st.sampled_from(KINDS)),
-    st.sampled_from((False, False, True)),
-    _WHICH,
-    _WHERE,
-)
-_OTHERS: Final = st.builds(
-    Find,
-    st.sampled_from(("Step", "Run", "Artifact", "Commit", *LABELS[5:])),
-    weighted(_NONE, _NONE, _NAME),
-    where=_WHERE,
-)
-_ALL: Final = st.builds(
-    Find, st.sampled_from(("Version", "Version", "Version", "Step", "Artifact"))
-)
-FINDS: Final = weighted(_ALL, _ALL, _ALL, _VERSIONS, _VERSIONS, _OTHERS)
-
-_VIA: Final = weighted(
-    st.just(LINEAGE_EDGES),
-    st.just(LINEAGE_EDGES),
-    st.lists(
-        st.sampled_from([e.name for e in EDGE_TYPES]), min_size=1, max_size=4, unique=True
-    ).map(tuple),
-)
-_KEYS: Final = st.sampled_from(KEYS)
-_BY: Final = st.lists(st.builds(SortKey, _KEYS, st.booleans()), min_size=1, max_size=2).map(tuple)
 
 
-def _nested(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
-    walks = st.builds(
-        Walk,
-        inner,
-        st.sampled_from(("origin", "effect")),
-        _VIA,
-        st.none() | st.integers(1, 4),
-        st.none() | inner,
-        _UNTIL,
-    )
-    return weighted(
-        walks,
-        walks,
-        walks,
-        st.builds(Filter, inner, CONDITIONS),
-        st.builds(Versions, inner, _UNTIL),
-        st.builds(Runs, inner),
-        st.builds(SetOp, st.sampled_from(("union", "intersection", "difference")), inner, inner),
-        st.builds(Sort, inner, _BY),
-        st.builds(Limit, st.builds(Sort, inner, _BY) | inner, st.sampled_from((3, 2, 1, 4, 0))),
+Question = tuple[Batch, list[Plan]]
+
+
+def comparison(random: Random) -> Comparison:
+    key = random.choice(KEYS)
+    value = random.choice(_CONSTANTS[key])
+    if isinstance(value, str) and random.random() < 0.4:
+        return Comparison(key, "~", random.choice((*GLOBS, value)))
+    return Comparison(key, random.choice(_OPERATORS), value)
+
+
+def membership(random: Random) -> Membership:
+    key = random.choice(KEYS)
+    values = random.choices(_CONSTANTS[key], k=random.choice((0, 1, 2, 3)))
+    return Membership(key, tuple(values), random.random() < 0.5)
+
+
+def condition(random: Random, leaves: int = 3) -> Condition:
+    chance = random.random() if leaves > 1 else 1.0
+    if chance < 0.15:
+        return AllOf(tuple(condition(random, leaves // 2) for _ in range(random.randint(0, 2))))
+    if chance < 0.4:
+        return AnyOf(tuple(condition(random, leaves // 2) for _ in range(random.randint(0, 3))))
+    if chance < 0.55:
+        return Negate(condition(random, leaves - 1))
+    return comparison(random) if random.random() < 0.65 else membership(random)
+
+
+def find(random: Random) -> Find:
+    """Most questions are wide, so that most answers are not empty."""
+    where = condition(random) if random.random() < 0.2 else None
+    if random.random() < 0.25:
+        named = name(random) if random.random() < 0.25 else None
+        return Find(random.choice(_BEYOND_VERSIONS), named, where=where)
+    return Find(
+        "Version",
+        random.choice((name, name, name, digested))(random) if random.random() < 0.25 else None,
+        random.choice(KINDS) if random.random() < 0.15 else None,
+        random.random() < 0.15,
+        which(random) if random.random() < 0.5 else Every(),
+        where,
     )
 
 
-ROWS: Final[st.SearchStrategy[Plan]] = st.recursive(FINDS, _nested, max_leaves=5)
-"""Plans without columns."""
+def name(random: Random) -> Name:
+    match random.randrange(4):
+        case 0:
+            return Exactly(random.choice(_FILES))
+        case 1:
+            return Named(random.choice(_WORDS), random.random() < 0.5)
+        case 2:
+            return Globbed(random.choice(GLOBS))
+        case _:
+            return Identified(tuple(random.choices(IDS, k=random.randint(0, 4))))
 
-_COLUMNS: Final = st.lists(st.builds(Column, st.sampled_from(TEXTS), _KEYS), min_size=1, max_size=3)
-PLANS: Final[st.SearchStrategy[Plan]] = weighted(
-    ROWS, ROWS, st.builds(Project, ROWS, _COLUMNS.map(tuple))
-)
-"""Plans, some with columns at the top."""
+
+def digested(random: Random) -> Name:
+    return Digested(tuple(random.choices(DIGESTS + BLOBS, k=random.randint(0, 2))))
+
+
+def which(random: Random) -> Which:
+    match random.randrange(8):
+        case 0 | 1:
+            return Latest(until(random))
+        case 2 | 3:
+            return Every(until(random))
+        case 4:
+            return Nth(random.randint(1, 3))
+        case 5:
+            return WithDigest(random.choice(_PREFIXES))
+        case 6:
+            return InCommit(random.choice(_PREFIXES))
+        case _:
+            return Every()
+
+
+def until(random: Random) -> int | None:
+    return random.choice(TIMES) if random.random() < 0.3 else None
+
+
+def sort(random: Random, source: Plan) -> Sort:
+    keys = (
+        SortKey(random.choice(KEYS), random.random() < 0.5) for _ in range(random.randint(1, 2))
+    )
+    return Sort(source, tuple(keys))
+
+
+def walk(random: Random, source: Plan, stop_at: Plan | None) -> Walk:
+    types = [edge.name for edge in EDGE_TYPES]
+    few = tuple(random.sample(types, random.randint(1, 4)))
+    return Walk(
+        source,
+        random.choice(("origin", "effect")),
+        LINEAGE_EDGES if random.random() < 0.8 else few,
+        random.randint(1, 4) if random.random() < 0.3 else None,
+        stop_at,
+        until(random),
+    )
+
+
+def rows(random: Random, depth: int) -> Plan:
+    """A plan without columns, of at most this many operators one above the other."""
+    if depth == 0 or random.random() < 0.1:
+        return find(random)
+    source = rows(random, depth - 1)
+    match random.randrange(16):
+        case 0 | 1 | 2 | 3:
+            return walk(random, source, None)
+        case 4 | 5:
+            return walk(random, source, rows(random, depth - 1))
+        case 6 | 7 | 8:
+            return Filter(source, condition(random))
+        case 9:
+            return Versions(source, until(random))
+        case 10:
+            return Runs(source)
+        case 11 | 12:
+            return SetOp(random.choice(_SETS), source, rows(random, depth - 1))
+        case 13 | 14:
+            return sort(random, source)
+        case _:
+            ordered = sort(random, source) if random.random() < 0.5 else source
+            return Limit(ordered, random.choice((3, 2, 1, 4, 0)))
+
+
+def plan(random: Random, depth: int = 3) -> Plan:
+    """A plan, with columns at the top in one of three."""
+    asked = rows(random, random.randint(1, depth))
+    if random.random() < 0.67:
+        return asked
+    columns = (
+        Column(random.choice(TEXTS), random.choice(KEYS)) for _ in range(random.randint(1, 3))
+    )
+    return Project(asked, tuple(columns))
+
+
+def question(random: Random, count: int, max_nodes: int) -> Question:
+    """A graph and plans to run on it; of three tries, the first whose answer is not empty."""
+    asked = graph(random, max_nodes)
+    store = MemoryStore()
+    store.apply(asked)
+    tries = ([plan(random) for _ in range(3)] for _ in range(count))
+    return asked, [next((t for t in each if store.run(t).values), each[0]) for each in tries]
+
+
+def questions(count: int = 1, max_nodes: int = 14) -> st.SearchStrategy[Question]:
+    """From one choice each, so that no two draws are the same."""
+    return st.builds(question, RANDOMS, st.just(count), st.just(max_nodes))
+
+
+def parts(plan: Plan) -> Iterator[Plan]:
+    """The plans inside a plan, each before the one that holds it; the plan itself last."""
+    match plan:
+        case Find():
+            pass
+        case SetOp():
+            yield from parts(plan.left)
+            yield from parts(plan.right)
+        case Walk():
+            yield from parts(plan.source)
+            if plan.stop_at is not None:
+                yield from parts(plan.stop_at)
+        case _:
+            yield from parts(plan.source)
+    yield plan
