@@ -272,8 +272,7 @@ class Contents:
     """What the files of one run contained, as events tell of them.
 
     `matters` says which paths are worth hashing while the program still runs; `interrupted` is
-    asked between pieces, after which nothing more is hashed. `unknown` counts the files whose bytes
-    changed before they could be hashed.
+    asked between pieces, after which nothing more is hashed.
     """
 
     def __init__(
@@ -283,7 +282,7 @@ class Contents:
         interrupted: Callable[[], bool] = never,
     ) -> None:
         self._cache = cache
-        self._matters = matters
+        self.matters = matters
         self._interrupted = interrupted
         self._digests: dict[Stat, str] = {}
         self._young: set[Stat] = set()
@@ -294,7 +293,6 @@ class Contents:
         self._closed: set[Stat] = set()
         self.blobs: dict[Stat, str] = {}
         self.stopped = False
-        self.unknown = 0
 
     def observe(self, event: Event, *, hashing: bool = True) -> None:
         """Take note of an event, and hash what it says is there to be hashed."""
@@ -320,14 +318,12 @@ class Contents:
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
         lenient = stat in self._closed and self._written.get(_inode(stat), 0) <= tick
-        digest = self._known(stat) or self._hash(path, stat, lenient=lenient)
-        if not digest:
-            self.unknown += 1
+        digest = self.known(stat) or self._hash(path, stat, lenient=lenient)
         return Content(digest, self.blobs.get(stat, ""), stat.size, stat)
 
-    def digest(self, path: bytes, stat: Stat) -> str:
-        """The digest of the file that has this stat now, empty where it cannot be had."""
-        return self._known(stat) or self._hash(path, stat)
+    def close(self) -> None:
+        if self._cache:
+            self._cache.close()
 
     def _opened(self, event: Opened, hashing: bool) -> None:
         self._named(event.after, event.path)
@@ -359,10 +355,11 @@ class Contents:
         names[path] = None  # the last name last
 
     def _hash_now(self, path: bytes, stat: Stat) -> None:
-        if not self.stopped and self._matters(path) and not self._known(stat):
+        if not self.stopped and self.matters(path) and not self.known(stat):
             self._hash(path, stat)
 
-    def _known(self, stat: Stat) -> str:
+    def known(self, stat: Stat) -> str:
+        """The digest that is known for a stat without reading anything, empty where none is."""
         digest = self._digests.get(stat, "")
         if not digest:
             # chmod, link and rename change the ctime alone.

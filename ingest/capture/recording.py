@@ -1,0 +1,508 @@
+"""What is on the disk of a run that is being captured, and how it becomes a segment of the journal.
+
+A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
+runner lives), `run.json` (all that another process needs to finish the record), `events` (the shim's
+spool), `python/` (what Python processes said) and `metrics.ndjson`. The runner makes it and seals it;
+if it is killed, `recover` does the same later, with less.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from provgraph.config import Project
+from provgraph.errors import ProvgraphError
+from provgraph.ingest.capture import audit, surroundings, tree, worktree
+from provgraph.ingest.capture.events import Closed, Event, Image, Linked, Opened, Renamed, Truncated
+from provgraph.ingest.capture.hashing import Cache, Contents, regular
+from provgraph.ingest.capture.noise import Noise
+from provgraph.ingest.capture.surroundings import Machine
+from provgraph.model.elements import Scalar
+from provgraph.model.identity import generated_version_id, step_id
+from provgraph.model.records import (
+    Content,
+    Generated,
+    Invalidated,
+    Name,
+    Record,
+    RunEnded,
+    RunStarted,
+    Stat,
+    StepSeen,
+    Used,
+)
+from provgraph.model.uri import bytes_of, uri_of
+
+LOCK: Final = "lock"
+MANIFEST: Final = "run.json"
+EVENTS: Final = "events"
+PYTHON: Final = "python"
+METRICS: Final = "metrics.ndjson"
+CACHE: Final = "cache"
+
+
+class Manifest(msgspec.Struct):
+    """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
+    the program runs. `exit` and `signal` are as in `RunEnded`."""
+
+    started: RunStarted
+    machine: Machine
+    began: int
+    pid: int = 0
+    ended: int = 0
+    exit: int | None = None
+    signal: str = ""
+    gaps: list[str] = []
+    properties: dict[str, Scalar] = {}
+    traced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The folder of a run, and its lock."""
+
+    folder: Path
+    lock: int
+
+    @classmethod
+    def create(cls, project: Project, run: str) -> Recording:
+        """Raises OSError."""
+        folder = project.spools / run
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folder / PYTHON).mkdir(mode=0o700)
+        return cls(folder, lock)
+
+    @classmethod
+    def claim(cls, folder: Path) -> Recording | None:
+        """The recording of a runner that is gone; None if it lives, or has not begun."""
+        try:
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return None
+        return cls(folder, lock)
+
+    @property
+    def events(self) -> Path:
+        return self.folder / EVENTS
+
+    @property
+    def python(self) -> Path:
+        return self.folder / PYTHON
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / METRICS
+
+    def save(self, manifest: Manifest) -> None:
+        """Raises OSError."""
+        write_private(self.folder / MANIFEST, msgspec.json.encode(manifest))
+
+    def manifest(self) -> Manifest | None:
+        return read_manifest(self.folder)
+
+    def release(self) -> None:
+        os.close(self.lock)
+
+    def remove(self) -> None:
+        """Delete the folder, the lock last: whoever finds a part of it finds it locked."""
+        for folder, folders, names in os.walk(self.folder, topdown=False):
+            for name in names:
+                if name != LOCK or folder != str(self.folder):
+                    with suppress(OSError):
+                        os.unlink(os.path.join(folder, name))
+            for name in folders:
+                with suppress(OSError):
+                    os.rmdir(os.path.join(folder, name))
+        with suppress(OSError):
+            (self.folder / LOCK).unlink()
+            self.folder.rmdir()
+        self.release()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, 0600. Raises OSError."""
+    fresh = path.with_name(f"{path.name}.new")
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+    finally:
+        os.close(file)
+    os.replace(fresh, path)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+class Outside:
+    """Which paths are never part of a project's record."""
+
+    def __init__(self, project: Project, ignored: tree.Ignored) -> None:
+        self._state = os.fsencode(project.state)
+        self._inside = self._state + b"/"
+        self._ignored = ignored
+
+    def __call__(self, path: bytes) -> bool:
+        return (
+            path.startswith(self._inside)
+            or path == self._state
+            or b"/.git/" in path
+            or self._ignored.covers(path)
+        )
+
+
+def contents_of(
+    project: Project, run: str, outside: Outside, interrupted: Callable[[], bool]
+) -> Contents:
+    noise = Noise(os.fsencode(project.root))
+
+    def matters(path: bytes) -> bool:
+        return noise.fold(path) is None and not outside(path)
+
+    cache = Cache(project.state / CACHE, run)
+    return Contents(cache, matters, interrupted)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that is known of a run when it is written down. `before` is how the tree looked when it
+    started, None where nobody looked; `start` how the work tree stood."""
+
+    manifest: Manifest
+    events: list[Event]
+    gaps: list[str]
+    contents: Contents
+    outside: Outside
+    interpretations: list[audit.Interpretation] = field(default_factory=list)
+    before: tree.Look | None = None
+    start: worktree.Start = field(default_factory=worktree.Start)
+    ignored: tree.Ignored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The records of a run, in order, and the verdict on them."""
+
+    records: list[Record]
+    ended: RunEnded
+    attributed: int
+
+
+def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
+    """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
+    from provgraph.ingest.capture.assemble import Context, assemble
+
+    manifest = evidence.manifest
+    machine, run = manifest.machine, manifest.started.run
+    root = os.fsencode(project.root)
+    for event in evidence.events:
+        evidence.contents.observe(event, hashing=False)
+    after = _look_again(root, evidence)
+    changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
+    _add_blobs(root, evidence, changes)
+    context = Context(
+        project=project.id,
+        root=root,
+        run=run,
+        boot=machine.boot,
+        host=machine.host,
+        offset=machine.offset,
+        ended=manifest.ended,
+        exclude=evidence.outside,
+        content=evidence.contents.content,
+        parent=manifest.started.parent,
+    )
+    events = [*evidence.events, *(found.event for found in evidence.interpretations)]
+    made = assemble(events, context)
+    left = [c for c in changes if not tree.explained(c.path, made.writes)]
+    if left:
+        left = _without_siblings(project, manifest, left, recorded)
+    unattributed = _unattributed(project, evidence, left) if left else []
+    environment = surroundings.environment(
+        made.environment_reads,
+        {found.prefix: found.version for found in evidence.interpretations},
+    )
+    gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
+    gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
+    started = msgspec.structs.replace(manifest.started, environment=environment.environment)
+    images = sum(isinstance(event, Image) for event in evidence.events)
+    ended = RunEnded(
+        run,
+        machine.when(manifest.ended),
+        manifest.exit,
+        manifest.signal,
+        verdict_of(gaps, seen=bool(images or unattributed)),
+        gaps,
+        {**_said(recorded / METRICS), **manifest.properties},
+    )
+    records = [environment, started, *made.records, *unattributed, ended]
+    return Account(records, ended, len(made.records))
+
+
+def verdict_of(gaps: list[str], *, seen: bool) -> str:
+    """
+    >>> verdict_of([], seen=True), verdict_of(["x"], seen=True), verdict_of(["x"], seen=False)
+    ('complete', 'incomplete', 'nothing recorded')
+    """
+    if not seen:
+        return "nothing recorded"
+    return "incomplete" if gaps else "complete"
+
+
+def _look_again(root: bytes, evidence: Evidence) -> tree.Look | None:
+    if evidence.before is None or not evidence.before.whole or evidence.ignored is None:
+        return None
+    return tree.look(root, evidence.ignored)
+
+
+def _further_gaps(
+    evidence: Evidence, after: tree.Look | None, records: list[Record]
+) -> Iterator[str]:
+    before = evidence.before
+    if before is not None and (not before.whole or (after is not None and not after.whole)):
+        yield f"more than {tree.MOST:,} files, so changes by unseen programs were not looked for"
+    unseen = sum(isinstance(r, Generated) and not r.attributed for r in records)
+    unseen += sum(isinstance(r, Invalidated) and r.step == _unseen_step(evidence) for r in records)
+    if unseen:
+        yield f"{unseen} file{'s' * (unseen != 1)} changed by a program that was not seen"
+    if evidence.contents.stopped:
+        yield "hashing was interrupted"
+    elif unhashed := sum(1 for _ in _unhashed(records)):
+        yield f"{unhashed} file{'s' * (unhashed != 1)} changed or went before being hashed"
+
+
+def _unhashed(records: list[Record]) -> Iterator[str]:
+    """The URIs of inputs and of results whose bytes are not known. What the run itself made and
+    then replaced or removed is still told apart by its stat."""
+    generated = [record for record in records if isinstance(record, Generated)]
+    own = {record.content.stat for record in generated}
+    gone = {record.uri for record in records if isinstance(record, Invalidated)}
+    inputs = [r for r in records if isinstance(r, Used) and r.content.stat not in own]
+    yield from {record.uri for record in inputs if not record.content.digest}
+    last = {record.names[-1].uri: record.content for record in generated}
+    yield from (uri for uri, content in last.items() if not content.digest and uri not in gone)
+
+
+def _unseen_step(evidence: Evidence) -> str:
+    """The step that stands for programs that were not seen."""
+    return step_id(evidence.manifest.started.run, evidence.manifest.machine.boot, 0, 0, 0)
+
+
+# --- Blob ids
+
+
+def _add_blobs(root: bytes, evidence: Evidence, changes: list[tree.Change]) -> None:
+    """Let git name the files of the work tree that the record will speak of."""
+    work_tree = worktree.work_tree_of(root)
+    if work_tree is None or evidence.contents.stopped:
+        return
+    contents = evidence.contents
+    named = {path for event in evidence.events for path in _paths(event)}
+    named |= {source for found in evidence.interpretations for source in found.event.sources}
+    named |= {found.event.script for found in evidence.interpretations}
+    named |= {change.path for change in changes}
+    inside = work_tree.rstrip(b"/") + b"/"
+    wanted = sorted(path for path in named if path.startswith(inside) and contents.matters(path))
+    stats = {path: stat for path in wanted if (stat := regular(path))}
+    if evidence.before is not None:
+        paths = [path for path in wanted if path in evidence.before.files]
+        for path, blob in worktree.blobs_at_start(root, paths, evidence.start).items():
+            stat = evidence.before.stat(path)
+            if stat is not None:
+                contents.blobs[stat] = blob
+    asked = [path for path, stat in stats.items() if stat not in contents.blobs]
+    for path, blob in worktree.blobs(root, asked).items():
+        if regular(path) == stats[path]:
+            contents.blobs[stats[path]] = blob
+
+
+def _paths(event: Event) -> tuple[bytes, ...]:
+    match event:
+        case Opened() | Closed() | Truncated():
+            return (event.path,)
+        case Renamed() | Linked():
+            return (event.target,)
+        case _:
+            return ()
+
+
+# --- Changes that no captured program made
+
+
+def _unattributed(
+    project: Project, evidence: Evidence, changes: Iterable[tree.Change]
+) -> list[Record]:
+    manifest, contents = evidence.manifest, evidence.contents
+    machine, run = manifest.machine, manifest.started.run
+    root = os.fsencode(project.root)
+    step = _unseen_step(evidence)
+    made: list[Record] = []
+    for change in changes:
+        if evidence.outside(change.path):
+            continue
+        uri = uri_of(change.path, root, machine.host)
+        if change.after is None:
+            content = _before(contents, change.before)
+            made.append(Invalidated(step, uri, machine.when(manifest.ended), content))
+            continue
+        content = contents.content(change.path, change.after, manifest.ended)
+        if change.before and _before(contents, change.before).digest == content.digest != "":
+            continue  # touched
+        when = machine.when(_moment(change.after, manifest))
+        version = generated_version_id(step, uri, 0)
+        made.append(Generated(step, version, [Name(uri, when)], content, attributed=False))
+    if not made:
+        return []
+    seen = StepSeen(
+        step,
+        run,
+        [],
+        manifest.started.cwd,
+        manifest.started.when,
+        machine.when(manifest.ended),
+        program="unattributed",
+        kind="unattributed",
+    )
+    return [seen, *made]
+
+
+def _before(contents: Contents, stat: Stat | None) -> Content:
+    if stat is None:
+        return Content()
+    return Content(contents.known(stat), contents.blobs.get(stat, ""), stat.size, stat)
+
+
+def _moment(stat: Stat, manifest: Manifest) -> int:
+    """The tick of a file's last change, by the kernel's own time of it."""
+    return min(max(stat.ctime - manifest.machine.offset, manifest.began), manifest.ended)
+
+
+def _without_siblings(
+    project: Project, manifest: Manifest, changes: list[tree.Change], own: Path
+) -> list[tree.Change]:
+    """What no other captured run of this project did meanwhile, as far as their records tell."""
+    told = set(_told_by_ended(project, manifest)) | set(_told_by_living(project, own))
+    return [change for change in changes if not tree.explained(change.path, told)]
+
+
+def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
+    from provgraph.model.journal import read_segment, segments
+
+    root = os.fsencode(project.root)
+    since = manifest.started.when.at
+    for path in segments(project.journal):
+        with suppress(OSError, ProvgraphError):
+            if path.stat().st_mtime_ns < since or path.stem == manifest.started.run:
+                continue
+            for record in read_segment(path).records:
+                if isinstance(record, Generated):
+                    uris = [name.uri for name in record.names]
+                elif isinstance(record, Invalidated):
+                    uris = [record.uri]
+                else:
+                    continue
+                yield from (root + b"/" + bytes_of(uri) for uri in uris if "://" not in uri)
+
+
+def _told_by_living(project: Project, own: Path) -> Iterator[bytes]:
+    from provgraph.ingest.capture.events import Unlinked
+    from provgraph.ingest.capture.spool import Spool
+
+    for folder in recordings(project):
+        if folder == own:
+            continue
+        with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
+            for event in spool.events():
+                match event:
+                    case Opened() if event.writable:
+                        yield event.path
+                    case Renamed():
+                        yield event.source
+                        yield event.target
+                    case Linked():
+                        yield event.target
+                    case Unlinked() | Truncated():
+                        yield event.path
+                    case _:
+                        pass
+
+
+def recordings(project: Project) -> list[Path]:
+    """The folders of runs that are not sealed yet."""
+    try:
+        names = [entry.name for entry in os.scandir(project.spools) if entry.is_dir()]
+    except OSError:
+        return []
+    return [project.spools / name for name in sorted(names)]
+
+
+# --- Parameters and metrics
+
+
+def _said(path: Path) -> dict[str, Scalar]:
+    """What the program said by `provgraph.log_params` and `log_metrics`."""
+    return properties_of(_text(path))
+
+
+def _text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+class _Line(msgspec.Struct):
+    kind: str
+    name: str
+    value: str | int | float | bool
+
+
+def properties_of(lines: bytes) -> dict[str, Scalar]:
+    """The last value of each; lines that are none are left out.
+
+    >>> properties_of(b'{"kind":"metric","name":"auc","value":0.5}\\nnonsense\\n')
+    {'metric.auc': 0.5}
+    """
+    found: dict[str, Scalar] = {}
+    for line in lines.splitlines():
+        with suppress(msgspec.DecodeError):
+            said = msgspec.json.decode(line, type=_Line)
+            if said.kind in ("metric", "param") and said.name:
+                found[f"{said.kind}.{said.name}"] = said.value
+    return found
+
+
+def without_secrets(properties: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Values of parameters are redacted as a command line's are.
+
+    >>> without_secrets({"param.api_key": "abc", "param.depth": 6})
+    {'param.api_key': '[redacted]', 'param.depth': 6}
+    """
+    from provgraph.ingest.capture import redact
+
+    kept: dict[str, Scalar] = {}
+    for name, value in properties.items():
+        if isinstance(value, str):
+            value = redact.argv([f"{name}={value}"])[0].partition("=")[2]
+        kept[name] = value
+    return kept

@@ -1,0 +1,342 @@
+"""`provgraph run`: start a program under capture, wait for it as a shell would, write down what it did.
+
+The program comes first. Whatever fails here (a full disk, a folder that cannot be written, no
+compiler) becomes a gap and a line on standard error; the program runs, and its exit status is ours.
+Nothing is ever written to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from provgraph.config import Project, prepare_state
+from provgraph.errors import ProvgraphError
+from provgraph.ingest.capture import audit, redact, shim, tree, worktree
+from provgraph.ingest.capture.events import Event, Forked, Image
+from provgraph.ingest.capture.program import (
+    NOT_FOUND,
+    NotStarted,
+    Program,
+    die_by,
+    find,
+    untraceable,
+)
+from provgraph.ingest.capture.recording import (
+    Account,
+    Evidence,
+    Manifest,
+    Outside,
+    Recording,
+    account,
+    contents_of,
+    without_secrets,
+)
+from provgraph.ingest.capture.spool import Spool, create
+from provgraph.ingest.capture.spool import environment as traced
+from provgraph.ingest.capture.surroundings import Machine, Person, tick
+from provgraph.ingest.capture.surroundings import account as account_name
+from provgraph.model.elements import Scalar
+from provgraph.model.identity import new_run_id, step_id
+from provgraph.model.journal import SegmentWriter
+from provgraph.model.records import RunEnded, RunStarted
+from provgraph.model.uri import text_of, uri_of
+from provgraph.tracking import METRICS
+
+RUN: Final = "PROVGRAPH_RUN"
+_SPOOL: Final = "PROVGRAPH_SPOOL"
+_SHORTEST, _LONGEST = 0.02, 0.2
+_IDLE: Final = 100
+"""Watching takes at most one part in so many of the time."""
+_SMALL_SPOOL: Final = 8 * 1024 * 1024
+
+
+def run(
+    argv: list[str],
+    project: Project,
+    *,
+    properties: Mapping[str, Scalar] | None = None,
+    as_json: bool = False,
+    backend: str = "auto",
+) -> int:
+    """Run `argv` under capture and journal it; returns the exit status that a shell should see.
+
+    `properties` (`tag.x`, `param.x`) are kept with the run. `backend` is `auto`, `preload` or `none`
+    (then changes of files and Python's own word are all there is). If a signal ended the program,
+    the same signal ends this process, and nothing is returned.
+    """
+    try:
+        capture = Capture(argv, project, dict(properties or {}), backend)
+    except KeyboardInterrupt:
+        die_by(signal.SIGINT)
+        raise
+    except (OSError, ProvgraphError) as error:
+        note(f"not recorded: {_said(error)}")
+        return _run_alone(argv)
+    try:
+        program = Program(find(argv[0], os.environ), argv, capture.environment())
+    except NotStarted as error:
+        note(error.message)
+        capture.finish(error.exit_status)
+        return error.exit_status
+    except KeyboardInterrupt:
+        capture.abandon()
+        die_by(signal.SIGINT)
+        raise
+    status = capture.attend(program)
+    ended = capture.finish(status)
+    if as_json and ended is not None:
+        _print_json(ended, project)
+    if status < 0:
+        die_by(-status)
+    return status if status >= 0 else 128 - status
+
+
+def note(text: str) -> None:
+    with suppress(OSError, ValueError):
+        print(f"provgraph: {text}", file=sys.stderr, flush=True)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ProvgraphError):
+        return error.message
+    return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error)
+
+
+def _run_alone(argv: list[str]) -> int:
+    """Become the program."""
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    try:
+        os.execv(find(argv[0], os.environ), argv)
+    except NotStarted as error:
+        note(error.message)
+        return error.exit_status
+    except OSError as error:
+        note(f"cannot execute {argv[0]}: {error.strerror}")
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else 126
+
+
+class Capture:
+    """One run being captured. Raises OSError or ProvgraphError where it cannot even be begun."""
+
+    def __init__(
+        self, argv: list[str], project: Project, properties: dict[str, Scalar], backend: str
+    ) -> None:
+        self.project = project
+        self.argv = argv
+        self._root = os.fsencode(project.root)
+        status = worktree.Status(worktree.work_tree_of(self._root))  # git works while we do
+        person = Person(self._root)
+        self._run = new_run_id()
+        self._machine = Machine.here()
+        self._ignored = tree.Ignored.of(self._root)
+        self._outside = Outside(project, self._ignored)
+        self._program: Program | None = None
+        self._events: list[Event] = []
+        self._pause = _SHORTEST
+        prepare_state(project)
+        self._recording = Recording.create(project, self._run)
+        try:
+            self._spool, gaps = self._open_spool(backend)
+            self._contents = contents_of(project, self._run, self._outside, self._interrupted)
+            self._before = tree.look(self._root, self._ignored)
+            self._start = status.read()
+            name, email = person.read()
+            started = RunStarted(
+                self._run,
+                redact.argv([text_of(os.fsencode(word)) for word in argv]),
+                uri_of(os.fsencode(os.getcwd()), self._root, self._machine.host),
+                self._machine.when(tick()),
+                user=account_name(),
+                agent=name,
+                email=email,
+                commit=self._start.commit,
+                dirty=self._start.dirty,
+                parent=_parent(self._machine),
+                backend="preload" if self._spool else "none",
+            )
+            self._manifest = Manifest(
+                started,
+                self._machine,
+                started.when.tick,
+                gaps=gaps,
+                properties=without_secrets(properties),
+                traced=self._spool is not None,
+            )
+            self._writer = SegmentWriter(project.journal, project.id, self._run)
+            self._writer.write(started)
+            self._writer.flush()
+            self._recording.save(self._manifest)
+        except BaseException:
+            self._recording.remove()
+            raise
+
+    def environment(self) -> dict[str, str]:
+        """What the program is given: ours, and what makes it speak."""
+        env = dict(os.environ)
+        if self._spool is not None:
+            env = traced(self._library, self._recording.events, env)
+        env = audit.environment(self._recording.python, self.project.root, env)
+        return {**env, RUN: self._run, METRICS: str(self._recording.metrics)}
+
+    def attend(self, program: Program) -> int:
+        """Wait for the program's end, hashing what it writes meanwhile."""
+        self._program = program
+        self._manifest.pid = program.pid
+        with suppress(OSError):
+            self._recording.save(self._manifest)
+        status = program.wait(self._watch)
+        self._manifest.ended = tick()
+        return status
+
+    def finish(self, status: int) -> RunEnded | None:
+        """Write the record down; None where it could not be."""
+        manifest = self._manifest
+        manifest.ended = manifest.ended or tick()
+        manifest.exit = status if status >= 0 else None
+        manifest.signal = signal.Signals(-status).name if status < 0 else ""
+        try:
+            return self._finish()
+        except (OSError, ProvgraphError) as error:
+            note(f"the run was not recorded to its end: {_said(error)}")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not become one of the program
+            note(f"the run was not recorded to its end ({type(error).__name__}: {error})")
+        self._recording.release()
+        return None
+
+    def abandon(self) -> None:
+        """The program was never started: nothing is left."""
+        with suppress(OSError, ProvgraphError):
+            self._writer.path.unlink()
+        self._recording.remove()
+
+    def _finish(self) -> RunEnded:
+        staying = self._drain()
+        made = account(
+            self.project,
+            Evidence(
+                self._manifest,
+                self._events,
+                self._spool.gaps() if self._spool else [],
+                self._contents,
+                self._outside,
+                list(audit.read(self._recording.python)),
+                self._before,
+                self._start,
+                self._ignored,
+            ),
+            self._recording.folder,
+        )
+        self._writer.flush()
+        for record in made.records:
+            self._writer.write(record)
+        self._writer.close()
+        self._contents.close()
+        if staying:
+            self._recording.save(self._manifest)
+            self._recording.release()
+        else:
+            self._recording.remove()
+        self._warn(made)
+        return made.ended
+
+    def _open_spool(self, backend: str) -> tuple[Spool | None, list[str]]:
+        if backend == "none":
+            return None, ["programs were not traced, as asked"]
+        try:
+            self._library = shim.library(self.project.state / "cache")
+            create(self._recording.events)
+            return Spool(self._recording.events), []
+        except ProvgraphError as error:
+            note(f"{error.message}; only changes of files are recorded")
+            return None, [f"programs were not traced: {error.message}"]
+
+    def _watch(self) -> float:
+        """Take in what happened since; the seconds until the next time."""
+        if self._spool is None:
+            return _LONGEST
+        began = time.perf_counter()
+        fresh = self._spool.fresh()
+        for event in fresh:
+            self._contents.observe(event)
+        self._events += fresh
+        self._pause = _SHORTEST if fresh else min(self._pause * 1.5, _LONGEST)
+        return max(self._pause, (time.perf_counter() - began) * _IDLE if not fresh else 0.0)
+
+    def _interrupted(self) -> bool:
+        """Between pieces of hashing: the program's signals are seen to, and ours."""
+        if self._program is None:
+            return False
+        while self._program.attend():
+            pass
+        return self._program.interrupted
+
+    def _drain(self) -> bool:
+        """Take in the rest; whether processes of the run stay behind."""
+        spool = self._spool
+        if spool is None:
+            return False
+        self._events += spool.fresh()
+        staying = [life for life in spool.lives() if not life.exited and life.is_alive()]
+        if staying:
+            several = len(staying) != 1
+            self._manifest.gaps.append(
+                f"{len(staying)} process{'es' * several} outlived the run; what "
+                f"{'they' if several else 'it'} did later is recorded by the first sync after"
+            )
+        return bool(staying)
+
+    def _warn(self, made: Account) -> None:
+        ended = made.ended
+        if ended.verdict == "nothing recorded" and ended.exit == 0 and self._spool is not None:
+            reason = self._blindness()
+            note(f"NOTHING was recorded of this run{': ' + reason if reason else ''}")
+        elif self._contents.stopped:
+            note("interrupted while hashing; some files are recorded without a digest")
+
+    def _blindness(self) -> str:
+        with suppress(NotStarted):
+            return untraceable(find(self.argv[0], os.environ), os.environ)
+        return ""
+
+
+def _parent(machine: Machine) -> str:
+    """Our own step in the run around this one, where there is one."""
+    outer, spool = os.environ.get(RUN), os.environ.get(_SPOOL)
+    if not outer or not spool:
+        return ""
+    pid = os.getpid()
+    with suppress(OSError, ProvgraphError, ValueError):
+        if os.path.getsize(spool) > _SMALL_SPOOL:
+            return ""
+        from pathlib import Path
+
+        with Spool(Path(spool)) as seen:
+            ours = [event for event in seen.events() if event.pid == pid]
+        forks = [at for at, event in enumerate(ours) if isinstance(event, Forked)]
+        ours = ours[forks[-1] :] if forks else ours
+        images = sum(isinstance(event, Image) for event in ours)
+        if images:
+            return step_id(outer, machine.boot, pid, ours[0].tick, images - 1)
+    return ""
+
+
+def _print_json(ended: RunEnded, project: Project) -> None:
+    import msgspec
+
+    about = {
+        "run": ended.run,
+        "exit": ended.exit,
+        "signal": ended.signal,
+        "verdict": ended.verdict,
+        "gaps": ended.gaps,
+        "properties": ended.properties,
+    }
+    with suppress(OSError, ValueError):
+        print(msgspec.json.encode(about).decode(), file=sys.stderr, flush=True)

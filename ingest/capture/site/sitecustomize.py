@@ -1,0 +1,115 @@
+"""What does this Python process run? Loaded into every Python program that provgraph captures.
+
+It writes one small file into the run's folder when the interpreter ends: the script, the module
+given to -m, the project's own modules that were imported, and the interpreter. There is no hook on
+events: a Python function called for each costs 3 % of importing pandas and scikit-learn, and the
+shim sees files anyway. What is lost: processes that end by a signal (as a Pool's workers do where it is terminated), by
+os._exit or by an exec. Other children of multiprocessing, which end by os._exit after running their
+finalizers, are not lost.
+
+It runs under Python 3.8 and later, beside any other sitecustomize, and must never be noticed:
+nothing is imported that the interpreter has not loaded already, and no error leaves it.
+"""
+
+# ruff: noqa: S110, BLE001, SIM105, UP031 - nothing is imported, and no error may leave
+
+import sys
+
+
+def _begin():
+    import atexit
+    import os
+    import time
+
+    folder = os.environ.get("PROVGRAPH_PYTHON")
+    root = os.environ.get("PROVGRAPH_ROOT")
+    if not folder or not root or not hasattr(time, "CLOCK_BOOTTIME"):
+        return
+    inside = root.rstrip("/") + "/"
+    clock = time.CLOCK_BOOTTIME
+    now = time.clock_gettime_ns
+    began = [os.getpid(), now(clock)]
+
+    def write():
+        try:
+            if began[0] != os.getpid():
+                return
+            main = sys.modules.get("__main__")
+            spec = getattr(main, "__spec__", None)
+            # At exit the main module has lost its __file__, not its loader.
+            script = getattr(getattr(main, "__loader__", None), "path", None)
+            script = os.path.realpath(script) if type(script) is str else ""
+            links = [(inside, inside)]
+            for entry in sys.path:
+                if not entry.startswith("/"):
+                    continue
+                real = os.path.realpath(entry).rstrip("/") + "/"
+                if real.startswith(inside) and not entry.startswith(inside):
+                    links.append((entry.rstrip("/") + "/", real))
+            sources = set()
+            for module in list(sys.modules.values()):
+                path = getattr(module, "__file__", None)
+                if type(path) is str and path.endswith(".py") and "/site-packages/" not in path:
+                    for link, real in links:
+                        if path.startswith(link):
+                            sources.add(real + path[len(link) :])
+                            break
+            sources.discard(script)
+            fields = [
+                "1",
+                str(began[0]),
+                str(began[1]),
+                str(now(clock)),
+                script,
+                getattr(spec, "name", "") or "",
+                "%d.%d.%d" % sys.version_info[:3],
+                sys.prefix,
+            ]
+            data = b"\0".join(os.fsencode(field) for field in fields + sorted(sources)) + b"\n"
+            name = os.path.join(folder, "%d-%d" % tuple(began))
+            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                os.write(file, data)
+            finally:
+                os.close(file)
+        except Exception:
+            pass
+
+    def forked():
+        try:
+            began[:] = [os.getpid(), now(clock)]
+            util = sys.modules.get("multiprocessing.util")
+            if util is not None:  # its children run these finalizers, and never atexit's
+                util.register_after_fork(
+                    write, lambda write: util.Finalize(None, write, exitpriority=-100)
+                )
+        except Exception:
+            pass
+
+    atexit.register(write)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forked)
+
+
+def _step_aside():
+    """Let the next sitecustomize on the path be the one, as if this folder were not there."""
+    here = __file__.rpartition("/")[0]
+    while here in sys.path:
+        sys.path.remove(here)
+    sys.path_importer_cache.pop(here, None)
+    ours = sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        if ours is not None:
+            sys.modules.setdefault("sitecustomize", ours)
+
+
+try:
+    _begin()
+except Exception:
+    pass
+_step_aside()

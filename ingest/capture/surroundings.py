@@ -1,0 +1,163 @@
+"""Where a run happens: host, boot, clock, account, person, operating system and packages.
+
+Everything is read from the system at the moment; nothing is imported of what is described.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from provgraph.ingest.capture.worktree import Command, git
+from provgraph.model.identity import environment_id
+from provgraph.model.records import EnvironmentSeen, When
+
+_BOOTTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def tick() -> int:
+    """The boot clock, in nanoseconds."""
+    return time.clock_gettime_ns(_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`offset` is the wall clock minus the boot clock, in nanoseconds, when this was made."""
+
+    host: str
+    boot: str
+    offset: int
+
+    @classmethod
+    def here(cls) -> Machine:
+        before, wall, after = tick(), time.time_ns(), tick()
+        return cls(os.uname().nodename, boot_id(), wall - (before + after) // 2)
+
+    def when(self, at: int) -> When:
+        return When(at + self.offset, at, self.boot, self.host)
+
+
+def boot_id() -> str:
+    """The first 8 digits of the kernel's boot id, empty where there is none."""
+    return _text("/proc/sys/kernel/random/boot_id")[:8]
+
+
+def account() -> str:
+    """The name of the account, its number where it has no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+class Person:
+    """Who is at work: git's `user.name` and `user.email`, asked when this is made."""
+
+    def __init__(self, folder: bytes) -> None:
+        self._asked: Command = git(folder, "config", "-z", "--get-regexp", r"^user\.(name|email)$")
+
+    def read(self) -> tuple[str, str]:
+        """The name, the account's where git knows none, and the address or nothing."""
+        status, output = self._asked.wait()
+        said = _settings(output) if status == 0 else {}
+        name = os.environ.get("GIT_AUTHOR_NAME") or said.get("user.name") or account()
+        return name, os.environ.get("GIT_AUTHOR_EMAIL") or said.get("user.email", "")
+
+
+def _settings(output: bytes) -> dict[str, str]:
+    """
+    >>> _settings(b"user.name\\nAnn\\0user.email\\na@b\\0user.name\\nAnn B\\0")
+    {'user.name': 'Ann B', 'user.email': 'a@b'}
+    """
+    pairs = (entry.partition("\n") for entry in output.decode("utf-8", "replace").split("\0"))
+    return {name: value for name, _, value in pairs if name}
+
+
+def operating_system() -> str:
+    """
+    >>> operating_system() != ""
+    True
+    """
+    about = os.uname()
+    name = _release(_text("/etc/os-release")) or f"{about.sysname} {about.release}"
+    return f"{name} {about.machine}"
+
+
+def _release(text: str) -> str:
+    """
+    >>> _release('NAME="x"\\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\\n')
+    'Debian GNU/Linux 12 (bookworm)'
+    """
+    found = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(65536)
+    except OSError:
+        return ""
+
+
+_SITE: Final = re.compile(rb"^.*?/(?:site|dist)-packages(?=/|$)")
+_METADATA: Final = re.compile(r"^(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
+_PYTHON_FOLDER: Final = re.compile(rb"/lib(?:64)?/python(\d+\.\d+)(?=/|$)")
+
+
+def site_folders(reads: Iterable[bytes]) -> list[bytes]:
+    """The folders of packages that the paths lie in.
+
+    >>> site_folders([b"/v/lib/python3.12/site-packages/numpy/core.py", b"/usr/lib/os.py"])
+    [b'/v/lib/python3.12/site-packages']
+    """
+    return sorted({found[0] for path in reads if (found := _SITE.match(path))})
+
+
+def packages(folder: bytes) -> list[str]:
+    """The distributions installed in a folder, `name==version`, by the names of their metadata.
+
+    >>> packages(b"/nonexistent")
+    []
+    """
+    found = set()
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if match := _METADATA.match(os.fsdecode(name)):
+                found.add(f"{re.sub(r'[-_.]+', '-', match[1]).lower()}=={match[2]}")
+    return sorted(found)
+
+
+def environment(
+    reads: Iterable[bytes], interpreters: Mapping[str, str], folders: Iterable[bytes] = ()
+) -> EnvironmentSeen:
+    """What a run ran in. `reads` are what it read of installed software, `interpreters` the Python
+    versions that were seen, by installation prefix, `folders` more folders of packages."""
+    sites = sorted({*site_folders(reads), *folders})
+    installed = sorted({package for folder in sites for package in packages(folder)})
+    python = ", ".join(sorted({*interpreters.values()})) or _version_by_folder(reads)
+    system = operating_system()
+    prefixes = " ".join(sorted(interpreters))
+    name = f"Python {python} on {system}" if python else system
+    content = "\n".join([python, system, prefixes, *installed])
+    return EnvironmentSeen(
+        environment_id(content),
+        name,
+        python,
+        system,
+        installed,
+        {"prefix": prefixes} if prefixes else {},
+    )
+
+
+def _version_by_folder(reads: Iterable[bytes]) -> str:
+    """What is left to know of an interpreter that did not tell its version."""
+    found = {match[1].decode() for path in reads if (match := _PYTHON_FOLDER.search(path))}
+    return ", ".join(sorted(found))
