@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
@@ -14,6 +17,7 @@ from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value
 from provgraph.store.embedded.properties import joined, merged, split, written
 from provgraph.store.embedded.schema import COLUMNS, Lexicon
+from provgraph.store.embedded.transactions import writing
 
 _SHOWN: Final = ", ".join(f'n."{key}"' for key in COLUMNS)
 _INSERT_NODE: Final = (
@@ -25,35 +29,40 @@ _EXISTING: Final = (
 )
 _ASSIGNED: Final = ", ".join(f'"{key}" = ?' for key in COLUMNS)
 _UPDATE_NODE: Final = f"UPDATE node SET label = ?, {_ASSIGNED}, properties = ? WHERE id = ?"
-# ?5 is what a new edge holds, ?6 what an old one is given: a merge patch (RFC 7396).
-_IDENTITY: Final = itemgetter(0, 1, 2, 3)
-_PUT_EDGE: Final = """
-INSERT INTO edge VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
-SET properties = nullif(json_patch(coalesce(properties, '{}'), ?6), '{}') WHERE ?6 IS NOT NULL
-"""
+_TYPE: Final = itemgetter(1)
+_TYPE_AND_IDENTITY: Final = itemgetter(1, 0, 2, 3)
+_INSERT_EDGE: Final = "INSERT INTO edge VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_PATCH_EDGE: Final = """
+UPDATE edge SET properties = nullif(json_patch(coalesce(properties, '{}'), ?5), '{}')
+WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
+"""  # a merge patch is RFC 7396
 _REMOVE_EDGE: Final = """
 DELETE FROM edge WHERE src = (SELECT id FROM node WHERE uid = ?1) AND type = ?2
-AND dst = (SELECT id FROM node WHERE uid = ?3) AND key = ?4
+AND dst = (SELECT id FROM node WHERE uid = ?3) AND key = ?4 RETURNING type
 """
+_REMOVE_TOUCHING: Final = (
+    "DELETE FROM edge WHERE src = ? RETURNING type",
+    "DELETE FROM edge WHERE dst = ? RETURNING type",
+)
+_REMOVE_NODE: Final = "DELETE FROM node WHERE id = ? RETURNING label"
 
 
 @contextmanager
-def writing(connection: apsw.Connection) -> Iterator[None]:
-    """A transaction that waits for other writers before it reads anything."""
-    connection.execute("BEGIN IMMEDIATE")
+def _without_collector() -> Iterator[None]:
+    """A batch makes many objects and no cycles: looking for some costs a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
-            connection.execute("ROLLBACK")
-        raise
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def apply(connection: apsw.Connection, batch: Batch) -> None:
     """Raises `StoreError`, and then nothing has changed."""
     try:
-        with writing(connection):
+        with writing(connection), _without_collector():
             _apply(connection, batch)
     except UnicodeEncodeError as error:
         raise StoreError(f"text that is not Unicode cannot be kept: {error.object!r}") from error
@@ -74,24 +83,35 @@ def _apply(connection: apsw.Connection, batch: Batch) -> None:
 def _remove_edges(
     connection: apsw.Connection, lexicon: Lexicon, edges: Iterable[tuple[str, str, str, str]]
 ) -> None:
-    connection.executemany(
-        _REMOVE_EDGE,
-        (
-            (source, lexicon.types[name], target, key)
-            for source, name, target, key in edges
-            if name in lexicon.types
-        ),
+    known = (
+        (source, lexicon.types[name], target, key)
+        for source, name, target, key in edges
+        if name in lexicon.types
     )
+    _tally(connection, "edge_type", _removed(connection, _REMOVE_EDGE, known))
 
 
 def _remove_nodes(connection: apsw.Connection, ids: list[str]) -> None:
     numbers = [(number,) for number in _numbers(connection, ids).values()] if ids else []
-    for statement in (
-        "DELETE FROM edge WHERE src = ?",
-        "DELETE FROM edge WHERE dst = ?",
-        "DELETE FROM node WHERE id = ?",
-    ):
-        connection.executemany(statement, numbers)
+    for statement in _REMOVE_TOUCHING:
+        _tally(connection, "edge_type", _removed(connection, statement, numbers))
+    _tally(connection, "label", _removed(connection, _REMOVE_NODE, numbers))
+
+
+def _removed(
+    connection: apsw.Connection, statement: str, rows: Iterable[tuple[Any, ...]]
+) -> Counter[int]:
+    """Run a removal for each row, and count what it returns, as a change."""
+    gone: Counter[int] = Counter()
+    gone.subtract(number for (number,) in connection.executemany(statement, rows))
+    return gone
+
+
+def _tally(connection: apsw.Connection, table: str, changes: Mapping[int, int]) -> None:
+    connection.executemany(
+        f"UPDATE {table} SET count = count + ? WHERE id = ?",
+        ((change, number) for number, change in changes.items() if change),
+    )
 
 
 def _numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
@@ -116,6 +136,7 @@ def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, nodes: list[Node])
     rows = _new_rows(lexicon, given, numbers, last + 1, spilled)
     lexicon.add((), (), spilled)
     connection.executemany(_INSERT_NODE, rows)
+    _tally(connection, "label", Counter(row[2] for row in rows))
     return numbers
 
 
@@ -141,16 +162,21 @@ def _merge(
     """Update those that exist and change, and give the row ids of those that exist."""
     numbers: dict[str, int] = {}
     changed: list[tuple[Any, ...]] = []
+    relabelled: Counter[int] = Counter()
     existing = connection.execute(_EXISTING, (json.dumps(list(given)),))
     for uid, number, label, rest, *columns in existing:
         numbers[uid] = number
         node = given[uid]
         old = joined(columns, rest)
         new = merged(old, node.properties)
-        if _differ(old, new) or lexicon.labels[node.label] != label:
+        now = lexicon.labels[node.label]
+        if _differ(old, new) or now != label:
             columns, rest = _split(node.id, new, spilled)
-            changed.append((lexicon.labels[node.label], *columns, rest, number))
+            changed.append((now, *columns, rest, number))
+            relabelled.update({now: 1})
+            relabelled.subtract({label: 1})
     connection.executemany(_UPDATE_NODE, changed)
+    _tally(connection, "label", relabelled)
     return numbers
 
 
@@ -195,7 +221,22 @@ def _put_edges(
     ends.difference_update(numbers)
     if ends:
         numbers = numbers | _numbers(connection, ends)
-    connection.executemany(_PUT_EDGE, _edge_rows(lexicon, edges, numbers))
+    rows = _edge_rows(lexicon, edges, numbers)
+    rows.sort(key=_TYPE_AND_IDENTITY)  # in the table's order, which SQLite inserts faster
+    for number, alike in groupby(rows, _TYPE):
+        _put_alike(connection, number, list(alike))
+
+
+def _put_alike(connection: apsw.Connection, number: int, rows: list[tuple[Any, ...]]) -> None:
+    """Insert or merge edges of one type, whose rows end with their properties twice: as a new edge
+    has them, and as a patch for one that exists."""
+    before = connection.total_changes()
+    connection.executemany(_INSERT_EDGE, [row[:5] for row in rows])
+    inserted = connection.total_changes() - before
+    _tally(connection, "edge_type", {number: inserted})
+    if inserted < len(rows):  # for those just inserted the patch changes nothing
+        patches = ((*row[:4], row[5]) for row in rows if row[5] is not None)
+        connection.executemany(_PATCH_EDGE, patches)
 
 
 def _edge_rows(
@@ -208,11 +249,12 @@ def _edge_rows(
             source, target = numbers[edge.source], numbers[edge.target]
         except KeyError as missing:
             raise StoreError(
-                f"edge {edge.source} {edge.type} {edge.target}: there is no node {missing.args[0]}"
+                f"edge {edge.type} from {edge.source} to {edge.target}: there is no node "
+                f"{missing.args[0]}",
+                hint="an edge names nodes that exist or stand in the same batch",
             ) from missing
         fresh, patch = _edge_properties(edge) if edge.properties else (None, None)
         rows.append((source, types[edge.type], target, edge.key, fresh, patch))
-    rows.sort(key=_IDENTITY)  # in the tables' order, which SQLite inserts faster
     return rows
 
 
@@ -224,7 +266,7 @@ def _edge_properties(edge: Edge) -> tuple[str | None, str | None]:
         return patch, patch
     except StoreError as error:
         raise StoreError(
-            f"edge {edge.source} {edge.type} {edge.target}: {error.message}"
+            f"edge {edge.type} from {edge.source} to {edge.target}: {error.message}"
         ) from error
 
 
@@ -233,4 +275,5 @@ def clear(connection: apsw.Connection) -> None:
     with writing(connection):
         for table in ("node", "edge", "watermark", "spilled"):
             connection.execute(f"DELETE FROM {table}")
+        connection.execute("UPDATE label SET count = 0; UPDATE edge_type SET count = 0")
     connection.execute("VACUUM")

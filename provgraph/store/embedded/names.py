@@ -164,9 +164,17 @@ class Finder:
                     "SELECT n.id FROM node n WHERE {} AND {}", own, globbed("n.name", pattern)
                 )
             case Named(word, _):
-                tests = (sql("n.name = {}", word), *self.beginnings(word))
-                selected = [sql("SELECT n.id FROM node n WHERE {} AND {}", own, t) for t in tests]
-                return joined(" UNION ", selected)
+                named = sql("SELECT n.id FROM node n WHERE {} AND n.name = {}", own, word)
+                # The plus keeps SQLite from seeking by label where a prefix is far rarer.
+                begun = joined(" AND ", [Sql(f"+n.label = {label}"), *_own(plan)])
+                return joined(
+                    " UNION ",
+                    [named]
+                    + [
+                        sql("SELECT n.id FROM node n WHERE {} AND {}", begun, beginning)
+                        for beginning in self.beginnings(word)
+                    ],
+                )
             case Identified(ids):
                 return sql("SELECT n.id FROM node n WHERE {} AND {}", own, _identified(ids))
             case Digested():

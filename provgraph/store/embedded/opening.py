@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from provgraph.errors import StoreError
 from provgraph.query.glob import compiled
 from provgraph.store.embedded import filesystem, schema
 from provgraph.store.embedded.faults import REBUILD, StoreOutdated, explained
+from provgraph.store.embedded.transactions import writing
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 """Before it, a WAL that is reset while another process reads can corrupt the file.
@@ -62,22 +65,18 @@ def require_sqlite(version: str) -> None:
 
 def _to_write(path: Path) -> Opened:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
-    connection = _prepared(apsw.Connection(_uri(path), flags=flags))
     kind = filesystem.type_of(path)
     remote = filesystem.is_remote(kind)
-    try:
+    with _closed_on_error(apsw.Connection(_uri(path), flags=flags)) as connection:
+        _prepare(connection)
         if _is_new(connection, path):
             _journal(connection, "delete" if remote else "wal")
-            connection.execute("BEGIN IMMEDIATE")
-            if _is_new(connection, path):  # else another process made it meanwhile
-                schema.create(connection)
-            connection.execute("COMMIT")
+            with writing(connection):
+                if _is_new(connection, path):  # else another process made it meanwhile
+                    schema.create(connection)
         elif remote and connection.pragma("journal_mode") != "delete":
             _journal(connection, "delete")
         connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
     return Opened(connection, read_only=False, warning=_warning(path, kind) if remote else None)
 
 
@@ -105,30 +104,37 @@ def _journal(connection: apsw.Connection, mode: str) -> None:
 def _to_read(path: Path) -> apsw.Connection:
     """The usual way needs the log's index beside the file, and makes it. Where nothing can be
     written, a log that was left behind is indexed in memory; without one the file is a constant."""
-    ways: list[tuple[str, str | None]] = [("?mode=ro", None)]
     log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size:
-        ways.append(("?mode=ro", "unix-none"))
-    else:
-        ways.append(("?immutable=1", None))
-    for place, (options, vfs) in enumerate(ways):
-        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        connection = _prepared(apsw.Connection(_uri(path) + options, flags=flags, vfs=vfs))
-        try:
-            if vfs is not None:
-                connection.pragma("locking_mode", "exclusive")
-            if _is_new(connection, path):
-                raise StoreError(f"{path}: the database is empty", hint="fill it: `provgraph sync`")
-        except (apsw.CantOpenError, apsw.ReadOnlyError):
-            connection.close()
-            if place == len(ways) - 1:
-                raise
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise AssertionError("unreachable")
+    try:
+        return _reading(path, "?mode=ro")
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        if log.exists() and log.stat().st_size:
+            return _reading(path, "?mode=ro", alone=True)
+        return _reading(path, "?immutable=1")
+
+
+def _reading(path: Path, options: str, *, alone: bool = False) -> apsw.Connection:
+    """`alone` takes no locks: they would need a file that can be written."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    vfs = "unix-none" if alone else None
+    with _closed_on_error(
+        apsw.Connection(_uri(path) + options, flags=flags, vfs=vfs)
+    ) as connection:
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _prepare(connection)
+        if _is_new(connection, path):
+            raise StoreError(f"{path}: the database is empty", hint="fill it: `provgraph sync`")
+    return connection
+
+
+@contextmanager
+def _closed_on_error(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _is_new(connection: apsw.Connection, path: Path) -> bool:
@@ -151,11 +157,10 @@ def _is_new(connection: apsw.Connection, path: Path) -> bool:
     return False
 
 
-def _prepared(connection: apsw.Connection) -> apsw.Connection:
+def _prepare(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(BUSY_SECONDS * 1000)
     connection.execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768")
     connection.create_scalar_function("matches", _matches, 2, deterministic=True)
-    return connection
 
 
 def _matches(*arguments: Any) -> bool:

@@ -23,6 +23,7 @@ _WRITTEN: Final = {
     math.inf: msgspec.Raw(b"9e999"),
     -math.inf: msgspec.Raw(b"-9e999"),
 }
+_TEXT: Final = {str}
 _NAN: Final = msgspec.Raw(b"[[]]")
 
 _encode = msgspec.json.Encoder().encode
@@ -69,12 +70,15 @@ def written(properties: Properties) -> str | None:
     if not properties:
         return None
     values = {
-        key: None if value is None else _written(key, value) for key, value in properties.items()
+        key: value if value is None or type(value) is str else _written(key, value)
+        for key, value in properties.items()
     }
     return _encode(values).decode()
 
 
 def _written(key: str, value: Value) -> Any:
+    if type(value) is tuple and set(map(type, value)) <= _TEXT:  # the usual case first
+        return value
     match value:
         case bool():
             return value

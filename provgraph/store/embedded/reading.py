@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Final
 
 import apsw
@@ -14,6 +13,7 @@ from provgraph.model.vocabulary import EDGE_TYPES
 from provgraph.store import Statistics, Surroundings
 from provgraph.store.embedded.properties import decoded, joined
 from provgraph.store.embedded.schema import ARTIFACT, COLUMNS, TYPE_NUMBERS
+from provgraph.store.embedded.transactions import reading
 
 _NODE: Final = "n.uid, l.name, n.properties, " + ", ".join(f'n."{key}"' for key in COLUMNS)
 _EDGE: Final = "s.uid, t.name, d.uid, e.key, e.properties"
@@ -55,17 +55,6 @@ SELECT {_EDGE} FROM (
     WHERE e.src NOT IN (SELECT id FROM version)
 ) e {_EDGE_ENDS} ORDER BY 1, 2, 3, 4
 """
-
-
-@contextmanager
-def reading(connection: apsw.Connection) -> Iterator[None]:
-    """One state of the database for several statements."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
 
 
 def nodes(connection: apsw.Connection, ids: Sequence[str]) -> list[Node]:
@@ -119,14 +108,10 @@ def watermarks(connection: apsw.Connection) -> dict[str, Watermark]:
 
 def statistics(connection: apsw.Connection) -> Statistics:
     with reading(connection):
-        return Statistics(
-            dict(connection.execute(_counted("node", "label", "label"))),
-            dict(connection.execute(_counted("edge", "type", "edge_type"))),
-        )
+        return Statistics(_counts(connection, "label"), _counts(connection, "edge_type"))
 
 
-def _counted(table: str, column: str, names: str) -> str:
-    return (
-        f"SELECT m.name, c.n FROM (SELECT {column} AS id, count(*) AS n FROM {table}"
-        f" GROUP BY {column}) c JOIN {names} m ON m.id = c.id ORDER BY m.name"
+def _counts(connection: apsw.Connection, table: str) -> dict[str, int]:
+    return dict(
+        connection.execute(f"SELECT name, count FROM {table} WHERE count > 0 ORDER BY name")
     )

@@ -33,7 +33,6 @@ from provgraph.store.embedded.conditions import condition, place
 from provgraph.store.embedded.names import Finder, is_before
 from provgraph.store.embedded.properties import joined as joined_properties
 from provgraph.store.embedded.properties import read
-from provgraph.store.embedded.reading import reading
 from provgraph.store.embedded.relation import ORDER, Relation, constant, with_depths
 from provgraph.store.embedded.schema import (
     ARTIFACT,
@@ -44,6 +43,7 @@ from provgraph.store.embedded.schema import (
     Lexicon,
 )
 from provgraph.store.embedded.sql import Sql, joined, sql
+from provgraph.store.embedded.transactions import reading
 from provgraph.store.embedded.walk import reached
 
 _DEEP: Final = 24

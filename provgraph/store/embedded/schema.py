@@ -4,6 +4,7 @@ Inside, nodes are integers (`node.id`, SQLite's rowid); outside they are `uid`. 
 asked for often have a column of their own (`COLUMNS`), the others stand in `properties` as JSON.
 A column holds text, integers and floats as they are; a boolean, a list or a NaN under a column's
 key stands in the JSON, and the key in the table `spilled`, so that queries know to look there.
+`label.count` and `edge_type.count` say how many there are; counting millions would take seconds.
 """
 
 from __future__ import annotations
@@ -49,8 +50,12 @@ _columns = ", ".join(f'"{key}" ANY' for key in COLUMNS)
 _shown = ", ".join(f'n."{key}"' for key in COLUMNS)
 
 TABLES: Final = f"""
-CREATE TABLE label (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE edge_type (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE label (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE edge_type (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL DEFAULT 0
+) STRICT;
 CREATE TABLE spilled (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node (
