@@ -116,6 +116,12 @@ def comparison(random: Random) -> Comparison:
     return Comparison(key, random.choice(_OPERATORS), value)
 
 
+def nearness(random: Random) -> Condition:
+    """Which depths are wanted, and perhaps something else."""
+    bound = Comparison("depth", random.choice(("<", "<=", "=")), random.randint(0, 3))
+    return AllOf((bound, condition(random))) if random.random() < 0.3 else bound
+
+
 def membership(random: Random) -> Membership:
     key = random.choice(KEYS)
     values = random.choices(_CONSTANTS[key], k=random.choice((0, 1, 2, 3)))
@@ -216,7 +222,8 @@ def rows(random: Random, depth: int) -> Plan:
         case 4 | 5:
             return walk(random, source, rows(random, depth - 1))
         case 6 | 7 | 8:
-            return Filter(source, condition(random))
+            near = isinstance(source, Walk) and random.random() < 0.5
+            return Filter(source, nearness(random) if near else condition(random))
         case 9:
             return Versions(source, until(random))
         case 10:
@@ -227,7 +234,8 @@ def rows(random: Random, depth: int) -> Plan:
             return sort(random, source)
         case _:
             ordered = sort(random, source) if random.random() < 0.5 else source
-            return Limit(ordered, random.choice((3, 2, 1, 4, 0)))
+            limited = Limit(ordered, random.choice((3, 2, 1, 4, 0)))
+            return Limit(limited, random.choice((1, 2, 5))) if random.random() < 0.2 else limited
 
 
 def plan(random: Random, depth: int = 3) -> Plan:

@@ -10,6 +10,7 @@ from hypothesis import given, note
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LINEAGE_EDGES, Label
+from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Budget, Find, Identified, Limit, Plan, Walk
 from provgraph.store import Rows, Store
 from provgraph.store.memory import MemoryStore
@@ -51,6 +52,20 @@ def test_a_store_that_grew_answers_as_the_reference_does(
         compared.apply(batch)
         for plan in first[1] + second[1]:
             agree(compared, reference, plan)
+
+
+@given(question=questions(PLANS_A_GRAPH))
+def test_a_store_answers_the_optimized_plan_as_the_reference_does_the_plan(
+    compared: Store, question: Question
+) -> None:
+    graph, plans = question
+    reference = MemoryStore()
+    reference.apply(graph)
+    compared.clear()
+    compared.apply(graph)
+    for plan in plans:
+        note(f"{plan!r}\n{optimize(plan)!r}")
+        assert exactly(compared.run(optimize(plan))) == exactly(reference.run(plan))
 
 
 def agree(compared: Store, reference: MemoryStore, plan: Plan) -> None:

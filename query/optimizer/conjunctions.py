@@ -1,0 +1,57 @@
+"""A condition as the parts that must all hold, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from provgraph.query.plan import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Filter,
+    Membership,
+    Negate,
+    Plan,
+)
+
+
+def parts(condition: Condition) -> tuple[Condition, ...]:
+    """
+    >>> parts(AllOf((Comparison("a", "=", 1), AllOf(()))))
+    (Comparison(key='a', operator='=', value=1),)
+    """
+    if isinstance(condition, AllOf):
+        return tuple(inner for part in condition.conditions for inner in parts(part))
+    return (condition,)
+
+
+def both(one: Condition, other: Condition) -> Condition:
+    """
+    >>> both(Comparison("a", "=", 1), AllOf(()))
+    Comparison(key='a', operator='=', value=1)
+    """
+    return whole((*parts(one), *parts(other)))
+
+
+def whole(conditions: Sequence[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
+
+
+def filtered(source: Plan, conditions: Sequence[Condition]) -> Plan:
+    """A plan's rows of which all the conditions hold."""
+    return Filter(source, whole(conditions)) if conditions else source
+
+
+def asks_depth(condition: Condition) -> bool:
+    """Whether the answer may depend on a row's depth."""
+    match condition:
+        case Comparison(key, _, _) | Membership(key, _, _):
+            return key == "depth"
+        case AllOf(conditions) | AnyOf(conditions):
+            return any(asks_depth(part) for part in conditions)
+        case Negate(part):
+            return asks_depth(part)
+        case _:
+            assert_never(condition)
