@@ -401,7 +401,7 @@ class Told:
             for edge in self.batch.edges
             if edge.type == "VERSION_OF" and uri in nodes[edge.source]["names"]  # type: ignore[operator]
         ]
-        return max(held)[1]  # type: ignore[type-var]
+        return max(held)[1]
 
     def lineage(self, uri: str) -> set[str]:
         """The names of all files that the newest version of a name came from."""

@@ -41,7 +41,7 @@ def assemble(events: Iterable[Event], context: Context) -> Assembly:
         story.happenings,
         noise.fold,
         lambda path, tick: context.content(path, None, tick),
-        programs.is_shell,
+        programs,
         context.ended,
     )
     seen.actions += programs.unseen(story, seen.actions)
@@ -54,7 +54,8 @@ def gaps(story: Story, context: Context) -> list[str]:
 
     def named(path: bytes) -> str:
         if path.startswith(b"/"):
-            return shown(uri_of(path, context.root, context.host))
+            uri = uri_of(path, context.root, context.host)
+            return shown(uri if not uri.startswith("file://") else text_of(path))
         return shown(text_of(path))
 
     missed = [

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from provgraph.ingest.capture.assemble.names import Names
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
+from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -79,10 +80,11 @@ class Action:
 @dataclass(eq=False, slots=True)
 class Read(Action):
     """`made` is the tick of the version of this run that was read, 0 if it was none. `compiled`:
-    what was read is the compiled form of `path`."""
+    what was read is the compiled form of `path`. `void`: it turned out not to be one."""
 
     made: int = 0
     compiled: bool = False
+    void: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -116,7 +118,9 @@ class Removal(Action):
 class Opening:
     """An open file description as one execution has it. `base` is the file's state when it got it;
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
-    a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then."""
+    a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then. `borrowers` are
+    the programs that were given it while its owner was suspended, `lent` is what the owner had done
+    until then."""
 
     file: File
     by: Execution
@@ -132,6 +136,8 @@ class Opening:
     inherited: bool = False
     forked: bool = False
     unaccounted: Opening | None = None
+    borrowers: list[Execution] = field(default_factory=list)
+    lent: int = 0
     read: Read | None = None
     late: Closed | None = None
     closed: bool = False
@@ -144,6 +150,14 @@ class Traffic:
     actions: list[Action]
     touched: set[bytes]
     environment: set[bytes]
+
+
+class Kinship(Protocol):
+    """How a program stands to its children: a shell waits for them, a worker is its parent's."""
+
+    def is_shell(self, execution: Execution) -> bool: ...
+    def is_worker(self, execution: Execution) -> bool: ...
+    def of(self, execution: Execution) -> Program: ...
 
 
 Fold = Callable[[bytes], bytes | None]
@@ -167,16 +181,17 @@ def traffic(
     happenings: Iterable[Happening],
     fold: Fold,
     look: Look,
-    is_shell: Callable[[Execution], bool],
+    programs: Kinship,
     ended: int,
 ) -> Traffic:
     """`fold` names the environment's folder that a path is noise of; `look` says what is known of a
     file as it is now; `ended` is when the run did."""
-    sweep = _Sweep(fold, look, is_shell, ended)
+    sweep = _Sweep(fold, look, programs, ended)
     for happening in happenings:
         sweep.take(happening)
     sweep.finish()
-    return Traffic(sweep.actions, sweep.touched, sweep.environment)
+    actions = [action for action in sweep.actions if not (isinstance(action, Read) and action.void)]
+    return Traffic(actions, sweep.touched, sweep.environment)
 
 
 def source_of(path: bytes) -> bytes:
@@ -192,10 +207,8 @@ def source_of(path: bytes) -> bytes:
 
 
 class _Sweep:
-    def __init__(
-        self, fold: Fold, look: Look, is_shell: Callable[[Execution], bool], ended: int
-    ) -> None:
-        self.fold, self.look, self.is_shell, self.ended = fold, look, is_shell, ended
+    def __init__(self, fold: Fold, look: Look, programs: Kinship, ended: int) -> None:
+        self.fold, self.look, self.programs, self.ended = fold, look, programs, ended
         self.actions: list[Action] = []
         self.touched: set[bytes] = set()
         self.environment: set[bytes] = set()
@@ -203,10 +216,15 @@ class _Sweep:
         self.inodes: dict[tuple[int, int], File] = {}
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
         self.unsettled: dict[Opening, None] = {}
+        self.progress: dict[Execution, int] = {}
+        self.busy: dict[Execution, int] = {}
         self.seen: dict[tuple[Execution, bytes], dict[tuple[int, ...], Read]] = {}
 
     def take(self, happening: Happening) -> None:
         event, by, index = happening
+        self.progress[by] = index
+        if not isinstance(event, Closed):
+            self.busy[by] = self.busy.get(by, 0) + 1
         match event:
             case Opened():
                 self.opened(event, by, index)
@@ -337,13 +355,21 @@ class _Sweep:
 
     def account(self, opening: Opening, state: Stat, tick: int) -> None:
         """Make a version of what a writer had written by then."""
-        self.version(opening, opening.by, state, tick, opening.by.events)
+        self.version(opening, opening.by, state, tick, self.progress[opening.by])
 
     def closed(self, event: Closed, by: Execution, index: int) -> None:
-        candidates = self.openings.get(by.process, {}).get(event.opened)
-        opening = _best(candidates, event) if candidates else None
-        if opening is None or opening.closed:
+        table = self.openings.get(by.process, {})
+        candidates = table.get(event.opened)
+        if not candidates:
             return
+        opening = _best(candidates, event)
+        candidates.remove(opening)
+        if not candidates:
+            del table[event.opened]
+        if opening.closed:
+            return
+        if self.only_lent(opening):
+            self.hand_back(opening, event)
         if not opening.writable:
             opening.closed = True
             if not same(event.stat, opening.base) and opening.read is not None:
@@ -354,6 +380,28 @@ class _Sweep:
             return
         self.let_go(opening)
         self.settle(opening, by, event.stat, event.tick, index)
+
+    def only_lent(self, opening: Opening) -> bool:
+        """Some shells redirect first and then vfork, so that a command's files are open in the shell
+        itself. Where it gave them to one command and did nothing else until it closed them, it has
+        neither read nor written them."""
+        by = opening.by
+        return (
+            len(opening.borrowers) == 1
+            and opening.lent == self.busy[by]
+            and self.programs.is_shell(by)
+        )
+
+    def hand_back(self, opening: Opening, event: Closed) -> None:
+        borrower, read = opening.borrowers[0], opening.read
+        if read is not None:
+            read.void = True
+            self.seen.pop((read.by, read.path), None)
+        last = opening.file.last
+        written = last is not None and last.tick >= opening.tick
+        if opening.fresh and not written and same(opening.base, event.stat):
+            index = self.progress[borrower]
+            self.version(opening, borrower, event.stat, event.tick, index)
 
     def let_go(self, opening: Opening) -> None:
         opening.closed = True
@@ -376,7 +424,7 @@ class _Sweep:
     ) -> None:
         """A writer is done: make the version that is due."""
         for orphan in self.orphans(opening, stat, tick):
-            self.version(orphan, orphan.by, stat, tick, orphan.by.events)
+            self.version(orphan, orphan.by, stat, tick, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
             self.version(opening, by, stat, tick, index)
 
@@ -391,6 +439,7 @@ class _Sweep:
             other
             for other in file.writers
             if not other.forked
+            and not self.programs.is_worker(other.by)  # its parent speaks for it
             and other.by.process.exited is None
             and other.by.process.last < tick
             and not same(other.base, stat)
@@ -405,7 +454,7 @@ class _Sweep:
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
         are a process and its fork, which share what they have opened. A shell waits instead."""
-        if self.is_shell(other):
+        if self.programs.is_shell(other):
             return False
         killed = writer.process.exited is None and not writer.stretch
         return killed or (writer.stretch and writer.process is not other.process)
@@ -433,17 +482,18 @@ class _Sweep:
     def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
         """What the file held before, unless this opening had created or emptied it."""
         last, base = opening.file.last, opening.base
-        grew = opening.appends or (opening.inherited and stat is not None and stat.size > base.size)
-        how = "append" if grew else "change"
         if last is not None and last.tick >= opening.tick:
-            if last.stat is not None and last.stat.size == 0:
-                return None
-            return Source(last.names[-1][0], last.tick, last.stat, how, last)
-        if opening.fresh or base.size == 0:
+            source = Source(last.names[-1][0], last.tick, last.stat, "change", last)
+        elif opening.fresh:
             return None
-        return Source(
-            path, opening.tick, base, how, last if last and same(last.stat, base) else None
-        )
+        else:
+            known = last if last and same(last.stat, base) else None
+            source = Source(path, opening.tick, base, "change", known)
+        before = source.stat.size if source.stat else -1
+        shared = opening.inherited or opening.fresh  # then each goes on where another stopped
+        if opening.appends or (shared and stat is not None and stat.size > before):
+            source.how = "append"
+        return source if before else None
 
     def make(
         self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
@@ -458,7 +508,8 @@ class _Sweep:
         if version.path in file.names:
             file.names[version.path] = version
         self.actions.append(version)
-        self.touched.add(version.path)
+        if not version.path.endswith(GONE):
+            self.touched.add(version.path)
 
     # Programs
 
@@ -487,11 +538,13 @@ class _Sweep:
         table: dict[int, list[Opening]] = {}
         self.openings[process] = table
         for opening in held:
-            if opening.forked:
+            if opening.forked and by.traced:
                 self.let_go(opening)  # the program has its own view of it, if it has it
             elif before is not None and before.stretch:
                 self.hand_over(opening, by)
                 table.setdefault(opening.tick, []).append(opening)
+        if not by.traced:
+            self.borrow_all(by, event.tick, table)
         for descriptor in event.inherited:
             if descriptor.kind == "file":
                 opened = self.inherit(descriptor, event, by, index, held)
@@ -500,7 +553,7 @@ class _Sweep:
 
     def hand_over(self, opening: Opening, by: Execution) -> None:
         """What a fork opened for the program that it becomes is that program's."""
-        opening.by = by
+        opening.by, opening.forked = by, False
         read = opening.read
         if read is not None:
             for state, seen in self.seen.pop((read.by, read.path), {}).items():
@@ -529,6 +582,7 @@ class _Sweep:
                 if opening.writable:
                     self.exec_over(opening, stat, event.tick)
         opening = self.inherited(descriptor, file, event.tick, by, index)
+        self.borrow(file, by, descriptor)
         reads = descriptor.readable and descriptor.fd == 0
         opening.unaccounted = self.changer(file, stat, by, reading=False)
         if reads and opening.unaccounted is not None:
@@ -540,6 +594,45 @@ class _Sweep:
             file.writers[opening] = None
             self.unsettled[opening] = None
         return opening
+
+    def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
+        parent = by.process.parent
+        if parent is None or not by.process.suspended:
+            return
+        for openings in self.openings.get(parent.process, {}).values():
+            for opening in openings:
+                if (
+                    opening.file is file
+                    and not opening.closed
+                    and opening.by is parent
+                    and opening.writable == descriptor.writable
+                ):
+                    if by not in opening.borrowers:
+                        opening.borrowers.append(by)
+                    opening.lent = self.busy[parent]
+
+    def borrow_all(self, by: Execution, tick: int, table: dict[int, list[Opening]]) -> None:
+        """Of a program that could not be traced it is not known what it was given: all that a shell
+        had open for it, then, but for the shell's own script."""
+        parent = by.process.parent
+        if parent is None or not by.process.suspended or not self.programs.is_shell(parent):
+            return
+        for openings in list(self.openings.get(parent.process, {}).values()):
+            for opening in openings:
+                if opening.closed or opening.path in self.programs.of(parent).scripts:
+                    continue
+                stat, access = opening.base, (opening.readable, opening.writable)
+                fd = 0 if opening.readable else 1
+                descriptor = Descriptor(fd, "file", *access, stat, opening.path)
+                borrowed = self.inherited(descriptor, opening.file, tick, by, 0)
+                opening.borrowers.append(by)
+                opening.lent = self.busy[parent]
+                if opening.readable:
+                    self.read(by, opening.path, tick, 0, stat, opening.file)
+                if opening.writable:
+                    opening.file.writers[borrowed] = None
+                    self.unsettled[borrowed] = None
+                table.setdefault(tick, []).append(borrowed)
 
     def inherited(
         self, descriptor: Descriptor, file: File, tick: int, by: Execution, index: int
@@ -715,10 +808,9 @@ class _Sweep:
 
 
 def _best(candidates: list[Opening], event: Closed) -> Opening:
-    def fit(opening: Opening) -> tuple[bool, bool, bool, bool]:
+    def fit(opening: Opening) -> tuple[bool, bool, bool]:
         base, stat = opening.base, event.stat
         return (
-            not opening.closed,
             (base.device, base.inode) == (stat.device, stat.inode),
             opening.fd == event.fd,
             opening.writable,

@@ -59,6 +59,14 @@ class Talk:
     informs: list[Inform]
     joints: list[Joint]
 
+    @property
+    def ends(self) -> set[Execution]:
+        """Everybody who told or was told something."""
+        found = {end for inform in self.informs for end in (inform.reader, inform.by)}
+        for joint in self.joints:
+            found.update(joint.writers, joint.readers)
+        return found
+
 
 MANY: Final = 2000
 """From so many pairs of a writer and a reader on, a pipe becomes a `Joint`."""
@@ -158,7 +166,7 @@ def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
     for reader, tick in pipe.readers.items():
         maker = _maker(reader.process, holding, makers)
         if maker is not None:
-            yield Inform(reader, maker, channel, tick, until=reader.ended)
+            yield Inform(reader, maker, channel, tick, until=_end(reader))
 
 
 def _maker(
@@ -196,4 +204,9 @@ def workers(
                 yield Inform(parent, execution, "message", process.started, held=False)
             elif not execution.stretch and is_worker(execution):
                 yield Inform(parent, execution, "message", execution.started, held=False)
-                yield Inform(execution, parent, "message", execution.started, until=execution.ended)
+                yield Inform(execution, parent, "message", execution.started, until=_end(execution))
+
+
+def _end(execution: Execution) -> int:
+    """After its last event, nothing that a killed process was told shows in what it did."""
+    return execution.process.last if execution.ended is None else execution.ended

@@ -53,17 +53,21 @@ class Execution:
 @dataclass(eq=False, slots=True)
 class Process:
     """One life of a process id. `parent` is the execution that forked or spawned it, None where it
-    was not seen. `exit` is None if it was killed or outlived the run; `last` is its last tick."""
+    was not seen. `suspended`: its parent did nothing until it ran its first program (vfork, spawn).
+    `exit` is None if it was killed or outlived the run; `last` is its last tick. `standard` are the
+    pipes on its descriptors 0 to 2, `given` those that it began with."""
 
     pid: int
     started: int
     parent: Execution | None = None
     forked: bool = False
+    suspended: bool = True
     exit: int | None = None
     exited: int | None = None
     last: int = 0
     executions: list[Execution] = field(default_factory=list)
     standard: dict[int, Piped] = field(default_factory=dict)
+    given: dict[int, Piped] = field(default_factory=dict)
     pending: Executing | None = None
     pending_place: int = -1
 
@@ -75,6 +79,9 @@ class Process:
     def images(self) -> int:
         """How many programs it ran."""
         return self.current.number + 1 if self.executions else 0
+
+    def begin_with(self, standard: dict[int, Piped]) -> None:
+        self.given, self.standard = standard, dict(standard)
 
     def add(self, image: Image | None, tick: int, cwd: bytes, traced: bool = True) -> None:
         number = STRETCH if image is None else self.images
@@ -128,10 +135,12 @@ class _Teller:
             case Forked():
                 process = self._begin(event, self._execution(event.parent))
                 process.forked = True
+                process.suspended = not event.inherited
                 if event.inherited:
-                    process.standard = _standard(event, event.inherited)
+                    process.begin_with(_standard(event, event.inherited))
                 elif process.parent is not None:
-                    process.standard = dict(process.parent.process.standard)
+                    # What its parent has plugged since may be unplugged again, which is not seen.
+                    process.begin_with(process.parent.process.given)
                 self._stretch(process)
             case Image():
                 process = self._process_of_image(event)
@@ -186,7 +195,7 @@ class _Teller:
     def _run(self, process: Process, event: Image, traced: bool = True) -> None:
         process.add(event, event.tick, event.cwd, traced)
         process.pending = None
-        process.standard = _standard(event, event.inherited)
+        process.begin_with(_standard(event, event.inherited))
 
     def _note(self, process: Process, event: Event) -> None:
         match event:
@@ -222,7 +231,7 @@ class _Teller:
         )
         standard = process.standard
         self._run(process, image, traced=False)
-        process.standard = standard
+        process.begin_with(standard)
         self.happenings[process.pending_place] = Happening(image, process.current, 0)
         process.current.events = 1
 

@@ -7,6 +7,7 @@ that is kept.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -49,6 +50,8 @@ from provgraph.model.records import (
 )
 from provgraph.model.uri import text_of, uri_of
 
+Fork = tuple[Execution, Execution, int]
+
 
 class Report:
     """What is recorded of a run."""
@@ -90,17 +93,42 @@ class Report:
         inside = self.context.root.rstrip(b"/") + b"/"
         return all(is_temporary(path) and not path.startswith(inside) for path in paths)
 
-    # Courses and phases
+    # Who told whom
 
     @cached_property
     def talk(self) -> Talk:
-        return talk(self.story, self.active.__contains__)
+        """What reached somebody who made something of it, or comes from somebody who read something.
+        The rest (`cd "$(dirname "$0")"`) tells nothing."""
+        made = talk(self.story, self.active.__contains__)
+        made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
+        relevant = self.relevant(made)
+        made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
+        for joint in made.joints:
+            joint.readers = [end for end in joint.readers if end in relevant]
+            joint.writers = [end for end in joint.writers if end in relevant]
+        made.joints = [joint for joint in made.joints if joint.readers and joint.writers]
+        return made
 
-    @cached_property
-    def informs(self) -> list[Inform]:
-        told = [*self.talk.informs]
-        told += workers(self.story, self.answers_in_memory, self.programs.is_worker)
-        return told
+    def relevant(self, said: Talk) -> set[Execution]:
+        """The executions that have records of their own, and those that told the makers of versions
+        something, directly or not."""
+        sources: defaultdict[Execution, list[Execution]] = defaultdict(list)
+        for inform in said.informs:
+            sources[inform.reader].append(inform.by)
+        for stretch, parent, _ in self.forks_among(self.active | said.ends):
+            sources[stretch].append(parent)
+        for joint in said.joints:
+            hub, *others = joint.readers
+            sources[hub] += joint.writers
+            for reader in others:
+                sources[reader].append(hub)
+        found, waiting = set(self.makers), list(self.makers)
+        while waiting:
+            for source in sources[waiting.pop()]:
+                if source not in found:
+                    found.add(source)
+                    waiting.append(source)
+        return found | self.active
 
     def answers_in_memory(self, stretch: Execution) -> bool:
         """A fork that read and wrote nothing must have read for its parent."""
@@ -108,6 +136,9 @@ class Report:
         if stretch.process.images or parent is None or self.programs.is_shell(parent):
             return False
         return stretch in self.readers and stretch not in self.makers
+
+    def works_for_its_parent(self, execution: Execution) -> bool:
+        return execution in self.active and self.programs.is_worker(execution)
 
     @cached_property
     def readers(self) -> set[Execution]:
@@ -118,9 +149,11 @@ class Report:
         return {action.by for action in self.actions if isinstance(action, Version)}
 
     @cached_property
-    def forks(self) -> list[tuple[Execution, Execution, int]]:
+    def forks(self) -> list[Fork]:
+        return self.forks_among(self.active | self.talk.ends)
+
+    def forks_among(self, steps: set[Execution]) -> list[Fork]:
         """Stretches that are steps, the execution whose past they share, and since when."""
-        steps = self.active | self.talkers
         found = []
         for process in self.story.processes:
             stretch = process.executions[0]
@@ -134,12 +167,7 @@ class Report:
                 found.append((stretch, parent, tick))
         return found
 
-    @cached_property
-    def talkers(self) -> set[Execution]:
-        ends = {end for inform in self.informs for end in (inform.reader, inform.by)}
-        for joint in self.talk.joints:
-            ends.update(joint.writers, joint.readers)
-        return ends
+    # Phases
 
     @cached_property
     def phases(self) -> dict[Execution, list[Phase]]:
@@ -150,13 +178,13 @@ class Report:
 
         for _, parent, tick in self.forks:
             course(parent).sent.append(Sent(tick, fork=True))
-        for inform in self.informs:
+        for inform in self.talk.informs:
             course(inform.reader).heard.append(inform)
             if not inform.held or inform.until is not None:
                 course(inform.by)
             if inform.until is not None:
                 course(inform.by).sent.append(Sent(inform.tick, fork=False))
-        for execution in self.talkers:
+        for execution in self.talk.ends:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}
 

@@ -161,6 +161,7 @@ _WORKERS: Final = (
     "--multiprocessing-fork",
     "multiprocessing.spawn",
     "multiprocessing.forkserver",
+    "multiprocessing.resource_tracker",
     "joblib.externals.loky.backend.popen_loky_posix",
     "loky.backend.popen_loky_posix",
 )
