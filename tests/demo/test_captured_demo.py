@@ -75,7 +75,7 @@ def commands(nodes: list[Node]) -> set[str]:
 
 @pytest.mark.parametrize("expected", truth.LINEAGES, ids=lambda lineage: lineage.of)
 def test_lineage_is_the_truth(expected: truth.Lineage, graph: Graph) -> None:
-    nodes = rows(graph, f'file "./{expected.of}" | lineage')
+    nodes = rows(graph, f'file "{expected.of}" | lineage')
     assert files(nodes) == expected.data | expected.scripts
     assert commands(nodes) == expected.commands
     assert not files(nodes) & expected.absent
@@ -83,18 +83,18 @@ def test_lineage_is_the_truth(expected: truth.Lineage, graph: Graph) -> None:
 
 @pytest.mark.parametrize("expected", truth.LINEAGES, ids=lambda lineage: lineage.of)
 def test_lineage_stays_within_one_run(expected: truth.Lineage, graph: Graph) -> None:
-    nodes = rows(graph, f'file "./{expected.of}" | lineage')
+    nodes = rows(graph, f'file "{expected.of}" | lineage')
     assert len({node.properties["run"] for node in nodes if node.label == "Step"}) == 1
 
 
 @pytest.mark.parametrize("expected", truth.IMPACTS, ids=lambda impact: impact.of)
 def test_impact_is_the_truth(expected: truth.Impact, graph: Graph) -> None:
-    assert files(rows(graph, f'file "./{expected.of}" | impact')) == expected.files
+    assert files(rows(graph, f'file "{expected.of}" | impact')) == expected.files
 
 
 @pytest.mark.parametrize("used", sorted(truth.USERS))
 def test_users_are_the_truth(used: str, graph: Graph) -> None:
-    users = rows(graph, f'file "./{used}" | impact depth 1')
+    users = rows(graph, f'file "{used}" | impact depth 1')
     assert commands(users) == truth.USERS[used]
 
 
@@ -151,7 +151,7 @@ def test_why_finds_a_file_by_its_content(project: Path, tmp_path: Path) -> None:
 
 def test_why_as_json_holds_the_same_closure(project: Path, graph: Graph) -> None:
     document = json.loads(provgraph(project, "why", "models/best.pkl", "--json"))
-    expected = rows(graph, 'file "./models/best.pkl" | lineage')
+    expected = rows(graph, 'file "models/best.pkl" | lineage')
     assert {node["id"] for node in document["nodes"]} == {node.id for node in expected} | {
         document["target"]
     }
