@@ -31,9 +31,9 @@ class Scope:
     """What a question's words depend on.
 
     `kinds`: the kinds of versions that there are words for. `now`: nanoseconds UTC. `cwd`: the
-    working directory relative to the project's root, where `./x` begins. `uri_of`: the URI of a
-    path that leads out of the project or is absolute; it is given the path normalised, `~/`
-    unexpanded, a relative one relative to the project's root.
+    working directory relative to the project's root, where `./x` begins (a URI where it is outside).
+    `uri_of`: the URI of a path that is absolute or leads out of the project. It is given the path
+    as it was written, but for `~`; that may be a glob.
     """
 
     kinds: frozenset[str]
@@ -289,10 +289,11 @@ class _Binder:
         return _with(find, name=plan.Globbed(uri))
 
     def uri(self, path: str) -> str:
-        if path.startswith(("./", "../")):
-            inside = posixpath.normpath(posixpath.join(self.scope.cwd, path))
-            return self.scope.uri_of(inside) if inside.startswith(("/", "..")) else inside
-        return self.scope.uri_of(posixpath.normpath(path))
+        path = posixpath.expanduser(path)
+        inside = posixpath.normpath(posixpath.join(self.scope.cwd, path))
+        if inside == ".." or inside.startswith(("/", "../")) or "://" in self.scope.cwd:
+            return self.scope.uri_of(path)
+        return inside
 
     def which(self, node: syntax.Selector, version: syntax.Version, find: plan.Find) -> plan.Which:
         if find.label != "Version":
@@ -350,7 +351,11 @@ def _without_brackets(node: syntax.Item) -> syntax.Item | syntax.Selector:
         case syntax.Selector(word, None, None, None):
             return word
         case syntax.Pipeline() | syntax.SetOperation() | syntax.Selector():
-            raise Mistake("a query stands where a condition is meant", inside.span)
+            raise Mistake(
+                "a query stands where a condition is meant",
+                inside.span,
+                "a condition compares: `kind = model`",
+            )
         case _:
             return inside
 

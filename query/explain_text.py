@@ -33,6 +33,8 @@ def _nodes(text: str, node: syntax.Node, indent: str) -> Iterator[str]:
     nodes = [inner for inner in below if is_dataclass(inner)]
     if isinstance(node, syntax.Comparison | syntax.SetOperation):
         yield f"{indent}{type(node).__name__} {node.operator}"
+    elif isinstance(node, syntax.Membership):
+        yield f"{indent}{type(node).__name__} {'not in' if node.negated else 'in'}"
     elif nodes:
         yield f"{indent}{type(node).__name__}"
     else:

@@ -34,12 +34,13 @@ class Rows:
 
 
 class Meant(NamedTuple):
-    """A field of some rows. `type` is None where people name it themselves. `strangers` are labels
-    among the rows that keep something else under the same key."""
+    """A field of some rows. `type` is None where people name it themselves. `owners` are the labels
+    among the rows that have it, `strangers` those that keep something else under its key."""
 
     name: str
     key: str
     type: FieldType | None
+    owners: frozenset[Label] = frozenset()
     strangers: frozenset[Label] = frozenset()
 
 
@@ -66,7 +67,7 @@ def field(word: syntax.Word, rows: Rows) -> Meant:
         for label in rows.labels - owners.keys()
         if any(other.key == first.key for other in FIELDS[label])
     }
-    return Meant(word.text, first.key, first.type, frozenset(strangers))
+    return Meant(word.text, first.key, first.type, frozenset(owners), frozenset(strangers))
 
 
 def _of(label: Label, name: str) -> Field | None:
@@ -135,11 +136,17 @@ def membership(node: syntax.Membership, rows: Rows, now: int) -> plan.Condition:
 
 
 def _of_its_own(asked: plan.Condition, meant: Meant) -> plan.Condition:
-    """Keeps out rows that have something else under the key: a step's time is not `created`."""
+    """Keeps out rows that have something else under the key: a step's time is not `created`. The
+    kind of a node that is no version is its label's word."""
     if not meant.strangers:
         return asked
-    kinds = tuple(sorted(label.lower() for label in meant.strangers))
-    return plan.AllOf((asked, plan.Negate(plan.Membership("kind", kinds))))
+    if "Version" in meant.strangers:
+        return plan.AllOf((asked, plan.Membership("kind", _kinds(meant.owners))))
+    return plan.AllOf((asked, plan.Negate(plan.Membership("kind", _kinds(meant.strangers)))))
+
+
+def _kinds(labels: frozenset[Label]) -> tuple[str, ...]:
+    return tuple(sorted(label.lower() for label in labels))
 
 
 def _check_operator(node: syntax.Comparison, meant: Meant) -> None:
@@ -245,7 +252,6 @@ _WANTED: Final = {
     FieldType.NUMBER: "a number is written without quotes: 3, -1.5",
     FieldType.DURATION: "a duration is written 30d, 10m or 1h30m",
     FieldType.SIZE: "a size is written 10MB, 512kB or 4GiB",
-    FieldType.BOOLEAN: "`true` or `false`",
 }
 
 
@@ -262,7 +268,7 @@ def _wrong_type(node: syntax.Value, meant: Meant) -> Mistake:
     return Mistake(
         f"`{meant.name}` is {_KIND[meant.type]}, and `{node.text}` is not",
         node.span,
-        _WANTED[meant.type],
+        _WANTED.get(meant.type),
     )
 
 

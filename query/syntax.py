@@ -227,14 +227,14 @@ def _cache_file() -> str | None:
 
 
 def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
-    if not text.strip():
-        return QuerySyntaxError(
-            "the question is empty", text=text, start=0, end=1, hint=f"try `{_EXAMPLE}`"
-        )
     parser: Any = error.interactive_parser
     accepted: frozenset[str] = frozenset(parser.accepts())
     expected = _in_words(accepted)
     token = getattr(error, "token", None)
+    if token is not None and token.type == "$END" and "EXPLAIN" in accepted:
+        return QuerySyntaxError(
+            "the question is empty", text=text, start=0, end=1, hint=f"try `{_EXAMPLE}`"
+        )
     if token is not None and token.type == "$END":
         end = len(text.rstrip())
         message = f"the question ends where {expected} is expected"
@@ -245,6 +245,11 @@ def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
     message, hint = f"{_shown(found)} where {expected} is expected", None
     if found == '"':
         message = "the quote that opens here is not closed on its line"
+    elif found == "@":
+        message, hint = (
+            "`@` without a version",
+            "`@3`, `@latest`, `@all`, `@2026-11-20`, `@1a2b3c4`",
+        )
     else:
         hint = _advice(text[:start].rstrip(), found, accepted)
     return QuerySyntaxError(message, text=text, start=start, end=start + len(found), hint=hint)
@@ -266,17 +271,15 @@ def _shown(found: str) -> str:
 def _advice(before: str, found: str, accepted: frozenset[str]) -> str | None:
     if found == "'":
         return "text stands in double quotes"
-    if found == "@":
-        return "`@` is followed by a version: `@3`, `@latest`, `@all`, `@2026-11-20`"
     if found == "=" and before.endswith("="):
         return "`=` compares"
     if found == "|" and before.endswith("|"):
         return "`or` joins conditions, `+` sets"
     if found == "&" and before.endswith("&"):
         return "`and` joins conditions, `&` sets"
-    if found == "-":
+    if found.startswith("-") and "SETOP" in accepted:
         return "`-` between sets has a blank on each side"
-    if "BARE" in accepted and (found[0].isalnum() or found[0] == "-"):
+    if "BARE" in accepted and found[0].isalnum():
         return f"in quotes it can stand here: {quoted(found)}"
     if "VERSION" in accepted and "LSQB" in accepted and "BARE" not in accepted:
         return "a name with blanks stands in quotes; verbs follow `|`"

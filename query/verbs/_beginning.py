@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from provgraph.model.vocabulary import Label
-from provgraph.query.plan import Plan, SetOp, Walk
+from provgraph.query.plan import Filter, Membership, Plan, SetOp, Walk
 from provgraph.query.shape import labels
 
 _STANDS_FOR: Final[dict[Label, tuple[str, ...]]] = {
@@ -35,7 +35,9 @@ def beginning(source: Plan) -> Plan:
         return source
     via = tuple(dict.fromkeys(edge for edges in through for edge in edges))
     hops = max(2 if len(edges) > 1 else 1 for edges in through)
-    stood_for = Walk(source, "effect", via, max_hops=hops)
     if found <= _STANDS_FOR.keys():
-        return stood_for
-    return SetOp("union", source, stood_for)
+        return Walk(source, "effect", via, max_hops=hops)
+    # A file has parts too, which are not what it stands for.
+    kinds = tuple(label.lower() for label in _STANDS_FOR if label in found)
+    others = Filter(source, Membership("kind", kinds))
+    return SetOp("union", source, Walk(others, "effect", via, max_hops=hops))
