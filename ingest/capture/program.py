@@ -180,7 +180,8 @@ def die_by(number: int) -> None:
     """End this process by a signal, as its program ended, without a core file of our own."""
     if number in _DUMPING:
         _forbid_core()
-    signal.signal(number, signal.SIG_DFL)
+    with suppress(OSError):  # SIGKILL has no other way
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
 

@@ -33,7 +33,7 @@ from provgraph.ingest.capture.recording import (
 from provgraph.ingest.capture.spool import Spool
 from provgraph.ingest.capture.surroundings import boot_id
 from provgraph.model.journal import SegmentWriter, read_segment
-from provgraph.model.records import Record, RunEnded
+from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 
 KILLED: Final = "provgraph was killed before the run ended"
 _ABANDONED: Final = 3600.0
@@ -128,8 +128,8 @@ def _write(
 
 
 def _is_of_the_run(record: Record) -> bool:
-    """The run's own end has been told, by somebody who saw it."""
-    return isinstance(record, RunEnded)
+    """What has been told already, by somebody who saw it."""
+    return isinstance(record, (EnvironmentSeen, RunStarted, RunEnded))
 
 
 def _writer(project: Project, run: str) -> SegmentWriter:

@@ -91,15 +91,20 @@ def run(
     status = capture.attend(program)
     ended = capture.finish(status)
     if as_json and ended is not None:
-        _print_json(ended, project)
+        _print_json(ended)
     if status < 0:
         die_by(-status)
     return status if status >= 0 else 128 - status
 
 
 def note(text: str) -> None:
-    with suppress(OSError, ValueError):
-        print(f"provgraph: {text}", file=sys.stderr, flush=True)
+    _print(f"provgraph: {text}")
+
+
+def _print(line: str) -> None:
+    if sys.stderr is not None:  # closed; `print` would take standard output instead
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def _said(error: Exception) -> str:
@@ -327,7 +332,7 @@ def _parent(machine: Machine) -> str:
     return ""
 
 
-def _print_json(ended: RunEnded, project: Project) -> None:
+def _print_json(ended: RunEnded) -> None:
     import msgspec
 
     about = {
@@ -338,5 +343,4 @@ def _print_json(ended: RunEnded, project: Project) -> None:
         "gaps": ended.gaps,
         "properties": ended.properties,
     }
-    with suppress(OSError, ValueError):
-        print(msgspec.json.encode(about).decode(), file=sys.stderr, flush=True)
+    _print(msgspec.json.encode(about).decode())
