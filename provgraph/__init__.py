@@ -1,3 +1,36 @@
-"""provgraph: which run, script and data made this file, and what would be touched if it went."""
+"""provgraph: which run, script and data made this file, and what would be touched if it went.
+
+In a program that runs under `provgraph run`:
+
+>>> import provgraph
+>>> provgraph.log_params(depth=6)
+>>> provgraph.log_metrics(accuracy=0.97)
+
+Outside a run both do nothing. Importing this package imports nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provgraph.graph import Graph as Graph
+    from provgraph.tracking import log_metrics as log_metrics
+    from provgraph.tracking import log_params as log_params
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Graph": "provgraph.graph",
+    "log_metrics": "provgraph.tracking",
+    "log_params": "provgraph.tracking",
+}
+__all__ = ["Graph", "__version__", "log_metrics", "log_params"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

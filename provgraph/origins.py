@@ -37,15 +37,15 @@ class Origins:
 
 @dataclass
 class Branch:
-    """A node of the tree. `repeated`: it is shown in full elsewhere. `folded` are siblings that are
-    not shown one by one."""
+    """A node of the tree. `repeated` says where it is shown in full, if that is elsewhere. `folded`
+    are siblings that are not shown one by one."""
 
     node: Node
     relation: Relation
     word: str = ""
     run: Node | None = None
     commit: Node | None = None
-    repeated: bool = False
+    repeated: Literal["", "above", "below"] = ""
     branches: list[Branch] = field(default_factory=list)
     folded: list[Node] = field(default_factory=list)
 
@@ -105,7 +105,7 @@ def tree(origins: Origins, *, fold: bool = True) -> Branch:
                 word,
                 run=_run(origins, node),
                 commit=origins.commits.get(cause),
-                repeated=cause in shown,
+                repeated="above" if cause in shown else "",
             )
             branch.branches.append(child)
             if cause not in shown:
@@ -113,7 +113,21 @@ def tree(origins: Origins, *, fold: bool = True) -> Branch:
                 queue.append(child)
     if fold:
         _fold(root)
+    _say_where(root)
     return root
+
+
+def _say_where(root: Branch) -> None:
+    """Set `repeated` by the order in which the tree is read."""
+    seen: set[str] = set()
+    stack = [root]
+    while stack:
+        branch = stack.pop()
+        if branch.repeated:
+            branch.repeated = "above" if branch.node.id in seen else "below"
+        else:
+            seen.add(branch.node.id)
+        stack += reversed(branch.branches)
 
 
 def _run(origins: Origins, node: Node) -> Node | None:

@@ -25,19 +25,36 @@ _WORD = {
 }
 
 
-def rendered(root: Branch) -> Tree:
+DEEPEST = 40
+"""How many levels are drawn; what lies behind is counted."""
+
+
+def rendered(root: Branch, deepest: int = DEEPEST) -> Tree:
     from rich.tree import Tree
 
     tree = Tree(_line(root), guide_style="dim")
-    stack = [(tree, root)]
+    stack = [(tree, root, 1)]
     while stack:
-        parent, branch = stack.pop()
+        parent, branch, level = stack.pop()
+        if branch.branches and level > deepest:
+            parent.add(_depth_line(branch))
+            continue
         for child in branch.branches:
-            grown = parent.add(_line(child))
-            stack.append((grown, child))
+            stack.append((parent.add(_line(child)), child, level + 1))
             if child.folded:
                 parent.add(_fold_line(child))
     return tree
+
+
+def _depth_line(branch: Branch) -> Text:
+    from rich.text import Text
+
+    behind, stack = 0, list(branch.branches)
+    while stack:
+        behind += 1
+        stack += stack.pop().branches
+    name = shown(str(branch.node.properties.get("name", branch.node.id)))
+    return Text(f"… {count(behind, 'line')} behind {name} (`--full` shows them)", style="dim")
 
 
 def _line(branch: Branch) -> Text:
@@ -55,7 +72,7 @@ def _version(text: Text, branch: Branch) -> Text:
     properties = branch.node.properties
     text.append(shown(str(properties.get("name", branch.node.id))), style="bold cyan")
     if branch.repeated:
-        return text.append("  (shown above)", style="dim")
+        return text.append(f"  (shown {branch.repeated})", style="dim")
     details = [str(properties.get("kind", ""))]
     if isinstance(held := properties.get("size"), int):
         details.append(size(held))
@@ -86,7 +103,7 @@ def _step(text: Text, branch: Branch) -> Text:
     else:
         text.append(shown(_shortened(command)), style="green")
     if branch.repeated:
-        return text.append("  (shown above)", style="dim")
+        return text.append(f"  (shown {branch.repeated})", style="dim")
     details = []
     if isinstance(at := properties.get("at"), int):
         details.append(moment(at))

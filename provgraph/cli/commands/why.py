@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from provgraph.cli.output import console, json_option, note, write_json
@@ -14,7 +16,7 @@ from provgraph.query.plan import Latest, Nth, Which
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), help="The nth version, from 1.")
 @click.option("--depth", type=click.IntRange(1), help="How many edges to follow; all by default.")
-@click.option("--full", is_flag=True, help="Fold nothing.")
+@click.option("--full", is_flag=True, help="Fold nothing, at any depth.")
 @json_option
 def command(name: str, number: int | None, depth: int | None, full: bool, as_json: bool) -> None:
     """Show what produced a file: the commands, scripts, inputs, commits and times behind it.
@@ -48,9 +50,10 @@ def command(name: str, number: int | None, depth: int | None, full: bool, as_jso
                 }
             )
             return
-        from provgraph.cli.tree import rendered
+        from provgraph.cli.tree import DEEPEST, rendered
 
-        console().print(rendered(tree(found, fold=not full)), soft_wrap=True)
+        deepest = sys.maxsize if full else DEEPEST
+        console().print(rendered(tree(found, fold=not full), deepest), soft_wrap=True)
         _remarks(graph.path(str(target.properties["name"])), target, list(found.runs.values()))
 
 
