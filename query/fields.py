@@ -65,7 +65,7 @@ def field(word: syntax.Word, rows: Rows) -> Meant:
     strangers = {
         label
         for label in rows.labels - owners.keys()
-        if any(other.key == first.key for other in FIELDS[label])
+        if label != "Artifact" and any(other.key == first.key for other in FIELDS[label])
     }
     return Meant(word.text, first.key, first.type, frozenset(owners), frozenset(strangers))
 
@@ -136,8 +136,8 @@ def membership(node: syntax.Membership, rows: Rows, now: int) -> plan.Condition:
 
 
 def _of_its_own(asked: plan.Condition, meant: Meant) -> plan.Condition:
-    """Keeps out rows that have something else under the key: a step's time is not `created`. The
-    kind of a node that is no version is its label's word."""
+    """Keeps out rows that have something else under the key: a step's time is not `created`. A
+    node's kind is its label's word, unless it is a version or an artifact."""
     if not meant.strangers:
         return asked
     if "Version" in meant.strangers:

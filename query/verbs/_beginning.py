@@ -3,10 +3,11 @@ stands for its steps, a subject for the versions about it, a commit for what it 
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Final
 
 from provgraph.model.vocabulary import Label
-from provgraph.query.plan import Filter, Membership, Plan, SetOp, Walk
+from provgraph.query.plan import Comparison, Filter, Plan, SetOp, Walk
 from provgraph.query.shape import labels
 
 _STANDS_FOR: Final[dict[Label, tuple[str, ...]]] = {
@@ -30,14 +31,16 @@ def beginning(source: Plan) -> Plan:
     ('ABOUT',)
     """
     found = labels(source)
-    through = [edges for label, edges in _STANDS_FOR.items() if label in found]
-    if not through:
+    walks = [_stood_for(source, label, found) for label in _STANDS_FOR if label in found]
+    if not walks:
         return source
-    via = tuple(dict.fromkeys(edge for edges in through for edge in edges))
-    hops = max(2 if len(edges) > 1 else 1 for edges in through)
-    if found <= _STANDS_FOR.keys():
-        return Walk(source, "effect", via, max_hops=hops)
-    # A file has parts too, which are not what it stands for.
-    kinds = tuple(label.lower() for label in _STANDS_FOR if label in found)
-    others = Filter(source, Membership("kind", kinds))
-    return SetOp("union", source, Walk(others, "effect", via, max_hops=hops))
+    parts = walks if found <= _STANDS_FOR.keys() else [source, *walks]
+    return reduce(lambda left, right: SetOp("union", left, right), parts)
+
+
+def _stood_for(source: Plan, label: Label, found: frozenset[Label]) -> Plan:
+    via = _STANDS_FOR[label]
+    if "PART_OF" in via and "Version" in found:
+        # A file has parts too, which are not what it stands for.
+        source = Filter(source, Comparison("kind", "=", label.lower()))
+    return Walk(source, "effect", via, max_hops=2 if len(via) > 1 else 1)

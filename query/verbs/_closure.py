@@ -15,9 +15,9 @@ class Closure(Verb):
     decides_which: ClassVar[bool] = True
     reshapes: ClassVar[bool] = True
 
-    depth: Annotated[
-        Count | None, Argument("depth", Takes.COUNT, "at most so many edges away")
-    ] = None
+    depth: Annotated[Count | None, Argument("depth", Takes.COUNT, "at most so many edges away")] = (
+        None
+    )
     via: Annotated[
         tuple[str, ...],
         Argument("via", Takes.EDGES, "along these edges only, from the very rows"),
