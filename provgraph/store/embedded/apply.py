@@ -7,15 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 import apsw
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value
-from provgraph.store.embedded.properties import joined, merged, split, written
+from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
+from provgraph.store.embedded.properties import joined, merged, split
 from provgraph.store.embedded.schema import COLUMNS, Lexicon
 from provgraph.store.embedded.transactions import writing
 
@@ -29,13 +28,6 @@ _EXISTING: Final = (
 )
 _ASSIGNED: Final = ", ".join(f'"{key}" = ?' for key in COLUMNS)
 _UPDATE_NODE: Final = f"UPDATE node SET label = ?, {_ASSIGNED}, properties = ? WHERE id = ?"
-_TYPE: Final = itemgetter(1)
-_TYPE_AND_IDENTITY: Final = itemgetter(1, 0, 2, 3)
-_INSERT_EDGE: Final = "INSERT INTO edge VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_PATCH_EDGE: Final = """
-UPDATE edge SET properties = nullif(json_patch(coalesce(properties, '{}'), ?5), '{}')
-WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
-"""  # a merge patch is RFC 7396
 _REMOVE_EDGE: Final = """
 DELETE FROM edge WHERE src = (SELECT id FROM node WHERE uid = ?1) AND type = ?2
 AND dst = (SELECT id FROM node WHERE uid = ?3) AND key = ?4 RETURNING type
@@ -107,13 +99,6 @@ def _removed(
     return gone
 
 
-def _tally(connection: apsw.Connection, table: str, changes: Mapping[int, int]) -> None:
-    connection.executemany(
-        f"UPDATE {table} SET count = count + ? WHERE id = ?",
-        ((change, number) for number, change in changes.items() if change),
-    )
-
-
 def _numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
     """The row ids of those nodes that exist."""
     return dict(
@@ -133,6 +118,8 @@ def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, nodes: list[Node])
     spilled: set[str] = set()
     lexicon.add({node.label for node in given.values()}, (), ())
     numbers = _merge(connection, lexicon, given, spilled) if last else {}
+    if last + len(given) > LARGEST_NUMBER:
+        raise StoreError(f"more than {LARGEST_NUMBER} nodes cannot be kept")
     rows = _new_rows(lexicon, given, numbers, last + 1, spilled)
     lexicon.add((), (), spilled)
     connection.executemany(_INSERT_NODE, rows)
@@ -221,53 +208,19 @@ def _put_edges(
     ends.difference_update(numbers)
     if ends:
         numbers = numbers | _numbers(connection, ends)
-    rows = _edge_rows(lexicon, edges, numbers)
-    rows.sort(key=_TYPE_AND_IDENTITY)  # in the table's order, which SQLite inserts faster
-    for number, alike in groupby(rows, _TYPE):
-        _put_alike(connection, number, list(alike))
+    rows = Edges(connection, edges, numbers, lexicon.types)
+    inserted = rows.insert()
+    _tally(connection, "edge_type", inserted)
+    if inserted.total() < len(edges):
+        rows.merge()
 
 
-def _put_alike(connection: apsw.Connection, number: int, rows: list[tuple[Any, ...]]) -> None:
-    """Insert or merge edges of one type, whose rows end with their properties twice: as a new edge
-    has them, and as a patch for one that exists."""
-    before = connection.total_changes()
-    connection.executemany(_INSERT_EDGE, [row[:5] for row in rows])
-    inserted = connection.total_changes() - before
-    _tally(connection, "edge_type", {number: inserted})
-    if inserted < len(rows):  # for those just inserted the patch changes nothing
-        patches = ((*row[:4], row[5]) for row in rows if row[5] is not None)
-        connection.executemany(_PATCH_EDGE, patches)
-
-
-def _edge_rows(
-    lexicon: Lexicon, edges: list[Edge], numbers: dict[str, int]
-) -> list[tuple[Any, ...]]:
-    types = lexicon.types
-    rows: list[tuple[Any, ...]] = []
-    for edge in edges:
-        try:
-            source, target = numbers[edge.source], numbers[edge.target]
-        except KeyError as missing:
-            raise StoreError(
-                f"edge {edge.type} from {edge.source} to {edge.target}: there is no node "
-                f"{missing.args[0]}",
-                hint="an edge names nodes that exist or stand in the same batch",
-            ) from missing
-        fresh, patch = _edge_properties(edge) if edge.properties else (None, None)
-        rows.append((source, types[edge.type], target, edge.key, fresh, patch))
-    return rows
-
-
-def _edge_properties(edge: Edge) -> tuple[str | None, str | None]:
-    try:
-        patch = written(edge.properties)
-        if None in edge.properties.values():
-            return written(merged({}, edge.properties)), patch
-        return patch, patch
-    except StoreError as error:
-        raise StoreError(
-            f"edge {edge.type} from {edge.source} to {edge.target}: {error.message}"
-        ) from error
+def _tally(connection: apsw.Connection, table: str, changes: Mapping[int, int]) -> None:
+    """Keep the counts of `label` or `edge_type`."""
+    connection.executemany(
+        f"UPDATE {table} SET count = count + ? WHERE id = ?",
+        ((change, number) for number, change in changes.items() if change),
+    )
 
 
 def clear(connection: apsw.Connection) -> None:

@@ -34,7 +34,9 @@ from provgraph.store.embedded.sql import Sql, after, begins, globbed, joined, sq
 
 _VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
 _SHORTEST_PREFIX: Final = 4
-_IS_ARTIFACT: Final = f"n.label = {ARTIFACT} AND n.label <> {VERSION}"  # allows every partial index
+# What SQLite must see to choose the index of artifacts' names, or of `base` and `stem`.
+_IS_ARTIFACT: Final = f"n.label = {ARTIFACT}"
+_IS_NAMED_ARTIFACT: Final = f"{_IS_ARTIFACT} AND n.label <> {VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Finder:
         if plan.name is not None and not isinstance(plan.name, Digested | Identified):
             return self.artifacts(plan.name)
         if plan.name is None and plan.kind is None:
-            return Sql(f"SELECT n.id FROM node n WHERE {_IS_ARTIFACT}")
+            return Sql(f"SELECT n.id FROM node n WHERE {_IS_NAMED_ARTIFACT}")
         return sql(
             f"SELECT DISTINCT e.dst AS id FROM ({{}}) AS c CROSS JOIN edge e"
             f" ON e.src = c.id AND e.type = {_VERSION_OF}",
@@ -137,16 +139,16 @@ class Finder:
         )
 
     def artifacts(self, name: Exactly | Named | Globbed) -> Sql:
-        selected = f"SELECT n.id FROM node n WHERE {_IS_ARTIFACT} AND {{}}"
         match name:
             case Exactly(whole):
-                return sql(selected, sql("n.name = {}", whole))
+                return _artifacts("name", sql("n.name = {}", whole))
             case Named(word, stems):
-                columns = ("name", "base", "stem") if stems else ("name", "base")
-                tests = (sql(f"n.{column} = {{}}", word) for column in columns)
-                return joined(" UNION ", [sql(selected, test) for test in tests])
+                keys = ("name", "base", "stem") if stems else ("name", "base")
+                tests = ((key, sql(f"n.{key} = {{}}", word)) for key in keys)
+                return joined(" UNION ", [_artifacts(key, test) for key, test in tests])
             case Globbed(pattern):
-                return sql(selected, globbed("n.name" if "/" in pattern else "n.base", pattern))
+                key = "name" if "/" in pattern else "base"
+                return _artifacts(key, globbed(f"n.{key}", pattern))
             case _:
                 assert_never(name)
 
@@ -207,6 +209,12 @@ class Finder:
 def is_before(until: int | None) -> Sql:
     """Whether `n` was there at a moment, where one is given."""
     return Sql("1") if until is None else sql("(typeof(n.at) = 'integer' AND n.at <= {})", until)
+
+
+def _artifacts(key: str, test: Sql) -> Sql:
+    """The artifacts of which a test of `key` holds."""
+    label = _IS_NAMED_ARTIFACT if key == "name" else _IS_ARTIFACT
+    return sql(f"SELECT n.id FROM node n WHERE {label} AND {{}}", test)
 
 
 def _own(plan: Find) -> list[Sql]:

@@ -1,0 +1,119 @@
+"""How are a batch's edges written?
+
+Most edges of a batch are alike but for their ends, so those are inserted as one array: SQLite reads
+it without calling Python for each row.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import apsw
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Edge
+from provgraph.store.embedded.properties import merged, written
+
+LARGEST_NUMBER: Final = 2**31 - 1
+"""Of a node, so that two fit in an integer of 64 bits: `carray` gives one column."""
+
+_INSERT: Final = """
+INSERT INTO edge SELECT value >> 32, ?2, value & 4294967295, ?3, ?4 FROM carray(?1)
+WHERE true ON CONFLICT DO NOTHING
+"""
+_MERGE: Final = """
+UPDATE edge SET properties = nullif(json_patch(coalesce(properties, '{}'), ?5), '{}')
+WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
+"""  # a merge patch is RFC 7396
+
+_Alike = tuple[int, str, str | None]  # type, key, properties
+
+
+class Edges:
+    """A batch's edges, whose ends and types have the row ids `numbers` and `types`. Raises
+    `StoreError` if an end has none."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        edges: list[Edge],
+        numbers: Mapping[str, int],
+        types: Mapping[str, int],
+    ) -> None:
+        self._connection = connection
+        self._edges = edges
+        self._numbers = numbers
+        self._types = types
+
+    def insert(self) -> Counter[int]:
+        """Insert those that do not exist, and count them by type."""
+        inserted: Counter[int] = Counter()
+        before = self._connection.total_changes()
+        for (number, key, properties), ends in self._grouped().items():
+            ends.sort()  # in the table's order, which SQLite inserts faster
+            given = apsw.carray(array("q", ends))
+            self._connection.execute(_INSERT, (given, number, key, properties))
+            after = self._connection.total_changes()
+            inserted[number] += after - before
+            before = after
+        return inserted
+
+    def merge(self) -> None:
+        """Give all their properties, in order. Those just inserted have them already, and keep
+        what they have."""
+        self._connection.executemany(
+            _MERGE,
+            (
+                (*self._ends(edge), edge.key, _patch(edge))
+                for edge in self._edges
+                if edge.properties
+            ),
+        )
+
+    def _ends(self, edge: Edge) -> tuple[int, int, int]:
+        return self._numbers[edge.source], self._types[edge.type], self._numbers[edge.target]
+
+    def _grouped(self) -> dict[_Alike, list[int]]:
+        """The ends, source and target in one integer, of edges that are alike."""
+        groups: dict[_Alike, list[int]] = {}
+        numbers, types = self._numbers, self._types
+        for edge in self._edges:
+            try:
+                ends = numbers[edge.source] << 32 | numbers[edge.target]
+            except KeyError as missing:
+                raise _no_node(edge, missing.args[0]) from missing
+            alike = (types[edge.type], edge.key, _fresh(edge) if edge.properties else None)
+            group = groups.get(alike)
+            if group is None:
+                groups[alike] = [ends]
+            else:
+                group.append(ends)
+        return groups
+
+
+def _fresh(edge: Edge) -> str | None:
+    """The properties of a new edge, as JSON."""
+    if None in edge.properties.values():
+        edge = Edge(edge.source, edge.type, edge.target, edge.key, merged({}, edge.properties))
+    return _patch(edge)
+
+
+def _patch(edge: Edge) -> str | None:
+    try:
+        return written(edge.properties)
+    except StoreError as error:
+        raise StoreError(f"{_named(edge)}: {error.message}") from error
+
+
+def _no_node(edge: Edge, id: str) -> StoreError:
+    return StoreError(
+        f"{_named(edge)}: there is no node {id}",
+        hint="an edge names nodes that exist or stand in the same batch",
+    )
+
+
+def _named(edge: Edge) -> str:
+    return f"edge {edge.type} from {edge.source} to {edge.target}"
