@@ -25,6 +25,7 @@ from provgraph.ingest.capture.events import Closed, Event, Linked, Opened, Renam
 from provgraph.model.records import Content, Stat
 
 TAG: Final = "blake3:"
+EMPTY: Final = TAG + blake3().hexdigest()
 THREADED: Final = 64 * 1024 * 1024
 """Larger files (bytes) are hashed with every core."""
 _PIECE: Final = 1024 * 1024
@@ -360,7 +361,7 @@ class Contents:
 
     def known(self, stat: Stat) -> str:
         """The digest that is known for a stat without reading anything, empty where none is."""
-        digest = self._digests.get(stat, "")
+        digest = EMPTY if stat.size == 0 else self._digests.get(stat, "")
         if not digest:
             # chmod, link and rename change the ctime alone.
             digest = self._by_inode.get(_inode(stat), {}).get((stat.size, stat.mtime), "")

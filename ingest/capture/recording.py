@@ -2,7 +2,8 @@
 
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
 runner lives), `run.json` (all that another process needs to finish the record), `events` (the shim's
-spool), `python/` (what Python processes said) and `metrics.ndjson`. The runner makes it and seals it;
+spool), `python/` (what Python processes said), `metrics.ndjson` and `nested` (the process ids of runners
+within the run, whose programs are in their own records). The runner makes it and seals it;
 if it is killed, `recover` does the same later, with less.
 """
 
@@ -21,7 +22,17 @@ import msgspec
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import audit, surroundings, tree, worktree
-from provgraph.ingest.capture.events import Closed, Event, Image, Linked, Opened, Renamed, Truncated
+from provgraph.ingest.capture.events import (
+    Closed,
+    Event,
+    Forked,
+    Image,
+    Linked,
+    Missed,
+    Opened,
+    Renamed,
+    Truncated,
+)
 from provgraph.ingest.capture.hashing import Cache, Contents, regular
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.surroundings import Machine
@@ -46,6 +57,7 @@ MANIFEST: Final = "run.json"
 EVENTS: Final = "events"
 PYTHON: Final = "python"
 METRICS: Final = "metrics.ndjson"
+NESTED: Final = "nested"
 CACHE: Final = "cache"
 
 
@@ -215,6 +227,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
     root = os.fsencode(project.root)
+    evidence.events = without_runners(evidence.events, nested_runners(recorded))
     for event in evidence.events:
         evidence.contents.observe(event, hashing=False)
     after = _look_again(root, evidence)
@@ -239,7 +252,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         left = _without_siblings(project, manifest, left, recorded)
     unattributed = _unattributed(project, evidence, left) if left else []
     environment = surroundings.environment(
-        made.environment_reads,
+        [*made.environment_reads, *_of_packages(evidence.events)],
         {found.prefix: found.version for found in evidence.interpretations},
     )
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
@@ -257,6 +270,45 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     )
     records = [environment, started, *made.records, *unattributed, ended]
     return Account(records, ended, len(made.records))
+
+
+def tell_outer(spool: str) -> None:
+    """Tell the run around this one, whose spool is given, that this process is a runner."""
+    with suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        file = os.open(os.path.join(os.path.dirname(spool), NESTED), flags, 0o600)
+        try:
+            os.write(file, b"%d\n" % os.getpid())
+        finally:
+            os.close(file)
+
+
+def nested_runners(folder: Path) -> set[int]:
+    return {int(word) for word in _text(folder / NESTED).split() if word.isdigit()}
+
+
+def without_runners(events: list[Event], runners: set[int]) -> list[Event]:
+    """Leave out what runners within the run started: they take it out of this run's sight, and into
+    a record of its own."""
+    if not runners:
+        return events
+    theirs = {e.pid for e in events if isinstance(e, Forked) and e.parent in runners}
+    return [
+        event
+        for event in events
+        if event.pid not in theirs
+        and not (
+            isinstance(event, Missed)
+            and event.pid in runners
+            and event.what == "scrubbed environment"
+        )
+    ]
+
+
+def _of_packages(events: Iterable[Event]) -> Iterator[bytes]:
+    for event in events:
+        if isinstance(event, Opened) and b"-packages/" in event.path:
+            yield event.path
 
 
 def verdict_of(gaps: list[str], *, seen: bool) -> str:

@@ -35,6 +35,7 @@ from provgraph.ingest.capture.recording import (
     Recording,
     account,
     contents_of,
+    tell_outer,
     without_secrets,
 )
 from provgraph.ingest.capture.spool import Spool, create
@@ -316,6 +317,7 @@ def _parent(machine: Machine) -> str:
     outer, spool = os.environ.get(RUN), os.environ.get(_SPOOL)
     if not outer or not spool:
         return ""
+    tell_outer(spool)
     pid = os.getpid()
     with suppress(OSError, ProvgraphError, ValueError):
         if os.path.getsize(spool) > _SMALL_SPOOL:
