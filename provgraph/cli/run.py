@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provgraph.config import Project, create_project, find_project, prepare_state, project_root_for
-from provgraph.errors import ProvgraphError, UsageError
+from provgraph.errors import ProjectError, ProvgraphError, UsageError
 from provgraph.model.elements import Scalar
 
 _USAGE = "provgraph run [--tag NAME=VALUE] [--param NAME=VALUE] [--json] -- COMMAND [ARGUMENT...]"
@@ -89,7 +89,13 @@ def _project() -> Project:
     project = find_project(start)
     if project is not None:
         return _with_state(project)
-    project = create_project(project_root_for(start))
+    root = project_root_for(start)
+    try:
+        project = create_project(root)
+    except ProjectError:
+        # The command matters more than its record: the runner will fail to begin one, say why, and
+        # run the command alone.
+        return Project(Path(os.path.realpath(root)), id="", name="")
     print(
         f"provgraph: made a project in {project.root} (commit its provgraph.toml)", file=sys.stderr
     )
