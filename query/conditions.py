@@ -76,6 +76,19 @@ def compares(found: Constant, sign: str, constant: Constant) -> bool:
     return _COMPARE[sign](found, constant)
 
 
+def asks_depth(condition: Condition) -> bool:
+    """Whether the answer may depend on a row's depth."""
+    match condition:
+        case Comparison(key, _, _) | Membership(key, _, _):
+            return key == "depth"
+        case AllOf(conditions) | AnyOf(conditions):
+            return any(asks_depth(part) for part in conditions)
+        case Negate(part):
+            return asks_depth(part)
+        case _:
+            assert_never(condition)
+
+
 def _members(value: Value) -> tuple[Constant, ...]:
     """The present values: none, one, or a list's.
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
 
-from provgraph.query.plan import (
-    AllOf,
-    AnyOf,
-    Comparison,
-    Condition,
-    Filter,
-    Membership,
-    Negate,
-    Plan,
-)
+from provgraph.query.plan import AllOf, Condition, Filter, Plan
 
 
 def parts(condition: Condition) -> tuple[Condition, ...]:
     """
+    >>> from provgraph.query.plan import Comparison
     >>> parts(AllOf((Comparison("a", "=", 1), AllOf(()))))
     (Comparison(key='a', operator='=', value=1),)
     """
@@ -29,6 +20,7 @@ def parts(condition: Condition) -> tuple[Condition, ...]:
 
 def both(one: Condition, other: Condition) -> Condition:
     """
+    >>> from provgraph.query.plan import Comparison
     >>> both(Comparison("a", "=", 1), AllOf(()))
     Comparison(key='a', operator='=', value=1)
     """
@@ -42,16 +34,3 @@ def whole(conditions: Sequence[Condition]) -> Condition:
 def filtered(source: Plan, conditions: Sequence[Condition]) -> Plan:
     """A plan's rows of which all the conditions hold."""
     return Filter(source, whole(conditions)) if conditions else source
-
-
-def asks_depth(condition: Condition) -> bool:
-    """Whether the answer may depend on a row's depth."""
-    match condition:
-        case Comparison(key, _, _) | Membership(key, _, _):
-            return key == "depth"
-        case AllOf(conditions) | AnyOf(conditions):
-            return any(asks_depth(part) for part in conditions)
-        case Negate(part):
-            return asks_depth(part)
-        case _:
-            assert_never(condition)

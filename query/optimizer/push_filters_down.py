@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provgraph.query.optimizer.conjunctions import asks_depth
+from provgraph.query.conditions import asks_depth
 from provgraph.query.plan import Filter, Plan, SetOp, Sort
 
 

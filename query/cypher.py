@@ -1,0 +1,531 @@
+"""Plan -> Cypher, one parameterised statement a plan. A store subclasses `Cypher` and overrides what
+it says differently.
+
+For Neo4j 5.26 and newer, in what Cypher 5 and Cypher 25 have in common. A node has one label, its
+properties and `id` and `project`; an edge has its properties and `key`. Declared fields hold values
+of their declared type. What a user wrote is in the parameters only; the text is made of words from
+the vocabulary and of whole numbers.
+
+Reachability is planned as `VarLengthExpand(Pruning,BFS)`, which visits a node once instead of
+following each path. That holds as long as a path is asked for nothing but its smallest length, and
+its predicates are about all of its relationships; `SHORTEST` follows the paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, assert_never
+
+from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, FieldType
+from provgraph.query.conditions import asks_depth
+from provgraph.query.glob import expression, is_glob, literal_prefix
+from provgraph.query.plan import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Constant,
+    Digested,
+    Every,
+    Exactly,
+    Filter,
+    Find,
+    Globbed,
+    Identified,
+    InCommit,
+    Latest,
+    Limit,
+    Membership,
+    Name,
+    Named,
+    Negate,
+    Nth,
+    Operator,
+    Plan,
+    Project,
+    Runs,
+    SetOp,
+    Sort,
+    SortKey,
+    Versions,
+    Walk,
+    WithDigest,
+)
+
+Lines = list[str]
+Kind = Literal["number", "boolean", "text", "texts", "open", "missing"]
+
+_KINDS: Final[Mapping[FieldType, Kind]] = {
+    FieldType.TEXT: "text",
+    FieldType.TEXTS: "texts",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.NUMBER: "number",
+    FieldType.TIME: "number",
+    FieldType.DURATION: "number",
+    FieldType.SIZE: "number",
+}
+_DECLARED: Final[Mapping[str, Kind]] = {
+    field.key: _KINDS[field.type] for fields in FIELDS.values() for field in fields
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Cypher and its parameters. The columns are `c0`, `c1` ... in the order of the plan's columns,
+    or `id`, `label`, `depth` and `properties` (`id` and `project` among them)."""
+
+    text: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An expression for a row's value under a key, and what may be found there."""
+
+    text: str
+    kind: Kind
+
+
+class Cypher:
+    """Compiles one plan. `project` restricts it to the nodes of a project.
+
+    The lines for an operator leave its rows in scope as `n`, each once and in no order, and their
+    depth, where there is one and it is wanted, as `depth`.
+    """
+
+    def __init__(self, project: str | None = None) -> None:
+        self.project = project
+        self.parameters: dict[str, Any] = {} if project is None else {"project": project}
+
+    @classmethod
+    def compile(cls, plan: Plan, project: str | None = None) -> Statement:
+        """
+        >>> print(Cypher.compile(Find("Run", where=Comparison("exit", "!=", 0)), "p").text)
+        MATCH (n:Run {project: $project})
+        WHERE n.exit <> $p0
+        RETURN n.id AS id, labels(n)[0] AS label, null AS depth, properties(n) AS properties
+        ORDER BY n.at, n.id
+        """
+        dialect = cls(project)
+        text = "\n".join(dialect.statement(plan))
+        return Statement(text, dialect.parameters)
+
+    def statement(self, plan: Plan) -> Lines:
+        lines = self.rows(plan, depth=True)
+        return [
+            *lines,
+            f"RETURN {', '.join(self.columns(plan))}",
+            f"ORDER BY {', '.join(self.order(plan))}",
+        ]
+
+    def columns(self, plan: Plan) -> list[str]:
+        if isinstance(plan, Project):
+            terms = [self.term(column.key, plan.source) for column in plan.columns]
+            return [f"{term.text} AS c{place}" for place, term in enumerate(terms)]
+        depth = self.term("depth", plan).text
+        label, properties = "labels(n)[0] AS label", "properties(n) AS properties"
+        return ["n.id AS id", label, f"{depth} AS depth", properties]
+
+    def rows(self, plan: Plan, *, depth: bool) -> Lines:
+        match plan:
+            case Find():
+                return self.find(plan)
+            case Walk():
+                return self.walk(plan, depth)
+            case Filter(source, condition):
+                lines = self.rows(source, depth=depth or asks_depth(condition))
+                return [*lines, f"WITH * WHERE {self.condition(condition, source)}"]
+            case Versions():
+                return self.versions(plan)
+            case Runs():
+                return self.runs(plan)
+            case SetOp():
+                return self.set_operation(plan)
+            case Sort(source, _):
+                asked = any(key.key == "depth" for key in plan.by)
+                return self.rows(source, depth=depth or asked)
+            case Limit(source, count):
+                lines = self.rows(source, depth=True)
+                order = ", ".join(self.order(source))
+                return [*lines, f"WITH * ORDER BY {order} LIMIT {self.parameter(count)}"]
+            case Project(source, _):
+                return self.rows(source, depth=depth)
+            case _:
+                assert_never(plan)
+
+    # Find
+
+    def find(self, plan: Find) -> Lines:
+        asked = self.candidates(plan)
+        if not isinstance(plan.which, Latest | Nth):
+            if plan.where is not None:
+                asked.append(self.condition(plan.where, plan))
+            if plan.label == "Version" and isinstance(plan.name, Exactly | Named | Globbed):
+                return [*self.versions_of_artifacts(asked), "WITH DISTINCT n"]
+            return [f"MATCH (n:{label(plan.label)}{self.here()})", *where(asked)]
+        if plan.label != "Version":
+            return self.find(
+                Find(plan.label, plan.name, plan.kind, plan.files, Every(), plan.where)
+            )
+        place = "-1" if isinstance(plan.which, Latest) else self.parameter(plan.which.number - 1)
+        lines = [
+            *self.versions_of_artifacts(asked),
+            "WITH DISTINCT a, n ORDER BY n.at, n.id",
+            "WITH a, collect(n) AS versions",
+            f"WITH DISTINCT versions[{place}] AS n WHERE n IS NOT NULL",
+        ]
+        if plan.where is not None:
+            lines.append(f"WITH * WHERE {self.condition(plan.where, plan)}")
+        return lines
+
+    def versions_of_artifacts(self, asked: Sequence[str]) -> Lines:
+        artifact = f"(a:Artifact{self.here()})"
+        return [f"MATCH {artifact}<-[:VERSION_OF]-(n:Version)", *where(asked)]
+
+    def here(self) -> str:
+        return "" if self.project is None else " {project: $project}"
+
+    def candidates(self, plan: Find) -> list[str]:
+        """What is asked of a node (and of `a`, its artifact) before `which` picks."""
+        asked = [] if plan.name is None else [self.name(plan.name, plan)]
+        if plan.kind is not None:
+            asked.append(f"n.kind = {self.parameter(plan.kind)}")
+        if plan.files:
+            asked.append("NOT n.name CONTAINS '://'")
+        if plan.label == "Version":
+            asked += self.which(plan)
+        return asked
+
+    def which(self, plan: Find) -> list[str]:
+        match plan.which:
+            case Every(None) | Latest(None) | Nth():
+                return []
+            case Every(until) | Latest(until):
+                return [f"n.at <= {self.parameter(until)}"]
+            case WithDigest(prefix):
+                begins = self.parameter(prefix)
+                parts = (
+                    f"{untagged(f'n.{key}')} STARTS WITH {begins}" for key in ("digest", "blob")
+                )
+                return [either(parts)]
+            case InCommit(prefix):
+                begins = self.parameter(prefix)
+                steps = "(n)-[:GENERATED_BY]->(:Step)-[:PART_OF]->(:Run)-[:AT_COMMIT]->"
+                return [
+                    either(
+                        f"EXISTS {{ MATCH {way}(c:Commit) WHERE c.sha STARTS WITH {begins} }}"
+                        for way in ("(n)-[:IN_COMMIT]->", steps)
+                    )
+                ]
+            case _:
+                assert_never(plan.which)
+
+    def name(self, name: Name, plan: Find) -> str:
+        match name:
+            case Digested(digests):
+                if plan.label != "Version":
+                    return "false"
+                held = self.parameter(list(digests))
+                return either((f"n.digest IN {held}", f"n.blob IN {held}"))
+            case Identified(ids):
+                return f"n.id IN {self.parameter(list(ids))}"
+            case Exactly(whole):
+                named = "a" if plan.label == "Version" else "n"
+                return f"{named}.name = {self.parameter(whole)}"
+            case Named(word, stems):
+                return (
+                    self.artifact_named(word, stems)
+                    if plan.label == "Version"
+                    else self.named(word)
+                )
+            case Globbed(pattern):
+                base = plan.label == "Version" and "/" not in pattern
+                key = "base" if base else "name"
+                return self.matches(f"{'a' if plan.label == 'Version' else 'n'}.{key}", pattern)
+            case _:
+                assert_never(name)
+
+    def artifact_named(self, word: str, stems: bool) -> str:
+        asked = self.parameter(word)
+        keys = ("name", "base", "stem") if stems else ("name", "base")
+        return either(f"a.{key} = {asked}" for key in keys)
+
+    def named(self, word: str) -> str:
+        asked = self.parameter(word)
+        begins = ("n.id", "substring(n.id, 1)", "n.sha") if len(word) >= 4 else ()
+        return either((f"n.name = {asked}", *(f"{text} STARTS WITH {asked}" for text in begins)))
+
+    # Walk
+
+    def walk(self, plan: Walk, depth: bool) -> Lines:
+        if not plan.via or plan.max_hops == 0:
+            return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
+        until = None if plan.until is None else self.parameter(plan.until)
+        lines = [*self.rows(plan.source, depth=False), *self.starts(plan)]
+        if until is not None:
+            lines.append(f"WITH * WHERE {exists_at('s', until)}")
+        passed, reached = ("startNode(r)", "endNode(r)")
+        if plan.toward == "effect":
+            passed, reached = reached, passed
+        asked = [] if plan.stop_at is None else [f"NOT {passed} IN stops"]
+        if until is not None:
+            asked.append(exists_at(reached, until))
+        lines.append(f"MATCH p = {self.way(plan)}")
+        lines += where(f"all(r IN relationships(p) WHERE {each})" for each in asked)
+        return [*lines, "WITH n, min(length(p)) AS depth" if depth else "WITH DISTINCT n"]
+
+    def starts(self, plan: Walk) -> Lines:
+        """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is
+        always left, and what is passed through it is as near to it."""
+        if plan.stop_at is None:
+            return ["WITH DISTINCT n AS s"]
+        return [
+            "WITH collect(DISTINCT n) AS sources",
+            *subquery([*self.rows(plan.stop_at, depth=False), "RETURN collect(n) AS found"]),
+            "WITH sources, [x IN found WHERE NOT x IN sources] AS stops",
+            "UNWIND sources AS s",
+        ]
+
+    def way(self, plan: Walk) -> str:
+        types = "|".join(edge_type(type) for type in plan.via)
+        hops = f"*1..{'' if plan.max_hops is None else int(plan.max_hops)}"
+        if plan.toward == "origin":
+            return f"(s)-[:{types}{hops}]->(n)"
+        return f"(s)<-[:{types}{hops}]-(n)"
+
+    # Versions, Runs, SetOp
+
+    def versions(self, plan: Versions) -> Lines:
+        until = [] if plan.until is None else [f"n.at <= {self.parameter(plan.until)}"]
+        return [
+            *self.rows(plan.source, depth=False),
+            "MATCH (n)-[:VERSION_OF*0..1]->(a:Artifact)",
+            "WITH DISTINCT a",
+            "MATCH (a)<-[:VERSION_OF]-(n:Version)",
+            *where(until),
+            "WITH DISTINCT n",
+        ]
+
+    def runs(self, plan: Runs) -> Lines:
+        return [
+            *self.rows(plan.source, depth=False),
+            "MATCH (n)-[:GENERATED_BY*0..1]->(x:Step|Run)-[:PART_OF*0..1]->(r:Run)",
+            "WITH DISTINCT r AS n",
+        ]
+
+    def set_operation(self, plan: SetOp) -> Lines:
+        sides = [
+            *self.rows(plan.left, depth=False),
+            "RETURN n, 0 AS side",
+            "UNION ALL",
+            *self.rows(plan.right, depth=False),
+            "RETURN n, 1 AS side",
+        ]
+        match plan.operator:
+            case "union":
+                return [*subquery(sides), "WITH DISTINCT n"]
+            case "intersection":
+                kept = "size(sides) = 2"
+            case "difference":
+                kept = "sides = [0]"
+            case _:
+                assert_never(plan.operator)
+        return [*subquery(sides), f"WITH n, collect(side) AS sides WHERE {kept}", "WITH n"]
+
+    # Order
+
+    def order(self, plan: Plan) -> list[str]:
+        """The expressions that put a plan's rows in order; Cypher puts null last."""
+        match plan:
+            case Sort(source, by):
+                return [*(text for key in by for text in self.sorted_by(key, source)), "n.id"]
+            case Filter() | Limit() | Project():
+                return self.order(plan.source)
+            case Find() | Walk() | Versions() | Runs() | SetOp():
+                return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
+            case _:
+                assert_never(plan)
+
+    def sorted_by(self, key: SortKey, source: Plan) -> list[str]:
+        term, down = self.term(key.key, source), " DESC" if key.descending else ""
+        match term.kind:
+            case "missing":
+                return []
+            case "number" | "text" | "boolean":
+                return [f"{term.text} IS NULL", term.text + down]
+            case "texts":
+                return [f"head({term.text}) IS NULL", f"head({term.text}){down}"]
+            case "open":
+                first = f"head([] + {term.text})"
+                text = f"{first} IS :: STRING{down}"
+                return [f"{first} IS NULL", text, as_number(first) + down]
+            case _:
+                assert_never(term.kind)
+
+    # Conditions. Null stands for false: in `AND` and `OR` it does, under `NOT` it is made false.
+
+    def condition(self, condition: Condition, source: Plan) -> str:
+        match condition:
+            case Comparison(key, operator, constant):
+                return self.comparison(self.term(key, source), operator, constant)
+            case Membership(key, constants, negated):
+                return self.membership(self.term(key, source), constants, negated)
+            case AllOf(conditions):
+                return both(self.condition(part, source) for part in conditions)
+            case AnyOf(conditions):
+                return either(self.condition(part, source) for part in conditions)
+            case Negate(part):
+                return f"NOT coalesce({self.condition(part, source)}, false)"
+            case _:
+                assert_never(condition)
+
+    def term(self, key: str, source: Plan) -> Term:
+        """The value under a key in the rows of a plan."""
+        if key == "depth":
+            return Term("depth", "number") if has_depth(source) else Term("null", "missing")
+        if key in _DECLARED:
+            return Term(f"n.{key}", _DECLARED[key])
+        return Term(f"n[{self.parameter(key)}]", "open")
+
+    def comparison(self, term: Term, operator: Operator, constant: Constant) -> str:
+        is_text = isinstance(constant, str)
+        match term.kind:
+            case "missing":
+                return "false"
+            case "number" | "boolean":
+                number = f"toInteger({term.text})" if term.kind == "boolean" else term.text
+                return "false" if is_text else self.compares(number, operator, constant)
+            case "text":
+                return self.compares(term.text, operator, constant) if is_text else "false"
+            case "texts":
+                each = self.compares("x", operator, constant)
+                return f"any(x IN {term.text} WHERE {each})" if is_text else "false"
+            case "open":
+                each = self.compares_open("x" if is_text else as_number("x"), operator, constant)
+                return f"any(x IN [] + {term.text} WHERE {each})"
+            case _:
+                assert_never(term.kind)
+
+    def compares(self, text: str, operator: Operator, constant: Constant) -> str:
+        if operator == "~":
+            return self.matches(text, constant) if isinstance(constant, str) else "false"
+        return f"{text} {'<>' if operator == '!=' else operator} {self.parameter(number(constant))}"
+
+    def compares_open(self, text: str, operator: Operator, constant: Constant) -> str:
+        """Where text may meet a number: `<>` would hold between them, `<` and `>` do not."""
+        if operator == "!=":
+            other = self.parameter(number(constant))
+            return either((f"{text} < {other}", f"{text} > {other}"))
+        return self.compares(text, operator, constant)
+
+    def membership(self, term: Term, constants: Iterable[Constant], negated: bool) -> str:
+        if term.kind == "missing":
+            return "false"
+        values = self.parameter([number(constant) for constant in constants])
+        no = "NOT " if negated else ""
+        match term.kind:
+            case "number" | "text":
+                return f"({term.text} IS NOT NULL AND {no}{term.text} IN {values})"
+            case "boolean":
+                return f"({term.text} IS NOT NULL AND {no}toInteger({term.text}) IN {values})"
+            case "texts":
+                return f"any(x IN {term.text} WHERE {no}x IN {values})"
+            case "open":
+                return f"any(x IN [] + {term.text} WHERE {no}{as_number('x')} IN {values})"
+            case _:
+                assert_never(term.kind)
+
+    def matches(self, text: str, pattern: str) -> str:
+        """A glob, as a regular expression that is ours: nothing of the pattern has a meaning in it
+        but its wildcards. The literal prefix lets an index be sought."""
+        if not is_glob(pattern):
+            return f"{text} = {self.parameter(pattern)}"
+        prefix = literal_prefix(pattern)
+        begins = [f"{text} STARTS WITH {self.parameter(prefix)}"] if prefix else []
+        return both((*begins, f"{text} =~ {self.parameter(f'(?s){expression(pattern)}')}"))
+
+    def parameter(self, value: Constant | list[Constant] | list[str] | None) -> str:
+        name = f"p{len(self.parameters) - (self.project is not None)}"
+        self.parameters[name] = value
+        return f"${name}"
+
+
+def has_depth(plan: Plan) -> bool:
+    """Whether the rows of a plan have a depth.
+
+    >>> has_depth(Limit(Walk(Find("Run"), "effect", ("PART_OF",)), 3)), has_depth(Find("Run"))
+    (True, False)
+    """
+    match plan:
+        case Walk():
+            return True
+        case Find() | Versions() | Runs() | SetOp():
+            return False
+        case Filter() | Sort() | Limit() | Project():
+            return has_depth(plan.source)
+        case _:
+            assert_never(plan)
+
+
+def label(word: str) -> str:
+    """A label, which is a word of the vocabulary."""
+    assert word in LABELS, word
+    return word
+
+
+def edge_type(word: str) -> str:
+    """An edge type, which is a word of the vocabulary."""
+    assert word in EDGES, word
+    return word
+
+
+def where(conditions: Iterable[str]) -> Lines:
+    """
+    >>> where(["a", "b"]), where([])
+    (['WHERE a', '  AND b'], [])
+    """
+    text = "\n  AND ".join(conditions)
+    return f"WHERE {text}".split("\n") if text else []
+
+
+def subquery(lines: Lines) -> Lines:
+    return ["CALL () {", *(f"  {line}" for line in lines), "}"]
+
+
+def both(conditions: Iterable[str]) -> str:
+    """
+    >>> both(["a", "b"]), both(["a"]), both([])
+    ('(a AND b)', 'a', 'true')
+    """
+    return _joined(list(conditions), " AND ", "true")
+
+
+def either(conditions: Iterable[str]) -> str:
+    return _joined(list(conditions), " OR ", "false")
+
+
+def _joined(conditions: list[str], word: str, none: str) -> str:
+    if len(conditions) > 1:
+        return f"({word.join(conditions)})"
+    return conditions[0] if conditions else none
+
+
+def exists_at(node: str, until: str) -> str:
+    """What has no time always exists."""
+    return f"coalesce({node}.at <= {until}, true)"
+
+
+def as_number(text: str) -> str:
+    """A boolean is 0 or 1; anything else is what it is."""
+    return f"CASE {text} WHEN true THEN 1 WHEN false THEN 0 ELSE {text} END"
+
+
+def number(constant: Constant) -> Constant:
+    return int(constant) if isinstance(constant, bool) else constant
+
+
+def untagged(text: str) -> str:
+    """A digest without its tag."""
+    tag = f"size(split({text}, ':')[0])"
+    return f"CASE WHEN {text} CONTAINS ':' THEN substring({text}, {tag} + 1) ELSE {text} END"
