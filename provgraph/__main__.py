@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
         from provgraph.cli.run import main as run
 
         return run(words[1:])
-    from provgraph.cli import main as commands
+    from provgraph.cli.application import main as commands
 
     return commands(words)
 

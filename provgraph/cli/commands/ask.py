@@ -13,7 +13,7 @@ from provgraph.query.plan import Budget, Limit, Plan, Project
 from provgraph.store import Rows
 
 
-@click.command(name="ask", short_help="Answer a question in the query language.")
+@click.command(name="ask")
 @click.argument("query", nargs=-1, required=True)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds it may take.")
 @click.option("--max-nodes", type=click.IntRange(1), help="How many nodes it may visit.")

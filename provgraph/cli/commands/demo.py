@@ -31,7 +31,7 @@ QUESTIONS = (
 )
 
 
-@click.command(name="demo", short_help="Try it on a small machine-learning project.")
+@click.command(name="demo")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("provgraph-demo"))
 @json_option
 def command(folder: Path, as_json: bool) -> int:

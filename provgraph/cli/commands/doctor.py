@@ -10,7 +10,7 @@ from provgraph.cli.output import json_option, write_json
 from provgraph.doctor import examine
 
 
-@click.command(name="doctor", short_help="Say what works here and how to mend the rest.")
+@click.command(name="doctor")
 @json_option
 def command(as_json: bool) -> int:
     """Examine the machine, the project, the journal and the store. Exit status 1 if anything is

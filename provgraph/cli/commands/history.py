@@ -12,7 +12,7 @@ from provgraph.origins import first_commits
 from provgraph.query.plan import Latest
 
 
-@click.command(name="history", short_help="List the versions of a file.")
+@click.command(name="history")
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.plan import Every, Find, Identified, Nth, Walk, Which
 
 
-@click.command(name="impact", short_help="Show what was made from a file.")
+@click.command(name="impact")
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), help="Of the nth version alone.")
 @json_option

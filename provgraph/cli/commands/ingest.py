@@ -10,7 +10,7 @@ from provgraph.cli.text import count
 from provgraph.graph import Graph
 
 
-@click.command(name="ingest", short_help="Bring in what another tool knows.")
+@click.command(name="ingest")
 @click.argument("adapter")
 @click.argument("source", default="")
 @click.option("--all", "every", is_flag=True, help="git: remote branches and other refs too.")

@@ -10,7 +10,7 @@ from provgraph.cli.output import json_option, write_json
 from provgraph.config import create_project, find_project
 
 
-@click.command(name="init", short_help="Make a folder a project.")
+@click.command(name="init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
 @click.option("--name", default="", help="What the project is called; the folder's name otherwise.")
 @json_option

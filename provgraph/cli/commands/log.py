@@ -11,7 +11,7 @@ from provgraph.model.elements import Node
 from provgraph.query.plan import Find, Limit, Sort, SortKey
 
 
-@click.command(name="log", short_help="List the recorded runs.")
+@click.command(name="log")
 @click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True)
 @json_option
 def command(number: int, as_json: bool) -> None:

@@ -1,4 +1,7 @@
-"""`provgraph run`, as its help shows it; `provgraph.cli.run` does it without this."""
+"""`provgraph run`: run a command and record it.
+
+This is only its help; `provgraph.cli.run` does it, without importing click.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`provgraph show`: all that is recorded of one run, step, version or commit."""
+"""`provgraph show`: all about one run, step, version or commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Find, Latest, Named
 
 
-@click.command(name="show", short_help="Show all about one run, step, version or commit.")
+@click.command(name="show")
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from provgraph.cli.text import count
 from provgraph.graph import Graph
 
 
-@click.command(name="sync", short_help="Bring the journal into the store.")
+@click.command(name="sync")
 @click.option("--rebuild", is_flag=True, help="Drop the store and fill it from the journal again.")
 @json_option
 def command(rebuild: bool, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from provgraph.model.elements import Node
 from provgraph.query.plan import Latest, Nth, Which
 
 
-@click.command(name="why", short_help="Show what produced a file.")
+@click.command(name="why")
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), help="The nth version, from 1.")
 @click.option("--depth", type=click.IntRange(1), help="How many edges to follow; all by default.")
