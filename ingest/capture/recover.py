@@ -87,7 +87,8 @@ def _recover(project: Project, recording: Recording) -> Path | None:
         return None
     late = _is_whole(project.journal / f"{manifest.started.run}.segment")
     events, gaps = _events(recording)
-    if late and not any(event.tick > manifest.ended for event in events):
+    # A runner saves the end only if something stayed behind.
+    if late and not any(0 < manifest.ended < event.tick for event in events):
         recording.remove()
         return None
     segment = _write(project, recording, manifest, events, gaps, late=late)

@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import audit, redact, shim, tree, worktree
-from provgraph.ingest.capture.events import Event, Forked, Image
+from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.program import (
     NOT_FOUND,
     NotStarted,
@@ -245,7 +245,6 @@ class Capture:
         self._writer.close()
         self._contents.close()
         if staying:
-            self._recording.save(self._manifest)
             self._recording.release()
         else:
             self._recording.remove()
@@ -289,14 +288,26 @@ class Capture:
         if spool is None:
             return False
         self._events += spool.fresh()
-        staying = [life for life in spool.lives() if not life.exited and life.is_alive()]
+        staying = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
+        staying |= set(self._newborn())
         if staying:
+            self._events = without_pending(self._events, staying)
             several = len(staying) != 1
             self._manifest.gaps.append(
                 f"{len(staying)} process{'es' * several} outlived the run; what "
                 f"{'they' if several else 'it'} did later is recorded by the first sync after"
             )
+            self._recording.save(self._manifest)
         return bool(staying)
+
+    def _newborn(self) -> Iterator[int]:
+        """Processes of this run that were forked a moment ago and have not written anything yet."""
+        mark = f"{RUN}={self._run}".encode()
+        for name in os.listdir("/proc"):
+            if self._manifest.pid and name.isdigit() and int(name) > self._manifest.pid:
+                with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                    if mark in file.read().split(b"\0"):
+                        yield int(name)
 
     def _warn(self, made: Account) -> None:
         ended = made.ended
@@ -310,6 +321,13 @@ class Capture:
         with suppress(NotStarted):
             return untraceable(find(self.argv[0], os.environ), os.environ)
         return ""
+
+
+def without_pending(events: list[Event], living: set[int]) -> list[Event]:
+    """Leave out an exec that a living process is in the middle of: it has not escaped anybody."""
+    last = {event.pid: event for event in events}
+    pending = [last[pid] for pid in living if isinstance(last.get(pid), Executing)]
+    return [event for event in events if not any(event is one for one in pending)]
 
 
 def _parent(machine: Machine) -> str:

@@ -1,0 +1,194 @@
+"""A run whose recorder was killed is recorded all the same, once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from blake3 import blake3
+from capture.workspace import Workspace
+
+from provgraph.ingest.capture.recording import Recording
+from provgraph.ingest.capture.recover import KILLED, orphans, recover
+from provgraph.model.journal import read_segment, segments
+from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
+
+
+def until(found: Callable[[], object]) -> None:
+    while not found():
+        time.sleep(0.01)
+
+
+def killed(workspace: Workspace, script: str) -> None:
+    """Run a shell script and kill its runner as soon as it says so; the script goes on."""
+    process = workspace.start("sh", "-c", f"touch begun; {script}")
+    until((workspace.root / "begun").exists)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_what_a_program_did_before_and_after_its_runner_was_killed_is_recorded(
+    workspace: Workspace,
+) -> None:
+    killed(workspace, "echo one > one; sleep 0.3; echo two > two; exit 4")
+    until(lambda: orphans(workspace.project))
+    (segment,) = recover(workspace.project)
+    assert read_segment(segment).condition == "whole"
+    made = workspace.generated()
+    assert {"one", "two"} <= made.keys()
+    assert made["two"].content.digest == "blake3:" + blake3(b"two\n").hexdigest()
+    assert (workspace.ended.verdict, workspace.ended.exit) == ("incomplete", 4)
+    assert KILLED in workspace.ended.gaps
+    assert len({record.run for record in workspace.all(RunStarted)}) == 1
+    assert workspace.spools() == []
+
+
+def test_a_run_that_lives_is_left_alone(workspace: Workspace) -> None:
+    process = workspace.start("sh", "-c", "touch begun; cat", stdin=subprocess.PIPE)
+    until((workspace.root / "begun").exists)
+    assert orphans(workspace.project) == recover(workspace.project) == []
+    process.communicate("")
+    assert workspace.ended.verdict == "complete"
+
+
+def test_a_run_whose_program_lives_on_without_its_runner_waits(workspace: Workspace) -> None:
+    killed(workspace, "while [ ! -e go ]; do sleep 0.02; done; echo x > late")
+    assert recover(workspace.project) == []
+    assert workspace.spools() != []
+    (workspace.root / "go").touch()
+    until(lambda: orphans(workspace.project))
+    assert len(recover(workspace.project)) == 1
+    assert "late" in workspace.generated()
+
+
+def test_recovering_again_does_nothing(workspace: Workspace) -> None:
+    killed(workspace, "echo x > x")
+    until(lambda: orphans(workspace.project))
+    assert len(recover(workspace.project)) == 1
+    assert recover(workspace.project) == []
+
+
+def test_many_recover_at_once_and_one_does_it(workspace: Workspace) -> None:
+    killed(workspace, "echo x > x")
+    until(lambda: orphans(workspace.project))
+    text = (
+        "from pathlib import Path\n"
+        "from provgraph.config import find_project\n"
+        "from provgraph.ingest.capture.recover import recover\n"
+        "print(len(recover(find_project(Path('.')))))\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", text], cwd=workspace.root, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    assert sorted(process.communicate()[0] for process in started) == ["0\n", "0\n", "0\n", "1\n"]
+    assert len(workspace.all(RunEnded)) == 1
+
+
+def test_a_recovery_that_was_killed_is_done_again_to_the_same_records(workspace: Workspace) -> None:
+    killed(workspace, "echo x > x")
+    until(lambda: orphans(workspace.project))
+    run = workspace.started.run
+    # What a recovery killed midway leaves: an open segment, and the recording.
+    torn = workspace.project.journal / f"{run}.1.segment"
+    whole = (workspace.project.journal / f"{run}.segment").read_bytes()
+    torn.write_bytes(whole[:-3])
+    (segment,) = recover(workspace.project)
+    assert segment.stem == f"{run}.2"
+    assert read_segment(segment).condition == "whole"
+
+
+def test_a_runner_that_was_killed_after_it_had_written_all_leaves_only_its_folder(
+    workspace: Workspace,
+) -> None:
+    workspace.run("sh", "-c", "cp -r .provgraph/spool kept")
+    run = workspace.started.run
+    (workspace.root / "kept" / run).rename(workspace.project.spools / run)
+    assert recover(workspace.project) == []
+    assert workspace.spools() == []
+    assert len(workspace.all(RunEnded)) == 1
+
+
+def test_what_a_process_does_after_its_run_has_ended_is_added_later(workspace: Workspace) -> None:
+    script = (
+        "(while [ ! -e go ]; do sleep 0.02; done; echo x > late) >/dev/null 2>&1 & echo x > early"
+    )
+    done = workspace.run("sh", "-c", script)
+    assert done.returncode == 0
+    (gap,) = workspace.ended.gaps
+    assert "outlived the run" in gap
+    assert workspace.ended.verdict == "incomplete"
+    assert set(workspace.generated()) == {"early"}
+    assert recover(workspace.project) == []
+    (workspace.root / "go").touch()
+    until(lambda: orphans(workspace.project))
+    assert len(recover(workspace.project)) == 1
+    assert {"early", "late"} == set(workspace.generated())
+    assert len({record.version for record in workspace.all(Generated)}) == 2
+    assert len(workspace.all(RunEnded)) == 1
+    assert {record.run for record in workspace.all(StepSeen)} == {workspace.started.run}
+    assert workspace.spools() == []
+
+
+def test_remains_without_a_manifest_are_removed_when_they_are_old(workspace: Workspace) -> None:
+    young = Recording.create(workspace.project, "ryoung")
+    young.release()
+    old = Recording.create(workspace.project, "rold")
+    old.release()
+    unlocked = workspace.project.spools / "runlocked"
+    (unlocked / "python").mkdir(parents=True)
+    for folder in (old.folder, unlocked):
+        os.utime(folder, (1, 1))
+    assert recover(workspace.project) == []
+    assert workspace.spools() == ["ryoung"]
+
+
+def test_a_damaged_spool_is_a_gap(workspace: Workspace) -> None:
+    killed(workspace, "echo x > x")
+    until(lambda: orphans(workspace.project))
+    (name,) = workspace.spools()
+    Path(workspace.project.spools, name, "events").write_bytes(b"nonsense" * 1000)
+    assert len(recover(workspace.project)) == 1
+    assert any("spool" in gap for gap in workspace.ended.gaps)
+
+
+def test_a_damaged_manifest_is_given_up(workspace: Workspace) -> None:
+    killed(workspace, "echo x > x")
+    until(lambda: orphans(workspace.project))
+    (name,) = workspace.spools()
+    Path(workspace.project.spools, name, "run.json").write_bytes(b"{")
+    assert recover(workspace.project) == []
+    assert workspace.spools() == []
+
+
+def test_every_moment_of_a_kill_leaves_a_readable_journal(workspace: Workspace) -> None:
+    for delay in range(0, 24, 3):
+        process = workspace.start("sh", "-c", "echo x > out; cat out > copy")
+        time.sleep(delay / 100)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    until(
+        lambda: (
+            len(orphans(workspace.project))
+            == len(
+                [
+                    n
+                    for n in workspace.spools()
+                    if (workspace.project.spools / n / "run.json").exists()
+                ]
+            )
+        )
+    )
+    recover(workspace.project)
+    for path in segments(workspace.project.journal):
+        assert read_segment(path).condition in ("whole", "open")
+    ended = {record.run for record in workspace.all(RunEnded)}
+    manifested = {record.run for record in workspace.all(RunStarted)} - set(workspace.spools())
+    assert manifested == ended
