@@ -261,17 +261,17 @@ class Cypher:
     def walk(self, plan: Walk, depth: bool) -> Lines:
         if not plan.via or plan.max_hops == 0:
             return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
-        until = None if plan.until is None else self.parameter(plan.until)
         lines = [*self.rows(plan.source, depth=False), *self.starts(plan)]
-        if until is not None:
-            lines.append(f"WITH * WHERE {exists_at('s', until)}")
         passed, reached = ("startNode(r)", "endNode(r)")
         if plan.toward == "effect":
             passed, reached = reached, passed
         asked = [] if plan.stop_at is None else [f"NOT {passed} IN stops"]
-        if until is not None:
+        if plan.until is not None:
+            until = self.parameter(plan.until)
+            lines.append(f"WITH * WHERE {exists_at('s', until)}")
             asked.append(exists_at(reached, until))
-        lines.append(f"MATCH p = {self.way(plan)}")
+        path = "p = " if depth or asked else ""
+        lines.append(f"MATCH {path}{self.way(plan)}")
         lines += where(f"all(r IN relationships(p) WHERE {each})" for each in asked)
         return [*lines, "WITH n, min(length(p)) AS depth" if depth else "WITH DISTINCT n"]
 
@@ -279,9 +279,9 @@ class Cypher:
         """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is
         always left, and what is passed through it is as near to it."""
         if plan.stop_at is None:
-            return ["WITH DISTINCT n AS s"]
+            return ["WITH n AS s"]
         return [
-            "WITH collect(DISTINCT n) AS sources",
+            "WITH collect(n) AS sources",
             *subquery([*self.rows(plan.stop_at, depth=False), "RETURN collect(n) AS found"]),
             "WITH sources, [x IN found WHERE NOT x IN sources] AS stops",
             "UNWIND sources AS s",
@@ -297,9 +297,10 @@ class Cypher:
     # Versions, Runs, SetOp
 
     def versions(self, plan: Versions) -> Lines:
+        lines = self.rows(plan.source, depth=False)
         until = [] if plan.until is None else [f"n.at <= {self.parameter(plan.until)}"]
         return [
-            *self.rows(plan.source, depth=False),
+            *lines,
             "MATCH (n)-[:VERSION_OF*0..1]->(a:Artifact)",
             "WITH DISTINCT a",
             "MATCH (a)<-[:VERSION_OF]-(n:Version)",
@@ -446,6 +447,10 @@ class Cypher:
         return both((*begins, f"{text} =~ {self.parameter(f'(?s){expression(pattern)}')}"))
 
     def parameter(self, value: Constant | list[Constant] | list[str] | None) -> str:
+        """A parameter for a value: the same one for the same value."""
+        for name, known in self.parameters.items():
+            if repr(known) == repr(value) and name != "project":
+                return f"${name}"
         name = f"p{len(self.parameters) - (self.project is not None)}"
         self.parameters[name] = value
         return f"${name}"

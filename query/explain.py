@@ -1,0 +1,86 @@
+"""How does a question become an answer? Every stage printed: text, syntax, meaning, plan, Cypher.
+
+`explain` has them all; `explain_plan` begins at the plan, for a question that was no text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from textwrap import indent
+
+from provgraph.query.binder import Bound
+from provgraph.query.cypher import Cypher
+from provgraph.query.explain_text import plan_text, syntax_text
+from provgraph.query.optimizer import optimize
+from provgraph.query.plan import Plan
+from provgraph.query.syntax import parse
+
+
+def explain(text: str, bound: Bound, project: str | None = None) -> str:
+    """Every stage of a question. `bound` is what the text was bound to; the Cypher is for the nodes
+    of `project`, or of all projects."""
+    meaning = "\n".join(f"{stage.text}\n  {stage.meaning}" for stage in bound.stages)
+    stages = [
+        ("Question", text),
+        ("Syntax", syntax_text(parse(text))),
+        ("Meaning", meaning),
+    ]
+    return printed([*stages, *plan_stages(bound.plan, project)])
+
+
+def explain_plan(plan: Plan, project: str | None = None) -> str:
+    """
+    >>> from provgraph.query.plan import Comparison, Filter, Find
+    >>> print(explain_plan(Filter(Find("Run"), Comparison("exit", "=", 1)), "p"))
+    Plan
+      Filter exit = 1
+        Find Run
+    <BLANKLINE>
+    Optimized plan
+      Find Run, where exit = 1
+    <BLANKLINE>
+    Cypher
+      MATCH (n:Run {project: $project})
+      WHERE n.exit = $p0
+      RETURN n.id AS id, labels(n)[0] AS label, null AS depth, properties(n) AS properties
+      ORDER BY n.at, n.id
+    <BLANKLINE>
+    Parameters
+      $project = "p"
+      $p0 = 1
+    """
+    return printed(list(plan_stages(plan, project)))
+
+
+def plan_stages(plan: Plan, project: str | None) -> Iterator[tuple[str, str]]:
+    """The stages from the plan on, each with its title."""
+    better = optimize(plan)
+    statement = Cypher.compile(better, project)
+    yield "Plan", plan_text(plan)
+    yield "Optimized plan", plan_text(better) if better != plan else "the same"
+    yield "Cypher", statement.text
+    if statement.parameters:
+        shown = (f"${key} = {literal(value)}" for key, value in statement.parameters.items())
+        yield "Parameters", "\n".join(shown)
+
+
+def literal(value: object) -> str:
+    """A parameter as Cypher writes it.
+
+    >>> literal(["raw/*", 'a"b']), literal(True)
+    ('["raw/*", "a\\\\"b"]', 'true')
+    """
+    return json.dumps(value, ensure_ascii=False)
+
+
+def printed(stages: list[tuple[str, str]]) -> str:
+    """
+    >>> print(printed([("Question", "run"), ("Syntax", "Selector")]))
+    Question
+      run
+    <BLANKLINE>
+    Syntax
+      Selector
+    """
+    return "\n\n".join(f"{title}\n{indent(body, '  ')}" for title, body in stages)
