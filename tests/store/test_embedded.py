@@ -299,10 +299,10 @@ def test_a_question_past_its_time_is_interrupted_and_the_next_is_answered(
     store: EmbeddedStore,
 ) -> None:
     store.apply(Batch(steps(3000)))
-    globs = tuple(Comparison("id", "~", f"*{n}*x") for n in range(300))
-    with pytest.raises(BudgetExceeded):
-        store.run(Filter(STEPS, AllOf((Comparison("at", ">=", 0), globs[0]))), Budget(seconds=0))
-    assert len(ids(store, STEPS, Budget(seconds=600))) == 3000
+    slow = Filter(STEPS, Comparison("id", "~", "*x"))
+    with pytest.raises(BudgetExceeded, match="longer than 0 s"):
+        store.run(slow, Budget(seconds=0))
+    assert ids(store, slow, Budget(seconds=600)) == []
     store.apply(Batch(nodes=[agent()]))
 
 
