@@ -3,8 +3,8 @@
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
 runner lives), `run.json` (all that another process needs to finish the record), `events` (the shim's
 spool), `python/` (what Python processes said), `metrics.ndjson` and `nested` (the process ids of runners
-within the run, whose programs are in their own records). The runner makes it and seals it;
-if it is killed, `recover` does the same later, with less.
+within the run, whose programs are in records of their own). The runner makes it and seals it; if it
+is killed, `recover` does the same later, with less.
 """
 
 from __future__ import annotations
@@ -74,7 +74,6 @@ class Manifest(msgspec.Struct):
     signal: str = ""
     gaps: list[str] = []
     properties: dict[str, Scalar] = {}
-    traced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

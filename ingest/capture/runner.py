@@ -52,8 +52,9 @@ from provgraph.tracking import METRICS
 RUN: Final = "PROVGRAPH_RUN"
 _SPOOL: Final = "PROVGRAPH_SPOOL"
 _SHORTEST, _LONGEST = 0.02, 0.2
-_IDLE: Final = 100
-"""Watching takes at most one part in so many of the time."""
+_LONGEST_REST: Final = 2.0
+_BUSY, _IDLE = 10, 100
+"""Watching takes at most one part in so many of the time, while something happens and while not."""
 _SMALL_SPOOL: Final = 8 * 1024 * 1024
 
 
@@ -146,6 +147,7 @@ class Capture:
         self._program: Program | None = None
         self._events: list[Event] = []
         self._pause = _SHORTEST
+        self._ready = False
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
         try:
@@ -173,7 +175,6 @@ class Capture:
                 started.when.tick,
                 gaps=gaps,
                 properties=without_secrets(properties),
-                traced=self._spool is not None,
             )
             self._writer = SegmentWriter(project.journal, project.id, self._run)
             self._writer.write(started)
@@ -264,6 +265,9 @@ class Capture:
 
     def _watch(self) -> float:
         """Take in what happened since; the seconds until the next time."""
+        if not self._ready:
+            self._ready = True
+            import provgraph.ingest.capture.assemble  # noqa: F401 - while there is time
         if self._spool is None:
             return _LONGEST
         began = time.perf_counter()
@@ -272,7 +276,8 @@ class Capture:
             self._contents.observe(event)
         self._events += fresh
         self._pause = _SHORTEST if fresh else min(self._pause * 1.5, _LONGEST)
-        return max(self._pause, (time.perf_counter() - began) * _IDLE if not fresh else 0.0)
+        spent = time.perf_counter() - began
+        return max(self._pause, min(spent * (_BUSY if fresh else _IDLE), _LONGEST_REST))
 
     def _interrupted(self) -> bool:
         """Between pieces of hashing: the program's signals are seen to, and ours."""

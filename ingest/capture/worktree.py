@@ -8,7 +8,7 @@ Git LFS, of the pointer. Nothing is written to the repository.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -190,10 +190,17 @@ def blobs(root: bytes, paths: Iterable[bytes]) -> dict[bytes, str]:
     names = list(_names(work_tree, paths))
     if not names:
         return {}
-    tracked = _unchanged(work_tree, names)
-    rest = [name for name in names if name not in tracked]
-    rest = _small_or_listed(work_tree, _not_ignored(work_tree, rest), _listed(work_tree, rest))
-    found = tracked | _hashed(work_tree, rest)
+    changed = _changed(work_tree, names)  # four questions, two at a time
+    listed = _listed(work_tree, names)
+    differing = changed()
+    if differing is None:
+        return {}
+    found = {name: blob for name, blob in listed.items() if name not in differing}
+    rest = [name for name in names if name not in found]
+    under_lfs = _under_lfs(work_tree, rest)
+    kept = _not_ignored(work_tree, [name for name in rest if name not in listed])
+    rest = [name for name in rest if name in listed or name in kept]
+    found |= _hashed(work_tree, rest, under_lfs())
     return {os.path.join(work_tree, name): TAG + blob for name, blob in found.items()}
 
 
@@ -241,52 +248,42 @@ def _listed(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
     return found
 
 
-def _unchanged(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
-    """Tracked files whose work tree state is what the index has."""
+def _changed(work_tree: bytes, names: list[bytes]) -> Callable[[], set[bytes] | None]:
+    """Ask which tracked files differ from the index; the answer is None where git has none."""
     some = [os.fsdecode(name) for name in names] if len(names) <= _MANY else []
     words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--"]
     asked = git(work_tree, *words, *some, literal=True)
-    listed = _listed(work_tree, names)
-    status, output = asked.wait()
-    if status != 0:
-        return {}
-    changed = _start(work_tree, output).changed
-    return {
-        name: blob for name, blob in listed.items() if os.path.join(work_tree, name) not in changed
-    }
+
+    def answer() -> set[bytes] | None:
+        status, output = asked.wait()
+        if status != 0:
+            return None
+        inside = len(work_tree.rstrip(b"/")) + 1
+        return {path[inside:] for path in _start(work_tree, output).changed}
+
+    return answer
 
 
-def _not_ignored(work_tree: bytes, names: list[bytes]) -> list[bytes]:
-    """Tracked files are never ignored."""
+def _not_ignored(work_tree: bytes, names: list[bytes]) -> set[bytes]:
+    """Untracked files that `git add` would take, if they are not too large to be asked for."""
+    names = [name for name in names if _size(work_tree, name) <= LARGEST]
     if not names:
-        return []
-    asked = git(
-        work_tree, "check-ignore", "-z", "--stdin", given=b"".join(n + b"\0" for n in names)
-    )
-    status, output = asked.wait()
-    if status not in (0, 1):
-        return []
-    ignored = set(output.split(b"\0"))
-    return [name for name in names if name not in ignored]
+        return set()
+    given = b"".join(name + b"\0" for name in names)
+    status, output = git(work_tree, "check-ignore", "-z", "--stdin", given=given).wait()
+    return set(names) - set(output.split(b"\0")) if status in (0, 1) else set()
 
 
-def _small_or_listed(
-    work_tree: bytes, names: list[bytes], listed: Mapping[bytes, str]
-) -> list[bytes]:
-    kept = []
-    for name in names:
-        with suppress(OSError):
-            size = os.stat(os.path.join(work_tree, name)).st_size
-            if size <= LARGEST or name in listed:
-                kept.append(name)
-    return kept
+def _size(work_tree: bytes, name: bytes) -> int:
+    try:
+        return os.stat(os.path.join(work_tree, name)).st_size
+    except OSError:
+        return LARGEST + 1
 
 
-def _hashed(work_tree: bytes, names: list[bytes]) -> dict[bytes, str]:
+def _hashed(work_tree: bytes, names: list[bytes], under_lfs: set[bytes]) -> dict[bytes, str]:
     """The blobs that `git add` would make of the files now."""
-    if not names:
-        return {}
-    large = _under_lfs(work_tree, names)
+    large = under_lfs.intersection(names)
     found = _lfs_blobs(work_tree, large) if large else {}
     rest = [name for name in names if name not in large]
     while rest:
@@ -319,11 +316,19 @@ _POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
 _LARGEST_POINTER: Final = 1024
 
 
-def _under_lfs(work_tree: bytes, names: list[bytes]) -> set[bytes]:
+def _under_lfs(work_tree: bytes, names: list[bytes]) -> Callable[[], set[bytes]]:
+    """Ask which files' attributes put them under LFS."""
+    if not names:
+        return set
     given = b"".join(name + b"\0" for name in names)
-    status, output = git(work_tree, "check-attr", "-z", "--stdin", "filter", given=given).wait()
-    fields = output.split(b"\0") if status == 0 else []
-    return {fields[at] for at in range(0, len(fields) - 2, 3) if fields[at + 2] == b"lfs"}
+    asked = git(work_tree, "check-attr", "-z", "--stdin", "filter", given=given)
+
+    def answer() -> set[bytes]:
+        status, output = asked.wait()
+        fields = output.split(b"\0") if status == 0 else []
+        return {fields[at] for at in range(0, len(fields) - 2, 3) if fields[at + 2] == b"lfs"}
+
+    return answer
 
 
 def _lfs_blobs(work_tree: bytes, names: set[bytes]) -> dict[bytes, str]:
