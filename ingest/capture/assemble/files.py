@@ -40,11 +40,12 @@ GONE: Final = b" (deleted)"
 @dataclass(eq=False, slots=True)
 class File:
     """An inode. `names` are those that it has now, each with the version that it got under it in
-    this run. `writers` are the openings that may still change it. `users` tells whether one process
+    this run. `last` is the newest, `made` the newest by each execution. `writers` are the openings that may still change it. `users` tells whether one process
     alone ever had to do with it."""
 
     names: dict[bytes, Version | None] = field(default_factory=dict)
     last: Version | None = None
+    made: dict[Execution, Version] = field(default_factory=dict)
     writers: dict[Opening, None] = field(default_factory=dict)
     created: bool = False
     removed: bool = False
@@ -101,10 +102,13 @@ class Source:
 @dataclass(eq=False, slots=True)
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them."""
+    its stat under the last of them. `opened` is since when its maker had the file open, `shared` says
+    that it had it from another."""
 
     names: list[tuple[bytes, int]] = field(default_factory=list)
     moved: Stat | None = None
+    opened: int = 0
+    shared: bool = False
     sources: list[Source] = field(default_factory=list)
 
 
@@ -321,7 +325,7 @@ class _Sweep:
         )
         state = event.before if event.truncates else event.after
         if not event.created:
-            opening.unaccounted = self.changer(file, state, by, reading=event.readable)
+            opening.unaccounted = self.changer(file, state, reading=event.readable)
             if opening.unaccounted and state and (event.truncates or event.readable):
                 self.account(opening.unaccounted, state, event.tick)
                 opening.unaccounted = None
@@ -335,9 +339,7 @@ class _Sweep:
 
     # Writes
 
-    def changer(
-        self, file: File, state: Stat | None, observer: Execution | None, reading: bool
-    ) -> Opening | None:
+    def changer(self, file: File, state: Stat | None, *, reading: bool) -> Opening | None:
         """Who had the file open and changed it into a state that no version has: the last to have
         opened it. An empty file that was only created says nothing but to somebody who reads it."""
         if not file.writers or state is None:
@@ -347,9 +349,9 @@ class _Sweep:
         forked = None
         for opening in reversed(file.writers):
             changed = not same(opening.base, state) or (opening.fresh and reading)
-            if changed and (reading or opening.by is not observer):
-                if not opening.forked:
-                    return opening
+            if changed and not opening.forked:
+                return opening
+            if changed:
                 forked = forked or opening
         return forked
 
@@ -412,7 +414,7 @@ class _Sweep:
         self, opening: Opening, by: Execution, event: Closed, index: int
     ) -> None:
         file = opening.file
-        writer = self.changer(file, event.stat, None, reading=True)
+        writer = self.changer(file, event.stat, reading=True)
         if writer is not None:
             self.account(writer, event.stat, event.tick)
         last = file.last
@@ -424,7 +426,7 @@ class _Sweep:
     ) -> None:
         """A writer is done: make the version that is due."""
         for orphan in self.orphans(opening, stat, tick):
-            self.version(orphan, orphan.by, stat, tick, self.progress[orphan.by])
+            self.version(orphan, orphan.by, stat, tick - 1, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
             self.version(opening, by, stat, tick, index)
 
@@ -446,10 +448,18 @@ class _Sweep:
         ]
 
     def is_due(self, opening: Opening, by: Execution, stat: Stat | None) -> bool:
-        last = opening.file.last
-        if last is not None and last.tick >= opening.tick and same(last.stat, stat):
-            return last.by is not by and not opening.forked and self.leaves_doubt(last.by, by)
-        return opening.fresh or not same(opening.base, stat)
+        """Whether it wrote something that is not accounted for."""
+        if not opening.fresh and same(opening.base, stat):
+            return False
+        own, last = opening.file.made.get(by), opening.file.last
+        if own is not None and own.tick >= opening.tick and same(own.stat, stat):
+            return False
+        if last is None or last.tick < opening.tick or not same(last.stat, stat):
+            return True
+        if not (last.shared or opening.inherited):
+            # Each opened it for itself. Who of the two wrote last is not known; who emptied it is.
+            return stat is None or stat.size > 0 or opening.tick > last.opened
+        return not opening.forked and self.leaves_doubt(last.by, by)
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
@@ -473,6 +483,8 @@ class _Sweep:
                 return None
             path = opening.path
         made = self.make(by, path, tick, index, stat, file)
+        made.opened = opening.tick
+        made.shared = opening.inherited or by is not opening.by
         source = self.grown_from(opening, path, stat)
         if source is not None:
             made.sources.append(source)
@@ -498,12 +510,12 @@ class _Sweep:
     def make(
         self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
     ) -> Version:
-        return Version(by, path, tick, index, stat, file, names=[(path, tick)])
+        return Version(by, path, tick, index, stat, file, names=[(path, tick)], opened=tick)
 
     def accept(self, version: Version) -> None:
         file = version.file
         assert file is not None
-        file.last = version
+        file.last = file.made[version.by] = version
         file.touch(version.by)
         if version.path in file.names:
             file.names[version.path] = version
@@ -584,7 +596,7 @@ class _Sweep:
         opening = self.inherited(descriptor, file, event.tick, by, index)
         self.borrow(file, by, descriptor)
         reads = descriptor.readable and descriptor.fd == 0
-        opening.unaccounted = self.changer(file, stat, by, reading=False)
+        opening.unaccounted = self.changer(file, stat, reading=False)
         if reads and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
             opening.unaccounted = None
@@ -697,7 +709,8 @@ class _Sweep:
             version = file.names.pop(path, None)
             file.removed = file.removed or not file.names
             stat = stat or (file.last.stat if file.last else None)
-        self.actions.append(Removal(by, path, tick, index, stat, file, "replace", version))
+        # The moment before: at this one another file has the name.
+        self.actions.append(Removal(by, path, tick - 1, index, stat, file, "replace", version))
 
     def move(
         self,
@@ -710,10 +723,10 @@ class _Sweep:
         index: int,
     ) -> None:
         self.touched |= {source, target}
-        writer = self.changer(file, stat, None, reading=True)
+        writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
             file.names.setdefault(source, None)
-            self.account(writer, stat, tick)
+            self.account(writer, stat, tick - 1)
         version = file.names.pop(source, None)
         self.names[target] = file
         if version is not None and version.by is by and _still(version, stat):
@@ -723,9 +736,9 @@ class _Sweep:
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, tick, index, state, file)
-        made.sources.append(Source(source, tick, state, "rename", version))
+        made.sources.append(Source(source, tick - 1, state, "rename", version))
         file.names[target] = made
-        self.actions.append(Removal(by, source, tick, index, state, file, "rename", version))
+        self.actions.append(Removal(by, source, tick - 1, index, state, file, "rename", version))
         self.accept(made)
 
     def linked(self, event: Linked, by: Execution, index: int) -> None:
@@ -733,9 +746,9 @@ class _Sweep:
         file = self.names.get(source) or self.file_at(b"", stat)
         self.touched.add(target)
         file.touch(by)
-        writer = self.changer(file, stat, None, reading=True)
+        writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
-            self.account(writer, stat, event.tick)
+            self.account(writer, stat, event.tick - 1)
         version = file.names.get(source) or (file.last if not source or not file.names else None)
         self.names[target] = file
         if version is not None and version.by is by and _still(version, stat):
@@ -757,9 +770,9 @@ class _Sweep:
         version = None
         if file is not None:
             file.touch(by)
-            writer = self.changer(file, stat, None, reading=True)
+            writer = self.changer(file, stat, reading=True)
             if writer is not None and stat is not None:
-                self.account(writer, stat, event.tick)
+                self.account(writer, stat, event.tick - 1)
             version = file.names.pop(path, None)
             file.removed = not file.names
             self.names.pop(path)
@@ -772,9 +785,9 @@ class _Sweep:
     def truncated(self, event: Truncated, by: Execution, index: int) -> None:
         before, after = event.before, event.after
         file = self.file_at(event.path, after or before)
-        writer = self.changer(file, before, None, reading=True)
+        writer = self.changer(file, before, reading=True)
         if writer is not None and before is not None:
-            self.account(writer, before, event.tick)
+            self.account(writer, before, event.tick - 1)
         last = file.last
         made = self.make(by, event.path, event.tick, index, after, file)
         if before is not None and before.size and (after is None or after.size):
@@ -787,16 +800,15 @@ class _Sweep:
     def finish(self) -> None:
         """What was never closed: its process was killed, outlives the run, became another program,
         or goes on writing through a mapping."""
-        for opening in list(self.unsettled):
+        for left, opening in enumerate(list(self.unsettled), -len(self.unsettled)):
             file, by = opening.file, opening.by
             if file.name is None:
                 continue
             stat = self.look(file.name, self.ended).stat
             if stat is not None and stat.inode != opening.base.inode:
                 stat = None  # something else has its name now
-            tick, index = self.ended, by.events
-            if by.ended is not None:
-                tick = by.ended
+            # Who opened it last is taken to have left what is there.
+            tick = self.ended + left if by.ended is None else by.ended
             if opening.late is not None and (stat is None or same(opening.late.stat, stat)):
                 stat, tick = opening.late.stat, opening.late.tick
             if file.last is not None and file.last.tick > tick:
@@ -804,7 +816,7 @@ class _Sweep:
             if stat is None and not opening.fresh:
                 continue
             if self.is_due(opening, by, stat):
-                self.version(opening, by, stat, tick, index)
+                self.version(opening, by, stat, tick, by.events)
 
 
 def _best(candidates: list[Opening], event: Closed) -> Opening:
