@@ -9,6 +9,10 @@ the vocabulary and of whole numbers.
 Reachability is planned as `VarLengthExpand(Pruning,BFS)`, which visits a node once instead of
 following each path. That holds as long as a path is asked for nothing but its smallest length, and
 its predicates are about all of its relationships; `SHORTEST` follows the paths.
+
+One thing Neo4j says differently: `<` and `>` between stored text and a parameter compare UTF-16
+units, so they differ from code points where one side has a character from U+E000 to U+FFFF in the
+place of an astral one of the other. Its indexes and its `ORDER BY` keep to code points.
 """
 
 from __future__ import annotations
