@@ -43,7 +43,8 @@
 #define swap(p, old, new) \
     __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
-enum { TRACKED = 4096, PATHS = 4096, WINDOW = 4 << 20, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
+enum { TRACKED = 4096, PATHS = 4096, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
+enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -112,14 +113,16 @@ static void *raw_mmap(size_t size, int protection, int flags, int fd, uint64_t o
 HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
     unsigned char *t = to;
     const unsigned char *f = from;
-#if defined(__x86_64__)
-    __asm__ volatile("rep movsb" : "+D"(t), "+S"(f), "+c"(n) : : "memory");
-#else
+    for (; n >= 8; n -= 8, t += 8, f += 8) {
+        uint64_t eight;
+        __builtin_memcpy(&eight, f, 8);
+        __builtin_memcpy(t, &eight, 8);
+        __asm__ volatile("" ::: "memory");
+    }
     for (; n; n--) {
         *t++ = *f++;
         __asm__ volatile("" ::: "memory");
     }
-#endif
     return to;
 }
 
@@ -170,12 +173,11 @@ static char *decimal(char *to, unsigned number) {
 /* One tracked descriptor. `opened` tells apart opens (ticks are unique in a process); 0 is free. */
 struct entry {
     uint64_t opened;
-    uint32_t flags; /* READABLE, WRITABLE, MAPPED, CREATED and those below */
-    uint32_t unused;
+    uint64_t flags; /* READABLE, WRITABLE, MAPPED and those below */
     uint64_t device, inode;
     int64_t size, modified;
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
-    uint64_t unused2;
+    uint64_t path; /* where its text is in the spool, or 0 */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
 
@@ -187,6 +189,7 @@ struct state {
     uint32_t next_size;
     uint32_t claiming;
     uint64_t tick;
+    uint64_t forked; /* in a forked child: when */
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
 };
@@ -194,12 +197,13 @@ struct state {
 enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
-static int32_t highest = -1; /* the highest descriptor that was ever tracked */
 static struct spool *spool;
 static struct state *state;
 static struct entry *table;
+static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
+static uint32_t top;                  /* the words of it that were ever used */
+static uint64_t window;               /* how much of the spool is mapped at `spool` */
 static size_t page;
-static uint64_t fork_tick;
 static bool wipes;
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
 static const ElfW(auxv_t) * auxiliary;
@@ -275,7 +279,7 @@ static bool grow(uint64_t end) {
 }
 
 static void *at_offset(uint64_t offset, uint32_t size) {
-    if (offset + size <= WINDOW) return (char *)spool + offset;
+    if (offset + size <= window) return (char *)spool + offset;
     uint64_t start = offset & ~(uint64_t)(page - 1);
     int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
     if (fd < 0) {
@@ -289,6 +293,7 @@ static void *at_offset(uint64_t offset, uint32_t size) {
 }
 
 static struct chunk *claim(uint32_t size, uint32_t pid, uint64_t *where) {
+    add(&spool->cursor, 0); /* the first access of the page is a write: one fault, not two */
     if (load(&spool->sealed)) {
         gap(GAP_SEALED);
         return NULL;
@@ -301,6 +306,7 @@ static struct chunk *claim(uint32_t size, uint32_t pid, uint64_t *where) {
     *where = offset;
     c->size = size;
     c->pid = pid;
+    c->offset = offset;
     store(&c->used, (uint32_t)sizeof *c);
     store(&c->magic, CHUNK_MAGIC);
     return c;
@@ -309,9 +315,13 @@ static struct chunk *claim(uint32_t size, uint32_t pid, uint64_t *where) {
 static uint32_t granules(uint32_t size) { return (size + GRANULE - 1) & ~(GRANULE - 1); }
 
 /* A place of `size` bytes for one record, or NULL. */
-static struct record *reserve(uint32_t size) {
+static struct record *reserve(uint32_t size, struct chunk **in) {
     for (;;) {
-        struct chunk *c = load(&state->chunk);
+        struct chunk *c = *in = load(&state->chunk);
+        if (c && load(&spool->sealed)) {
+            gap(GAP_SEALED);
+            return NULL;
+        }
         if (c && load(&c->used) <= c->size) {
             uint32_t at = add(&c->used, size);
             if (at <= c->size && size <= c->size - at) return (struct record *)((char *)c + at);
@@ -322,6 +332,7 @@ static struct record *reserve(uint32_t size) {
             /* Another thread, or the thread that this signal handler interrupted, is at it. */
             struct chunk *single = claim(granules(size + sizeof *c), state->pid, &offset);
             if (!single) return NULL;
+            *in = single;
             store(&single->used, (uint32_t)sizeof *single + size);
             return (struct record *)(single + 1);
         }
@@ -399,6 +410,7 @@ static size_t put_link(struct draft *d, const char *link) {
     room = room - 4 > PATHS ? PATHS : room - 4;
     long n = call4(SYS_readlinkat, AT_FDCWD, link, d->at + 4, room);
     if (n < 0) n = 0;
+    if ((size_t)n == room) d->cut = true;
     put_u32(d, (uint32_t)n);
     d->at += n;
     return (size_t)n;
@@ -413,7 +425,8 @@ static size_t put_descriptor_path(struct draft *d, int fd) {
 
 static void put_cwd(struct draft *d) {
     size_t room = (size_t)(d->end - d->at);
-    long n = room > 5 ? call2(SYS_getcwd, d->at + 4, room - 4) : 0;
+    long n = room > 5 ? call2(SYS_getcwd, d->at + 4, room - 4) : -ERANGE;
+    if (n == -ERANGE) d->cut = true;
     n = n > 0 ? n - 1 : 0;
     put_u32(d, (uint32_t)n);
     d->at += n;
@@ -426,9 +439,9 @@ static void put_name(struct draft *d, int at, const char *path) {
     while (n > 1 && path[n - 1] == '/') n--;
     size_t base = n;
     while (base && path[base - 1] != '/') base--;
-    if (n >= PATHS || (size_t)(d->end - d->at) < 2 * PATHS / 2 + 16) {
-        put_text(d, path, 0);
+    if (n >= PATHS || (size_t)(d->end - d->at) < n + 16) {
         d->cut = true;
+        put_u32(d, 0);
         return;
     }
     unsigned char *start = d->at;
@@ -456,6 +469,8 @@ static void put_name(struct draft *d, int at, const char *path) {
     memcpy(start, &whole, 4);
 }
 
+static char *const no_arguments[] = {NULL};
+
 struct argv {
     uint32_t count, bytes;
     bool cut;
@@ -474,18 +489,16 @@ static struct argv measure(char *const *argv) {
     return m;
 }
 
-static void write_record(enum type type, uint32_t flags, int32_t value, uint32_t pid, uint64_t tick,
+/* The file offset of what was written behind the record's head, or 0. */
+static uint64_t write_record(enum type type, uint32_t flags, int32_t value, uint32_t pid, uint64_t tick,
                          const struct draft *d, const unsigned char *bytes, char *const *argv) {
     uint32_t body = (uint32_t)(d->at - bytes);
     struct argv m = {0, 0, false};
     if (argv) m = measure(argv);
     uint32_t size = ((uint32_t)sizeof(struct record) + body + m.bytes + 7u) & ~7u;
-    if (load(&spool->sealed)) {
-        gap(GAP_SEALED);
-        return;
-    }
-    struct record *r = reserve(size);
-    if (!r) return;
+    struct chunk *c;
+    struct record *r = reserve(size, &c);
+    if (!r) return 0;
     __atomic_store_n(&r->length, size | UNFINISHED, __ATOMIC_RELEASE);
     r->type = (uint16_t)type;
     r->flags = (uint16_t)(flags | (d->cut || m.cut ? CUT : 0));
@@ -500,12 +513,19 @@ static void write_record(enum type type, uint32_t flags, int32_t value, uint32_t
         for (uint32_t i = 0; i < m.count; i++) put_text(&rest, argv[i], length_of(argv[i]));
     }
     store(&r->length, size);
+    return c->offset + (uint64_t)(to - (unsigned char *)c);
 }
 
 #define WRITE(type, flags, value, pid, tick, name) \
     write_record(type, flags, value, pid, tick, &(name), name##_bytes, NULL)
 #define WRITE_ARGV(type, flags, value, pid, tick, name, argv) \
     write_record(type, flags, value, pid, tick, &(name), name##_bytes, argv)
+
+static void write_bare(enum type type, int32_t value, uint32_t pid) {
+    static const unsigned char nothing[1];
+    struct draft d = {(unsigned char *)nothing, NULL, false};
+    write_record(type, 0, value, pid, next_tick(), &d, nothing, NULL);
+}
 
 static void missed(uint32_t pid, const char *what, const char *detail) {
     DRAFT(d, 600);
@@ -517,23 +537,57 @@ static void missed(uint32_t pid, const char *what, const char *detail) {
 
 /* ---- descriptors ------------------------------------------------------------------------------ */
 
-static struct entry *tracked(int fd) {
-    if (fd < 0 || fd > load(&highest)) return NULL;
-    return table[fd].opened ? &table[fd] : NULL;
+static bool is_tracked(int fd) {
+    return fd >= 0 && fd < TRACKED && load(&tracks[fd / 64]) >> fd % 64 & 1;
 }
 
-static void track(int fd, uint64_t tick, uint32_t flags, const struct stat *s, void *stream) {
-    struct entry *e = &table[fd];
-    e->flags = flags;
-    e->device = (uint64_t)s->st_dev;
-    e->inode = (uint64_t)s->st_ino;
-    e->size = (int64_t)s->st_size;
-    e->modified = nanoseconds(&s->st_mtim);
-    e->stream = stream;
-    store(&e->opened, tick);
-    int32_t seen = load(&highest);
-    while (seen < fd && !swap(&highest, &seen, fd)) {
+static struct entry *tracked(int fd) { return is_tracked(fd) ? &table[fd] : NULL; }
+
+/* The first tracked descriptor from `fd` on, or -1. */
+static int first_tracked(int fd) {
+    for (uint32_t word = (uint32_t)fd / 64; word < load(&top); word++, fd = (int)word * 64) {
+        uint64_t bits = load(&tracks[word]) >> fd % 64;
+        if (bits) return fd + __builtin_ctzll(bits);
     }
+    return -1;
+}
+
+#define EACH_TRACKED(fd) \
+    for (int fd = first_tracked(0); fd >= 0; fd = fd + 1 < TRACKED ? first_tracked(fd + 1) : -1)
+
+static bool track(int fd, const struct entry *e) {
+    struct entry *all = load(&table);
+    if (!all) {
+        all = raw_mmap(TRACKED * sizeof *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        struct entry *none = NULL;
+        if (!all || !swap(&table, &none, all)) {
+            if (all) call2(SYS_munmap, all, TRACKED * sizeof *all);
+            all = load(&table);
+        }
+        if (!all) return false;
+    }
+    all[fd] = *e;
+    uint32_t seen = load(&top), words = (uint32_t)fd / 64 + 1;
+    __atomic_fetch_or(&tracks[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
+    while (seen < words && !swap(&top, &seen, words)) {
+    }
+    return true;
+}
+
+static void untrack(int fd) {
+    __atomic_fetch_and(&tracks[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+}
+
+static struct entry entry_of(uint64_t tick, uint64_t flags, const struct stat *s, uint64_t path) {
+    struct entry e = {tick,
+                      flags,
+                      (uint64_t)s->st_dev,
+                      (uint64_t)s->st_ino,
+                      (int64_t)s->st_size,
+                      nanoseconds(&s->st_mtim),
+                      NULL,
+                      path};
+    return e;
 }
 
 static bool changed(const struct entry *e, const struct stat *s) {
@@ -552,22 +606,27 @@ static uint32_t access_of(int flags) {
     }
 }
 
+static void put_elsewhere(struct draft *d, uint64_t offset) {
+    put_u32(d, ELSEWHERE);
+    put_u64(d, offset);
+}
+
 /* A `Descriptor`: u32 fd, u16 kind, u16 access, the stat, and for a file its path. Files are tracked
- * from `tick` on. */
-static bool put_descriptor(struct draft *d, int fd, uint64_t tick) {
+ * from `tick` on. `known` is what this image or the one before knew of it, which spares to ask. */
+static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct entry *known) {
     struct stat s;
     if (!raw_fstat(fd, &s)) return false;
-    struct entry *e = tracked(fd);
+    if (known && !same_file(known, &s)) known = NULL;
     uint16_t kind = S_ISREG(s.st_mode)    ? KIND_FILE
                     : S_ISFIFO(s.st_mode) ? KIND_PIPE
                     : S_ISSOCK(s.st_mode) ? KIND_SOCKET
                                           : KIND_OTHER;
     uint16_t access = READABLE | WRITABLE;
-    if (e)
-        access = (uint16_t)(e->flags & (READABLE | WRITABLE));
+    if (known)
+        access = (uint16_t)(known->flags & (READABLE | WRITABLE));
     else if (kind == KIND_FILE || kind == KIND_PIPE)
         access = (uint16_t)access_of((int)raw_fcntl(fd, F_GETFL));
-    if ((size_t)(d->end - d->at) < 64) {
+    if ((size_t)(d->end - d->at) < 72) {
         d->cut = true;
         return false;
     }
@@ -579,42 +638,60 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick) {
         put_u32(d, 0);
         return true;
     }
-    put_descriptor_path(d, fd);
-    if (e && same_file(e, &s))
-        track(fd, tick, access | INHERITED | (e->flags & (DUPED | MAPPED)), &s, e->stream);
+    struct entry e = entry_of(tick, access | INHERITED, &s, known ? known->path : 0);
+    if (known) {
+        e.flags |= known->flags & (DUPED | MAPPED);
+        e.stream = known->stream;
+    }
+    if (e.path)
+        put_elsewhere(d, e.path);
     else
-        track(fd, tick, access | INHERITED, &s, NULL);
+        put_descriptor_path(d, fd);
+    /* One that cannot be written to is never said to be closed here: its entry may stay as it is,
+     * which in a forked child spares the copy of a page. */
+    if (fd < TRACKED && (!is_tracked(fd) || access & WRITABLE || !known)) track(fd, &e);
     return true;
 }
 
 /* ---- who is calling --------------------------------------------------------------------------- */
 
-static void become_forked(uint32_t pid) {
-    uint32_t none = 0;
-    if (!swap(&state->pid, &none, pid)) return;
-    uint64_t tick = fork_tick;
-    if (!tick) tick = now();
-    store(&state->tick, tick);
-    DRAFT(d, 3 * PATHS);
+/* Records of an image or a fork are short but for long paths: they are tried in little stack,
+ * because each page of it that was not touched before is a fault. */
+enum { LITTLE = 1400 };
+
+static __attribute__((noinline)) bool write_forked(uint32_t pid, uint64_t tick, size_t room) {
+    unsigned char d_bytes[room];
+    struct draft d = {d_bytes, d_bytes + room, false};
     unsigned char *counted = d.at;
     uint32_t count = 0;
     put_u32(&d, 0);
-    /* dup'ed descriptors of one open get one new tick: they stay one open. */
-    int32_t top = load(&highest);
-    for (int fd = 0; fd <= 2 || fd <= top; fd++)
-        if (fd <= 2 || table[fd].opened) count += put_descriptor(&d, fd, tick);
+    for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick, tracked(fd));
+    for (int fd = first_tracked(3); fd >= 0; fd = first_tracked(fd + 1))
+        count += put_descriptor(&d, fd, tick, &table[fd]);
+    if (d.cut && room == LITTLE) return false;
     memcpy(counted, &count, 4);
     WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d);
+    return true;
+}
+
+static void become_forked(uint32_t pid) {
+    uint64_t tick = state->forked;
+    if (!tick) tick = now();
+    state->forked = tick;
+    store(&state->tick, tick);
+    if (!write_forked(pid, tick, LITTLE)) write_forked(pid, tick, 4 * PATHS);
 }
 
 /* The pid of the caller, who is announced if it is new. */
 static uint32_t caller(void) {
-    uint32_t pid = raw_getpid();
-    if (LIKELY(state->pid == pid)) return pid;
-    if (state->pid == 0) {
+    uint32_t pid = raw_getpid(), seen = 0;
+    /* A write at once, even where it changes nothing: in a forked child the first look at this page
+     * is a fault, and after a mere read the write would be another. */
+    if (swap(&state->pid, &seen, pid)) {
         become_forked(pid);
         return pid;
     }
+    if (LIKELY(seen == pid)) return pid;
     if (load(&state->guest) != pid) {
         store(&state->guest, pid);
         DRAFT(d, 8);
@@ -682,13 +759,17 @@ static bool map_spool(const char *path) {
     if (path[0] != '/' || n >= sizeof spool_path) return false;
     int fd = raw_open(AT_FDCWD, path, O_RDWR);
     if (fd < 0) return false;
-    struct spool *at = raw_mmap(WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     struct stat s;
-    bool usable = at && raw_fstat(fd, &s) && s.st_size >= (int64_t)DATA_START;
+    struct spool *at = NULL;
+    if (raw_fstat(fd, &s) && s.st_size >= (int64_t)DATA_START) {
+        window = SMALLEST_WINDOW;
+        while (window < (uint64_t)s.st_size && window < LARGEST_WINDOW) window *= 2;
+        at = raw_mmap(window, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
     raw_close(fd);
     if (!at) return false;
-    if (!usable || at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
-        call2(SYS_munmap, at, WINDOW);
+    if (at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
+        call2(SYS_munmap, at, window);
         return false;
     }
     memcpy(spool_path, path, n + 1);
@@ -697,13 +778,11 @@ static bool map_spool(const char *path) {
 }
 
 static bool map_state(void) {
-    size_t first = page > sizeof(struct state) ? page : sizeof(struct state);
-    char *at = raw_mmap(first + TRACKED * sizeof(struct entry), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t size = page > sizeof(struct state) ? page : sizeof(struct state);
+    char *at = raw_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!at) return false;
-    wipes = call3(SYS_madvise, at, first, MADV_WIPEONFORK) == 0;
+    wipes = call3(SYS_madvise, at, size, MADV_WIPEONFORK) == 0;
     state = (struct state *)at;
-    table = (struct entry *)(at + first);
     return true;
 }
 
@@ -712,11 +791,11 @@ static uint64_t resume(uint32_t pid) {
     struct slot *slot = &spool->slots[pid % SLOTS];
     if (load(&slot->pid) != pid) return 0;
     uint64_t kept = slot->kept, offset = (uint64_t)slot->chunk * GRANULE;
-    slot->kept = 0;
+    if (kept) slot->kept = 0;
     if (!offset || offset + GRANULE > load(&spool->allocated)) return kept;
-    if (offset + GRANULE > WINDOW) return kept;
+    if (offset + GRANULE > window) return kept;
     struct chunk *c = (struct chunk *)((char *)spool + offset);
-    if (load(&c->magic) != CHUNK_MAGIC || c->pid != pid || offset + c->size > WINDOW) return kept;
+    if (load(&c->magic) != CHUNK_MAGIC || c->pid != pid || offset + c->size > window) return kept;
     uint32_t at = sizeof *c, used = load(&c->used);
     if (used > c->size || c->size - used < 256) return kept;
     while (at < used) {
@@ -738,20 +817,107 @@ static char *const *find_argv(char **env) {
     return NULL;
 }
 
-static void write_image(uint32_t pid, char *const *argv, uint64_t kept) {
-    uint64_t tick = next_tick();
-    DRAFT(d, 5 * PATHS);
-    put_link(&d, "/proc/self/exe");
+/* ---- programs: what one process found out spares the next ------------------------------------------ */
+
+static uint64_t hash_of(const char *text) {
+    uint64_t hash = 0xcbf29ce484222325ull;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+    return hash;
+}
+
+static bool find_program(struct program *to, const char *path, const struct stat *s) {
+    uint64_t name = hash_of(path);
+    const struct program *p = &spool->programs[name % PROGRAMS];
+    uint32_t turn = load(&p->turn);
+    if (turn & 1 || p->name != name || p->inode != (uint64_t)s->st_ino ||
+        p->device != (uint64_t)s->st_dev || p->changed != (uint64_t)nanoseconds(&s->st_ctim))
+        return false;
+    *to = *p;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return load(&p->turn) == turn && to->length <= sizeof to->path;
+}
+
+static void keep_program(const char *path, const struct stat *s, const char *canonical, size_t n,
+                         uint16_t reason) {
+    uint64_t name = hash_of(path);
+    struct program *p = &spool->programs[name % PROGRAMS];
+    uint32_t turn = load(&p->turn);
+    if (!n || n > sizeof p->path || turn & 1 || !swap(&p->turn, &turn, turn + 1)) return;
+    p->name = name;
+    p->device = (uint64_t)s->st_dev;
+    p->inode = (uint64_t)s->st_ino;
+    p->changed = (uint64_t)nanoseconds(&s->st_ctim);
+    p->reason = reason;
+    p->length = (uint16_t)n;
+    memcpy(p->path, canonical, n);
+    store(&p->turn, turn + 2);
+}
+
+/* What the image before left for this one. */
+struct legacy {
+    uint32_t count, unused;
+    struct kept list[];
+};
+
+static const struct legacy *find_legacy(uint64_t offset) {
+    if (!offset || offset % 8 || offset + sizeof(struct legacy) > load(&spool->allocated)) return NULL;
+    const struct legacy *l = at_offset(offset, sizeof *l);
+    if (!l || !l->count || l->count > TRACKED) return NULL;
+    return at_offset(offset, (uint32_t)(sizeof *l + l->count * sizeof *l->list));
+}
+
+static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
+    for (uint32_t i = 0; kept && i < kept->count; i++) {
+        const struct kept *k = &kept->list[i];
+        if ((int)k->fd != fd) continue;
+        struct entry found = {0, k->access, k->device, k->inode, 0, 0, NULL, k->path};
+        *e = found;
+        return true;
+    }
+    return false;
+}
+
+/* The canonical path of this program: known by the path it was started by, if that is absolute and
+ * still the same file; else asked for, which is dear in a process that has not yet used /proc. */
+static void put_executable(struct draft *d) {
+    const char *path = (const char *)auxiliary_value(AT_EXECFN);
+    struct stat asked, real;
+    bool absolute = path && path[0] == '/' && raw_stat(AT_FDCWD, path, &asked, 0);
+    struct program known;
+    if (absolute && find_program(&known, path, &asked)) {
+        put_text(d, known.path, known.length);
+        return;
+    }
+    unsigned char *text = d->at + 4;
+    size_t n = put_link(d, "/proc/self/exe");
+    /* A script's path is that of the script. */
+    if (absolute && raw_stat(AT_FDCWD, "/proc/self/exe", &real, 0) && real.st_ino == asked.st_ino &&
+        real.st_dev == asked.st_dev)
+        keep_program(path, &asked, (const char *)text, n, 0);
+}
+
+static __attribute__((noinline)) bool write_image(uint32_t pid, uint64_t tick, char *const *argv,
+                                                  const struct legacy *kept, size_t room) {
+    unsigned char d_bytes[room];
+    struct draft d = {d_bytes, d_bytes + room, false};
+    put_executable(&d);
     put_cwd(&d);
     unsigned char *counted = d.at;
     uint32_t count = 0;
     put_u32(&d, 0);
-    for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick);
-    for (int fd = 3; kept; fd++, kept >>= 1)
-        if (kept & 1) count += put_descriptor(&d, fd, tick);
+    for (int fd = 0; fd <= 2; fd++) {
+        struct entry e;
+        count += put_descriptor(&d, fd, tick, find_kept(&e, fd, kept) ? &e : NULL);
+    }
+    for (uint32_t i = 0; kept && i < kept->count; i++) {
+        struct entry e;
+        int fd = (int)kept->list[i].fd;
+        if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
+    }
+    if (d.cut && room == LITTLE) return false;
     memcpy(counted, &count, 4);
-    static char *const nothing[] = {NULL};
-    WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : nothing);
+    WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
+    return true;
 }
 
 static void leaving_by_exit(int status, void *unused);
@@ -775,8 +941,11 @@ static bool wake(char **env) {
         return false;
     }
     state->pid = raw_getpid();
-    uint64_t kept = resume(state->pid);
-    write_image(state->pid, find_argv(env), kept);
+    const struct legacy *kept = find_legacy(resume(state->pid));
+    uint64_t tick = next_tick();
+    char *const *argv = find_argv(env);
+    if (!write_image(state->pid, tick, argv, kept, LITTLE))
+        write_image(state->pid, tick, argv, kept, 5 * PATHS);
     store(&readiness, READY);
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
@@ -983,11 +1152,14 @@ static void opened(int fd, const char *path, int flags, const struct before *b, 
         put_name(&d, AT_FDCWD, path);
     }
     uint64_t tick = next_tick();
-    WRITE(OPENED, seen, fd, pid, tick, d);
+    uint64_t written = WRITE(OPENED, seen, fd, pid, tick, d);
     if (is_guest(pid)) return;
-    uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
+    uint64_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
     if (fd < TRACKED) {
-        track(fd, tick, access | lively, &s, stream);
+        struct entry e = entry_of(tick, access | lively, &s, written);
+        if (written) e.path = written + (b->existed ? 80 : 40);
+        e.stream = stream;
+        track(fd, &e);
     } else if (!state->overflowed) {
         state->overflowed = 1;
         char number[12];
@@ -996,10 +1168,13 @@ static void opened(int fd, const char *path, int flags, const struct before *b, 
     }
 }
 
+static bool is_same_open(const struct entry *a, const struct entry *b) {
+    return a->opened == b->opened && a->inode == b->inode && a->device == b->device;
+}
+
 static bool is_shared(const struct entry *e, int fd) {
-    for (int other = load(&highest); other >= 0; other--)
-        if (other != fd && table[other].opened == e->opened && table[other].inode == e->inode)
-            return true;
+    EACH_TRACKED(other)
+        if (other != fd && is_same_open(&table[other], e)) return true;
     return false;
 }
 
@@ -1007,48 +1182,51 @@ static bool is_shared(const struct entry *e, int fd) {
 static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
     if (!raw_fstat(fd, &s) || !same_file(e, &s)) return;
+    bool inherited = e->flags & INHERITED || e->opened < state->forked;
     bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
-    if (e->flags & INHERITED && !written) return;
+    if (inherited && !written) return;
     DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
-    if (e->flags & WRITABLE)
-        put_descriptor_path(&d, fd); /* it may have been renamed */
+    if (e->path && (inherited || !(e->flags & WRITABLE)))
+        put_elsewhere(&d, e->path);
     else
-        put_u32(&d, 0);
-    WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
+        put_descriptor_path(&d, fd); /* it may have been renamed since */
+    WRITE(CLOSED, (uint32_t)e->flags & MAPPED, fd, pid, next_tick(), d);
     if (written) add(&spool->activity, 1);
+}
+
+/* A forked child says what it inherited before it changes a standard descriptor. */
+static void about_to_change(int fd) {
+    if (fd >= 0 && fd <= 2 && !load(&state->pid)) caller();
 }
 
 /* To be called before `fd` is closed, while it can be looked at. */
 static void closing(int fd) {
+    about_to_change(fd);
     if (!tracked(fd)) return;
     uint32_t pid = caller();
     if (is_guest(pid)) return;
     struct entry e = table[fd];
-    store(&table[fd].opened, 0);
+    untrack(fd);
     if (e.flags & DUPED && is_shared(&e, fd)) return;
     write_closed(&e, fd, pid);
 }
 
 static void closing_from(unsigned first, unsigned last) {
-    int32_t top = load(&highest);
-    for (unsigned fd = first; top >= 0 && fd <= last && fd <= (unsigned)top; fd++) closing((int)fd);
+    if (first <= 2) about_to_change((int)first);
+    EACH_TRACKED(fd)
+        if ((unsigned)fd >= first && (unsigned)fd <= last) closing(fd);
 }
 
 static void duplicated(int from, int to) {
     struct entry *e = tracked(from);
     if (e) {
-        if (is_guest(caller())) return;
-        if (to >= TRACKED) return;
+        if (is_guest(caller()) || to >= TRACKED) return;
         e->flags |= DUPED;
-        struct stat s = {0};
-        s.st_dev = e->device;
-        s.st_ino = e->inode;
-        s.st_size = e->size;
-        s.st_mtim.tv_sec = e->modified / 1000000000;
-        s.st_mtim.tv_nsec = e->modified % 1000000000;
-        track(to, e->opened, e->flags, &s, NULL);
+        struct entry copy = *e;
+        copy.stream = NULL;
+        track(to, &copy);
         return;
     }
     struct stat s;
@@ -1138,8 +1316,9 @@ static void opened_stream(void *stream, const char *path, int flags, const struc
 
 /* A stream's buffer is written by its close: it is flushed first, so that the look sees all. */
 static void closing_stream(void *stream) {
-    if (load(&highest) < 0 || !stream) return;
+    if (!stream || (!load(&top) && load(&state->pid))) return;
     int fd = number_of(stream);
+    about_to_change(fd);
     struct entry *e = tracked(fd);
     if (!e) return;
     if (e->flags & WRITABLE) flush(stream, NULL);
@@ -1241,6 +1420,7 @@ HOOK(int, dup, (int fd)) {
 }
 
 static void before_dup2(int from, int to) {
+    about_to_change(to);
     if (from != to && tracked(to) && raw_fcntl(from, F_GETFD) >= 0) closing(to);
 }
 
@@ -1286,8 +1466,8 @@ FCNTL(fcntl64)
 static void mapped(int fd) {
     struct entry *e = tracked(fd);
     if (!e || is_guest(caller())) return;
-    for (int other = load(&highest); other >= 0; other--)
-        if (table[other].opened == e->opened) table[other].flags |= MAPPED;
+    EACH_TRACKED(other)
+        if (is_same_open(&table[other], e)) table[other].flags |= MAPPED;
 }
 MMAP(mmap)
 MMAP(mmap64)
@@ -1480,94 +1660,25 @@ HOOK(int, fchdir, (int fd)) {
 
 /* ---- processes ---------------------------------------------------------------------------------- */
 
-#define FORK(name)                                                                    \
-    HOOK(int, name, (void)) {                                                         \
-        NEED(name, (int)fail(ENOSYS));                                                \
-        if (!awake()) return REAL(name)();                                            \
-        fork_tick = now();                                                            \
-        int pid = REAL(name)();                                                       \
-        if (pid)                                                                      \
-            fork_tick = 0;                                                            \
-        else if (!wipes)                                                              \
-            memset(state, 0, sizeof *state);                                          \
-        return pid;                                                                   \
+/* The child keeps the moment of the fork in the page that is its own. What it will call next is
+ * looked up before it, once for all children. */
+#define FORK(name)                                        \
+    HOOK(int, name, (void)) {                             \
+        NEED(name, (int)fail(ENOSYS));                    \
+        if (!awake()) return REAL(name)();                \
+        next(&next_execve, "execve");                     \
+        next(&next__exit, "_exit");                       \
+        uint64_t tick = now();                            \
+        int pid = REAL(name)();                           \
+        if (pid == 0) {                                   \
+            if (!wipes) memset(state, 0, sizeof *state);  \
+            state->forked = tick;                         \
+        }                                                 \
+        return pid;                                       \
     }
+static void *next_execve, *next__exit;
 FORK(fork)
 FORK(_Fork)
-
-struct target {
-    const char *reason; /* NULL where the shim will be loaded into it */
-    bool script;
-};
-
-static const char *why_privileged(const struct stat *s, int fd) {
-    if (s->st_mode & S_ISUID && s->st_uid != (uint32_t)call1(SYS_getuid, 0)) return "setuid";
-    if ((s->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-        s->st_gid != (uint32_t)call1(SYS_getgid, 0))
-        return "setuid";
-    if (call1(SYS_getuid, 0) != 0 && call4(SYS_fgetxattr, fd, "security.capability", 0, 0) > 0)
-        return "capabilities";
-    return NULL;
-}
-
-/* Go's own linker leaves a note; its programs ask the kernel directly even where libc is loaded. */
-static bool has_go_note(const char *file, long size, const ElfW(Phdr) *header) {
-    if (header->p_offset + 16 > (uint64_t)size) return false;
-    const uint32_t *note = (const void *)(file + header->p_offset);
-    return note[0] == 4 && note[2] == 4 && equal((const char *)(note + 3), "Go");
-}
-
-static const char *why_escaping_elf(const char *file, long size, const char *path) {
-    const ElfW(Ehdr) *elf = (const void *)file;
-    if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != MACHINE) return "architecture";
-    if (elf->e_phentsize != sizeof(ElfW(Phdr))) return NULL;
-    bool interpreted = false, go = false;
-    for (unsigned i = 0; i < elf->e_phnum; i++) {
-        uint64_t at = elf->e_phoff + i * sizeof(ElfW(Phdr));
-        if (at + sizeof(ElfW(Phdr)) > (uint64_t)size) return NULL; /* far away: believed */
-        const ElfW(Phdr) *header = (const void *)(file + at);
-        if (header->p_type == PT_INTERP) interpreted = true;
-        if (header->p_type == PT_NOTE && has_go_note(file, size, header)) go = true;
-    }
-    if (interpreted) return go ? "go" : NULL;
-    const char *name = path;
-    for (const char *c = path; *c; c++)
-        if (*c == '/') name = c + 1;
-    return begins(name, "ld-") || begins(name, "ld.") ? NULL : "static"; /* the loader itself */
-}
-
-/* Whether the program that exec would run loads the shim. `fd` is closed. */
-static struct target inspect(int fd, const char *path) {
-    struct target t = {NULL, false};
-    char head[2048] __attribute__((aligned(8)));
-    for (int depth = 0; depth < 5; depth++) {
-        struct stat s;
-        long n = raw_fstat(fd, &s) && S_ISREG(s.st_mode)
-                     ? call4(SYS_pread64, fd, head, sizeof head - 1, 0)
-                     : -1;
-        if (n >= 2) t.reason = why_privileged(&s, fd);
-        raw_close(fd);
-        if (n < 4 || (t.reason && head[0] != '#')) return t;
-        t.reason = NULL; /* the kernel ignores a script's setuid bit */
-        if (n > (long)sizeof(ElfW(Ehdr)) && begins(head, "\177ELF")) {
-            t.reason = why_escaping_elf(head, n, path);
-            return t;
-        }
-        if (head[0] != '#' || head[1] != '!') return t;
-        t.script = true;
-        head[n] = 0;
-        char *start = head + 2;
-        while (*start == ' ' || *start == '\t') start++;
-        char *end = start;
-        while (*end && *end != ' ' && *end != '\t' && *end != '\n') end++;
-        *end = 0;
-        path = start;
-        fd = raw_open(AT_FDCWD, start, O_RDONLY);
-        if (fd < 0) return t;
-    }
-    raw_close(fd);
-    return t;
-}
 
 static bool is_scrubbed(char *const *env) {
     const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
@@ -1576,71 +1687,190 @@ static bool is_scrubbed(char *const *env) {
     return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own);
 }
 
-/* Which tracked descriptors an exec leaves open; what it closes is said to be closed. */
-static void settle_descriptors(uint32_t pid) {
-    uint64_t kept = 0;
-    int32_t top = load(&highest);
-    for (int fd = 0; fd <= top; fd++) {
-        if (!table[fd].opened) continue;
+/* Lists the tracked descriptors that an exec leaves open. */
+static uint32_t put_kept(struct draft *d) {
+    uint32_t count = 0;
+    EACH_TRACKED(fd) {
+        const struct entry *e = &table[fd];
         long flags = raw_fcntl(fd, F_GETFD);
-        if (flags < 0) continue;
-        if (!(flags & FD_CLOEXEC)) {
-            if (fd > 2 && fd < 67) kept |= 1ull << (fd - 3);
-        } else if (!is_guest(pid) && table[fd].flags & WRITABLE) {
-            write_closed(&table[fd], fd, pid);
-        }
+        if (flags < 0 || flags & FD_CLOEXEC) continue;
+        struct kept k = {(uint32_t)fd, (uint32_t)e->flags & (READABLE | WRITABLE), e->device, e->inode,
+                         e->path};
+        put(d, &k, sizeof k);
+        count += !d->cut;
     }
+    return count;
+}
+
+/* What an exec closes is said to be closed; should it fail, a later close says so again. */
+static void close_on_exec(uint32_t pid) {
+    if (is_guest(pid)) return;
+    EACH_TRACKED(fd)
+        if (table[fd].flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
+            write_closed(&table[fd], fd, pid);
+}
+
+/* Where the next image of this process finds that list. */
+static void leave(uint32_t pid, uint64_t list) {
     struct slot *slot = &spool->slots[pid % SLOTS];
     if (is_guest(pid)) {
-        if (!kept) return;
+        if (!list) return;
         slot->chunk = 0;
         store(&slot->pid, pid);
     }
-    if (slot->pid == pid) slot->kept = kept;
+    if (slot->pid == pid && slot->kept != list) slot->kept = list;
 }
 
-static void write_executing(uint32_t pid, uint64_t tick, const struct target *t, int fd,
-                            const char *path, char *const *argv) {
-    DRAFT(d, PATHS + 128);
-    const char *reason = t->reason ? t->reason : "";
-    put_text(&d, reason, length_of(reason));
-    size_t n = fd >= 0 ? put_descriptor_path(&d, fd) : 0;
-    if (fd >= 0 && !n) d.at -= 4;
-    if (!n && path[0] == '/')
-        put_text(&d, path, length_of(path));
-    else if (!n)
+static const char *const reasons[] = {"", "static", "architecture", "go", "setuid", "capabilities",
+                                      "scrubbed environment"};
+enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED };
+
+/* Whether the program that exec would run loads the shim. */
+struct target {
+    enum reason reason;
+    bool script, known;
+    struct program program;
+};
+
+static enum reason why_privileged(const struct stat *s, int fd) {
+    if (s->st_mode & S_ISUID && s->st_uid != (uint32_t)call1(SYS_getuid, 0)) return SETUID;
+    if ((s->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+        s->st_gid != (uint32_t)call1(SYS_getgid, 0))
+        return SETUID;
+    if (call1(SYS_getuid, 0) != 0 && call4(SYS_fgetxattr, fd, "security.capability", 0, 0) > 0)
+        return CAPABILITIES;
+    return SEEN;
+}
+
+/* Go's own linker leaves a note; its programs ask the kernel directly even where libc is loaded. */
+static bool has_go_note(const char *file, long size, const ElfW(Phdr) *header) {
+    if (header->p_offset % 4 || header->p_offset > (uint64_t)size - 16) return false;
+    const uint32_t *note = (const void *)(file + header->p_offset);
+    return note[0] == 4 && note[2] == 4 && begins((const char *)(note + 3), "Go");
+}
+
+static enum reason why_escaping(const char *file, long size, const char *path) {
+    const ElfW(Ehdr) *elf = (const void *)file;
+    if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != MACHINE) return ARCHITECTURE;
+    if (elf->e_phentsize != sizeof(ElfW(Phdr)) || elf->e_phoff % 8) return SEEN;
+    bool interpreted = false, go = false;
+    for (unsigned i = 0; i < elf->e_phnum; i++) {
+        uint64_t at = elf->e_phoff + i * sizeof(ElfW(Phdr));
+        if (at > (uint64_t)size - sizeof(ElfW(Phdr))) return SEEN; /* far away: believed */
+        const ElfW(Phdr) *header = (const void *)(file + at);
+        if (header->p_type == PT_INTERP) interpreted = true;
+        if (header->p_type == PT_NOTE && has_go_note(file, size, header)) go = true;
+    }
+    if (interpreted) return go ? GO : SEEN;
+    const char *name = path;
+    for (const char *c = path; *c; c++)
+        if (*c == '/') name = c + 1;
+    return begins(name, "ld-") || begins(name, "ld.") ? SEEN : STATIC; /* the loader itself */
+}
+
+/* Reads the head of `fd`, and of the interpreters that it names. */
+static void inspect(struct target *t, int fd, const char *path) {
+    char head[4096] __attribute__((aligned(8)));
+    for (int depth = 0, at = fd; depth < 5; depth++) {
+        struct stat s;
+        long n = raw_fstat(at, &s) ? call4(SYS_pread64, at, head, sizeof head - 1, 0) : -1;
+        enum reason privileged = n > 0 ? why_privileged(&s, at) : SEEN;
+        if (at != fd) raw_close(at);
+        if (n < 4) return;
+        if (head[0] != '#' || head[1] != '!') {
+            t->reason = privileged;
+            if (!t->reason && n > (long)sizeof(ElfW(Ehdr)) && begins(head, "\177ELF"))
+                t->reason = why_escaping(head, n, path);
+            return;
+        }
+        t->script = true; /* whose own setuid bit the kernel ignores */
+        head[n] = 0;
+        char *start = head + 2;
+        while (*start == ' ' || *start == '\t') start++;
+        char *end = start;
+        while (*end && *end != ' ' && *end != '\t' && *end != '\n') end++;
+        *end = 0;
+        path = start;
+        at = raw_open(AT_FDCWD, start, O_RDONLY);
+        if (at < 0) return;
+    }
+}
+
+static __attribute__((noinline)) bool write_executing(uint32_t pid, uint64_t tick,
+                                                      const struct target *t, int fd,
+                                                      const char *path, char *const *argv,
+                                                      bool leaving, size_t room) {
+    unsigned char d_bytes[room];
+    struct draft d = {d_bytes, d_bytes + room, false};
+    struct {
+        uint32_t count, unused;
+    } head = {0, 0};
+    unsigned char *counted = d.at;
+    put(&d, &head, sizeof head);
+    if (leaving) head.count = put_kept(&d);
+    memcpy(counted, &head, sizeof head);
+    put_text(&d, reasons[t->reason], length_of(reasons[t->reason]));
+    if (t->known)
+        put_text(&d, t->program.path, t->program.length);
+    else if (fd >= 0)
+        put_descriptor_path(&d, fd);
+    else
         put_name(&d, AT_FDCWD, path);
-    static char *const nothing[] = {NULL};
-    WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d, t->reason && argv ? argv : nothing);
+    if (d.cut && room == LITTLE) return false;
+    uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d,
+                             t->reason && argv ? argv : no_arguments);
+    if (leaving) leave(pid, head.count ? at : 0);
+    return true;
+}
+
+/* Opens what an exec of `path` would open, or says why it cannot (a negative errno). */
+static int open_target(int at, const char *path, int flags) {
+    if (!(flags & AT_EMPTY_PATH) || !path || path[0]) return raw_open(at, path, O_RDONLY);
+    char link[32];
+    memcpy(link, "/proc/self/fd/", 14);
+    decimal(link + 14, (unsigned)at);
+    return raw_open(AT_FDCWD, link, O_RDONLY);
+}
+
+/* Looks at the program as exec would; -1 where exec would fail, else a descriptor to name it by, or
+ * -2 where its name is known. */
+static int look_at_target(struct target *t, int at, const char *path, int flags) {
+    struct stat s;
+    t->reason = SEEN;
+    t->script = t->known = false;
+    if (!raw_stat(at, path, &s, flags & AT_EMPTY_PATH) || !S_ISREG(s.st_mode)) return -1;
+    bool absolute = path[0] == '/';
+    if (absolute && find_program(&t->program, path, &s) && t->program.reason < SETUID) {
+        t->reason = (enum reason)t->program.reason;
+        t->known = true;
+        return -2;
+    }
+    int fd = open_target(at, path, flags);
+    if (fd < 0) return -2; /* executable, but not to be read */
+    inspect(t, fd, path);
+    if (absolute && !t->script && t->reason < SETUID) {
+        DRAFT(d, sizeof t->program.path + 8);
+        size_t n = put_descriptor_path(&d, fd);
+        keep_program(path, &s, (char *)d_bytes + 4, d.cut ? 0 : n, (uint16_t)t->reason);
+    }
+    return fd;
 }
 
 /* Before an exec of `path`; whether anything was said. */
 static bool executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
-    int fd = flags & AT_EMPTY_PATH && path && !path[0] ? raw_open(AT_FDCWD, "/proc/self/exe", O_PATH)
-                                                       : raw_open(at, path, O_RDONLY);
-    if (flags & AT_EMPTY_PATH && path && !path[0]) {
-        raw_close(fd);
-        char link[32];
-        memcpy(link, "/proc/self/fd/", 14);
-        decimal(link + 14, (unsigned)at);
-        fd = raw_open(AT_FDCWD, link, O_RDONLY);
-    }
-    if (fd == -ENOENT || fd == -ENOTDIR || fd == -EFAULT || fd == -EISDIR) return false;
+    struct target t;
+    int fd = look_at_target(&t, at, path, flags);
+    if (fd == -1) return false;
     uint32_t pid = caller();
-    struct target t = {NULL, false};
-    int named = -1;
-    if (fd >= 0) {
-        named = (int)call3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
-        t = inspect(fd, path);
-    }
     if (is_scrubbed(env)) {
-        if (!t.reason) t.reason = "scrubbed environment";
+        if (!t.reason) t.reason = SCRUBBED;
         missed(pid, "scrubbed environment", path);
     }
-    settle_descriptors(pid);
-    bool plain = path[0] == '/' && !t.script;
-    write_executing(pid, next_tick(), &t, plain ? -1 : named, path, argv);
-    if (named >= 0) raw_close(named);
+    close_on_exec(pid);
+    uint64_t tick = next_tick();
+    if (!write_executing(pid, tick, &t, fd, path, argv, true, LITTLE))
+        write_executing(pid, tick, &t, fd, path, argv, true, 4 * PATHS);
+    if (fd >= 0) raw_close(fd);
     return true;
 }
 
@@ -1648,8 +1878,7 @@ static int exec_failed(bool said, int result) {
     if (!said) return result;
     int code = *errno_at();
     uint32_t pid = caller();
-    DRAFT(d, 8);
-    WRITE(EXEC_FAILED, 0, code, pid, next_tick(), d);
+    write_bare(EXEC_FAILED, code, pid);
     *errno_at() = code;
     return result;
 }
@@ -1763,16 +1992,18 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
                     char *const *env) {
-    int fd = raw_open(AT_FDCWD, path, O_RDONLY);
-    if (fd < 0) return;
+    struct target t;
+    int fd = look_at_target(&t, AT_FDCWD, path, 0);
+    if (fd == -1) return;
     uint32_t pid = caller();
-    struct target t = inspect(fd, path);
-    if (!t.reason && is_scrubbed(env)) t.reason = "scrubbed environment";
+    bool scrubbed = is_scrubbed(env);
+    if (!t.reason && scrubbed) t.reason = SCRUBBED;
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
-    write_executing(child, tick + 1, &t, -1, path, argv);
-    if (is_scrubbed(env)) missed(pid, "scrubbed environment", path);
+    write_executing(child, tick + 1, &t, fd, path, argv, false, 4 * PATHS);
+    if (scrubbed) missed(pid, "scrubbed environment", path);
+    if (fd >= 0) raw_close(fd);
 }
 
 #define SPAWN(name, searching)                                                              \
@@ -1799,21 +2030,18 @@ static void write_exited(int status) {
     if (!is_guest(pid)) {
         if (state->exited) return;
         state->exited = 1;
-        int32_t top = load(&highest);
-        for (int fd = 0; fd <= top; fd++) closing(fd);
+        EACH_TRACKED(fd) closing(fd);
     }
-    DRAFT(d, 8);
-    WRITE(EXITED, 0, status & 0xff, pid, next_tick(), d);
+    write_bare(EXITED, status & 0xff, pid);
 }
 
 /* What streams still hold is written by libc after all handlers: it is written now, so that the
  * last look at their files sees it. Without locks, as libc itself does at that moment. */
 static void flush_streams(void) {
-    int32_t top = load(&highest);
-    for (int fd = 0; fd <= top; fd++) {
-        struct entry *e = tracked(fd);
+    EACH_TRACKED(fd) {
+        struct entry *e = &table[fd];
         struct stat s;
-        if (!e || !(e->flags & WRITABLE)) continue;
+        if (!(e->flags & WRITABLE)) continue;
         if (e->stream && raw_fstat(fd, &s) && same_file(e, &s)) {
             flush(e->stream, "fflush_unlocked");
         } else if (fd == 1) {

@@ -11,7 +11,7 @@
 #define SPOOL_MAGIC 0x314c4f4f50535650ull /* "PVSPOOL1" */
 #define SPOOL_VERSION 1u
 #define CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
-#define DATA_START 4096u        /* the header's page */
+#define DATA_START 20480u       /* behind the header and the programs */
 #define GRANULE 1024u           /* every chunk begins at a multiple of it */
 #define FIRST_CHUNK 1024u
 #define LARGEST_CHUNK (1u << 20)
@@ -25,13 +25,26 @@ enum gap {
     GAP_SEALED = 1 << 3,      /* events came after the reader had sealed the spool */
 };
 
-/* Where a process's records are, so that its next image goes on there after an exec. `kept` has a
- * bit for each tracked descriptor from 3 to 66 that the exec leaves open. */
+/* Where a process's records are, so that its next image goes on there after an exec. `kept` is the
+ * offset of the tracked descriptors that the exec leaves open (in its EXECUTING record), or 0. */
 struct slot {
     uint32_t pid;
     uint32_t chunk; /* its offset / GRANULE */
     uint64_t kept;
 };
+
+/* What was found about a program file, for the many processes that run the same: its canonical path
+ * by the absolute one that was asked for. `turn` is odd while it is written. */
+struct program {
+    uint32_t turn;
+    uint16_t reason; /* index of why the shim cannot see it, 0 where it can */
+    uint16_t length;
+    uint64_t name; /* a hash of the path asked for */
+    uint64_t device, inode, changed;
+    char path[216];
+};
+_Static_assert(sizeof(struct program) == 256, "sixteen in a page");
+#define PROGRAMS 64u
 
 struct spool {
     uint64_t magic;
@@ -43,14 +56,28 @@ struct spool {
     uint32_t gaps;      /* of enum gap */
     uint32_t unused[53];
     struct slot slots[SLOTS];
+    struct program programs[PROGRAMS];
 };
-_Static_assert(sizeof(struct spool) == DATA_START, "the header fills its page");
+_Static_assert(sizeof(struct spool) == DATA_START, "a page, and four of programs");
 
 struct chunk {
     uint32_t magic; /* written last */
     uint32_t size;  /* with this header; a multiple of GRANULE */
     uint32_t used;  /* with this header; may exceed `size` once it is full */
     uint32_t pid;   /* who claimed it; each record has its own */
+    uint64_t offset; /* its own, in the file */
+};
+
+/* A text is its length and its bytes. This length says that the offset of another text in the file
+ * follows, which is this one: paths of inherited descriptors are not written twice. */
+#define ELSEWHERE 0xffffffffu
+
+/* One descriptor in EXECUTING's list. */
+struct kept {
+    uint32_t fd;
+    uint32_t access;
+    uint64_t device, inode;
+    uint64_t path; /* offset of its text */
 };
 
 #define UNFINISHED 1u /* in `length`: reserved, and perhaps never finished */

@@ -39,7 +39,8 @@ from provgraph.model.records import Stat
 MAGIC: Final = 0x314C4F4F50535650
 VERSION: Final = 1
 CHUNK_MAGIC: Final = 0x4B4E4843
-DATA_START: Final = 4096
+DATA_START: Final = 20480
+HEADER_PAGE: Final = 4096
 GRANULE: Final = 1024
 FIRST_STEP: Final = 1 << 20
 """Bytes of disk that a new spool takes; the shim adds as many whenever they are used up."""
@@ -51,13 +52,15 @@ CURSOR_AT: Final = 16
 ALLOCATED_AT: Final = 24
 ACTIVITY_AT: Final = 32
 GAPS_AT: Final = 40
-CHUNK = Struct("=IIII")  # magic, size, used, pid
+CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 PROGRESS = Struct("=Q")
 WORD = Struct("=I")
 STAT = Struct("=QQqqq")
 DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
+ELSEWHERE: Final = 0xFFFFFFFF
+KEPT_SIZE: Final = 32
 
 GAPS: Final = (
     (1 << 0, "spool full"),
@@ -148,7 +151,7 @@ class Spool:
         self.path = path
         try:
             with path.open("r+b") as file:
-                self._header = mmap.mmap(file.fileno(), DATA_START)
+                self._header = mmap.mmap(file.fileno(), HEADER_PAGE)
         except (OSError, ValueError) as error:
             raise JournalError(f"cannot read the spool {path}: {error}") from error
         magic, version, *_ = HEADER.unpack_from(self._header)
@@ -232,7 +235,7 @@ def _chunks(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
     header = HEADER.unpack_from(data)
     end, at = min(header[3], header[4], len(data)), DATA_START
     while at + CHUNK.size <= end:
-        magic, size, used, _ = CHUNK.unpack_from(data, at)
+        magic, size, used, *_ = CHUNK.unpack_from(data, at)
         if magic != CHUNK_MAGIC or size < GRANULE or size % GRANULE:
             at += GRANULE
             continue
@@ -320,8 +323,24 @@ class _Payload:
 
     def text(self) -> bytes:
         start = self.at + 4
-        self.at = start + WORD.unpack_from(self.data, self.at)[0]
+        length = WORD.unpack_from(self.data, self.at)[0]
+        if length == ELSEWHERE:
+            self.at = start + PROGRESS.size
+            return self.text_at(PROGRESS.unpack_from(self.data, start)[0])
+        self.at = start + length
         return self.data[start : self.at]
+
+    def text_at(self, offset: int) -> bytes:
+        """A text that another record wrote; empty where there is none."""
+        start = offset + WORD.size
+        if not DATA_START <= offset <= len(self.data) - WORD.size:
+            return b""
+        length = WORD.unpack_from(self.data, offset)[0]
+        return b"" if length == ELSEWHERE else self.data[start : start + length]
+
+    def skip_kept(self) -> None:
+        """The descriptors that are left to the next image, which announces them itself."""
+        self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.data, self.at)[0]
 
     def stat(self) -> Stat:
         self.at += 40
@@ -358,6 +377,7 @@ def _forked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
 
 
 def _executing(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    p.skip_kept()
     reason, path = p.text().decode(), p.text()
     return Executing(path, p.texts(), bool(flags & TRACEABLE), reason, pid=pid, tick=tick)
 
