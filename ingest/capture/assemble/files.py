@@ -102,12 +102,10 @@ class Source:
 @dataclass(eq=False, slots=True)
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them. `opened` is since when its maker had the file open, `shared` says
-    that it had it from another."""
+    its stat under the last of them. `shared`: its maker had the descriptor from another."""
 
     names: list[tuple[bytes, int]] = field(default_factory=list)
     moved: Stat | None = None
-    opened: int = 0
     shared: bool = False
     sources: list[Source] = field(default_factory=list)
 
@@ -457,8 +455,8 @@ class _Sweep:
         if last is None or last.tick < opening.tick or not same(last.stat, stat):
             return True
         if not (last.shared or opening.inherited):
-            # Each opened it for itself. Who of the two wrote last is not known; who emptied it is.
-            return stat is None or stat.size > 0 or opening.tick > last.opened
+            # Each opened it for itself: who of the two wrote last is not known.
+            return stat is not None and stat.size > 0
         return not opening.forked and self.leaves_doubt(last.by, by)
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
@@ -483,7 +481,6 @@ class _Sweep:
                 return None
             path = opening.path
         made = self.make(by, path, tick, index, stat, file)
-        made.opened = opening.tick
         made.shared = opening.inherited or by is not opening.by
         source = self.grown_from(opening, path, stat)
         if source is not None:
@@ -510,7 +507,7 @@ class _Sweep:
     def make(
         self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
     ) -> Version:
-        return Version(by, path, tick, index, stat, file, names=[(path, tick)], opened=tick)
+        return Version(by, path, tick, index, stat, file, names=[(path, tick)])
 
     def accept(self, version: Version) -> None:
         file = version.file
@@ -534,6 +531,7 @@ class _Sweep:
                 file = self.file_at(descriptor.path, descriptor.stat)
                 opening = self.inherited(descriptor, file, event.tick, by, 0)
                 opening.forked = True
+                opening.unaccounted = self.changer(file, descriptor.stat, reading=False)
                 if opening.file not in (other.file for other in table):
                     table.append(opening)
                     file.writers[opening] = None
