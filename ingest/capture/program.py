@@ -68,12 +68,12 @@ class Program:
         self.interrupted = False
         self._taken = set(signal.valid_signals()) - _OURS
         # Ignored, its children would be gone before they could be waited for.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
+        self._handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
         try:
-            self.pid = _spawn(path, argv, env, before)
+            self.pid = _spawn(path, argv, env, self._mask)
         except BaseException:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self.let_go()
             raise
 
     def attend(self, seconds: float = 0.0) -> bool:
@@ -98,6 +98,14 @@ class Program:
             if not self.attend(meanwhile()):
                 self._reap()
         return self.status
+
+    def let_go(self) -> None:
+        """Leave signals to whoever had them before; those that wait still are dropped."""
+        while signal.sigtimedwait(self._taken, 0) is not None:
+            pass
+        if self._handler is not None:
+            signal.signal(signal.SIGCHLD, self._handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _reap(self) -> None:
         try:

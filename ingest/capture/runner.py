@@ -92,6 +92,7 @@ def run(
         raise
     status = capture.attend(program)
     ended = capture.finish(status)
+    program.let_go()
     if as_json and ended is not None:
         _print_json(ended)
     if status < 0:

@@ -18,6 +18,8 @@ from provgraph.ingest.capture.recover import KILLED, orphans, recover
 from provgraph.model.journal import read_segment, segments
 from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
 
+WAIT = "n=0; while [ ! -e go ] && [ $((n+=1)) -lt 3000 ]; do sleep 0.02; done"
+
 
 def until(found: Callable[[], object]) -> None:
     while not found():
@@ -57,7 +59,7 @@ def test_a_run_that_lives_is_left_alone(workspace: Workspace) -> None:
 
 
 def test_a_run_whose_program_lives_on_without_its_runner_waits(workspace: Workspace) -> None:
-    killed(workspace, "while [ ! -e go ]; do sleep 0.02; done; echo x > late")
+    killed(workspace, f"{WAIT}; echo x > late")
     assert recover(workspace.project) == []
     assert workspace.spools() != []
     (workspace.root / "go").touch()
@@ -117,9 +119,7 @@ def test_a_runner_that_was_killed_after_it_had_written_all_leaves_only_its_folde
 
 
 def test_what_a_process_does_after_its_run_has_ended_is_added_later(workspace: Workspace) -> None:
-    script = (
-        "(while [ ! -e go ]; do sleep 0.02; done; echo x > late) >/dev/null 2>&1 & echo x > early"
-    )
+    script = f"({WAIT}; echo x > late) >/dev/null 2>&1 & echo x > early"
     done = workspace.run("sh", "-c", script)
     assert done.returncode == 0
     (gap,) = workspace.ended.gaps
