@@ -24,14 +24,16 @@ FOLD: Final = 8
 
 @dataclass(frozen=True)
 class Origins:
-    """A closure of lineage: its nodes, its edges, the runs of its steps by id, and the first commit
-    that each version stands in, by the version's id."""
+    """A closure of lineage: its nodes, its edges, the runs of its steps by id, the first commit that
+    each version stands in, and the script that had each step started (context, not lineage), by the
+    version's and the step's id."""
 
     root: str
     nodes: dict[str, Node]
     edges: list[Edge]
     runs: dict[str, Node]
     commits: dict[str, Node]
+    starters: dict[str, str]
     cut: bool  # True where `depth` or `limit` ended the walk before its end
 
 
@@ -44,6 +46,7 @@ class Branch:
     relation: Relation
     word: str = ""
     run: Node | None = None
+    starter: str = ""
     commit: Node | None = None
     repeated: Literal["", "above", "below"] = ""
     branches: list[Branch] = field(default_factory=list)
@@ -72,7 +75,31 @@ def origins(store: Store, root: str, depth: int | None = None, limit: int = 100_
     run_ids = {str(nodes[id].properties.get("run", "")) for id in steps} - {""}
     runs = {node.id: node for node in store.nodes(sorted(run_ids))}
     versions = [id for id, node in nodes.items() if node.label == "Version"]
-    return Origins(root, nodes, edges, runs, first_commits(store, versions), cut)
+    commits, starters = first_commits(store, versions), starting_scripts(store, steps)
+    return Origins(root, nodes, edges, runs, commits, starters, cut)
+
+
+def starting_scripts(store: Store, steps: Sequence[str]) -> dict[str, str]:
+    """The nearest script among what started each of these steps, where there is one."""
+    scripts: dict[str, str] = {}
+    above = {step: step for step in steps}  # each step -> the ancestor that was reached
+    visited = set(steps)
+    while above:
+        edges = store.edges(sorted(set(above.values())), ("STARTED_BY",))
+        parents = {edge.source: edge.target for edge in edges}
+        known = {node.id: node for node in store.nodes(sorted(set(parents.values())))}
+        reached: dict[str, str] = {}
+        for step, ancestor in above.items():
+            parent = parents.get(ancestor)
+            if parent is None:
+                continue
+            if script := known[parent].properties.get("script"):
+                scripts[step] = str(script)
+            else:
+                reached[step] = parent
+        above = reached if set(reached.values()) - visited else {}
+        visited |= set(reached.values())
+    return scripts
 
 
 def first_commits(store: Store, versions: Sequence[str]) -> dict[str, Node]:
@@ -104,6 +131,7 @@ def tree(origins: Origins, *, fold: bool = True) -> Branch:
                 relation,
                 word,
                 run=_run(origins, node),
+                starter=origins.starters.get(cause, ""),
                 commit=origins.commits.get(cause),
                 repeated="above" if cause in shown else "",
             )

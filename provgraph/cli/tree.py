@@ -111,6 +111,8 @@ def _step(text: Text, branch: Branch) -> Text:
         details.append(duration(took))
     if (exit_status := properties.get("exit")) not in (None, 0):
         details.append(f"exit {exit_status}")
+    if branch.starter:
+        details.append(f"in {shown(branch.starter)}")
     if branch.run is not None:
         details.append(f"run {branch.run.properties['name']}")
         details += _code_state(branch.run)
