@@ -671,6 +671,17 @@ def test_a_pipe_with_thousands_of_ends_stays_linear() -> None:
     assert told.lineage("out") == {"a"}
 
 
+def test_what_a_shell_pipes_in_by_itself_comes_from_the_shell() -> None:
+    m = Machine("names")
+    shell = m.program("dash", "run.sh")
+    shell.read("names")
+    shell.plug(m.pipe().read())
+    cat = shell.spawn("cat")
+    cat.write("here")
+    told = m.assemble()
+    assert told.lineage("here") == {"names"}
+
+
 # Processes
 
 

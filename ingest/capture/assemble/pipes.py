@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
-from provgraph.ingest.capture.events import Image, Piped
+from provgraph.ingest.capture.events import Forked, Image, Piped
 
 Channel = Literal["pipe", "fork", "socket", "message"]
 
@@ -87,11 +87,19 @@ def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
 
 
 def _holders(story: Story) -> defaultdict[int, set[Process]]:
-    """Who has which pipe among its standard descriptors, used or not."""
+    """Who was given which pipe among its standard descriptors, used or not. A program that plugs one
+    in by itself has made it (a shell's here-document), a fork on its way has not."""
     holders: defaultdict[int, set[Process]] = defaultdict(set)
-    for process in story.processes:
-        for held in process.standard.values():
-            holders[held.inode].add(process)
+    for event, by, _ in story.happenings:
+        match event:
+            case Image() | Forked():
+                for descriptor in event.inherited:
+                    if descriptor.kind in ("pipe", "socket") and descriptor.fd <= 2:
+                        holders[descriptor.stat.inode].add(by.process)
+            case Piped() if by.stretch:
+                holders[event.inode].add(by.process)
+            case _:
+                pass
     return holders
 
 
@@ -158,13 +166,12 @@ def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
     """The other end of a pipe is with the process that made it."""
     channel: Channel = "socket" if pipe.socket else "pipe"
     makers: dict[Process, Execution | None] = {}
-    holding = holders | {end.process for end in (*pipe.readers, *pipe.writers)}
     for writer, tick in pipe.writers.items():
-        maker = _maker(writer.process, holding, makers)
+        maker = _maker(writer.process, holders, makers)
         if maker is not None:
             yield Inform(maker, writer, channel, tick, held=False)
     for reader, tick in pipe.readers.items():
-        maker = _maker(reader.process, holding, makers)
+        maker = _maker(reader.process, holders, makers)
         if maker is not None:
             yield Inform(reader, maker, channel, tick, until=_end(reader))
 
