@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors < config < model < query < store, ingest < graph < origins, doctor < web, notebook, demo < cli
+errors, tracking < config < model < query < store, ingest < graph < origins, doctor < web, notebook, demo < cli
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "provgraph"
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
+    frozenset({"errors", "tracking"}),
     frozenset({"config"}),
     frozenset({"model"}),
     frozenset({"query"}),
