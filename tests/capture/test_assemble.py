@@ -687,7 +687,7 @@ def test_what_a_shell_pipes_in_by_itself_comes_from_the_shell() -> None:
 
 def test_a_fork_that_works_is_a_step_informed_by_its_parents_past() -> None:
     m = Machine("config", "part", "later")
-    p = m.program("python3", "x.py")
+    p = m.program("bash", "x.sh")
     p.read("config")
     child = p.fork()
     child.read("part")
@@ -698,18 +698,24 @@ def test_a_fork_that_works_is_a_step_informed_by_its_parents_past() -> None:
     told = m.assemble()
     assert told.lineage("out") == {"config", "part"}
     assert told.lineage("end") == {"config", "later"}
-    assert ("python3 x.py (fork)", "python3 x.py", "fork") in told.informed
+    assert ("bash x.sh (fork)", "bash x.sh", "fork") in told.informed
 
 
-def test_what_a_fork_read_and_did_not_write_it_told_its_parent() -> None:
-    m = Machine("part1", "part2")
+def test_what_a_pools_workers_read_reaches_what_their_parent_writes_but_not_each_other() -> None:
+    m = Machine("part1", "part2", "early")
     p = m.program("python3", "x.py")
-    for name in ("part1", "part2"):
-        child = p.fork()
-        child.read(name)
-    p.write("out")
+    p.read("early")
+    p.write("before")
+    workers = [p.fork(), p.fork()]
+    for name, worker in zip(("part1", "part2"), workers, strict=True):
+        worker.read(name)
+        worker.write(f"{name}.out")
+    p.write("after")
     told = m.assemble()
-    assert told.lineage("out") == {"part1", "part2"}
+    assert told.lineage("before") == {"early"}
+    assert told.lineage("after") == {"early", "part1", "part2"}
+    assert told.lineage("part1.out") == {"early", "part1"}
+    assert told.lineage("part2.out") == {"early", "part2"}
     assert nx.is_directed_acyclic_graph(told.causes)
 
 

@@ -201,7 +201,7 @@ def workers(
     story: Story, works: Callable[[Execution], bool], is_worker: Callable[[Execution], bool]
 ) -> Iterable[Inform]:
     """Processes that share a program with their parent answer it by ways that are not seen.
-    `works` says whether a fork's result could not be found in files."""
+    `works` says whether a fork may have something to answer."""
     for process in story.processes:
         parent = process.parent
         if parent is None:

@@ -131,11 +131,12 @@ class Report:
         return found | self.active
 
     def answers_in_memory(self, stretch: Execution) -> bool:
-        """A fork that read and wrote nothing must have read for its parent."""
+        """A fork of a program that is no shell has read for its parent, too: pools of workers send
+        their results through memory and pipes that are not seen."""
         parent = stretch.process.parent
         if stretch.process.images or parent is None or self.programs.is_shell(parent):
             return False
-        return stretch in self.readers and stretch not in self.makers
+        return stretch in self.readers
 
     def works_for_its_parent(self, execution: Execution) -> bool:
         return execution in self.active and self.programs.is_worker(execution)
