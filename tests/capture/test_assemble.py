@@ -264,6 +264,21 @@ def test_what_the_shell_wrote_after_its_child_is_the_shells() -> None:
     assert told.lineage("log") == {"a"}
 
 
+def test_a_program_that_only_lent_its_file_to_a_child_has_not_written_it() -> None:
+    m = Machine("own", "a")
+    p = m.program("python3", "x.py")
+    p.read("own")
+    p.open("log", "w", fd=1)
+    cat = p.spawn("cat", "a")
+    cat.read("a")
+    cat.put(1, "a")
+    cat.exit()
+    p.close(1)
+    told = m.assemble()
+    assert told.generated == [("cat a", "log")]
+    assert told.lineage("log") == {"a"}
+
+
 def test_a_killed_child_of_a_redirected_group_is_not_forgotten() -> None:
     m = Machine("a")
     shell = m.program("bash")
@@ -760,6 +775,21 @@ def test_programs_that_leave_no_trace_are_left_out_but_what_connects_stays() -> 
     cp.write("b")
     told = m.assemble()
     assert told.commands == ["make", "sh -c cp a b", "cp a b"]
+
+
+def test_talk_that_reaches_nothing_is_left_out() -> None:
+    m = Machine("run.sh", "a")
+    shell = m.program("bash", "run.sh")
+    shell.read("run.sh")
+    child = shell.fork()
+    child.plug(m.pipe().write())
+    child.exec("dirname", "run.sh").exit()
+    cp = shell.spawn("cp", "a", "b")
+    cp.read("a")
+    cp.write("b")
+    told = m.assemble()
+    assert told.commands == ["bash run.sh", "cp a b"]
+    assert told.informed == set()
 
 
 def test_the_root_stays_even_if_it_did_nothing() -> None:

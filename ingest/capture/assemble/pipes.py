@@ -2,8 +2,8 @@
 
 Only descriptors 0 to 2 are seen, and FIFOs that were opened. Where both ends of a pipe are on
 programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
-with whoever made the pipe: the nearest ancestor that does not have it itself. A pipe that came from
-outside the run joins nothing.
+with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
+from outside the run there is none.
 """
 
 from __future__ import annotations
@@ -76,12 +76,11 @@ def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
     """`is_step` says whether an execution does something apart from holding pipes."""
     made = Talk([], [])
     pipes = _pipes(story, is_step)
-    outside = _from_outside(story)
     holders = _holders(story)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.readers and pipe.writers and not pipe.socket:
             _join(pipe, made)
-        elif pipe.inode not in outside:
+        else:
             made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
     return made
 
@@ -150,16 +149,6 @@ def _hold(
         pipe.readers.setdefault(by, tick)
     if fd in (1, 2) or (fd > 2 and writable):
         pipe.writers.setdefault(by, tick)
-
-
-def _from_outside(story: Story) -> set[int]:
-    return {
-        descriptor.stat.inode
-        for event, by, _ in story.happenings
-        if isinstance(event, Image) and by.process.parent is None and by.number == 0
-        for descriptor in event.inherited
-        if descriptor.kind in ("pipe", "socket")
-    }
 
 
 def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
