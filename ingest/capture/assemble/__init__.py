@@ -1,6 +1,6 @@
 """What do the events of a run mean? A pure function from capture events to journal records.
 
-`processes` puts events into program executions, `files` into reads and versions, `pipes` finds who
+`processes` puts events into program executions, `files` into reads and versions (`states`), `pipes` finds who
 told whom, `phases` splits executions so that time is respected, `report` writes records and leaves out
 what says nothing. `scripts` and `programs` know interpreters.
 """

@@ -14,12 +14,24 @@ rest:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from provgraph.ingest.capture.assemble.names import Names
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
 from provgraph.ingest.capture.assemble.scripts import Program
+from provgraph.ingest.capture.assemble.states import (
+    GONE,
+    Action,
+    File,
+    Opening,
+    Read,
+    Removal,
+    Source,
+    Version,
+    same,
+    source_of,
+)
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -32,117 +44,6 @@ from provgraph.ingest.capture.events import (
     Unlinked,
 )
 from provgraph.model.records import Content, Stat
-
-GONE: Final = b" (deleted)"
-"""How the kernel ends the path of a file that has no name (any more)."""
-
-
-@dataclass(eq=False, slots=True)
-class File:
-    """An inode. `names` are those that it has now, each with the version that it got under it in
-    this run. `last` is the newest, `made` the newest by each execution. `writers` are the openings that may still change it. `users` tells whether one process
-    alone ever had to do with it."""
-
-    names: dict[bytes, Version | None] = field(default_factory=dict)
-    last: Version | None = None
-    made: dict[Execution, Version] = field(default_factory=dict)
-    writers: dict[Opening, None] = field(default_factory=dict)
-    created: bool = False
-    removed: bool = False
-    user: Process | None = None
-    shared: bool = False
-
-    def touch(self, by: Execution) -> None:
-        self.shared = self.shared or self.user not in (None, by.process)
-        self.user = by.process
-
-    @property
-    def name(self) -> bytes | None:
-        return next(reversed(self.names), None)
-
-    @property
-    def passing(self) -> bool:
-        """Whether one process made it, had it to itself and removed it."""
-        return self.created and self.removed and not self.shared
-
-
-@dataclass(eq=False, slots=True)
-class Action:
-    """`index` is the number of the event within its execution that showed it."""
-
-    by: Execution
-    path: bytes
-    tick: int
-    index: int
-    stat: Stat | None
-    file: File | None
-
-
-@dataclass(eq=False, slots=True)
-class Read(Action):
-    """`made` is the tick of the version of this run that was read, 0 if it was none. `compiled`:
-    what was read is the compiled form of `path`. `void`: it turned out not to be one."""
-
-    made: int = 0
-    compiled: bool = False
-    void: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Source:
-    """What a version was made from: what `path` held at `tick`."""
-
-    path: bytes
-    tick: int
-    stat: Stat | None
-    how: str
-    version: Version | None = None
-
-
-@dataclass(eq=False, slots=True)
-class Version(Action):
-    """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them. `shared`: its maker had the descriptor from another."""
-
-    names: list[tuple[bytes, int]] = field(default_factory=list)
-    moved: Stat | None = None
-    shared: bool = False
-    sources: list[Source] = field(default_factory=list)
-
-
-@dataclass(eq=False, slots=True)
-class Removal(Action):
-    how: str = "delete"
-    version: Version | None = None
-
-
-@dataclass(eq=False, slots=True)
-class Opening:
-    """An open file description as one execution has it. `base` is the file's state when it got it;
-    `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
-    a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then. `borrowers` are
-    the programs that were given it while its owner was suspended, `lent` is what the owner had done
-    until then."""
-
-    file: File
-    by: Execution
-    tick: int
-    index: int
-    fd: int
-    base: Stat
-    path: bytes
-    readable: bool
-    writable: bool
-    fresh: bool = False
-    appends: bool = False
-    inherited: bool = False
-    forked: bool = False
-    unaccounted: Opening | None = None
-    borrowers: list[Execution] = field(default_factory=list)
-    lent: int = 0
-    read: Read | None = None
-    late: Closed | None = None
-    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -166,19 +67,6 @@ Fold = Callable[[bytes], bytes | None]
 Look = Callable[[bytes, int], Content]
 
 
-def same(one: Stat | None, other: Stat | None) -> bool:
-    """Whether two states of one file have the same content, as far as stats tell. A rename, a link
-    or a chmod changes ctime, so it does not count."""
-    if one is None or other is None:
-        return False
-    return (
-        one.inode == other.inode
-        and one.mtime == other.mtime
-        and one.size == other.size
-        and one.device == other.device
-    )
-
-
 def traffic(
     happenings: Iterable[Happening],
     fold: Fold,
@@ -194,18 +82,6 @@ def traffic(
     sweep.finish()
     actions = [action for action in sweep.actions if not (isinstance(action, Read) and action.void)]
     return Traffic(actions, sweep.touched, sweep.environment)
-
-
-def source_of(path: bytes) -> bytes:
-    """The module that Python compiled into a file of a `__pycache__`, else the path itself.
-
-    >>> source_of(b"/p/src/__pycache__/load.cpython-311.opt-1.pyc"), source_of(b"/p/load.py")
-    (b'/p/src/load.py', b'/p/load.py')
-    """
-    folder, _, name = path.rpartition(b"/")
-    if not folder.endswith(b"/__pycache__") or not name.endswith(b".pyc"):
-        return path
-    return folder.removesuffix(b"__pycache__") + name.split(b".", 1)[0] + b".py"
 
 
 class _Sweep:

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from provgraph.ingest.capture.assemble.files import Action, Read, Removal, Version
 from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution
+from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Version
 
 MOST: Final = 64
 """From more phases of one execution than this on, older ones are merged."""

@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from provgraph.ingest.capture.assemble.files import Action, Read, Version, source_of
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Story
 from provgraph.ingest.capture.assemble.scripts import INTERPRETERS, Program, program_of
+from provgraph.ingest.capture.assemble.states import Action, Read, Version, source_of
 from provgraph.ingest.capture.events import Image, Interpreted, Opened
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Role

@@ -14,14 +14,6 @@ from functools import cached_property
 import msgspec
 
 from provgraph.ingest.capture.assemble.context import Context
-from provgraph.ingest.capture.assemble.files import (
-    GONE,
-    Action,
-    Read,
-    Removal,
-    Source,
-    Version,
-)
 from provgraph.ingest.capture.assemble.phases import (
     Course,
     Phase,
@@ -33,6 +25,14 @@ from provgraph.ingest.capture.assemble.phases import (
 from provgraph.ingest.capture.assemble.pipes import Inform, Talk, talk, workers
 from provgraph.ingest.capture.assemble.processes import Execution, Story, ancestors
 from provgraph.ingest.capture.assemble.programs import Programs
+from provgraph.ingest.capture.assemble.states import (
+    GONE,
+    Action,
+    Read,
+    Removal,
+    Source,
+    Version,
+)
 from provgraph.ingest.capture.noise import Noise, is_temporary
 from provgraph.ingest.capture.redact import argv as redacted
 from provgraph.model.identity import generated_version_id, step_id
