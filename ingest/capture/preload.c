@@ -192,6 +192,7 @@ struct state {
     uint64_t forked; /* in a forked child: when */
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
+    uint32_t stuck; /* no more space can be had in this process */
 };
 
 enum { ASLEEP, WAKING, READY, SILENT };
@@ -234,34 +235,37 @@ static uint64_t next_tick(void) {
 
 /* ---- the spool -------------------------------------------------------------------------------- */
 
+/* Writes zeros where nothing can be allocated. They must not meet records that another process
+ * writes: one does it at a time, from the allocation as it is by then. The kernel lets go of the lock
+ * of a killed one. */
+static bool back_by_zeros(int fd, uint64_t end) {
+    static const char zeros[512];
+    if (call2(SYS_flock, fd, 2 /* LOCK_EX */) < 0) return false;
+    long result = 1;
+    for (uint64_t at = load(&spool->allocated); at < end && result > 0; at += (uint64_t)result)
+        result = call4(SYS_pwrite64, fd, zeros, sizeof zeros, at);
+    if (result > 0 && load(&spool->allocated) < end) store(&spool->allocated, end);
+    call2(SYS_flock, fd, 8 /* LOCK_UN */);
+    return result > 0;
+}
+
 /* Gives the file real blocks up to `end`: what is mapped and not backed would be SIGBUS. */
 static bool back(int fd, uint64_t end) {
     uint64_t from = load(&spool->allocated);
     if (from >= end) return true;
-    uint64_t size = end - from < STEP ? STEP : end - from;
+    uint64_t whole = from + (end - from < STEP ? STEP : end - from);
     struct rlimit limit;
-    if (call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 && from + size > limit.rlim_cur) {
+    if (call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 && whole > limit.rlim_cur) {
         gap(GAP_LIMIT); /* the kernel would send SIGXFSZ */
         return false;
     }
-    long result = call4(SYS_fallocate, fd, 0, from, size);
-    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL) {
-        /* Zeros must not meet records that another process writes: one at a time, from the
-         * allocation as it is by then. The kernel lets go of the lock of a killed one. */
-        static const char zeros[512];
-        if (call2(SYS_flock, fd, 2 /* LOCK_EX */) < 0) return false;
-        from = load(&spool->allocated);
-        for (result = 0; from < end && result >= 0; from += (uint64_t)result) {
-            result = call4(SYS_pwrite64, fd, zeros, sizeof zeros, from);
-            if (result == 0) result = -ENOSPC;
-        }
-        if (result >= 0 && load(&spool->allocated) < end) store(&spool->allocated, end);
-        call2(SYS_flock, fd, 8 /* LOCK_UN */);
-        return result >= 0;
-    }
+    long result = call4(SYS_fallocate, fd, 0, from, whole - from);
+    if (result == -ENOSPC) result = call4(SYS_fallocate, fd, 0, from, (whole = end) - from);
+    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL)
+        return back_by_zeros(fd, whole);
     if (result < 0) return false;
     uint64_t seen = load(&spool->allocated);
-    while (seen < from + size && !swap(&spool->allocated, &seen, from + size)) {
+    while (seen < whole && !swap(&spool->allocated, &seen, whole)) {
     }
     return true;
 }
@@ -274,7 +278,6 @@ static bool grow(uint64_t end) {
     }
     bool done = back(fd, end);
     raw_close(fd);
-    if (!done) gap(GAP_FULL);
     return done;
 }
 
@@ -292,20 +295,33 @@ static void *at_offset(uint64_t offset, uint32_t size) {
     return at ? at + (offset - start) : NULL;
 }
 
-static struct chunk *claim(uint32_t size, uint32_t pid, uint64_t *where) {
+/* A chunk of `size`, or where there is no room for it, of `least`. */
+static struct chunk *claim(uint32_t size, uint32_t least, uint64_t *where) {
+    if (state->stuck) return NULL;
     add(&spool->cursor, 0); /* the first access of the page is a write: one fault, not two */
     if (load(&spool->sealed)) {
         gap(GAP_SEALED);
         return NULL;
     }
-    if (load(&spool->gaps) & (GAP_FULL | GAP_LIMIT)) return NULL;
-    uint64_t offset = add(&spool->cursor, size);
-    if (offset + size > load(&spool->allocated) && !grow(offset + size)) return NULL;
+    uint64_t offset = load(&spool->cursor);
+    do {
+        while (offset + size > load(&spool->allocated) && !grow(offset + size)) {
+            if (size == least) {
+                if (!(load(&spool->gaps) & (GAP_LIMIT | GAP_UNREACHABLE))) gap(GAP_FULL);
+                state->stuck = 1;
+                return NULL;
+            }
+            size = least;
+        }
+    } while (!swap(&spool->cursor, &offset, offset + size));
     struct chunk *c = at_offset(offset, size);
-    if (!c) return NULL;
+    if (!c) {
+        state->stuck = 1;
+        return NULL;
+    }
     *where = offset;
     c->size = size;
-    c->pid = pid;
+    c->pid = state->pid;
     c->offset = offset;
     store(&c->used, (uint32_t)sizeof *c);
     store(&c->magic, CHUNK_MAGIC);
@@ -330,7 +346,7 @@ static struct record *reserve(uint32_t size, struct chunk **in) {
         uint32_t unlocked = 0;
         if (!swap(&state->claiming, &unlocked, 1)) {
             /* Another thread, or the thread that this signal handler interrupted, is at it. */
-            struct chunk *single = claim(granules(size + sizeof *c), state->pid, &offset);
+            struct chunk *single = claim(granules(size + sizeof *c), granules(size + sizeof *c), &offset);
             if (!single) return NULL;
             *in = single;
             store(&single->used, (uint32_t)sizeof *single + size);
@@ -342,7 +358,7 @@ static struct record *reserve(uint32_t size, struct chunk **in) {
         }
         uint32_t wanted = state->next_size ? state->next_size : FIRST_CHUNK;
         while (wanted < size + sizeof *c) wanted *= 4;
-        struct chunk *fresh = claim(wanted, state->pid, &offset);
+        struct chunk *fresh = claim(wanted, granules(size + sizeof *c), &offset);
         if (fresh) {
             state->next_size = wanted * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : wanted * 4;
             struct slot *slot = &spool->slots[state->pid % SLOTS];
@@ -1670,12 +1686,21 @@ HOOK(int, fchdir, (int fd)) {
         next(&next__exit, "_exit");                       \
         uint64_t tick = now();                            \
         int pid = REAL(name)();                           \
-        if (pid == 0) {                                   \
-            if (!wipes) memset(state, 0, sizeof *state);  \
-            state->forked = tick;                         \
-        }                                                 \
+        if (pid == 0) forked_at(tick);                    \
         return pid;                                       \
     }
+
+static void forked_at(uint64_t tick) {
+    if (!wipes) memset(state, 0, sizeof *state);
+    state->forked = tick;
+    /* What it writes to an inherited file shows only against a look from before. */
+    EACH_TRACKED(fd) {
+        if (!(table[fd].flags & WRITABLE)) continue;
+        caller();
+        break;
+    }
+}
+
 static void *next_execve, *next__exit;
 FORK(fork)
 FORK(_Fork)
@@ -1721,7 +1746,8 @@ static void leave(uint32_t pid, uint64_t list) {
     if (slot->pid == pid && slot->kept != list) slot->kept = list;
 }
 
-static const char *const reasons[] = {"", "static", "architecture", "go", "setuid", "capabilities",
+/* Not pointers: each would be a relocation. */
+static const char reasons[][24] = {"", "static", "architecture", "go", "setuid", "capabilities",
                                       "scrubbed environment"};
 enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED };
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
+from struct import error as struct_error
 from typing import Final, Self
 
 from provgraph.errors import CaptureError, JournalError
@@ -60,6 +61,7 @@ STAT = Struct("=QQqqq")
 DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
 ELSEWHERE: Final = 0xFFFFFFFF
+LONGEST_TEXT: Final = 4096
 KEPT_SIZE: Final = 32
 
 GAPS: Final = (
@@ -88,6 +90,9 @@ def create(path: Path) -> None:
             os.posix_fallocate(descriptor, 0, FIRST_STEP)
             header = HEADER.pack(MAGIC, VERSION, 0, DATA_START, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
+        except OSError:
+            path.unlink()
+            raise
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -305,46 +310,49 @@ def _life(data: mmap.mmap, pid: int, offsets: array[int]) -> Life:
 class _Payload:
     """Reads the fields of one record's payload in their order."""
 
-    __slots__ = ("at", "data")
+    __slots__ = ("at", "file", "own")
 
-    def __init__(self, data: mmap.mmap) -> None:
-        self.data = data
+    def __init__(self, file: mmap.mmap) -> None:
+        self.file = file
+        self.own = b""
+        self.at = 0
+
+    def begin(self, start: int, end: int) -> None:
+        self.own = self.file[start:end]
         self.at = 0
 
     def word(self) -> int:
-        number: int = WORD.unpack_from(self.data, self.at)[0]
+        number: int = WORD.unpack_from(self.own, self.at)[0]
         self.at += 4
         return number
 
     def long(self) -> int:
-        number: int = PROGRESS.unpack_from(self.data, self.at)[0]
+        number: int = PROGRESS.unpack_from(self.own, self.at)[0]
         self.at += 8
         return number
 
     def text(self) -> bytes:
-        start = self.at + 4
-        length = WORD.unpack_from(self.data, self.at)[0]
+        length = self.word()
         if length == ELSEWHERE:
-            self.at = start + PROGRESS.size
-            return self.text_at(PROGRESS.unpack_from(self.data, start)[0])
-        self.at = start + length
-        return self.data[start : self.at]
+            return self.text_at(self.long())
+        self.at += length
+        return self.own[self.at - length : self.at]
 
     def text_at(self, offset: int) -> bytes:
         """A text that another record wrote; empty where there is none."""
         start = offset + WORD.size
-        if not DATA_START <= offset <= len(self.data) - WORD.size:
+        if not DATA_START <= offset <= len(self.file) - WORD.size:
             return b""
-        length = WORD.unpack_from(self.data, offset)[0]
-        return b"" if length == ELSEWHERE else self.data[start : start + length]
+        length = WORD.unpack_from(self.file, offset)[0]
+        return b"" if length > LONGEST_TEXT else self.file[start : start + length]
 
     def skip_kept(self) -> None:
         """The descriptors that are left to the next image, which announces them itself."""
-        self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.data, self.at)[0]
+        self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.own, self.at)[0]
 
     def stat(self) -> Stat:
         self.at += 40
-        return Stat(*STAT.unpack_from(self.data, self.at - 40))
+        return Stat(*STAT.unpack_from(self.own, self.at - 40))
 
     def stat_if(self, there: int) -> Stat | None:
         return self.stat() if there else None
@@ -356,7 +364,7 @@ class _Payload:
         return [self.descriptor() for _ in range(self.word())]
 
     def descriptor(self) -> Descriptor:
-        fd, kind, access, *stat = DESCRIPTOR.unpack_from(self.data, self.at)
+        fd, kind, access, *stat = DESCRIPTOR.unpack_from(self.own, self.at)
         self.at += DESCRIPTOR.size
         readable, writable = bool(access & READABLE), bool(access & WRITABLE)
         return Descriptor(fd, KINDS[kind], readable, writable, Stat(*stat), self.text())
@@ -491,12 +499,11 @@ def _decoded(
 ) -> Iterator[Event]:
     payload = _Payload(data)
     for at in offsets:
-        _, kind, flags, pid, value, tick = RECORD.unpack_from(data, at)
-        read = _READERS.get(kind)
-        if read is None:
-            yield Missed("unknown record", str(kind).encode(), pid=pid, tick=tick)
-            continue
-        payload.at = at + RECORD.size
-        yield read(payload, flags, value, pid, tick, paths[pid])
+        length, kind, flags, pid, value, tick = RECORD.unpack_from(data, at)
+        payload.begin(at + RECORD.size, at + length)
+        try:
+            yield _READERS[kind](payload, flags, value, pid, tick, paths[pid])
+        except (KeyError, IndexError, struct_error, UnicodeDecodeError):
+            yield Missed("damaged record", str(kind).encode(), pid=pid, tick=tick)
         if flags & CUT:
             yield Missed("cut", pid=pid, tick=tick)

@@ -1,0 +1,122 @@
+"""Programs under the shim, and the events they left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from provgraph.ingest.capture import shim, spool
+from provgraph.ingest.capture.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass
+class Traced:
+    """What one run of a program left behind."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    events: list[Event]
+    gaps: list[str]
+    activity: int
+
+    def all(self, kind: type[E], **wanted: object) -> list[E]:
+        """The events of a kind whose fields are as wanted."""
+        return [
+            event
+            for event in self.events
+            if isinstance(event, kind)
+            and all(getattr(event, name) == value for name, value in wanted.items())
+        ]
+
+    def one(self, kind: type[E], **wanted: object) -> E:
+        found = self.all(kind, **wanted)
+        assert len(found) == 1, f"{len(found)} {kind.__name__} {wanted}: {self.events}"
+        return found[0]
+
+    def of(self, pid: int) -> list[str]:
+        """The kinds of one process's events, in order."""
+        return [type(event).__name__ for event in self.events if event.pid == pid]
+
+
+@dataclass
+class Tracing:
+    """A folder to run programs in, each with a fresh spool."""
+
+    folder: Path
+    library: Path
+    spools: Path
+    count: int = 0
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def fresh(self) -> Path:
+        self.count += 1
+        path = self.spools / f"spool-{self.count}"
+        spool.create(path)
+        return path
+
+    def environment(self, path: Path) -> dict[str, str]:
+        return spool.environment(self.library, path, {**os.environ, **self.variables})
+
+    def run(self, *argv: str | bytes | Path, **options: Any) -> Traced:
+        path = self.fresh()
+        done = subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=options.pop("env", self.environment(path)),
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            capture_output=True,
+            check=False,
+            timeout=60,
+            **options,
+        )
+        return self.read(path, done.returncode, done.stdout, done.stderr)
+
+    def read(self, path: Path, status: int, stdout: bytes = b"", stderr: bytes = b"") -> Traced:
+        with spool.Spool(path) as read:
+            return Traced(status, stdout, stderr, read.events(), read.gaps(), read.activity())
+
+    def path(self, name: str | bytes) -> bytes:
+        return bytes(self.folder) + b"/" + os.fsencode(name)
+
+
+@pytest.fixture(scope="session")
+def shim_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shim.library(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture
+def traced(tmp_path: Path, shim_library: Path) -> Tracing:
+    for name in ("work", "spools"):
+        (tmp_path / name).mkdir()
+    return Tracing((tmp_path / "work").resolve(), shim_library, tmp_path / "spools")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compiles a small C program, once for each text."""
+    folder = tmp_path_factory.mktemp("programs")
+    known: dict[tuple[str, ...], Path] = {}
+
+    def compile_program(text: str, *flags: str) -> Path:
+        key = (text, *flags)
+        if key not in known:
+            known[key] = folder / f"program{len(known)}"
+            source = folder / f"program{len(known)}.c"
+            source.write_text("#define _GNU_SOURCE\n" + text)
+            command = ["cc", "-O1", "-w", "-o", str(known[key]), str(source), *flags]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode and flags:
+                pytest.skip(f"cc {' '.join(flags)} does not work here: {done.stderr[-200:]}")
+            assert done.returncode == 0, done.stderr
+        return known[key]
+
+    return compile_program
