@@ -452,7 +452,9 @@ def _without_siblings(
     project: Project, manifest: Manifest, changes: list[tree.Change], own: Path
 ) -> list[tree.Change]:
     """What no other captured run of this project did meanwhile, as far as their records tell."""
-    told = set(_told_by_ended(project, manifest)) | set(_told_by_living(project, own))
+    # The living first: one that ends in between has its segment by the time that those are read.
+    told = set(_told_by_living(project, own))
+    told |= set(_told_by_ended(project, manifest))
     return [change for change in changes if not tree.explained(change.path, told)]
 
 
