@@ -269,9 +269,10 @@ def _not_ignored(work_tree: bytes, names: list[bytes]) -> set[bytes]:
     names = [name for name in names if _size(work_tree, name) <= LARGEST]
     if not names:
         return set()
-    given = b"".join(name + b"\0" for name in names)
+    given = b"".join(b"./" + name + b"\0" for name in names)  # `:a` alone would be pathspec magic
     status, output = git(work_tree, "check-ignore", "-z", "--stdin", given=given).wait()
-    return set(names) - set(output.split(b"\0")) if status in (0, 1) else set()
+    ignored = {name.removeprefix(b"./") for name in output.split(b"\0")}
+    return set(names) - ignored if status in (0, 1) else set()
 
 
 def _size(work_tree: bytes, name: bytes) -> int:
@@ -304,9 +305,10 @@ def _line(name: bytes) -> bytes:
     >>> _line(b"a b"), _line(b'new\\nline'), _line(b'"')
     (b'a b\\n', b'"new\\\\nline"\\n', b'"\\\\""\\n')
     """
-    if b"\n" not in name and not name.startswith(b'"'):
+    if b"\n" not in name and not name.startswith(b'"') and not name.endswith(b"\r"):
         return name + b"\n"
-    quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    quoted = quoted.replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return b'"' + quoted + b'"\n'
 
 

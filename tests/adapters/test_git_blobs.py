@@ -103,7 +103,6 @@ def test_a_changed_file_has_the_blob_id_of_its_next_commit(filtering: Any, case:
     assert all(changed[name] != read.of(before)[text_of(name)] for name in files)
 
 
-@pytest.mark.xfail(strict=True, reason="`git check-ignore` and `hash-object` take these as syntax")
 @pytest.mark.parametrize("name", [b":!a", b":(top)a", b"ends with a return\r"])
 def test_a_name_that_git_could_take_for_syntax_has_its_blob_id(filtering: Any, name: bytes) -> None:
     filtering.write(name, b"1")
