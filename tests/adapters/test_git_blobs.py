@@ -108,5 +108,6 @@ def test_a_name_that_git_could_take_for_syntax_has_its_blob_id(filtering: Any, n
     filtering.write(name, b"1")
     filtering.write("other", b"2")
     untracked = captured(filtering, [name, b"other"])
-    told = filtering.read().of(filtering.commit())
+    sha = filtering.commit()
+    told = filtering.read().of(sha)
     assert untracked == {name: told[text_of(name)], b"other": told["other"]}
