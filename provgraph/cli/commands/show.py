@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import click
 
 from provgraph.cli.output import json_option, write_json
@@ -66,10 +69,39 @@ def _print(node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[
     for key, held in sorted(node.properties.items()):
         if key not in ("kind", "stat", "generated") and (text := value(key, held)):
             click.echo(f"  {key:<10} {text}")
-    for heading, edges, end in (("", outgoing, "target"), ("of ", incoming, "source")):
-        for edge in edges:
+    forth: tuple[list[Edge], str, Mapping[str, str]] = (outgoing, "target", {})
+    for edges, end, words in (forth, (incoming, "source", _OF_THE_CAUSE)):
+        for edge in sorted(edges, key=lambda edge: _place(edge, around[getattr(edge, end)])):
             other = around[getattr(edge, end)]
-            phrase = edge.type.lower().replace("_", " ")
-            word = edge.properties.get("role") or edge.properties.get("channel") or ""
+            phrase = words.get(edge.type) or edge.type.lower().replace("_", " ")
+            role = edge.properties.get("role") or edge.properties.get("channel") or ""
             name = value("name", other.properties.get("name") or other.id)
-            click.echo(f"  {heading}{phrase:<14} {name}  {word}".rstrip() + f"  ({other.id[:9]})")
+            click.echo(f"  {phrase:<14} {name}  {role}".rstrip() + f"  ({other.id[:9]})")
+
+
+_OF_THE_CAUSE: Final = {
+    "GENERATED_BY": "generated",
+    "USED": "used by",
+    "EXECUTED": "executed by",
+    "INFORMED_BY": "informed",
+    "DERIVED_FROM": "derived into",
+    "INVALIDATED_BY": "invalidated",
+    "PART_OF": "has part",
+    "STARTED_BY": "started",
+    "VERSION_OF": "has version",
+    "REVISION_OF": "revised into",
+    "AT_COMMIT": "commit of",
+    "IN_COMMIT": "contains",
+    "PARENT": "parent of",
+    "BY": "agent of",
+    "IN_ENVIRONMENT": "environment of",
+    "INSTANCE_OF": "plan of",
+    "ABOUT": "subject of",
+}
+"""What a cause is to its effect: the word of each edge read against its direction."""
+
+
+def _place(edge: Edge, other: Node) -> tuple[str, int, str]:
+    """Edges of a type stand together, in order of time."""
+    at = other.properties.get("at")
+    return edge.type, at if isinstance(at, int) else 0, other.id
