@@ -10,9 +10,11 @@
  *   function (as RTLD_NEXT would), so that other preloads, sanitizers and thread cancellation work.
  * - No lock: the spool is shared memory with atomic cursors, so a signal handler, a thread, or a
  *   process killed halfway disturbs nobody.
- * - vfork is not wrapped. A call with another pid than the state's comes from a child that shares
- *   our memory: its events carry its own pid, and it never touches our table of descriptors. A page
- *   that the kernel wipes on fork (MADV_WIPEONFORK) tells a forked child, however it was forked.
+ * - vfork itself is libc's: the hook only notes that a child may share our memory and jumps there.
+ *   A call with another pid than the state's is then such a guest, whose events carry its own pid and
+ *   who never touches our table of descriptors; else it is a child of a fork that no hook saw.
+ * - A process that only starts and ends pays for page faults before all: what is written lies in one
+ *   page of our own data, one of the spool's head and one of its records.
  */
 
 #ifndef _GNU_SOURCE
@@ -27,11 +29,26 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
+
+/* Macros in older headers of musl. */
+#undef open64
+#undef openat64
+#undef creat64
+#undef fopen64
+#undef freopen64
+#undef mkstemp64
+#undef mkstemps64
+#undef mkostemp64
+#undef mkostemps64
+#undef mmap64
+#undef truncate64
+#undef fcntl64
 
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
@@ -46,9 +63,6 @@
 enum { TRACKED = 4096, PATHS = 4096, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
 enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
 #endif
@@ -108,7 +122,10 @@ static void *raw_mmap(size_t size, int protection, int flags, int fd, uint64_t o
     return at < 0 && at > -4096 ? NULL : (void *)at;
 }
 
-/* ---- memory and text: the compiler may call the first two by itself --------------------------- */
+/* ---- memory and text ----------------------------------------------------------------------------
+ *
+ * The compiler may call the first two by itself. The empty statements keep it from seeing in a loop
+ * the very function that the loop is. */
 
 HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
     unsigned char *t = to;
@@ -137,7 +154,7 @@ HIDDEN void *memset(void *to, int byte, size_t n) {
 
 static size_t length_of(const char *text) {
     size_t n = 0;
-    while (text[n]) n++;
+    for (; text[n]; n++) __asm__ volatile("");
     return n;
 }
 
@@ -181,7 +198,7 @@ struct entry {
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
 
-/* Wiped in a forked child, by the kernel or by the hook of fork. */
+/* Begun anew in a forked child. */
 struct state {
     uint32_t pid;
     uint32_t exited;
@@ -199,17 +216,19 @@ enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
 static struct spool *spool;
-static struct state *state;
+static struct state state[1];
+static uint32_t sharing; /* a vfork or the like was asked for */
 static struct entry *table;
 static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
 static uint32_t top;                  /* the words of it that were ever used */
 static uint64_t window;               /* how much of the spool is mapped at `spool` */
 static size_t page;
-static bool wipes;
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
 static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
-static char spool_path[1024];
+static char spool_path[768];
+static uint32_t borrowed;
+static unsigned char scratch[1024]; /* for short records: the stack would be one page more */
 
 extern char **environ __attribute__((weak));
 extern ElfW(Dyn) _DYNAMIC[] HIDDEN;
@@ -298,7 +317,6 @@ static void *at_offset(uint64_t offset, uint32_t size) {
 /* A chunk of `size`, or where there is no room for it, of `least`. */
 static struct chunk *claim(uint32_t size, uint32_t least, uint64_t *where) {
     if (state->stuck) return NULL;
-    add(&spool->cursor, 0); /* the first access of the page is a write: one fault, not two */
     if (load(&spool->sealed)) {
         gap(GAP_SEALED);
         return NULL;
@@ -671,12 +689,21 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
 
 /* ---- who is calling --------------------------------------------------------------------------- */
 
-/* Records of an image or a fork are short but for long paths: they are tried in little stack,
- * because each page of it that was not touched before is a fault. */
-enum { LITTLE = 1400 };
+/* The three records that every process writes are short but for long paths: they are tried in the
+ * scratch, and only then on the stack. `enough` says that what does not fit is cut. */
+#define TRY(function, ...)                                                           \
+    do {                                                                             \
+        uint32_t free = 0;                                                           \
+        bool done = false;                                                           \
+        if (swap(&borrowed, &free, 1)) {                                             \
+            done = function(scratch, sizeof scratch, false, __VA_ARGS__);            \
+            store(&borrowed, 0);                                                     \
+        }                                                                            \
+        if (!done) function##_large(__VA_ARGS__);                                    \
+    } while (0)
 
-static __attribute__((noinline)) bool write_forked(uint32_t pid, uint64_t tick, size_t room) {
-    unsigned char d_bytes[room];
+static bool write_forked(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
+                         uint64_t tick) {
     struct draft d = {d_bytes, d_bytes + room, false};
     unsigned char *counted = d.at;
     uint32_t count = 0;
@@ -684,10 +711,15 @@ static __attribute__((noinline)) bool write_forked(uint32_t pid, uint64_t tick, 
     for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick, tracked(fd));
     for (int fd = first_tracked(3); fd >= 0; fd = first_tracked(fd + 1))
         count += put_descriptor(&d, fd, tick, &table[fd]);
-    if (d.cut && room == LITTLE) return false;
+    if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d);
     return true;
+}
+
+static __attribute__((noinline)) void write_forked_large(uint32_t pid, uint64_t tick) {
+    unsigned char room[4 * PATHS];
+    write_forked(room, sizeof room, true, pid, tick);
 }
 
 static void become_forked(uint32_t pid) {
@@ -695,19 +727,24 @@ static void become_forked(uint32_t pid) {
     if (!tick) tick = now();
     state->forked = tick;
     store(&state->tick, tick);
-    if (!write_forked(pid, tick, LITTLE)) write_forked(pid, tick, 4 * PATHS);
+    add(&spool->cursor, 0); /* its page is first touched by a write: one fault instead of two */
+    TRY(write_forked, pid, tick);
 }
 
 /* The pid of the caller, who is announced if it is new. */
 static uint32_t caller(void) {
-    uint32_t pid = raw_getpid(), seen = 0;
-    /* A write at once, even where it changes nothing: in a forked child the first look at this page
-     * is a fault, and after a mere read the write would be another. */
-    if (swap(&state->pid, &seen, pid)) {
+    uint32_t pid = raw_getpid(), seen = load(&state->pid);
+    if (LIKELY(seen == pid)) return pid;
+    if (seen && !load(&sharing)) { /* forked past our hooks */
+        memset(state, 0, sizeof *state);
+        seen = 0;
+    }
+    if (!seen) {
+        store(&state->pid, pid);
+        store(&borrowed, 0);
         become_forked(pid);
         return pid;
     }
-    if (LIKELY(seen == pid)) return pid;
     if (load(&state->guest) != pid) {
         store(&state->guest, pid);
         DRAFT(d, 8);
@@ -790,15 +827,6 @@ static bool map_spool(const char *path) {
     }
     memcpy(spool_path, path, n + 1);
     spool = at;
-    return true;
-}
-
-static bool map_state(void) {
-    size_t size = page > sizeof(struct state) ? page : sizeof(struct state);
-    char *at = raw_mmap(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (!at) return false;
-    wipes = call3(SYS_madvise, at, size, MADV_WIPEONFORK) == 0;
-    state = (struct state *)at;
     return true;
 }
 
@@ -912,9 +940,8 @@ static void put_executable(struct draft *d) {
         keep_program(path, &asked, (const char *)text, n, 0);
 }
 
-static __attribute__((noinline)) bool write_image(uint32_t pid, uint64_t tick, char *const *argv,
-                                                  const struct legacy *kept, size_t room) {
-    unsigned char d_bytes[room];
+static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid, uint64_t tick,
+                        char *const *argv, const struct legacy *kept) {
     struct draft d = {d_bytes, d_bytes + room, false};
     put_executable(&d);
     put_cwd(&d);
@@ -930,10 +957,16 @@ static __attribute__((noinline)) bool write_image(uint32_t pid, uint64_t tick, c
         int fd = (int)kept->list[i].fd;
         if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
     }
-    if (d.cut && room == LITTLE) return false;
+    if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
     return true;
+}
+
+static __attribute__((noinline)) void write_image_large(uint32_t pid, uint64_t tick, char *const *argv,
+                                                        const struct legacy *kept) {
+    unsigned char room[5 * PATHS];
+    write_image(room, sizeof room, true, pid, tick, argv, kept);
 }
 
 static void leaving_by_exit(int status, void *unused);
@@ -952,7 +985,7 @@ static bool wake(char **env) {
     if (!page) page = 4096;
     find_maps();
     const char *path = variable(env, "PROVGRAPH_SPOOL");
-    if (!path || !map_spool(path) || !map_state()) {
+    if (!path || !map_spool(path)) {
         store(&readiness, SILENT);
         return false;
     }
@@ -960,8 +993,7 @@ static bool wake(char **env) {
     const struct legacy *kept = find_legacy(resume(state->pid));
     uint64_t tick = next_tick();
     char *const *argv = find_argv(env);
-    if (!write_image(state->pid, tick, argv, kept, LITTLE))
-        write_image(state->pid, tick, argv, kept, 5 * PATHS);
+    TRY(write_image, state->pid, tick, argv, kept);
     store(&readiness, READY);
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
@@ -1691,8 +1723,9 @@ HOOK(int, fchdir, (int fd)) {
     }
 
 static void forked_at(uint64_t tick) {
-    if (!wipes) memset(state, 0, sizeof *state);
+    memset(state, 0, sizeof *state);
     state->forked = tick;
+    sharing = borrowed = 0;
     /* What it writes to an inherited file shows only against a look from before. */
     EACH_TRACKED(fd) {
         if (!(table[fd].flags & WRITABLE)) continue;
@@ -1704,6 +1737,51 @@ static void forked_at(uint64_t tick) {
 static void *next_execve, *next__exit;
 FORK(fork)
 FORK(_Fork)
+
+/* These fork inside libc, past the hook. */
+HOOK(int, daemon, (int stay, int keep)) {
+    NEED(daemon, (int)fail(ENOSYS));
+    uint64_t tick = now();
+    int result = REAL(daemon)(stay, keep);
+    if (result == 0 && load(&readiness) == READY) forked_at(tick);
+    return result;
+}
+
+HOOK(int, forkpty, (int *fd, char *name, const void *terminal, const void *size)) {
+    NEED(forkpty, (int)fail(ENOSYS));
+    uint64_t tick = now();
+    int pid = REAL(forkpty)(fd, name, terminal, size);
+    if (pid == 0 && load(&readiness) == READY) forked_at(tick);
+    return pid;
+}
+
+/* A child of clone begins in a function and on a stack of its own, never in ours. */
+HOOK(int, clone,
+     (void *begin, void *stack, int flags, void *argument, void *a, void *b, void *c)) {
+    NEED(clone, (int)fail(ENOSYS));
+    if (flags & CLONE_VM && !(flags & CLONE_THREAD)) store(&sharing, 1);
+    return REAL(clone)(begin, stack, flags, argument, a, b, c);
+}
+
+/* The frame of a function that calls vfork must not be left by its child: ours is gone before. */
+HIDDEN __attribute__((used)) void *shim_before_vfork(void) {
+    static void *slot;
+    store(&sharing, 1);
+    return next(&slot, "vfork");
+}
+
+#if defined(__x86_64__)
+__asm__(".text\n.globl vfork\n.type vfork, @function\nvfork:\n.cfi_startproc\n"
+        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\ncall shim_before_vfork\n"
+        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\njmp *%rax\n"
+        ".cfi_endproc\n.size vfork, .-vfork\n");
+#else
+__asm__(".text\n.globl vfork\n.type vfork, %function\nvfork:\n.cfi_startproc\n"
+        "stp x29, x30, [sp, #-16]!\n.cfi_adjust_cfa_offset 16\n.cfi_rel_offset x29, 0\n"
+        ".cfi_rel_offset x30, 8\nbl shim_before_vfork\nldp x29, x30, [sp], #16\n"
+        ".cfi_adjust_cfa_offset -16\n.cfi_restore x29\n.cfi_restore x30\nbr x0\n"
+        ".cfi_endproc\n.size vfork, .-vfork\n");
+#endif
 
 static bool is_scrubbed(char *const *env) {
     const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
@@ -1822,11 +1900,9 @@ static void inspect(struct target *t, int fd, const char *path) {
     }
 }
 
-static __attribute__((noinline)) bool write_executing(uint32_t pid, uint64_t tick,
-                                                      const struct target *t, int fd,
-                                                      const char *path, char *const *argv,
-                                                      bool leaving, size_t room) {
-    unsigned char d_bytes[room];
+static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
+                            uint64_t tick, const struct target *t, int fd, const char *path,
+                            char *const *argv, bool leaving) {
     struct draft d = {d_bytes, d_bytes + room, false};
     struct {
         uint32_t count, unused;
@@ -1842,11 +1918,19 @@ static __attribute__((noinline)) bool write_executing(uint32_t pid, uint64_t tic
         put_descriptor_path(&d, fd);
     else
         put_name(&d, AT_FDCWD, path);
-    if (d.cut && room == LITTLE) return false;
+    if (d.cut && !enough) return false;
     uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d,
                              t->reason && argv ? argv : no_arguments);
     if (leaving) leave(pid, head.count ? at : 0);
     return true;
+}
+
+static __attribute__((noinline)) void write_executing_large(uint32_t pid, uint64_t tick,
+                                                            const struct target *t, int fd,
+                                                            const char *path, char *const *argv,
+                                                            bool leaving) {
+    unsigned char room[4 * PATHS];
+    write_executing(room, sizeof room, true, pid, tick, t, fd, path, argv, leaving);
 }
 
 /* Opens what an exec of `path` would open, or says why it cannot (a negative errno). */
@@ -1885,17 +1969,16 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
 /* Before an exec of `path`; whether anything was said. */
 static bool executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
     struct target t;
+    uint32_t pid = caller();
     int fd = look_at_target(&t, at, path, flags);
     if (fd == -1) return false;
-    uint32_t pid = caller();
     if (is_scrubbed(env)) {
         if (!t.reason) t.reason = SCRUBBED;
         missed(pid, "scrubbed environment", path);
     }
     close_on_exec(pid);
     uint64_t tick = next_tick();
-    if (!write_executing(pid, tick, &t, fd, path, argv, true, LITTLE))
-        write_executing(pid, tick, &t, fd, path, argv, true, 4 * PATHS);
+    TRY(write_executing, pid, tick, &t, fd, path, argv, true);
     if (fd >= 0) raw_close(fd);
     return true;
 }
@@ -2027,7 +2110,7 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
-    write_executing(child, tick + 1, &t, fd, path, argv, false, 4 * PATHS);
+    TRY(write_executing, child, tick + 1, &t, fd, path, argv, false);
     if (scrubbed) missed(pid, "scrubbed environment", path);
     if (fd >= 0) raw_close(fd);
 }
@@ -2051,6 +2134,8 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
 SPAWN(posix_spawn, 0)
 SPAWN(posix_spawnp, 1)
 
+enum { UNKNOWN = 1 << 30 };
+
 static void write_exited(int status) {
     uint32_t pid = caller();
     if (!is_guest(pid)) {
@@ -2058,7 +2143,7 @@ static void write_exited(int status) {
         state->exited = 1;
         EACH_TRACKED(fd) closing(fd);
     }
-    write_bare(EXITED, status & 0xff, pid);
+    write_bare(EXITED, status == UNKNOWN ? -1 : status & 0xff, pid);
 }
 
 /* What streams still hold is written by libc after all handlers: it is written now, so that the
@@ -2087,7 +2172,7 @@ static void leaving_by_exit(int status, void *unused) {
 }
 
 /* DT_FINI: where libc has no on_exit (musl), the status is only known to the hook of exit. */
-static int exit_status = -1;
+static int exit_status = UNKNOWN;
 
 HIDDEN void shim_end(void) {
     if (!at_exit) leaving_by_exit(exit_status, NULL);
@@ -2164,6 +2249,16 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         if ((unsigned)a <= (unsigned)b && !(c & ON_EXEC) && awake()) closing_from((unsigned)a, (unsigned)b);
         break;
 #endif
+    case SYS_clone: {
+        if (a & CLONE_VM || b) {
+            if (!(a & CLONE_THREAD)) store(&sharing, 1);
+            break; /* a jump to libc's: the child may be on another stack */
+        }
+        uint64_t tick = now();
+        long pid = REAL(syscall)(n, a, b, c, d, e, f);
+        if (pid == 0 && load(&readiness) == READY) forked_at(tick);
+        return pid;
+    }
     case SYS_exit_group:
         if (awake()) write_exited((int)a);
         break;

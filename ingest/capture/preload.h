@@ -11,12 +11,12 @@
 #define SPOOL_MAGIC 0x314c4f4f50535650ull /* "PVSPOOL1" */
 #define SPOOL_VERSION 1u
 #define CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
-#define DATA_START 20480u       /* behind the header and the programs */
+#define DATA_START 4096u        /* behind the header */
 #define GRANULE 1024u           /* every chunk begins at a multiple of it */
 #define FIRST_CHUNK 1024u
 #define LARGEST_CHUNK (1u << 20)
 #define LARGEST_RECORD (64u << 10)
-#define SLOTS 240u
+#define SLOTS 64u
 
 enum gap {
     GAP_FULL = 1 << 0,        /* no space could be allocated: later events are lost */
@@ -44,7 +44,7 @@ struct program {
     char path[216];
 };
 _Static_assert(sizeof(struct program) == 256, "sixteen in a page");
-#define PROGRAMS 64u
+#define PROGRAMS 11u
 
 struct spool {
     uint64_t magic;
@@ -58,7 +58,7 @@ struct spool {
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };
-_Static_assert(sizeof(struct spool) == DATA_START, "a page, and four of programs");
+_Static_assert(sizeof(struct spool) == DATA_START, "one page, because each that a process touches is a fault");
 
 struct chunk {
     uint32_t magic; /* written last */

@@ -27,7 +27,6 @@ FLAGS: Final = (
     "-ffreestanding",
     "-fvisibility=hidden",
     "-fno-stack-protector",
-    "-fno-tree-loop-distribute-patterns",  # loops must not become calls of memset
     "-fno-asynchronous-unwind-tables",
     "-fexceptions",  # thread cancellation unwinds through the hooks
     "-U_FORTIFY_SOURCE",

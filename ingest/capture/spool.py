@@ -40,12 +40,11 @@ from provgraph.model.records import Stat
 MAGIC: Final = 0x314C4F4F50535650
 VERSION: Final = 1
 CHUNK_MAGIC: Final = 0x4B4E4843
-DATA_START: Final = 20480
-HEADER_PAGE: Final = 4096
+DATA_START: Final = 4096
 GRANULE: Final = 1024
 FIRST_STEP: Final = 1 << 20
 """Bytes of disk that a new spool takes; the shim adds as many whenever they are used up."""
-LONGEST_PATH: Final = 1023
+LONGEST_PATH: Final = 767
 
 HEADER = Struct("=QIIQQQI")  # magic, version, sealed, cursor, allocated, activity, gaps
 SEALED_AT: Final = 12
@@ -156,7 +155,7 @@ class Spool:
         self.path = path
         try:
             with path.open("r+b") as file:
-                self._header = mmap.mmap(file.fileno(), HEADER_PAGE)
+                self._header = mmap.mmap(file.fileno(), DATA_START)
         except (OSError, ValueError) as error:
             raise JournalError(f"cannot read the spool {path}: {error}") from error
         magic, version, *_ = HEADER.unpack_from(self._header)
