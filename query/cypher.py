@@ -196,7 +196,7 @@ class Cypher:
         if plan.kind is not None:
             asked.append(f"n.kind = {self.parameter(plan.kind)}")
         if plan.files:
-            asked.append("NOT n.name CONTAINS '://'")
+            asked.append("(NOT n.name CONTAINS '://' OR n.name STARTS WITH 'file://')")
         if plan.label == "Version":
             asked += self.which(plan)
         return asked

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, assert_never
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Node, Value
+from provgraph.model.uri import is_file
 from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
 from provgraph.query.plan import (
@@ -116,7 +117,7 @@ class Evaluator:
 
     def is_file(self, node: Node) -> bool:
         name = node.properties.get("name")
-        return isinstance(name, str) and "://" not in name
+        return isinstance(name, str) and is_file(name)
 
     def answers(self, node: Node, name: Name) -> bool:
         """Whether a node answers to a name, itself or (a version) through one of its artifacts."""

@@ -146,7 +146,7 @@ Which = Latest | Every | Nth | WithDigest | InCommit
 @dataclass(frozen=True, slots=True)
 class Find:
     """Nodes of a label. `kind` restricts versions to a kind, `files` to those that are files
-    (no `://` in their name). `which` is meaningful for versions only: it picks among each
+    (their name has no `://`, or begins with `file://`). `which` is meaningful for versions only: it picks among each
     artifact's versions *before* `where` is asked."""
 
     label: Label

@@ -296,7 +296,11 @@ def _states(
     outside = {external.version: external.known for external in externals}
     states = {}
     for version in order:
-        if version in deleted and deleted[version] >= last.get(version, (0, 0)):
+        if (
+            version == newest
+            and version in deleted
+            and deleted[version] >= last.get(version, (0, 0))
+        ):
             states[version] = "deleted"
         elif version in outside:
             states[version] = "external" if outside[version] else "unknown"

@@ -49,6 +49,7 @@ NAMES: Final = (
     ("raw/été 𝒳.csv", "été 𝒳.csv", "été 𝒳"),
     ("it's [1]\n.txt", "it's [1]\n.txt", "it's [1]\n"),
     ("s3://bucket/a.csv", "a.csv", "a"),
+    ("file://here/raw/a.csv", "a.csv", "a"),
     ("Makefile", "Makefile", "Makefile"),
 )
 DIGESTS: Final = ("blake3:ab12cd", "blake3:ab99ff", "blake3:0f0f0f")

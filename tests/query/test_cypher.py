@@ -39,7 +39,7 @@ OURS = """
     MATCH WHERE AND OR NOT WITH DISTINCT AS IS NULL IN RETURN ORDER BY DESC LIMIT UNION ALL CALL UNWIND
     EXISTS STARTS CONTAINS CASE WHEN THEN ELSE END STRING true false null any all coalesce collect min
     length size head labels properties relationships startNode endNode substring split toInteger
-    n a s r x c p sources stops found side sides versions depth label id project '://' ':'
+    n a s r x c p sources stops found side sides versions depth label id project '://' 'file://' ':'
 """
 KNOWN = {*OURS.split(), *LABELS, *EDGES}
 KNOWN |= {field.key for fields in FIELDS.values() for field in fields}

@@ -50,6 +50,8 @@ def _begin():
             for module in list(sys.modules.values()):
                 path = getattr(module, "__file__", None)
                 if type(path) is str and path.endswith(".py") and "/site-packages/" not in path:
+                    if "/." in path:  # as by sys.path.append("..")
+                        path = os.path.realpath(path)
                     for link, real in links:
                         if path.startswith(link):
                             sources.add(real + path[len(link) :])

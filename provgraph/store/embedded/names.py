@@ -220,7 +220,8 @@ def _artifacts(key: str, test: Sql) -> Sql:
 def _own(plan: Find) -> list[Sql]:
     tests = [] if plan.kind is None else [sql("n.kind = {}", plan.kind)]
     if plan.files:
-        tests.append(Sql("typeof(n.name) = 'text' AND instr(n.name, '://') = 0"))
+        is_file = "(instr(n.name, '://') = 0 OR substr(n.name, 1, 7) = 'file://')"
+        tests.append(Sql(f"typeof(n.name) = 'text' AND {is_file}"))
     return tests
 
 
