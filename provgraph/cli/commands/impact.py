@@ -17,11 +17,13 @@ from provgraph.query.plan import Every, Find, Identified, Nth, Walk, Which
 @click.command(name="impact")
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), help="Of the nth version alone.")
+@click.option("--all", "every", is_flag=True, help="List files that are deleted, too.")
 @json_option
-def command(name: str, number: int | None, as_json: bool) -> None:
+def command(name: str, number: int | None, every: bool, as_json: bool) -> None:
     """Show what was made from a file, directly or not: what is touched if it goes.
 
-    All versions of the file count unless one is named.
+    All versions of the file count unless one is named. Files that are deleted since, such as a
+    compiler's temporaries, are only counted; JSON has them all.
 
     \b
       provgraph impact data/raw/customers.csv
@@ -38,6 +40,8 @@ def command(name: str, number: int | None, as_json: bool) -> None:
         write_json({"of": [node.id for node in sources], "nodes": [described(n) for n in reached]})
         return
     files = _by_name(versions)
+    gone = [] if every else [name for name, held in files if _is_gone(held)]
+    files = [(name, held) for name, held in files if name not in gone]
     write_table(
         ("file", "kind", "versions", "state", "by"),
         (
@@ -51,7 +55,12 @@ def command(name: str, number: int | None, as_json: bool) -> None:
             for name, held in files
         ),
     )
-    click.echo(f"{count(len(files), 'file')} in {count(len(runs), 'run')}", err=True)
+    deleted = f", and {count(len(gone), 'deleted one')} (`--all` lists them)" if gone else ""
+    click.echo(f"{count(len(files), 'file')} in {count(len(runs), 'run')}{deleted}", err=True)
+
+
+def _is_gone(versions: list[Node]) -> bool:
+    return versions[-1].properties.get("state") == "deleted"
 
 
 def _by_name(versions: list[Node]) -> list[tuple[str, list[Node]]]:
