@@ -143,7 +143,8 @@ class Moved(Event, frozen=True):
 
 
 class Exited(Event, frozen=True):
-    """The process ended of its own will; a killed one has no such event."""
+    """The process ended of its own will; a killed one has no such event. `status` is -1 where the
+    backend cannot know it (musl, when main returns)."""
 
     status: int
 

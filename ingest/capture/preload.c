@@ -50,6 +50,10 @@
 #undef truncate64
 #undef fcntl64
 
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -190,7 +194,8 @@ static char *decimal(char *to, unsigned number) {
 /* One tracked descriptor. `opened` tells apart opens (ticks are unique in a process); 0 is free. */
 struct entry {
     uint64_t opened;
-    uint64_t flags; /* READABLE, WRITABLE, MAPPED and those below */
+    uint32_t flags; /* READABLE, WRITABLE, MAPPED and those below */
+    uint32_t names; /* the spool's when `path` was right */
     uint64_t device, inode;
     int64_t size, modified;
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
@@ -505,6 +510,53 @@ static void put_name(struct draft *d, int at, const char *path) {
 
 static char *const no_arguments[] = {NULL};
 
+/* Whether no part of `path` is a symbolic link, so that it can be made canonical by its text alone:
+ * half as dear as to ask /proc for the name of a descriptor. From Linux 5.6 on. */
+static bool is_without_links(const char *path) {
+    static bool unknown;
+    if (unknown) return false;
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {O_PATH | O_CLOEXEC, 0, 4 /* RESOLVE_NO_SYMLINKS */};
+    int fd = (int)call4(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (fd == -ENOSYS || fd == -EPERM) unknown = true;
+    if (fd < 0) return false;
+    raw_close(fd);
+    return true;
+}
+
+/* Writes the canonical text of a path without links; false, and nothing, if it does not fit. */
+static bool put_plain_path(struct draft *d, const char *path) {
+    struct draft to = *d;
+    uint32_t none = 0;
+    put(&to, &none, 4);
+    if (path[0] != '/') {
+        to.at -= 4;
+        put_cwd(&to);
+        if (to.at == d->at + 4 || d->at[4] != '/') return false;
+        if (to.at == d->at + 5) to.at--;
+    }
+    unsigned char *root = d->at + 4;
+    while (*path) {
+        while (*path == '/') path++;
+        size_t n = 0;
+        while (path[n] && path[n] != '/') n++;
+        if (n == 2 && path[0] == '.' && path[1] == '.') {
+            while (to.at > root && *--to.at != '/') {
+            }
+        } else if (n && !(n == 1 && path[0] == '.')) {
+            put(&to, "/", 1);
+            put(&to, path, n);
+        }
+        path += n;
+    }
+    if (to.cut || to.at == root) return false;
+    uint32_t size = (uint32_t)(to.at - root);
+    memcpy(d->at, &size, 4);
+    d->at = to.at;
+    return true;
+}
+
 struct argv {
     uint32_t count, bytes;
     bool cut;
@@ -612,9 +664,10 @@ static void untrack(int fd) {
     __atomic_fetch_and(&tracks[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
 }
 
-static struct entry entry_of(uint64_t tick, uint64_t flags, const struct stat *s, uint64_t path) {
+static struct entry entry_of(uint64_t tick, uint32_t flags, const struct stat *s, uint64_t path) {
     struct entry e = {tick,
                       flags,
+                      load(&spool->names),
                       (uint64_t)s->st_dev,
                       (uint64_t)s->st_ino,
                       (int64_t)s->st_size,
@@ -640,9 +693,16 @@ static uint32_t access_of(int flags) {
     }
 }
 
-static void put_elsewhere(struct draft *d, uint64_t offset) {
-    put_u32(d, ELSEWHERE);
-    put_u64(d, offset);
+/* The path of what is open as `fd`: not written again where it still is as it was. */
+static bool is_path_known(const struct entry *e) { return e->path && e->names == load(&spool->names); }
+
+static void put_known_path(struct draft *d, const struct entry *e, int fd) {
+    if (is_path_known(e)) {
+        put_u32(d, ELSEWHERE);
+        put_u64(d, e->path);
+    } else {
+        put_descriptor_path(d, fd);
+    }
 }
 
 /* A `Descriptor`: u32 fd, u16 kind, u16 access, the stat, and for a file its path. Files are tracked
@@ -672,15 +732,12 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
         put_u32(d, 0);
         return true;
     }
-    struct entry e = entry_of(tick, access | INHERITED, &s, known ? known->path : 0);
+    struct entry e = entry_of(tick, access | INHERITED, &s, known && is_path_known(known) ? known->path : 0);
     if (known) {
         e.flags |= known->flags & (DUPED | MAPPED);
         e.stream = known->stream;
     }
-    if (e.path)
-        put_elsewhere(d, e.path);
-    else
-        put_descriptor_path(d, fd);
+    put_known_path(d, &e, fd);
     /* One that cannot be written to is never said to be closed here: its entry may stay as it is,
      * which in a forked child spares the copy of a page. */
     if (fd < TRACKED && (!is_tracked(fd) || access & WRITABLE || !known)) track(fd, &e);
@@ -914,7 +971,8 @@ static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
     for (uint32_t i = 0; kept && i < kept->count; i++) {
         const struct kept *k = &kept->list[i];
         if ((int)k->fd != fd) continue;
-        struct entry found = {0, k->access, k->device, k->inode, 0, 0, NULL, k->path};
+        struct entry found = {0,    k->access, (uint32_t)k->names, k->device, k->inode, 0, 0,
+                              NULL, k->path};
         *e = found;
         return true;
     }
@@ -1173,7 +1231,7 @@ static void look_before(struct before *b, int at, const char *path, int flags) {
                  S_ISREG(b->stat.st_mode);
 }
 
-static void opened(int fd, const char *path, int flags, const struct before *b, void *stream) {
+static void opened(int fd, int at, const char *path, int flags, const struct before *b, void *stream) {
     struct stat s;
     if (path && is_uninteresting(path)) return;
     if (flags & (O_PATH | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE) return;
@@ -1193,16 +1251,21 @@ static void opened(int fd, const char *path, int flags, const struct before *b, 
     put_stat(&d, &s);
     if (b->existed) put_stat(&d, &b->stat);
     unsigned char *named = d.at + 4;
-    size_t n = put_descriptor_path(&d, fd);
+    size_t n;
+    if (path && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
+        put_plain_path(&d, path))
+        n = (size_t)(d.at - named);
+    else
+        n = put_descriptor_path(&d, fd);
     if (n > 6 && (begins((char *)named, "/proc/") || begins((char *)named, "/sys/"))) return;
     if (!n && path) {
         d.at -= 4;
-        put_name(&d, AT_FDCWD, path);
+        put_name(&d, at, path);
     }
     uint64_t tick = next_tick();
     uint64_t written = WRITE(OPENED, seen, fd, pid, tick, d);
     if (is_guest(pid)) return;
-    uint64_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
+    uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
     if (fd < TRACKED) {
         struct entry e = entry_of(tick, access | lively, &s, written);
         if (written) e.path = written + (b->existed ? 80 : 40);
@@ -1236,11 +1299,11 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
-    if (e->path && (inherited || !(e->flags & WRITABLE)))
-        put_elsewhere(&d, e->path);
+    if (e->flags & WRITABLE)
+        put_known_path(&d, e, fd);
     else
-        put_descriptor_path(&d, fd); /* it may have been renamed since */
-    WRITE(CLOSED, (uint32_t)e->flags & MAPPED, fd, pid, next_tick(), d);
+        put_u32(&d, 0); /* as it was opened */
+    WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
     if (written) add(&spool->activity, 1);
 }
 
@@ -1289,7 +1352,7 @@ static void duplicated(int from, int to) {
         struct before b;                                                          \
         look_before(&b, AT_FDCWD, path, flags);                                   \
         int fd = REAL(name)(path, flags, mode);                                   \
-        if (fd >= 0) opened(fd, path, flags, &b, NULL);                           \
+        if (fd >= 0) opened(fd, AT_FDCWD, path, flags, &b, NULL);                 \
         return fd;                                                                \
     }
 #define OPENAT(name)                                                              \
@@ -1299,7 +1362,7 @@ static void duplicated(int from, int to) {
         struct before b;                                                          \
         look_before(&b, at, path, flags);                                         \
         int fd = REAL(name)(at, path, flags, mode);                               \
-        if (fd >= 0) opened(fd, path, flags, &b, NULL);                           \
+        if (fd >= 0) opened(fd, at, path, flags, &b, NULL);                       \
         return fd;                                                                \
     }
 #define CREAT(name)                                                               \
@@ -1309,7 +1372,7 @@ static void duplicated(int from, int to) {
         struct before b;                                                          \
         look_before(&b, AT_FDCWD, path, O_CREAT | O_TRUNC);                       \
         int fd = REAL(name)(path, mode);                                          \
-        if (fd >= 0) opened(fd, path, O_CREAT | O_TRUNC | O_WRONLY, &b, NULL);    \
+        if (fd >= 0) opened(fd, AT_FDCWD, path, O_CREAT | O_TRUNC | O_WRONLY, &b, NULL); \
         return fd;                                                                \
     }
 OPEN(open)
@@ -1359,7 +1422,7 @@ static void opened_stream(void *stream, const char *path, int flags, const struc
     if (e && e->opened > since)
         e->stream = stream; /* a preload behind us opened it through our own `open` */
     else
-        opened(fd, path, flags, b, stream);
+        opened(fd, AT_FDCWD, path, flags, b, stream);
 }
 
 /* A stream's buffer is written by its close: it is flushed first, so that the look sees all. */
@@ -1423,7 +1486,7 @@ HOOK(int, fclose, (void *stream)) {
 static const struct before nothing_before = {.looked = true};
 
 static int opened_temporary(int fd, int flags) {
-    if (fd >= 0 && awake()) opened(fd, NULL, flags | O_RDWR | O_CREAT | O_EXCL, &nothing_before, NULL);
+    if (fd >= 0 && awake()) opened(fd, AT_FDCWD, NULL, flags | O_RDWR | O_CREAT | O_EXCL, &nothing_before, NULL);
     return fd;
 }
 
@@ -1548,6 +1611,7 @@ static void renamed(const struct move *m, int at, const char *source, int to, co
     if (S_ISDIR(m->source.st_mode)) seen |= DIRECTORY;
     if (flags & RENAME_EXCHANGE) seen |= EXCHANGE;
     WRITE(RENAMED, seen, 0, pid, next_tick(), d);
+    add(&spool->names, 1);
     add(&spool->activity, 1);
 }
 
@@ -1602,6 +1666,7 @@ static void linked(const struct stat *s, int at, const char *source, int to, con
         put_name(&d, at, source);
     put_name(&d, to, target);
     WRITE(LINKED, HAS_STAT, 0, pid, next_tick(), d);
+    add(&spool->names, 1);
     add(&spool->activity, 1);
 }
 
@@ -1633,6 +1698,7 @@ static void unlinked(const struct stat *s, int at, const char *path) {
     put_stat(&d, s);
     put_name(&d, at, path);
     WRITE(UNLINKED, HAS_STAT, 0, pid, next_tick(), d);
+    add(&spool->names, 1);
 }
 
 #define UNLINK(name)                                                          \
@@ -1797,8 +1863,8 @@ static uint32_t put_kept(struct draft *d) {
         const struct entry *e = &table[fd];
         long flags = raw_fcntl(fd, F_GETFD);
         if (flags < 0 || flags & FD_CLOEXEC) continue;
-        struct kept k = {(uint32_t)fd, (uint32_t)e->flags & (READABLE | WRITABLE), e->device, e->inode,
-                         e->path};
+        struct kept k = {(uint32_t)fd, e->flags & (READABLE | WRITABLE), e->device, e->inode, e->path,
+                         e->names};
         put(d, &k, sizeof k);
         count += !d->cut;
     }

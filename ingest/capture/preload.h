@@ -54,7 +54,8 @@ struct spool {
     uint64_t allocated; /* bytes of the file that have their place on the disk */
     uint64_t activity;  /* grows with each close after a write and each rename */
     uint32_t gaps;      /* of enum gap */
-    uint32_t unused[53];
+    uint32_t names;     /* grows with each rename, link and removal: known paths may be stale */
+    uint32_t unused[52];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };
@@ -77,7 +78,8 @@ struct kept {
     uint32_t fd;
     uint32_t access;
     uint64_t device, inode;
-    uint64_t path; /* offset of its text */
+    uint64_t path; /* offset of its text, */
+    uint64_t names; /* which is right while the spool's `names` is this */
 };
 
 #define UNFINISHED 1u /* in `length`: reserved, and perhaps never finished */

@@ -61,7 +61,7 @@ DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
 ELSEWHERE: Final = 0xFFFFFFFF
 LONGEST_TEXT: Final = 4096
-KEPT_SIZE: Final = 32
+KEPT_SIZE: Final = 40
 
 GAPS: Final = (
     (1 << 0, "spool full"),

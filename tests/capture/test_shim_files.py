@@ -500,3 +500,41 @@ def test_everyday_programs_are_seen(traced: Tracing, program: str) -> None:
     written = {c.path for c in seen.all(Closed)} | {r.target for r in seen.all(Renamed)}
     assert traced.path("out") in written
     assert seen.gaps == []
+
+
+def test_a_file_is_closed_under_the_name_it_has_by_then(traced: Tracing, compiled: Compile) -> None:
+    text = HEADERS + (
+        'int main(){int d=open("draft",O_CREAT|O_WRONLY,0644);rename("draft","final");close(d);'
+        'd=open("other",O_CREAT|O_WRONLY,0644);system("mv other moved");close(d);'
+        'd=open("gone",O_CREAT|O_WRONLY,0644);unlink("gone");close(d);return 0;}'
+    )
+    seen = traced.run(compiled(text))
+    pid = seen.all(Image)[0].pid
+    assert [c.path for c in seen.all(Closed, pid=pid)] == [
+        traced.path("final"),
+        traced.path("moved"),
+        traced.path("gone (deleted)"),
+    ]
+
+
+def test_an_inherited_file_has_the_name_it_has_by_then(traced: Tracing) -> None:
+    seen = traced.run("bash", "-c", "exec 7> draft; mv draft final; sh -c 'echo x >&7'; true")
+    writer = seen.one(Closed, fd=7, pid=seen.all(Image)[-1].pid)
+    assert writer.path == traced.path("final")
+
+
+@pytest.mark.parametrize(
+    "path", ["./a//b/../b/f", "a/./b/f", "../work/a/b/f", "/{}/a/b/f", "link/f", "a/b/l"]
+)
+def test_a_path_by_its_text_is_as_canonical_as_the_kernels(traced: Tracing, path: str) -> None:
+    (traced.folder / "a" / "b").mkdir(parents=True)
+    (traced.folder / "a" / "b" / "f").write_bytes(b"")
+    (traced.folder / "a" / "b" / "l").symlink_to("f")
+    (traced.folder / "link").symlink_to("a/b")
+    seen = traced.run("cat", path.format(traced.folder))
+    assert seen.one(Opened).path == traced.path("a/b/f")
+
+
+def test_paths_at_the_root_are_canonical(traced: Tracing) -> None:
+    seen = traced.run("sh", "-c", "cd /; cat etc/hostname /../etc/./hostname")
+    assert {o.path for o in seen.all(Opened)} == {b"/etc/hostname"}
