@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, cast
+
+import msgspec
 
 from provgraph.errors import UsageError
 
@@ -37,8 +38,7 @@ def _nothing_known() -> Known:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadContext:
+class ReadContext(msgspec.Struct, frozen=True):
     """What an adapter may know while it reads.
 
     `root` is the project's folder and `project` its id. `host` names this machine in the URIs of
@@ -50,9 +50,9 @@ class ReadContext:
 
     root: Path
     project: str
-    host: str = field(default_factory=platform.node)
+    host: str = msgspec.field(default_factory=platform.node)
     known: Callable[[], Known] = _nothing_known
-    options: Mapping[str, str | bool] = field(default_factory=dict)
+    options: Mapping[str, str | bool] = {}
     progress: Callable[[int, int | None], None] = _no_progress
     note: Callable[[str], None] = _no_note
 

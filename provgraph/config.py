@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from provgraph.errors import ProjectError
 
@@ -21,8 +22,7 @@ _ID: Final = re.compile(r'^id\s*=\s*"([0-9a-z][0-9a-z-]{7,63})"\s*(?:#.*)?$', re
 _NAME: Final = re.compile(r'^name\s*=\s*"([^"\\\x00-\x1f]{1,200})"\s*(?:#.*)?$', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, dict=True):
     """A project: its canonical root, its id and its name."""
 
     root: Path

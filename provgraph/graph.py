@@ -7,10 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+
+from msgspec import structs
 
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, StoreError
@@ -191,7 +193,7 @@ class Graph:
         mark = Watermark(path.stem, segment.header.generation, len(segment.records), stamp)
         for chunk, last in _chunks(segment.records):
             batch = self._bound(chunk)
-            self.store.apply(replace(batch, watermarks=[mark]) if last else batch)
+            self.store.apply(structs.replace(batch, watermarks=[mark]) if last else batch)
         report.segments += 1
         report.records += len(segment.records)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from provgraph.ingest.capture.events import Interpreted
 
@@ -17,8 +18,7 @@ _FORMAT: Final = b"1"
 _LONGEST: Final = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Interpretation:
+class Interpretation(msgspec.Struct, frozen=True):
     """A Python process: what it ran, and the version and prefix of its interpreter."""
 
     event: Interpreted

@@ -17,8 +17,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from blake3 import blake3
 
 from provgraph.ingest.capture.events import Closed, Event, Linked, Opened, Renamed, Truncated
@@ -113,7 +114,7 @@ def _digest(file: int, size: int, interrupted: Callable[[], bool]) -> str:
     return hasher.hexdigest()
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     stat: Stat
     digest: bytes
 

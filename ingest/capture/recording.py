@@ -13,7 +13,6 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -76,8 +75,7 @@ class Manifest(msgspec.Struct):
     properties: dict[str, Scalar] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True):
     """The folder of a run, and its lock."""
 
     folder: Path
@@ -194,8 +192,7 @@ def contents_of(
     return Contents(cache, matters, interrupted)
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood."""
 
@@ -204,14 +201,13 @@ class Evidence:
     gaps: list[str]
     contents: Contents
     outside: Outside
-    interpretations: list[audit.Interpretation] = field(default_factory=list)
+    interpretations: list[audit.Interpretation] = []
     before: tree.Look | None = None
-    start: worktree.Start = field(default_factory=worktree.Start)
+    start: worktree.Start = worktree.Start()
     ignored: tree.Ignored | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """The records of a run, in order, and the verdict on them."""
 
     records: list[Record]

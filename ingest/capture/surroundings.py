@@ -10,8 +10,9 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from provgraph.ingest.capture.worktree import Command, git
 from provgraph.model.identity import environment_id
@@ -25,8 +26,7 @@ def tick() -> int:
     return time.clock_gettime_ns(_BOOTTIME)
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """`offset` is the wall clock minus the boot clock, in nanoseconds, when this was made."""
 
     host: str

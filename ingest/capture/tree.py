@@ -12,8 +12,9 @@ import re
 import stat as modes
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from provgraph.ingest.capture.noise import FOLDERS
 from provgraph.model.records import Stat
@@ -29,22 +30,20 @@ _MARKS: Final = (b"pyvenv.cfg", b"conda-meta")
 _State = tuple[int, int, int, int, int]
 
 
-@dataclass(slots=True)
-class Look:
+class Look(msgspec.Struct):
     """The regular files at a moment, by absolute path. `whole` is False where there were too many
     entries; then it compares with nothing. `unreadable` are folders that could not be listed."""
 
-    files: dict[bytes, _State] = field(default_factory=dict)
+    files: dict[bytes, _State] = {}
     whole: bool = True
-    unreadable: set[bytes] = field(default_factory=set)
+    unreadable: set[bytes] = set()
 
     def stat(self, path: bytes) -> Stat | None:
         state = self.files.get(path)
         return Stat(*state) if state else None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A file that was created (`before` is None), deleted (`after` is None) or changed."""
 
     path: bytes

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 TAG: Final = "git:"
 LARGEST: Final = 512 * 1024 * 1024
@@ -127,8 +128,7 @@ def work_tree_of(folder: bytes) -> bytes | None:
         folder = above
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """How a work tree stood. `commit` is empty before the first one; `changed` are the absolute
     paths of tracked files that differ from the index. `known` is False where git did not answer."""
 
@@ -138,17 +138,15 @@ class Start:
     known: bool = False
 
 
-@dataclass(slots=True)
 class Status:
     """`git status`, asked when this is made and answered by `read`: the time between is free."""
 
-    work_tree: bytes | None
-    _command: Command | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        if self.work_tree is not None:
+    def __init__(self, work_tree: bytes | None) -> None:
+        self.work_tree = work_tree
+        self._command: Command | None = None
+        if work_tree is not None:
             words = ["--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames"]
-            self._command = git(self.work_tree, "status", *words)
+            self._command = git(work_tree, "status", *words)
 
     def read(self) -> Start:
         if self._command is None or self.work_tree is None:

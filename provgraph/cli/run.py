@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from provgraph.config import Project, create_project, find_project, prepare_state, project_root_for
 from provgraph.errors import ProjectError, ProvgraphError, UsageError
@@ -19,10 +20,9 @@ from provgraph.model.elements import Scalar
 _USAGE = "provgraph run [--tag NAME=VALUE] [--param NAME=VALUE] [--json] -- COMMAND [ARGUMENT...]"
 
 
-@dataclass
-class Invocation:
-    argv: list[str] = field(default_factory=list)
-    properties: dict[str, Scalar] = field(default_factory=dict)
+class Invocation(msgspec.Struct):
+    argv: list[str] = []
+    properties: dict[str, Scalar] = {}
     as_json: bool = False
 
 

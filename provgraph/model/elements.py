@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -37,8 +36,7 @@ class Edge(msgspec.Struct, frozen=True):
         return (self.source, self.type, self.target, self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Watermark:
+class Watermark(msgspec.Struct, frozen=True):
     """How far a segment has been applied: `records` of its records, at `generation` (which counts
     how often the segment was rewritten, as erasure does). `stamp` is the file's size and time of
     change when it was read, so that an unchanged segment need not be opened again."""
@@ -49,8 +47,7 @@ class Watermark:
     stamp: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What is applied to a store in one transaction, all or nothing.
 
     Applied in this order: `removed_edges`, `removed_nodes` (with every edge that touches them),
@@ -59,11 +56,11 @@ class Batch:
     in the same batch. Applying a batch twice is applying it once.
     """
 
-    nodes: list[Node] = field(default_factory=list)
-    edges: list[Edge] = field(default_factory=list)
-    removed_nodes: list[str] = field(default_factory=list)
-    removed_edges: list[tuple[str, str, str, str]] = field(default_factory=list)
-    watermarks: list[Watermark] = field(default_factory=list)
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    removed_nodes: list[str] = []
+    removed_edges: list[tuple[str, str, str, str]] = []
+    watermarks: list[Watermark] = []
 
     def __len__(self) -> int:
         return len(self.nodes) + len(self.edges) + len(self.removed_nodes) + len(self.removed_edges)

@@ -14,7 +14,6 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -42,8 +41,7 @@ class Header(msgspec.Struct, frozen=True):
     writer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A segment as it was read. `records` leaves the `Done` mark out. `condition`: `whole` (it has
     its mark), `open` (none: still being written, or its writer was killed), `torn` (the last frame
     is incomplete), `damaged` (a frame fails its checksum). `lost` counts the bytes not read."""

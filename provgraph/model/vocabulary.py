@@ -6,9 +6,10 @@ points from effect to cause.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
+
+import msgspec
 
 Label = Literal[
     "Artifact",
@@ -50,8 +51,7 @@ class FieldType(StrEnum):
     SIZE = "size"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field of a label: `name` in the language, `key` among a node's properties."""
 
     name: str
@@ -60,8 +60,7 @@ class Field:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeType:
+class EdgeType(msgspec.Struct, frozen=True):
     """An edge type: `phrase` is its word in the language (`via used`); `lineage` says whether the
     closure runs through it; `bound` whether its version end is derived from an observation."""
 

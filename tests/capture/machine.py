@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import networkx as nx  # type: ignore[import-untyped]
+from msgspec import structs
 
 from provgraph.ingest.capture.assemble import Assembly, Context, assemble
 from provgraph.ingest.capture.events import (
@@ -145,8 +146,7 @@ class Machine:
             exclude=lambda path: path.startswith((b"/p/.git/", b"/p/.provgraph/")),
             content=self.content,
         )
-        for name, value in changes.items():
-            object.__setattr__(context, name, value)
+        context = structs.replace(context, **changes)
         return Told(assemble(self.events if events is None else events, context))
 
 

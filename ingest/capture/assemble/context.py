@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from provgraph.model.records import Content, Record, Stat, When
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """`root` is the project's absolute, canonical folder. `offset` is the wall clock minus the boot
     clock and `ended` the boot clock's tick when the run ended, in nanoseconds. `exclude` says which
     absolute paths are never recorded. `content` says what is known of the bytes that a path held in
@@ -31,8 +31,7 @@ class Context:
         return When(tick + self.offset, tick, self.boot, self.host)
 
 
-@dataclass(frozen=True)
-class Assembly:
+class Assembly(msgspec.Struct, frozen=True):
     """`records` are in a deterministic order, whatever the order of events of different processes.
     `gaps` say what was not seen. `writes` are the absolute paths of which some change was captured;
     one of them may be a folder that moved, with all that is under it. `environment_reads` are the

@@ -14,8 +14,9 @@ rest:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from provgraph.ingest.capture.assemble.names import Names
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
@@ -46,8 +47,7 @@ from provgraph.ingest.capture.events import (
 from provgraph.model.records import Content, Stat
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """All that was done to files. `touched` are paths with a captured change."""
 
     actions: list[Action]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution
@@ -21,18 +22,17 @@ MOST: Final = 64
 """From more phases of one execution than this on, older ones are merged."""
 
 
-@dataclass(eq=False, slots=True)
-class Phase:
+class Phase(msgspec.Struct, eq=False):
     """`number` is the index of its first event, 0 for the first phase. `out` is when something first
     went out of it, `fresh` the latest tick at which something was made that it took in."""
 
     by: Execution
     number: int
     started: int
-    reads: list[Read] = field(default_factory=list)
-    versions: list[Version] = field(default_factory=list)
-    removals: list[Removal] = field(default_factory=list)
-    heard: list[Inform] = field(default_factory=list)
+    reads: list[Read] = []
+    versions: list[Version] = []
+    removals: list[Removal] = []
+    heard: list[Inform] = []
     out: int | None = None
     fresh: int = 0
 
@@ -45,22 +45,20 @@ class Phase:
         self.fresh = max(self.fresh, later.fresh)
 
 
-@dataclass(eq=False, slots=True)
-class Sent:
+class Sent(msgspec.Struct, eq=False):
     """Something went out of an execution: a fork (`fork`), or the word to a child's pipe."""
 
     tick: int
     fork: bool
 
 
-@dataclass(slots=True)
-class Course:
+class Course(msgspec.Struct):
     """What one execution did and heard, not yet in phases."""
 
     by: Execution
-    actions: list[Action] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    heard: list[Inform] = field(default_factory=list)
+    actions: list[Action] = []
+    sent: list[Sent] = []
+    heard: list[Inform] = []
 
 
 def phases(course: Course) -> list[Phase]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
 from provgraph.ingest.capture.events import Forked, Image, Piped
@@ -19,8 +20,7 @@ from provgraph.ingest.capture.events import Forked, Image, Piped
 Channel = Literal["pipe", "fork", "socket", "message"]
 
 
-@dataclass(frozen=True, slots=True)
-class Inform:
+class Inform(msgspec.Struct, frozen=True):
     """`by` told `reader` something from `tick` on. `held`: the reader has the end among its standard
     descriptors, and so reads from then on; else when it read is not known, only that it did so
     before it wrote what depends on it. `until` is the last moment at which `by` may have told it,
@@ -34,18 +34,16 @@ class Inform:
     until: int | None = None
 
 
-@dataclass(slots=True)
-class Pipe:
+class Pipe(msgspec.Struct):
     """One inode: the executions with its ends, and since when."""
 
     inode: int
     socket: bool = False
-    readers: dict[Execution, int] = field(default_factory=dict)
-    writers: dict[Execution, int] = field(default_factory=dict)
+    readers: dict[Execution, int] = {}
+    writers: dict[Execution, int] = {}
 
 
-@dataclass(slots=True)
-class Joint:
+class Joint(msgspec.Struct):
     """A pipe with very many ends, as an activity of its own between writers and readers."""
 
     inode: int
@@ -54,8 +52,7 @@ class Joint:
     readers: list[Execution]
 
 
-@dataclass(slots=True)
-class Talk:
+class Talk(msgspec.Struct):
     informs: list[Inform]
     joints: list[Joint]
 

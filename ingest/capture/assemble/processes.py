@@ -9,9 +9,10 @@ stretch after a fork in which there is no program of its own yet (`stretch`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+import msgspec
 
 from provgraph.ingest.capture.events import (
     Descriptor,
@@ -29,8 +30,7 @@ STRETCH: Final = -1
 """The number of the execution between a fork and the first exec; images count from 0."""
 
 
-@dataclass(eq=False, slots=True)
-class Execution:
+class Execution(msgspec.Struct, eq=False):
     """One program execution. `place` is its index in its process, `number` counts images alone.
     `cwd` is where it began, `folder` where it went. `events` counts its events."""
 
@@ -50,8 +50,7 @@ class Execution:
         return self.image is None
 
 
-@dataclass(eq=False, slots=True)
-class Process:
+class Process(msgspec.Struct, eq=False):
     """One life of a process id. `parent` is the execution that forked or spawned it, None where it
     was not seen. `suspended`: its parent did nothing until it ran its first program (vfork, spawn).
     `exit` is None if it was killed or outlived the run; `last` is its last tick. `standard` are the
@@ -65,9 +64,9 @@ class Process:
     exit: int | None = None
     exited: int | None = None
     last: int = 0
-    executions: list[Execution] = field(default_factory=list)
-    standard: dict[int, Piped] = field(default_factory=dict)
-    given: dict[int, Piped] = field(default_factory=dict)
+    executions: list[Execution] = []
+    standard: dict[int, Piped] = {}
+    given: dict[int, Piped] = {}
     pending: Executing | None = None
     pending_place: int = -1
 
@@ -99,8 +98,7 @@ class Happening(NamedTuple):
     number: int
 
 
-@dataclass(slots=True)
-class Story:
+class Story(msgspec.Struct):
     """All processes in order of their start, all events in order of time."""
 
     processes: list[Process]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Story
 from provgraph.ingest.capture.assemble.scripts import INTERPRETERS, Program, program_of
@@ -14,13 +15,12 @@ from provgraph.model.elements import Scalar
 from provgraph.model.records import Role
 
 
-@dataclass(slots=True)
-class Told:
+class Told(msgspec.Struct):
     """What an interpreter said of itself."""
 
     script: bytes = b""
-    sources: dict[bytes, tuple[int, int]] = field(default_factory=dict)  # tick, index
-    properties: dict[str, Scalar] = field(default_factory=dict)
+    sources: dict[bytes, tuple[int, int]] = {}  # tick, index
+    properties: dict[str, Scalar] = {}
 
 
 class Programs:

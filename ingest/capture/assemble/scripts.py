@@ -7,12 +7,12 @@ by them. A name found so counts only if the program then opened it.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+
+class Interpreter(msgspec.Struct, frozen=True):
     """How a program is told what to run. Options: `inline` give the program's text itself, `named`
     its file, `valued` something else that takes a word, `module` the name of a tool. `positional`
     says whether the first other word is the script, if it ends in one of `suffixes`. `defaults` are
@@ -169,8 +169,7 @@ _WORKERS: Final = (
 by pipes that no capture sees."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """What a command line says. `scripts` are absolute paths one of which may be its script."""
 
     name: str
@@ -229,8 +228,7 @@ def _scripts(interpreter: Interpreter, words: list[str]) -> list[str]:
     return further if found.module else [found.name, *further]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     name: str | None
     rest: list[str]
     module: bool = False

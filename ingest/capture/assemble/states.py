@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process
 from provgraph.ingest.capture.events import Closed
@@ -13,16 +14,15 @@ GONE: Final = b" (deleted)"
 """How the kernel ends the path of a file that has no name (any more)."""
 
 
-@dataclass(eq=False, slots=True)
-class File:
+class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
     this run. `last` is the newest, `made` the newest by each execution. `writers` are the openings that may still change it. `users` tells whether one process
     alone ever had to do with it."""
 
-    names: dict[bytes, Version | None] = field(default_factory=dict)
+    names: dict[bytes, Version | None] = {}
     last: Version | None = None
-    made: dict[Execution, Version] = field(default_factory=dict)
-    writers: dict[Opening, None] = field(default_factory=dict)
+    made: dict[Execution, Version] = {}
+    writers: dict[Opening, None] = {}
     created: bool = False
     removed: bool = False
     user: Process | None = None
@@ -42,8 +42,7 @@ class File:
         return self.created and self.removed and not self.shared
 
 
-@dataclass(eq=False, slots=True)
-class Action:
+class Action(msgspec.Struct, eq=False):
     """`index` is the number of the event within its execution that showed it."""
 
     by: Execution
@@ -54,7 +53,6 @@ class Action:
     file: File | None
 
 
-@dataclass(eq=False, slots=True)
 class Read(Action):
     """`made` is the tick of the version of this run that was read, 0 if it was none. `compiled`:
     what was read is the compiled form of `path`. `void`: it turned out not to be one."""
@@ -64,8 +62,7 @@ class Read(Action):
     void: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class Source:
+class Source(msgspec.Struct, eq=False):
     """What a version was made from: what `path` held at `tick`."""
 
     path: bytes
@@ -75,25 +72,22 @@ class Source:
     version: Version | None = None
 
 
-@dataclass(eq=False, slots=True)
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
     its stat under the last of them. `shared`: its maker had the descriptor from another."""
 
-    names: list[tuple[bytes, int]] = field(default_factory=list)
+    names: list[tuple[bytes, int]] = []
     moved: Stat | None = None
     shared: bool = False
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Source] = []
 
 
-@dataclass(eq=False, slots=True)
 class Removal(Action):
     how: str = "delete"
     version: Version | None = None
 
 
-@dataclass(eq=False, slots=True)
-class Opening:
+class Opening(msgspec.Struct, eq=False):
     """An open file description as one execution has it. `base` is the file's state when it got it;
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
     a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then. `borrowers` are
@@ -114,7 +108,7 @@ class Opening:
     inherited: bool = False
     forked: bool = False
     unaccounted: Opening | None = None
-    borrowers: list[Execution] = field(default_factory=list)
+    borrowers: list[Execution] = []
     lent: int = 0
     read: Read | None = None
     late: Closed | None = None
