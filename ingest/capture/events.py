@@ -21,8 +21,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Descriptor(msgspec.Struct, frozen=True):
-    """An open descriptor that an image inherited. `kind`: file, pipe, socket or other. For a pipe
-    or socket, `stat.inode` is its identity; a pipe without writer and content counts as other. `path` is empty but for files."""
+    """An open descriptor that an image inherited. `kind`: file, pipe, socket or other; a pipe that has
+    neither a writer nor content counts as other. For a pipe or socket, `stat.inode` is its identity.
+    `path` is empty but for files."""
 
     fd: int
     kind: str

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -705,6 +706,15 @@ static void put_known_path(struct draft *d, const struct entry *e, int fd) {
     }
 }
 
+/* Whether a pipe has no writer left and nothing in it: nobody can ever say anything through it. make
+ * gives such a one as standard input to the recipes that it runs beside the first. */
+static bool is_dead_pipe(int fd) {
+    struct pollfd asked = {fd, POLLIN, 0};
+    struct timespec at_once = {0, 0};
+    return call6(SYS_ppoll, (long)&asked, 1, (long)&at_once, 0, 0, 0) == 1 &&
+           (asked.revents & (POLLIN | POLLHUP)) == POLLHUP;
+}
+
 /* A `Descriptor`: u32 fd, u16 kind, u16 access, the stat, and for a file its path. Files are tracked
  * from `tick` on. `known` is what this image or the one before knew of it, which spares to ask. */
 static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct entry *known) {
@@ -720,6 +730,7 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
         access = (uint16_t)(known->flags & (READABLE | WRITABLE));
     else if (kind == KIND_FILE || kind == KIND_PIPE)
         access = (uint16_t)access_of((int)raw_fcntl(fd, F_GETFL));
+    if (kind == KIND_PIPE && access == READABLE && is_dead_pipe(fd)) kind = KIND_OTHER;
     if ((size_t)(d->end - d->at) < 72) {
         d->cut = true;
         return false;
@@ -1289,13 +1300,30 @@ static bool is_shared(const struct entry *e, int fd) {
     return false;
 }
 
+/* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
+ * standard output, was then changed by another that has it. Where the kernel does not count, no. */
+static bool wrote_nothing(void) {
+    static const char counter[] = "\nwchar: 0\n";
+    char text[256];
+    int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
+    if (fd < 0) return false;
+    long n = call3(SYS_read, fd, text, sizeof text);
+    raw_close(fd);
+    for (long at = 0; at + (long)sizeof counter - 1 <= n; at++) {
+        size_t same = 0;
+        while (same < sizeof counter - 1 && text[at + (long)same] == counter[same]) same++;
+        if (same == sizeof counter - 1) return true;
+    }
+    return false;
+}
+
 /* Says that `e`, which is open as `fd`, is closed. */
 static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
     if (!raw_fstat(fd, &s) || !same_file(e, &s)) return;
     bool inherited = e->flags & INHERITED || e->opened < state->forked;
     bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
-    if (inherited && !written) return;
+    if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing()))) return;
     DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
