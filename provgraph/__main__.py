@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -13,9 +14,13 @@ def main(argv: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] == "run" and not _asks_for_help(words[1:]):
-        from provgraph.cli.run import main as run
+        gc.disable()  # until the runner is loaded: what is imported stays, none of it is garbage
+        try:
+            from provgraph.cli.run import main as run
 
-        return run(words[1:])
+            return run(words[1:])
+        finally:
+            gc.enable()
     from provgraph.cli.application import main as commands
 
     return commands(words)

@@ -5,6 +5,7 @@ Imports nothing heavy: this is in front of every captured command.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def main(words: list[str]) -> int:
         project = _project()
         from provgraph.ingest.capture.runner import run
 
+        gc.freeze()  # nor is it looked at again, not even at the exit
+        gc.enable()
         return run(wanted.argv, project, properties=wanted.properties, as_json=wanted.as_json)
     except ProvgraphError as error:
         print(f"provgraph: {error}", file=sys.stderr)
