@@ -60,9 +60,10 @@ def _depth_line(branch: Branch) -> Text:
 def _line(branch: Branch) -> Text:
     from rich.text import Text
 
-    text = Text(_WORD[branch.relation], style="dim")
+    word = _WORD[branch.relation]
     if branch.relation == "derived" and branch.word:
-        text = Text(f"{branch.word} of ", style="dim")
+        word = f"{branch.word} of "
+    text = Text().append(word, style="dim")
     if branch.node.label == "Step":
         return _step(text, branch)
     return _version(text, branch)
