@@ -10,11 +10,13 @@ import mmap
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
 from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
 from typing import Final, Self
+
+import msgspec
 
 from provgraph.errors import CaptureError, JournalError
 from provgraph.ingest.capture.events import (
@@ -123,8 +125,7 @@ def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) ->
     }
 
 
-@dataclass(frozen=True)
-class Life:
+class Life(msgspec.Struct, frozen=True):
     """One process id as the spool knows it. `started` and `last` are ticks."""
 
     pid: int

@@ -119,14 +119,14 @@ def answers(installed: Path, question: str, *options: str, **variables: str) -> 
 def test_an_installed_wheel_imports_with_nothing_else_around(installed: Path) -> None:
     question = """if True:
         import importlib.util
-        import provgraph, provgraph.demo, provgraph.ingest, provgraph.query
-        for module in (provgraph, provgraph.demo, provgraph.ingest, provgraph.query):
+        import provgraph, provgraph.demo, provgraph.query
+        for module in (provgraph, provgraph.demo, provgraph.query):
             print(module.__file__)
         print(importlib.util.find_spec("query"), importlib.util.find_spec("ingest"))
     """
     package = installed / "provgraph"
     assert answers(installed, question, "-S", PYTHONPATH="") == [
-        *(str(package / name / "__init__.py") for name in ("", "demo", "ingest", "query")),
+        *(str(package / name / "__init__.py") for name in ("", "demo", "query")),
         "None None",
     ]
 
