@@ -10,7 +10,6 @@ import mmap
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-
 from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
