@@ -43,10 +43,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 soak: $(INSTALLED)
-	$(BIN)/python -m pytest -rs -m soak --timeout=3600 $(TESTS)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -rs --timeout=7200 $(or $(TESTS),tests/contract)
 
 bench: $(INSTALLED)
-	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit 1; done
+	for benchmark in whole_commands capture_shim embedded_store git_history; do \
+	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
 
 clean:
 	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
