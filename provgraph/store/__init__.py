@@ -55,6 +55,12 @@ class Store(Protocol):
         """The edges out of these nodes (or into them), of these types (all, if none are given), in
         order of identity."""
 
+    def degrees(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> dict[str, dict[str, int]]:
+        """How many edges of each type lead out of these nodes (or into them), without reading one:
+        by node, then by type; what has none is left out."""
+
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         """Everything that binding needs to know of these artifacts: the artifacts that exist, the
         versions that are VERSION_OF them (those versions' other artifacts too), and every edge of

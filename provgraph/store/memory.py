@@ -58,6 +58,15 @@ class MemoryStore:
         found: list[Edge] = [edge for _, _, edge in around(self._known(ids), data="edge")]
         return sorted((e for e in found if not types or e.type in types), key=_identity)
 
+    def degrees(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> dict[str, dict[str, int]]:
+        counts: dict[str, Counter[str]] = {}
+        for edge in self.edges(ids, types, incoming=incoming):
+            near = edge.target if incoming else edge.source
+            counts.setdefault(near, Counter())[edge.type] += 1
+        return {near: dict(by_type) for near, by_type in counts.items()}
+
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         known = [node for node in self.nodes(artifacts) if node.label == "Artifact"]
         into = self.edges([node.id for node in known], ["VERSION_OF"], incoming=True)

@@ -67,6 +67,20 @@ def test_edges_come_back_in_order_of_identity(store: Store) -> None:
     assert store.edges(["v1"], ["USED"]) == []
 
 
+def test_edges_are_counted_by_node_and_type(store: Store) -> None:
+    store.apply(GRAPH)
+    assert store.degrees(EVERY_ID) == {
+        "s1": {"USED": 2},
+        "v1": {"VERSION_OF": 1},
+        "v2": {"GENERATED_BY": 1, "VERSION_OF": 2},
+    }
+    assert store.degrees(["v1", "v1", "a1", "absent"], incoming=True) == {
+        "v1": {"USED": 2},
+        "a1": {"VERSION_OF": 2},
+    }
+    assert store.degrees(["v2", "v1"], ["GENERATED_BY"]) == {"v2": {"GENERATED_BY": 1}}
+
+
 def test_given_properties_go_over_a_nodes_own_key_by_key(store: Store) -> None:
     store.apply(GRAPH)
     store.apply(

@@ -55,6 +55,12 @@ class EmbeddedStore:
         with explained(self.path):
             return reading.edges(self._connection, ids, types, incoming=incoming)
 
+    def degrees(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> dict[str, dict[str, int]]:
+        with explained(self.path):
+            return reading.degrees(self._connection, ids, types, incoming=incoming)
+
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):
             return reading.timelines(self._connection, artifacts)

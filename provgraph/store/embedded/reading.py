@@ -21,6 +21,9 @@ _EDGE_ENDS: Final = """
 CROSS JOIN edge_type t ON t.id = e.type
 CROSS JOIN node s ON s.id = e.src CROSS JOIN node d ON d.id = e.dst
 """
+_WANTED: Final = (
+    "AND e.type IN (SELECT id FROM edge_type WHERE name IN (SELECT value FROM json_each(?2)))"
+)
 _GIVEN: Final = "json_each(?1) AS given CROSS JOIN node g ON g.uid = given.value"
 
 _TIMELINE_TYPES: Final = ", ".join(
@@ -75,16 +78,33 @@ def edges(
     connection: apsw.Connection, ids: Sequence[str], types: Sequence[str], *, incoming: bool
 ) -> list[Edge]:
     end = "dst" if incoming else "src"
-    wanted = (
-        "AND e.type IN (SELECT id FROM edge_type WHERE name IN (SELECT value FROM json_each(?2)))"
-    )
     rows = connection.execute(
         f"SELECT {_EDGE} FROM (SELECT DISTINCT g.id FROM {_GIVEN}) AS near"
-        f" CROSS JOIN edge e ON e.{end} = near.id {wanted if types else ''} {_EDGE_ENDS}"
+        f" CROSS JOIN edge e ON e.{end} = near.id {_WANTED if types else ''} {_EDGE_ENDS}"
         " ORDER BY 1, 2, 3, 4",
         (json.dumps(list(ids)), *([json.dumps(list(types))] if types else [])),
     )
     return [_edge(row) for row in rows]
+
+
+def degrees(
+    connection: apsw.Connection, ids: Sequence[str], types: Sequence[str], *, incoming: bool
+) -> dict[str, dict[str, int]]:
+    end = "dst" if incoming else "src"
+    rows = connection.execute(
+        "SELECT near.uid, t.name, counted.edges FROM ("
+        f"SELECT e.{end} AS id, e.type, count(*) AS edges"
+        f" FROM (SELECT DISTINCT g.id FROM {_GIVEN}) AS given_nodes"
+        f" CROSS JOIN edge e ON e.{end} = given_nodes.id {_WANTED if types else ''}"
+        f" GROUP BY e.{end}, e.type"
+        ") AS counted CROSS JOIN edge_type t ON t.id = counted.type"
+        " CROSS JOIN node near ON near.id = counted.id ORDER BY 1, 2",
+        (json.dumps(list(ids)), *([json.dumps(list(types))] if types else [])),
+    )
+    found: dict[str, dict[str, int]] = {}
+    for near, name, count in rows:
+        found.setdefault(near, {})[name] = count
+    return found
 
 
 def _edge(row: tuple[Any, ...]) -> Edge:
