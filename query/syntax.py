@@ -183,6 +183,56 @@ def parse(text: str) -> Syntax:
     return Syntax(text, len(tree.children) > 1, _built(text, query))
 
 
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """A token: `type` is its terminal in the grammar."""
+
+    type: str
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a text can be read that need not be a whole question.
+
+    `lexemes` are its tokens up to `end`, where reading stopped. `open` is what waits for more, from
+    the outside in: tokens, and None for each part that is complete. `accepts` are the terminals of
+    the grammar that can follow.
+    """
+
+    lexemes: tuple[Lexeme, ...]
+    open: tuple[Lexeme | None, ...]
+    accepts: frozenset[str]
+    end: int
+
+
+def reached(text: str) -> Reached:
+    """Never raises.
+
+    >>> here = reached('file "m.pkl" | lineage ]')
+    >>> [lexeme.text for lexeme in here.lexemes], here.end
+    (['file', '"m.pkl"', '|', 'lineage'], 23)
+    """
+    from lark.exceptions import UnexpectedInput
+
+    parser: Any = _parser().parse_interactive(text)
+    lexemes: list[Lexeme] = []
+    end = len(text)
+    try:
+        lexemes.extend(map(_lexeme, parser.iter_parse()))
+    except UnexpectedInput as error:
+        end = error.pos_in_stream if error.pos_in_stream is not None else end
+    stack = parser.parser_state.value_stack
+    waiting = tuple(_lexeme(part) if hasattr(part, "type") else None for part in stack)
+    read = tuple(lexeme for lexeme in lexemes if lexeme.span.end <= end)
+    return Reached(read, waiting, frozenset(parser.accepts()), end)
+
+
+def _lexeme(token: Token) -> Lexeme:
+    return Lexeme(token.type, str(token), _span(token))
+
+
 def quoted(text: str) -> str:
     """The text as a string of the language; it parses back to itself.
 

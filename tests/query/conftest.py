@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+from question_goldens import KINDS, blocks
 
 from provgraph.query.binder import Bound, Scope, bind
 from provgraph.query.syntax import parse
 from provgraph.query.values import moment
-
-GOLDENS = Path(__file__).with_name("goldens")
-KINDS = frozenset(("config", "dataset", "figure", "model", "prediction", "report", "script"))
 
 
 def outside(path: str) -> str:
@@ -27,15 +24,6 @@ def scope() -> Scope:
 @pytest.fixture
 def meaning(scope: Scope) -> Callable[[str], Bound]:
     return lambda text: bind(parse(text), scope)
-
-
-def blocks(name: str) -> Iterator[tuple[str, str]]:
-    """A golden's questions and what each gives: blocks of `? question` lines and the answer."""
-    text = (GOLDENS / name).read_text("utf-8")
-    for block in text.rstrip("\n").split("\n\n"):
-        lines = block.split("\n")
-        asked = [line[2:] for line in lines if line.startswith("? ")]
-        yield "\n".join(asked), "\n".join(lines[len(asked) :])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
