@@ -12,7 +12,8 @@ its predicates are about all of its relationships; `SHORTEST` follows the paths.
 
 One thing Neo4j says differently: `<` and `>` between stored text and a parameter compare UTF-16
 units, so they differ from code points where one side has a character from U+E000 to U+FFFF in the
-place of an astral one of the other. Its indexes and its `ORDER BY` keep to code points.
+place of an astral one of the other. Its indexes and its `ORDER BY` keep to code points. Where the
+parameter has such a character, the comparison is put right (`compares_by_code_point`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
-from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, FieldType
+from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, LETTERS, FieldType, Label
 from provgraph.query.conditions import asks_depth
 from provgraph.query.glob import expression, is_glob, literal_prefix
 from provgraph.query.plan import (
@@ -241,7 +242,7 @@ class Cypher:
                 return (
                     self.artifact_named(word, stems)
                     if plan.label == "Version"
-                    else self.named(word)
+                    else self.named(word, plan.label)
                 )
             case Globbed(pattern):
                 base = plan.label == "Version" and "/" not in pattern
@@ -255,10 +256,15 @@ class Cypher:
         keys = ("name", "base", "stem") if stems else ("name", "base")
         return either(f"a.{key} = {asked}" for key in keys)
 
-    def named(self, word: str) -> str:
+    def named(self, word: str, of: Label) -> str:
+        """Each part is one that an index can seek: the id without its letter is asked for with it."""
+        letter = LETTERS[of]
         asked = self.parameter(word)
-        begins = ("n.id", "substring(n.id, 1)", "n.sha") if len(word) >= 4 else ()
-        return either((f"n.name = {asked}", *(f"{text} STARTS WITH {asked}" for text in begins)))
+        named = [f"n.name = {asked}"]
+        if len(word) >= 4:
+            named += [f"n.id STARTS WITH {text}" for text in (asked, self.parameter(letter + word))]
+            named += [f"n.sha STARTS WITH {asked}"] if of == "Commit" else []
+        return either(named)
 
     # Walk
 
@@ -415,7 +421,37 @@ class Cypher:
     def compares(self, text: str, operator: Operator, constant: Constant) -> str:
         if operator == "~":
             return self.matches(text, constant) if isinstance(constant, str) else "false"
+        if isinstance(constant, str) and operator not in ("=", "!="):
+            return self.compares_by_code_point(text, operator, constant)
         return f"{text} {'<>' if operator == '!=' else operator} {self.parameter(number(constant))}"
+
+    def compares_by_code_point(self, text: str, operator: Operator, constant: str) -> str:
+        """By UTF-16 unit, what begins like the constant up to an astral character and goes on with
+        one of U+E000 to U+FFFF is after it, and is before it by code point; the other way about
+        where the constant has such a one and the text an astral one."""
+        plain = f"{text} {operator} {self.parameter(constant)}"
+        below: list[str] = []
+        above: list[str] = []
+        for place, character in enumerate(constant):
+            if character >= "\ue000":
+                (below if character > "\uffff" else above).append(
+                    self.goes_on(f"coalesce({text}, null)", constant[:place], character)
+                )
+        if operator in ("<", "<="):
+            below, above = above, below
+        if below:
+            plain = both((plain, f"NOT {either(below)}"))
+        return either((plain, *above))
+
+    def goes_on(self, text: str, beginning: str, character: str) -> str:
+        """Whether a text begins so, and goes on with a character of U+E000 to U+FFFF (an astral one,
+        if `character` is none). No index is asked: those compare by code point."""
+        first, end = ("\U00010000", "\ue000") if character <= "\uffff" else ("\ue000", None)
+        asked = [f"{text} STARTS WITH {self.parameter(beginning)}"] if beginning else []
+        asked.append(f"{text} >= {self.parameter(beginning + first)}")
+        if end is not None:
+            asked.append(f"{text} < {self.parameter(beginning + end)}")
+        return both(asked)
 
     def compares_open(self, text: str, operator: Operator, constant: Constant) -> str:
         """Where text may meet a number: `<>` would hold between them, `<` and `>` do not."""

@@ -35,6 +35,9 @@ LABELS: Final[tuple[Label, ...]] = (
     "Subject",
 )
 
+LETTERS: Final[dict[Label, str]] = dict(zip(LABELS, "avrscgeku", strict=True))
+"""The letter that the ids of each label begin with."""
+
 State = Literal["present", "superseded", "deleted", "erased", "external", "unknown"]
 
 

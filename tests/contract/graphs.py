@@ -15,7 +15,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from provgraph.model.elements import Batch, Edge, Node, Value
-from provgraph.model.vocabulary import EDGE_TYPES, LABELS, Label
+from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LETTERS, Label
 
 NOON: Final = 1_795_000_000_000_000_000  # nanoseconds: past what a double can tell apart
 TIMES: Final = tuple(NOON + tick for tick in range(4))
@@ -56,7 +56,6 @@ DIGESTS: Final = ("blake3:ab12cd", "blake3:ab99ff", "blake3:0f0f0f")
 BLOBS: Final = ("git:ab1234", "git:0f9999")
 SHAS: Final = ("ab12ffee00", "ab99000000", "0f0f000000")
 STATES: Final = ("present", "superseded", "deleted", "external", "unknown")
-LETTERS: Final[dict[Label, str]] = dict(zip(LABELS, "avrscgeku", strict=True))
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _FIRST: Final[tuple[Label, ...]] = ("Version", "Artifact", "Step", "Version", "Run", "Commit")
