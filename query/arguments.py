@@ -13,6 +13,7 @@ from provgraph.model.vocabulary import EDGE_TYPES
 from provgraph.query import plan, syntax
 from provgraph.query.fields import Rows, field, moment
 from provgraph.query.mistake import Mistake, listed, nearest
+from provgraph.query.values import duration
 from provgraph.query.verb import Argument, Takes, Verb
 
 
@@ -41,7 +42,7 @@ def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
             wanted = verb.arguments()[name]
             end = stage.span.end
             raise Mistake(
-                f"`{stage.verb.text}` wants {wanted.takes}",
+                f"`{stage.verb.text}` wants {wanted.wants}",
                 syntax.Span(end, end + 1),
                 _for_example(verb, wanted),
             )
@@ -131,13 +132,13 @@ class _Items:
         verb = self.stage.verb.text
         if phrases:
             return f"`{verb}` takes {listed([f'`{phrase}`' for phrase in phrases])}"
-        only = [str(argument.takes) for argument in self.arguments.values()]
+        only = [argument.wants for argument in self.arguments.values()]
         return f"`{verb}` takes {listed(only) if only else 'nothing more'}"
 
     def wants(self, argument: Argument, hint: str | None = None) -> NoReturn:
         name = argument.phrase or self.stage.verb.text
         raise Mistake(
-            f"`{name}` wants {argument.takes}", self.span, hint or _for_example(self.verb, argument)
+            f"`{name}` wants {argument.wants}", self.span, hint or _for_example(self.verb, argument)
         )
 
 
@@ -203,6 +204,34 @@ def _condition(items: _Items, argument: Argument, reading: Reading) -> plan.Cond
     return reading.condition(item, reading.rows)
 
 
+def _duration(items: _Items, argument: Argument, _: Reading) -> int:
+    item = items.next
+    if not (isinstance(item, syntax.Constant) and item.form == "duration"):
+        items.wants(argument, f"for example `{argument.phrase} 30d`")
+    items.take()
+    try:
+        return duration(item.text)
+    except ValueError as error:
+        raise Mistake(str(error), item.span) from None
+
+
+def _word(items: _Items, argument: Argument, _: Reading) -> str:
+    word = items.take_word()
+    if word is None:
+        items.wants(argument)
+    if word.text not in argument.choices:
+        hint = nearest(word.text, argument.choices) or f"there are {listed(argument.choices)}"
+        raise Mistake(f"`{argument.phrase}` cannot take `{word.text}`", word.span, hint)
+    return word.text
+
+
+def _words(items: _Items, argument: Argument, reading: Reading) -> tuple[str, ...]:
+    found = [_word(items, argument, reading)]
+    while items.take_comma():
+        found.append(_word(items, argument, reading))
+    return tuple(dict.fromkeys(found))
+
+
 def _columns(items: _Items, argument: Argument, reading: Reading) -> tuple[plan.Column, ...]:
     found: list[plan.Column] = []
     while True:
@@ -238,6 +267,9 @@ _READERS: Final[dict[Takes, Callable[[_Items, Argument, Reading], Any]]] = {
     Takes.QUERY: _query,
     Takes.MOMENT: _moment,
     Takes.CONDITION: _condition,
+    Takes.WORD: _word,
+    Takes.WORDS: _words,
+    Takes.DURATION: _duration,
     Takes.FIELDS: _columns,
     Takes.KEYS: _keys,
 }

@@ -116,11 +116,22 @@ class _Binder:
                     "a query begins with a kind: `file [...]`",
                 )
 
+    def rows(self, node: syntax.Query | syntax.Item, which: plan.Which) -> plan.Plan:
+        """A query whose rows are nodes."""
+        found = self.query(node, which)
+        if plan.is_table(found):
+            raise Mistake(
+                "the rows of a table stand where nodes are meant",
+                node.span,
+                "a table ends a whole question; only `where`, `sort`, `limit` and `select` follow it",
+            )
+        return found
+
     def sets(self, node: syntax.SetOperation, which: plan.Which) -> plan.Plan:
         if node.operator != "+" and any(self.decides_which(part) for part in node.operands):
             # What a walk found may be an old version: a name beside it means all of them.
             which = plan.Every()
-        parts = [self.query(part, which) for part in node.operands]
+        parts = [self.rows(part, which) for part in node.operands]
         match node.operator:
             case "+":
                 return _joined("union", parts)
@@ -146,7 +157,7 @@ class _Binder:
         node = _without_parentheses(node)
         match node:
             case syntax.Pipeline():
-                verbs = [self.verb(stage) for stage in node.stages]
+                verbs = [self.verb(named(stage)) for stage in node.stages]
                 return any(v.decides_which for v in verbs) or self.decides_which(node.source)
             case syntax.SetOperation():
                 return any(self.decides_which(part) for part in node.operands)
@@ -158,14 +169,15 @@ class _Binder:
     def pipeline(
         self, node: syntax.Pipeline, which: plan.Which, *, outermost: bool = False
     ) -> plan.Plan:
-        decides = next((s for s in node.stages if self.verb(s).decides_which), None)
+        stages = [named(stage) for stage in node.stages]
+        decides = next((s for s in stages if self.verb(s).decides_which), None)
         if decides is not None:
             which = self.arguments(decides, fields.Rows(frozenset(LABELS))).which()
         rows = self.query(node.source, which)
         if outermost:
             self.describe(node.source.span, rows)
         columns: tuple[syntax.Stage, plan.Project] | None = None
-        for stage in node.stages:
+        for stage in stages:
             after = self.stage(stage, rows)
             if outermost:
                 self.describe(stage.span, after)
@@ -189,6 +201,12 @@ class _Binder:
 
     def stage(self, stage: syntax.Stage, source: plan.Plan) -> plan.Plan:
         verb, before = self.verb(stage), shape.labels(source)
+        if verb.reshapes and plan.is_table(source):
+            raise Mistake(
+                f"`{stage.verb.text}` wants rows that are nodes, and these are a table's",
+                stage.verb.span,
+                "`where`, `sort`, `limit` and `select` can follow a table",
+            )
         if verb.wants and not verb.wants & before:
             raise Mistake(
                 f"`{stage.verb.text}` is asked of {shape.in_words(verb.wants)}, "
@@ -196,7 +214,7 @@ class _Binder:
                 stage.verb.span,
             )
         after = self.arguments(stage, fields.rows_of(source)).plan(source)
-        if not shape.labels(after):
+        if not shape.labels(after) and not plan.is_table(after):
             raise Mistake(
                 f"this reaches nothing from {shape.in_words(before)}", stage.span, _ways(after)
             )
@@ -229,7 +247,7 @@ class _Binder:
         return read(stage, self.verb(stage), reading)
 
     def barrier(self, group: syntax.Group) -> plan.Plan:
-        return self.query(group, plan.Every())
+        return self.rows(group, plan.Every())
 
     # Selectors.
 
@@ -324,6 +342,26 @@ class _Binder:
                 raise Mistake(
                     "this is no condition", other.span, "a condition compares: `kind = model`"
                 )
+
+
+def named(stage: syntax.Stage) -> syntax.Stage:
+    """The stage with its verb's whole name, where that is two words.
+
+    >>> from provgraph.query.syntax import parse
+    >>> stage = parse("run | limit 3").query.stages[0]
+    >>> named(stage) is stage
+    True
+    """
+    from provgraph.query import verbs
+
+    first = stage.items[0] if stage.items else None
+    if not isinstance(first, syntax.Word):
+        return stage
+    whole = f"{stage.verb.text} {first.text}"
+    if whole not in verbs.names():
+        return stage
+    word = syntax.Word(whole, syntax.Span(stage.verb.span.start, first.span.end))
+    return syntax.Stage(word, stage.items[1:], stage.span)
 
 
 def _ways(walk: plan.Plan) -> str | None:

@@ -254,6 +254,8 @@ class _Place:
                 yield "desc", "word", "the greatest first"
             case Takes.MOMENT if begins:
                 yield from _moments()
+            case Takes.WORD | Takes.WORDS if begins:
+                yield from ((word, "value", "") for word in wanted.choices)
             case _:
                 return
 
@@ -373,7 +375,7 @@ class _Stage:
                 yield " ".join(rest), "phrase", argument.meaning
 
 
-ANY_ROWS: Final = fields.Rows(frozenset(LABELS), depth=True)
+ANY_ROWS: Final = fields.Rows(frozenset(LABELS), (shape.DEPTH,))
 _PLAIN: Final = re.compile(r"[A-Za-z_]\w*(?:[.\-]\w+)*|[A-Za-z_][\w.\-]*/[\w.\-/]*", re.ASCII)
 _MARKS: Final = (
     ("LSQB", "[", "a condition"),
@@ -449,17 +451,14 @@ def _summary(verb: type[Verb]) -> str:
 
 
 def _fields(rows: fields.Rows) -> Iterator[Found]:
-    for name in fields.known(rows):
+    for name in fields.names(rows):
         found = _field_called(name, rows)
         yield name, "field", found.meaning if found else ""
 
 
 def _field_called(name: str, rows: fields.Rows) -> Field | None:
-    if name == fields.DEPTH.name:
-        return fields.DEPTH
-    return next(
-        (f for x in LABELS if x in rows.labels for f in fields.fields_of(x) if f.name == name), None
-    )
+    owned = (f for x in LABELS if x in rows.labels for f in fields.fields_of(x))
+    return next((f for f in (*rows.learned, *owned) if f.name == name), None)
 
 
 def _operators(meant: Field | None) -> Iterator[Found]:

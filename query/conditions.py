@@ -76,17 +76,26 @@ def compares(found: Constant, sign: str, constant: Constant) -> bool:
     return _COMPARE[sign](found, constant)
 
 
-def asks_depth(condition: Condition) -> bool:
-    """Whether the answer may depend on a row's depth."""
+def keys(condition: Condition) -> frozenset[str]:
+    """What a condition asks about.
+
+    >>> sorted(keys(AllOf((Comparison("depth", "<", 3), Negate(Membership("kind", ()))))))
+    ['depth', 'kind']
+    """
     match condition:
         case Comparison(key, _, _) | Membership(key, _, _):
-            return key == "depth"
+            return frozenset((key,))
         case AllOf(conditions) | AnyOf(conditions):
-            return any(asks_depth(part) for part in conditions)
+            return frozenset().union(*map(keys, conditions))
         case Negate(part):
-            return asks_depth(part)
+            return keys(part)
         case _:
             assert_never(condition)
+
+
+def asks_what_was_learned(condition: Condition) -> bool:
+    """Whether the answer may depend on what operators learned of a row, such as its depth."""
+    return any(key == "depth" or key.startswith(":") for key in keys(condition))
 
 
 def _members(value: Value) -> tuple[Constant, ...]:

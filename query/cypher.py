@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
 from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, LETTERS, FieldType, Label
-from provgraph.query.conditions import asks_depth
+from provgraph.query.conditions import keys
 from provgraph.query.glob import expression, is_glob, literal_prefix
 from provgraph.query.plan import (
     AllOf,
@@ -31,11 +31,13 @@ from provgraph.query.plan import (
     Comparison,
     Condition,
     Constant,
+    Count,
     Digested,
     Every,
     Exactly,
     Filter,
     Find,
+    Given,
     Globbed,
     Identified,
     InCommit,
@@ -51,12 +53,14 @@ from provgraph.query.plan import (
     Project,
     Runs,
     SetOp,
+    Slice,
     Sort,
     SortKey,
     Versions,
     Walk,
     WithDigest,
 )
+from provgraph.query.shape import has_depth, learned
 
 Lines = list[str]
 Kind = Literal["number", "boolean", "text", "texts", "open", "missing"]
@@ -116,6 +120,57 @@ class Cypher:
         text = "\n".join(dialect.statement(plan))
         return Statement(text, dialect.parameters)
 
+    @classmethod
+    def compile_count(cls, plan: Count, project: str | None = None) -> Statement:
+        """The groups of a count: the columns `c0`, `c1` ... and `count`.
+
+        >>> from provgraph.query.plan import Column
+        >>> print(Cypher.compile_count(Count(Find("Run"), (Column("exit", "exit"),))).text)
+        MATCH (n:Run)
+        RETURN n.exit AS c0, count(*) AS count
+        """
+        dialect = cls(project)
+        terms = [dialect.term(column.key, plan.source) for column in plan.by]
+        asked = any(column.key == "depth" for column in plan.by)
+        shown = [f"{term.text} AS c{place}" for place, term in enumerate(terms)]
+        lines = dialect.rows(plan.source, depth=asked)
+        text = "\n".join([*lines, f"RETURN {', '.join([*shown, 'count(*) AS count'])}"])
+        return Statement(text, dialect.parameters)
+
+    @classmethod
+    def compile_cone(cls, walk: Walk, project: str | None = None) -> Statement:
+        """What a walk leaves and reaches, in one row of lists: `ids`, `labels`, `starts` (whether
+        the walk leaves from there), and the edges' ends `effects` and `causes`, as ids. Edges that
+        lead out of the nodes are among them."""
+        dialect = cls(project)
+        text = "\n".join(dialect.cone(walk))
+        return Statement(text, dialect.parameters)
+
+    def cone(self, walk: Walk) -> Lines:
+        starts = self.rows(walk.source, depth=False)
+        if walk.until is not None:
+            starts.append(f"WITH n WHERE {exists_at('n', self.parameter(walk.until))}")
+        reached = self.walk(walk, depth=False)
+        types = "|".join(edge_type(type) for type in walk.via)
+        edges = [
+            "UNWIND nodes AS x",
+            f"MATCH (x)-[:{types}]->(y)" if types else "MATCH (x)-->(y) WHERE false",
+            "WITH DISTINCT x, y",
+            "RETURN collect(x.id) AS effects, collect(y.id) AS causes",
+        ]
+        both = [*starts, "RETURN n, true AS start", "UNION ALL"]
+        both += [*reached, "WITH n", "RETURN n, false AS start"]
+        return [
+            *subquery(both),
+            "WITH n, max(start) AS start",
+            "WITH collect(n) AS nodes, collect(start) AS starts",
+            "CALL (nodes) {",
+            *(f"  {line}" for line in edges),
+            "}",
+            "RETURN [x IN nodes | x.id] AS ids, [x IN nodes | labels(x)[0]] AS labels,",
+            "  starts, effects, causes",
+        ]
+
     def statement(self, plan: Plan) -> Lines:
         lines = self.rows(plan, depth=True)
         return [
@@ -130,7 +185,8 @@ class Cypher:
             return [f"{term.text} AS c{place}" for place, term in enumerate(terms)]
         depth = self.term("depth", plan).text
         label, properties = "labels(n)[0] AS label", "properties(n) AS properties"
-        return ["n.id AS id", label, f"{depth} AS depth", properties]
+        more = [f"{self.term(f.key, plan).text} AS {f.name}" for f in learned(plan)]
+        return ["n.id AS id", label, f"{depth} AS depth", properties, *more]
 
     def rows(self, plan: Plan, *, depth: bool) -> Lines:
         match plan:
@@ -139,7 +195,7 @@ class Cypher:
             case Walk():
                 return self.walk(plan, depth)
             case Filter(source, condition):
-                lines = self.rows(source, depth=depth or asks_depth(condition))
+                lines = self.rows(source, depth=depth or "depth" in keys(condition))
                 return [*lines, f"WITH * WHERE {self.condition(condition, source)}"]
             case Versions():
                 return self.versions(plan)
@@ -156,8 +212,26 @@ class Cypher:
                 return [*lines, f"WITH * ORDER BY {order} LIMIT {self.parameter(count)}"]
             case Project(source, _):
                 return self.rows(source, depth=depth)
+            case Given():
+                return self.given(plan)
+            case Slice() | Count():
+                raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
+
+    def given(self, plan: Given) -> Lines:
+        """Rows that an operator made; what they have learned stays with them as `learned`."""
+        if not plan.labels:
+            return ["MATCH (n) WHERE false", "WITH n, {} AS learned"]
+        rows: list[dict[str, Any]] = [
+            {"id": row.id, **dict(zip(plan.keys, row.learned, strict=True))} for row in plan.rows
+        ]
+        given = self.parameter(rows)
+        lines = []
+        for each in plan.labels:
+            found = f"MATCH (n:{label(each)}{self.here()}) WHERE n.id = g.id"
+            lines += [f"UNWIND {given} AS g", found, "RETURN n, g", "UNION ALL"]
+        return [*subquery(lines[:-1]), "WITH n, g AS learned"]
 
     # Find
 
@@ -353,8 +427,10 @@ class Cypher:
                 return [*(text for key in by for text in self.sorted_by(key, source)), "n.id"]
             case Filter() | Limit() | Project():
                 return self.order(plan.source)
-            case Find() | Walk() | Versions() | Runs() | SetOp():
+            case Find() | Walk() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
+            case Slice() | Count():
+                raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
 
@@ -395,6 +471,11 @@ class Cypher:
         """The value under a key in the rows of a plan."""
         if key == "depth":
             return Term("depth", "number") if has_depth(source) else Term("null", "missing")
+        if key.startswith(":"):
+            known = next((field for field in learned(source) if field.key == key), None)
+            if known is None:
+                return Term("null", "missing")
+            return Term(f"learned[{self.parameter(key)}]", _KINDS[known.type])
         if key in _DECLARED:
             return Term(f"n.{key}", _DECLARED[key])
         return Term(f"n[{self.parameter(key)}]", "open")
@@ -486,7 +567,9 @@ class Cypher:
         begins = [f"{text} STARTS WITH {self.parameter(prefix)}"] if prefix else []
         return both((*begins, f"{text} =~ {self.parameter(f'(?s){expression(pattern)}')}"))
 
-    def parameter(self, value: Constant | list[Constant] | list[str] | None) -> str:
+    def parameter(
+        self, value: Constant | list[Constant] | list[str] | list[dict[str, Any]] | None
+    ) -> str:
         """A parameter for a value: the same one for the same value."""
         for name, known in self.parameters.items():
             if repr(known) == repr(value) and name != "project":
@@ -494,23 +577,6 @@ class Cypher:
         name = f"p{len(self.parameters) - (self.project is not None)}"
         self.parameters[name] = value
         return f"${name}"
-
-
-def has_depth(plan: Plan) -> bool:
-    """Whether the rows of a plan have a depth.
-
-    >>> has_depth(Limit(Walk(Find("Run"), "effect", ("PART_OF",)), 3)), has_depth(Find("Run"))
-    (True, False)
-    """
-    match plan:
-        case Walk():
-            return True
-        case Find() | Versions() | Runs() | SetOp():
-            return False
-        case Filter() | Sort() | Limit() | Project():
-            return has_depth(plan.source)
-        case _:
-            assert_never(plan)
 
 
 def label(word: str) -> str:

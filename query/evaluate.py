@@ -7,23 +7,30 @@ keyed by (type, key). Every store gives the rows that this module gives, in this
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Node, Value
 from provgraph.model.uri import is_file
+from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
+from provgraph.query.operators import Cone, Record, table
+from provgraph.query.operators.slicing import learned
+from provgraph.query.order import in_order_of
 from provgraph.query.plan import (
     Budget,
     Condition,
+    Count,
     Digested,
     Every,
     Exactly,
     Filter,
     Find,
+    Given,
     Globbed,
     Identified,
     InCommit,
@@ -36,8 +43,8 @@ from provgraph.query.plan import (
     Project,
     Runs,
     SetOp,
+    Slice,
     Sort,
-    SortKey,
     Versions,
     Walk,
     WithDigest,
@@ -52,6 +59,7 @@ class Row:
 
     node: Node
     depth: int | None = None
+    learned: Mapping[str, Value] = field(default_factory=dict)
 
     def value(self, key: str) -> Value:
         """What a condition, a sort key or a column sees under `key`; None where it is missing."""
@@ -60,6 +68,8 @@ class Row:
                 return self.node.id
             case "depth":
                 return self.depth
+            case _ if key.startswith(":"):
+                return self.learned.get(key)
             case _:
                 return self.node.properties.get(key)
 
@@ -87,13 +97,28 @@ class Evaluator:
             case SetOp():
                 return in_order(self.combined(plan))
             case Sort(source, by):
-                return in_order_of(by, self.rows(source))
+                by_id = sorted(self.rows(source), key=lambda row: row.node.id)
+                return in_order_of(by, by_id, Row.value)
             case Limit(source, count):
                 return self.rows(source)[:count]
             case Project(source, _):
                 return self.rows(source)
+            case Given(rows, _, keys):
+                return in_order(
+                    Row(self.node(row.id), learned=dict(zip(keys, row.learned, strict=True)))
+                    for row in rows
+                    if row.id in self.graph
+                )
+            case Slice():
+                return in_order(self.slice(plan))
+            case Count():
+                raise AssertionError("the rows of a table are no nodes: `records` gives them")
             case _:
                 assert_never(plan)
+
+    def records(self, plan: Plan) -> list[Record]:
+        """The rows of a table, in its order."""
+        return table(plan, self)
 
     def satisfies(self, row: Row, condition: Condition) -> bool:
         return holds(condition, row.value)
@@ -277,6 +302,56 @@ class Evaluator:
                 assert_never(plan.operator)
         return [Row(self.node(id)) for id in ids]
 
+    # What no database language says
+
+    def slice(self, plan: Slice) -> list[Row]:
+        """Each lineage by itself, then counted."""
+        first = {row.node.id for row in self.rows(plan.source)}
+        others = {row.node.id for row in self.rows(plan.against)} if plan.against else set()
+        ours = Counter(id for start in first for id in self.lineage(start))
+        theirs = Counter(id for start in others - first for id in self.lineage(start))
+        return [
+            self.sliced(id, learned(n, n + theirs[id], len(first), len(others - first)))
+            for id, n in ours.items()
+            if n >= plan.least(len(first))
+        ]
+
+    def sliced(self, id: str, values: tuple[float, float, int]) -> Row:
+        keys = (":lift", ":coverage", ":support")
+        return Row(self.node(id), learned=dict(zip(keys, values, strict=True)))
+
+    def lineage(self, id: str) -> list[str]:
+        start = Find(self.node(id).label, Identified((id,)))
+        return [row.node.id for row in self.walk(Walk(start, "origin", LINEAGE_EDGES))]
+
+    # What operators ask of an engine (`Reader`)
+
+    def columns(self, plan: Project) -> list[tuple[Value, ...]]:
+        keys = [column.key for column in plan.columns]
+        return [tuple(row.value(key) for key in keys) for row in self.rows(plan)]
+
+    def counts(self, plan: Count) -> list[tuple[Any, ...]]:
+        return [(*values, 1) for values in self.columns(Project(plan.source, plan.by))]
+
+    def cone(self, walk: Walk) -> Cone:
+        starts = [row.node.id for row in self.rows(walk.source)]
+        starts = [id for id in starts if not self.is_hidden(id, walk.until)]
+        ids = list(dict.fromkeys([*starts, *(row.node.id for row in self.walk(walk))]))
+        place = {id: at for at, id in enumerate(ids)}
+        pairs = {
+            (place[effect], place[cause])
+            for effect in ids
+            for cause in self.causes(effect, *walk.via)
+            if cause in place
+        }
+        return Cone(
+            ids,
+            [self.node(id).label for id in ids],
+            [place[id] for id in starts],
+            [effect for effect, _ in pairs],
+            [cause for _, cause in pairs],
+        )
+
     # The graph
 
     def nodes(self) -> Iterator[Node]:
@@ -340,33 +415,3 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
         return (row.depth or 0, at is None, at, row.node.id)
 
     return sorted(rows, key=place)
-
-
-def in_order_of(by: Sequence[SortKey], rows: Iterable[Row]) -> list[Row]:
-    """By the keys, ties by id. `descending` reverses the present values; the missing stay last."""
-    found = sorted(rows, key=lambda row: row.node.id)
-    for key in reversed(by):
-        ranked = [(rank(row.value(key.key)), row) for row in found]
-        present = [(place, row) for place, row in ranked if place is not None]
-        present.sort(key=lambda each: each[0], reverse=key.descending)  # stable in both directions
-        found = [row for _, row in present] + [row for place, row in ranked if place is None]
-    return found
-
-
-def rank(value: Value) -> tuple[bool, Any] | None:
-    """A value's place among values: numbers, then text by code point; a list stands where its first
-    member does. None for a missing value or an empty list.
-
-    >>> sorted(["b", 10, "a", True, 0.5], key=rank)
-    [0.5, True, 10, 'a', 'b']
-    >>> rank(()), rank(("b", "a")) == rank("b")
-    (None, True)
-    """
-    if isinstance(value, tuple):
-        return rank(value[0]) if value else None
-    return None if value is None else (isinstance(value, str), value)
-
-
-def evaluate(plan: Plan, graph: Any, budget: Budget = Budget()) -> list[Row]:  # noqa: B008
-    """The rows of a plan over a graph, in its order. Raises `BudgetExceeded`."""
-    return Evaluator(graph, budget).rows(plan)

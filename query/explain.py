@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from textwrap import indent
+from typing import Any
 
 from provgraph.query.binder import Bound
-from provgraph.query.cypher import Cypher
+from provgraph.query.cypher import Cypher, Statement
 from provgraph.query.explain_text import plan_text, syntax_text
+from provgraph.query.operators import Cone, carried_out, table
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Plan
+from provgraph.query.plan import Count, Plan, Project, Walk, is_table
 from provgraph.query.syntax import parse
 
 
@@ -56,13 +58,45 @@ def explain_plan(plan: Plan, project: str | None = None) -> str:
 def plan_stages(plan: Plan, project: str | None) -> Iterator[tuple[str, str]]:
     """The stages from the plan on, each with its title."""
     better = optimize(plan)
-    statement = Cypher.compile(better, project)
     yield "Plan", plan_text(plan)
     yield "Optimized plan", plan_text(better) if better != plan else "the same"
-    yield "Cypher", statement.text
-    if statement.parameters:
-        shown = (f"${key} = {literal(value)}" for key, value in statement.parameters.items())
-        yield "Parameters", "\n".join(shown)
+    asked = statements(better, project)
+    for place, statement in enumerate(asked, 1):
+        yield f"Cypher {place} of {len(asked)}" if len(asked) > 1 else "Cypher", statement.text
+        if statement.parameters:
+            shown = (f"${key} = {literal(value)}" for key, value in statement.parameters.items())
+            yield "Parameters", "\n".join(shown)
+
+
+def statements(plan: Plan, project: str | None) -> list[Statement]:
+    """What Neo4j is asked for a plan, in this order: what the operators that Cypher cannot say need,
+    then the rows, given those operators' (here none: nothing is run)."""
+    reader = _Fetches(project)
+    left = carried_out(plan, reader)
+    if is_table(left):
+        table(left, reader)
+        return reader.statements
+    return [*reader.statements, Cypher.compile(left, project)]
+
+
+class _Fetches:
+    """A `Reader` that notes what is asked of it, and gives nothing."""
+
+    def __init__(self, project: str | None) -> None:
+        self.project = project
+        self.statements: list[Statement] = []
+
+    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+        self.statements.append(Cypher.compile(plan, self.project))
+        return []
+
+    def cone(self, walk: Walk) -> Cone:
+        self.statements.append(Cypher.compile_cone(walk, self.project))
+        return Cone([], [], [], [], [])
+
+    def counts(self, plan: Count) -> list[tuple[Any, ...]]:
+        self.statements.append(Cypher.compile_count(plan, self.project))
+        return []
 
 
 def literal(value: object) -> str:

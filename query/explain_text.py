@@ -60,19 +60,12 @@ def plan_text(whole: plan.Plan) -> str:
 def _lines(here: plan.Plan, indent: str) -> Iterator[str]:
     yield indent + operator_text(here)
     inner = indent + "  "
-    match here:
-        case plan.Find():
-            return
-        case plan.SetOp():
-            yield from _lines(here.left, inner)
-            yield from _lines(here.right, inner)
-        case plan.Walk():
-            yield from _lines(here.source, inner)
-            if here.stop_at is not None:
-                yield f"{inner}stop at"
-                yield from _lines(here.stop_at, inner + "  ")
-        case _:
-            yield from _lines(here.source, inner)
+    for name, source in plan.sources(here).items():
+        if name in ("source", "left", "right"):
+            yield from _lines(source, inner)
+        else:
+            yield inner + name.replace("_", " ")
+            yield from _lines(source, inner + "  ")
 
 
 def operator_text(here: plan.Plan) -> str:
@@ -102,12 +95,23 @@ def operator_text(here: plan.Plan) -> str:
         case plan.Limit():
             return f"Limit {here.count}"
         case plan.Project():
-            return "Project " + ", ".join(
-                column.name if column.name == column.key else f"{column.name} = {column.key}"
-                for column in here.columns
-            )
+            return f"Project {_columns(here.columns)}"
+        case plan.Given():
+            return f"Given {len(here.rows)} rows"
+        case plan.Slice():
+            least = "" if here.support is None else f", at least {here.support}"
+            return f"Slice: what the rows were made from{least}"
+        case plan.Count():
+            return f"Count by {_columns(here.by)}"
         case _:
             assert_never(here)
+
+
+def _columns(columns: tuple[plan.Column, ...]) -> str:
+    return ", ".join(
+        column.name if column.name == column.key else f"{column.name} = {column.key}"
+        for column in columns
+    )
 
 
 def _until(until: int | None) -> str:

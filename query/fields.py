@@ -12,7 +12,6 @@ from provgraph.query.mistake import Mistake, listed, nearest
 
 T = TypeVar("T")
 
-DEPTH: Final = Field("depth", FieldType.NUMBER, "depth", "how many edges the walk took to it")
 _ALSO: Final[dict[Label, tuple[Field, ...]]] = {
     "Version": (
         Field("version", FieldType.TEXT, "digest", "which version it is: its digest"),
@@ -27,10 +26,12 @@ _ALSO: Final[dict[Label, tuple[Field, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What fields depend on: the labels that the rows may have, and whether they have a depth."""
+    """What fields depend on: the labels that the rows may have, and what they have beside their
+    nodes' properties; or the columns of a table's rows."""
 
     labels: frozenset[Label]
-    depth: bool = False
+    learned: tuple[Field, ...] = ()
+    columns: tuple[plan.Column, ...] = ()
 
 
 class Meant(NamedTuple):
@@ -45,7 +46,8 @@ class Meant(NamedTuple):
 
 
 def rows_of(source: plan.Plan) -> Rows:
-    return Rows(shape.labels(source), shape.has_depth(source))
+    depth = (shape.DEPTH,) if shape.has_depth(source) else ()
+    return Rows(shape.labels(source), (*depth, *shape.learned(source)), shape.columns(source))
 
 
 def fields_of(label: Label) -> tuple[Field, ...]:
@@ -54,8 +56,11 @@ def fields_of(label: Label) -> tuple[Field, ...]:
 
 def field(word: syntax.Word, rows: Rows) -> Meant:
     """Raises `Mistake` where no row can have it."""
-    if word.text == DEPTH.name and rows.depth:
-        return Meant(DEPTH.name, DEPTH.key, DEPTH.type)
+    if rows.columns:
+        return _column(word, rows)
+    for known in rows.learned:
+        if word.text == known.name:
+            return Meant(known.name, known.key, known.type)
     if word.text.startswith(OPEN_FIELDS) and not word.text.endswith("."):
         return Meant(word.text, word.text, None)
     owners = {label: found for label in rows.labels if (found := _of(label, word.text))}
@@ -70,14 +75,22 @@ def field(word: syntax.Word, rows: Rows) -> Meant:
     return Meant(word.text, first.key, first.type, frozenset(owners), frozenset(strangers))
 
 
+def _column(word: syntax.Word, rows: Rows) -> Meant:
+    keys = {column.name: column.key for column in rows.columns}
+    if word.text not in keys:
+        hint = nearest(word.text, keys) or f"there are {listed(keys)}"
+        raise Mistake(f"the table has no column `{word.text}`", word.span, hint)
+    return Meant(word.text, word.text, shape.type_of(keys[word.text]))
+
+
 def _of(label: Label, name: str) -> Field | None:
     return next((found for found in fields_of(label) if found.name == name), None)
 
 
 def _unknown(word: syntax.Word, rows: Rows) -> Mistake:
-    here = known(rows)
+    here = names(rows)
     elsewhere = [label for label in LABELS if _of(label, word.text)]
-    if word.text == DEPTH.name:
+    if word.text == shape.DEPTH.name:
         hint: str | None = "rows have a depth after `lineage` or `impact`, until sets are joined"
     elif elsewhere:
         hint = f"{shape.in_words(elsewhere)} have it"
@@ -86,15 +99,18 @@ def _unknown(word: syntax.Word, rows: Rows) -> Mistake:
     return Mistake(f"{shape.in_words(rows.labels)} have no field `{word.text}`", word.span, hint)
 
 
-def known(rows: Rows) -> list[str]:
+def names(rows: Rows) -> list[str]:
     """The names of the fields that the rows may have, and the open prefixes with a dot.
 
-    >>> known(Rows(frozenset(("Agent",))))
+    >>> names(Rows(frozenset(("Agent",))))
     ['id', 'name', 'kind', 'email', 'param.', 'metric.', 'tag.', 'prop.']
     """
+    if rows.columns:
+        return [column.name for column in rows.columns]
     labels = [label for label in LABELS if label in rows.labels]
-    names = [found.name for label in labels for found in fields_of(label)]
-    return list(dict.fromkeys([*names, *([DEPTH.name] if rows.depth else []), *OPEN_FIELDS]))
+    held = [found.name for label in labels for found in fields_of(label)]
+    held += [found.name for found in rows.learned]
+    return list(dict.fromkeys([*held, *OPEN_FIELDS]))
 
 
 # Comparisons.

@@ -3,16 +3,22 @@
 A plan says what is asked, never how it is found. Every store gives the same rows in the same order
 for the same plan; `evaluate.py` is the reference.
 
-Rows are nodes without repetition. A `Walk` gives its rows a `depth`; the operators above keep what
-the rows have (`SetOp` drops it). Unless sorted, rows come by (depth, `at`, id), where a missing
-depth counts as 0 and a missing `at` comes last.
+Rows are nodes without repetition. A `Walk` gives its rows a `depth`, and some operators teach their
+rows more (`LEARNED`): `Filter`, `Sort`, `Limit` and `Project` keep what the rows have, the others
+drop it. What was learned has a key that begins with a colon, as no property's does. Unless sorted,
+rows come by (depth, `at`, id), where a missing depth counts as 0 and a missing `at` comes last.
+
+A `Table` makes rows that are no nodes: they have its columns and come in its order. Only `Filter`,
+`Sort`, `Limit` and `Project` stand above one; a sort's ties keep the order that they had.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeVar
 
+from provgraph.model.elements import Value
 from provgraph.model.vocabulary import Label
 
 Constant = str | int | float | bool
@@ -27,7 +33,7 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`key` is a node property, or `depth`."""
+    """`key` is a node property, `depth`, what an operator learned, or a column of a table."""
 
     key: str
     operator: Operator
@@ -243,7 +249,103 @@ class Project:
     columns: tuple[Column, ...]
 
 
-Plan = Find | Walk | Filter | Versions | Runs | SetOp | Sort | Limit | Project
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A node and what was learned of it."""
+
+    id: str
+    label: Label
+    learned: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """These nodes, each once, as far as they exist; `keys` are those of what was learned of each.
+    No question is bound to it: engines put it in the place of an operator that they have carried
+    out. `labels` are those that its rows may have."""
+
+    rows: tuple[Known, ...]
+    labels: tuple[Label, ...]
+    keys: tuple[str, ...] = ()
+
+
+# Operators that no database language says: engines fetch what they need (`operators/`).
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What the lineage of the source's rows has more often than that of others.
+
+    Rows are the versions and steps that at least `support` of the source's rows were made from (None:
+    a tenth of them, and at least two if there are several). `against` are the others; what is in the source too is none of them. Learned are `:lift`, the
+    share of the source's rows that have the row in their lineage over the share of all that do;
+    `:coverage`, the former share; and `:support`, how many of the source's rows that are.
+    """
+
+    source: Plan
+    against: Plan | None = None
+    support: int | None = None
+
+    def least(self, rows: int) -> int:
+        """How many of so many rows must have been made from it.
+
+        >>> [Slice(Find("Version")).least(rows) for rows in (1, 2, 40, 41)]
+        [1, 2, 4, 5]
+        """
+        if self.support is not None:
+            return max(self.support, 1)
+        return 1 if rows < 2 else max(2, -(-rows // 10))
+
+
+# Tables.
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many of the source's rows there are of each combination of values: columns under the
+    names in `by` and `count`; one row if `by` is empty. The most first, then by the values (nulls
+    last). Equal numbers are one value, a whole one shown without a fraction; true and false are no
+    numbers here."""
+
+    source: Plan
+    by: tuple[Column, ...]
+
+
+Fetched = Slice
+Table = Count
+Plan = (
+    Find | Walk | Filter | Versions | Runs | SetOp | Sort | Limit | Project | Given | Slice | Count
+)
+
+_P = TypeVar("_P", bound=Plan)
+
+
+def sources(plan: Plan) -> dict[str, Plan]:
+    """The plans that an operator stands on, by field.
+
+    >>> list(sources(SetOp("union", Find("Run"), Find("Step"))))
+    ['left', 'right']
+    """
+    held = {field.name: getattr(plan, field.name) for field in fields(plan)}
+    return {name: value for name, value in held.items() if isinstance(value, Plan)}
+
+
+def with_sources(plan: _P, change: Callable[[Plan], Plan]) -> _P:
+    """The same operator over what `change` makes of the plans that it stands on."""
+    below = sources(plan)
+    changed = {name: change(source) for name, source in below.items()}
+    return plan if changed == below else replace(plan, **changed)  # type: ignore[arg-type]
+
+
+def is_table(plan: Plan) -> bool:
+    """Whether the rows are no nodes.
+
+    >>> is_table(Limit(Count(Find("Run"), ()), 3)), is_table(Find("Run"))
+    (True, False)
+    """
+    while isinstance(plan, Filter | Sort | Limit | Project):
+        plan = plan.source
+    return isinstance(plan, Table)
 
 
 @dataclass(frozen=True, slots=True)

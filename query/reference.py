@@ -14,7 +14,7 @@ from typing import Final
 
 from provgraph.model.vocabulary import EDGE_TYPES, LABELS, OPEN_FIELDS, Field
 from provgraph.query import shape, verbs
-from provgraph.query.fields import DEPTH, fields_of
+from provgraph.query.fields import fields_of
 from provgraph.query.mistake import listed
 from provgraph.query.verb import Argument, Verb
 
@@ -53,7 +53,7 @@ def _verb(name: str, verb: type[Verb]) -> Iterator[str]:
         yield "|---|---|---|"
         for field, argument in verb.arguments().items():
             needed = "" if field in verb.needs() else " (optional)"
-            yield f"| {_phrase(argument)} | {argument.takes}{needed} | {argument.meaning} |"
+            yield f"| {_phrase(argument)} | {argument.wants}{needed} | {argument.meaning} |"
         yield ""
     yield from ("```provgraph", *verb.examples, "```", "")
 
@@ -68,7 +68,7 @@ def field_tables() -> Iterator[str]:
     opened = listed([f"`{prefix}*`" for prefix in OPEN_FIELDS])
     yield f"Any row may have fields that people named: {opened}."
     yield from _fields("everything", shared)
-    yield from _fields("rows of a walk", [DEPTH])
+    yield from _fields("rows of a walk", [shape.DEPTH])
     for label in LABELS:
         own = [found for found in fields_of(label) if found not in shared]
         if own:

@@ -1,27 +1,58 @@
-"""What can be told of a plan's rows before it runs: their labels, and whether they have a depth."""
+"""What can be told of a plan's rows before it runs: their labels, and what they have beside their
+properties: a depth, what operators learned, or the columns of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
-from provgraph.model.vocabulary import EDGES, LABELS, Label
+from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, Field, FieldType, Label
 from provgraph.query.plan import (
+    Column,
+    Count,
     Filter,
     Find,
+    Given,
     Limit,
     Plan,
     Project,
     Runs,
     SetOp,
+    Slice,
     Sort,
     Versions,
     Walk,
 )
 
+DEPTH: Final = Field("depth", FieldType.NUMBER, "depth", "how many edges the walk took to it")
+_N: Final = FieldType.NUMBER
+_SLICE: Final = (
+    Field("lift", _N, ":lift", "how much likelier those that have it are to be of the first rows"),
+    Field("coverage", _N, ":coverage", "which share of the first rows have it in their lineage"),
+    Field("support", _N, ":support", "how many of the first rows have it in their lineage"),
+)
+LEARNED: Final[dict[str, Field]] = {field.key: field for field in _SLICE}
+"""What operators learn of their rows, by key."""
+
+_TABULATED: Final = (Field("count", _N, "count", "how many rows"),)
+_TYPES: Final[dict[str, FieldType]] = {
+    field.key: field.type
+    for fields in (*FIELDS.values(), (DEPTH,), LEARNED.values(), _TABULATED)
+    for field in fields
+}
+
+
+def type_of(key: str) -> FieldType | None:
+    """How the values under a key are kept; None where people name it themselves.
+
+    >>> type_of("at"), type_of(":lift"), type_of("param.lr")
+    (<FieldType.TIME: 'time'>, <FieldType.NUMBER: 'number'>, None)
+    """
+    return _TYPES.get(key)
+
 
 def labels(plan: Plan) -> frozenset[Label]:
-    """The labels that rows may have; none if there can be no row.
+    """The labels that rows may have; none if there can be no row, or the rows are a table's.
 
     >>> sorted(labels(Walk(Find("Version"), "origin", ("GENERATED_BY", "USED"))))
     ['Step', 'Version']
@@ -30,7 +61,7 @@ def labels(plan: Plan) -> frozenset[Label]:
         case Find():
             return frozenset((plan.label,))
         case Walk():
-            return _reached(labels(plan.source), plan.via, plan.toward)
+            return labels_of_walk(plan)[1]
         case Versions():
             return frozenset(("Version",))
         case Runs():
@@ -41,20 +72,89 @@ def labels(plan: Plan) -> frozenset[Label]:
             if operator == "intersection":
                 return labels(left) & labels(right)
             return labels(left) | labels(right)
+        case Given():
+            return frozenset(plan.labels)
+        case Slice():
+            return frozenset(("Version", "Step"))
+        case Count():
+            return frozenset()
         case Filter() | Sort() | Limit() | Project():
             return labels(plan.source)
         case _:
             assert_never(plan)
 
 
+def labels_of_walk(walk: Walk) -> tuple[frozenset[Label], frozenset[Label]]:
+    """The labels of the nodes that a walk can leave, and of those that it can reach."""
+    left, reached = labels(walk.source), frozenset[Label]()
+    while True:
+        ends = [ends_of(type, walk.toward) for type in walk.via]
+        more = reached.union(*(to for begin, to in ends if begin & left))
+        if more == reached:
+            return left, reached
+        reached, left = more, left | more
+
+
+def ends_of(
+    type: str, toward: Literal["origin", "effect"]
+) -> tuple[frozenset[Label], frozenset[Label]]:
+    """The labels at an edge's two ends, in the direction of a walk."""
+    effect, cause = frozenset(EDGES[type].source), frozenset(EDGES[type].target)
+    return (effect, cause) if toward == "origin" else (cause, effect)
+
+
 def has_depth(plan: Plan) -> bool:
+    """
+    >>> has_depth(Limit(Walk(Find("Run"), "effect", ("PART_OF",)), 3)), has_depth(Find("Run"))
+    (True, False)
+    """
     match plan:
         case Walk():
             return True
-        case Find() | Versions() | Runs() | SetOp():
-            return False
         case Filter() | Sort() | Limit() | Project():
             return has_depth(plan.source)
+        case Find() | Versions() | Runs() | SetOp() | Given() | Slice() | Count():
+            return False
+        case _:
+            assert_never(plan)
+
+
+def learned(plan: Plan) -> tuple[Field, ...]:
+    """What the rows have learned, in order.
+
+    >>> [field.name for field in learned(Limit(Slice(Find("Version")), 3))]
+    ['lift', 'coverage', 'support']
+    """
+    match plan:
+        case Slice():
+            return _SLICE
+        case Given():
+            return tuple(LEARNED[key] for key in plan.keys)
+        case Filter() | Sort() | Limit() | Project():
+            return learned(plan.source)
+        case Find() | Walk() | Versions() | Runs() | SetOp() | Count():
+            return ()
+        case _:
+            assert_never(plan)
+
+
+def columns(plan: Plan) -> tuple[Column, ...]:
+    """The columns of a table's rows; none of rows that are nodes. A row has its values under the
+    columns' names; a column's `key` tells what they are, as a property's does.
+
+    >>> [column.name for column in columns(Count(Find("Run"), (Column("day", "at"),)))]
+    ['day', 'count']
+    """
+    match plan:
+        case Count(_, by):
+            return (*by, Column("count", "count"))
+        case Filter() | Sort() | Limit():
+            return columns(plan.source)
+        case Project(source, kept):
+            held = {column.name: column.key for column in columns(source)}
+            return tuple(Column(each.name, held[each.key]) for each in kept) if held else ()
+        case Find() | Walk() | Versions() | Runs() | SetOp() | Given() | Slice():
+            return ()
         case _:
             assert_never(plan)
 
@@ -72,17 +172,3 @@ def in_words(of: Iterable[Label]) -> str:
 
 
 _ORDER: tuple[Label, ...] = ("Version", *(label for label in LABELS if label != "Version"))
-
-
-def _reached(
-    start: frozenset[Label], via: tuple[str, ...], toward: Literal["origin", "effect"]
-) -> frozenset[Label]:
-    edges = [EDGES[name] for name in via]
-    pairs = [(e.source, e.target) if toward == "origin" else (e.target, e.source) for e in edges]
-    found: frozenset[Label] = frozenset()
-    while True:
-        here = start | found
-        more = found.union(*(there for near, there in pairs if here.intersection(near)))
-        if more == found:
-            return found
-        found = more

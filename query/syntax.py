@@ -226,7 +226,17 @@ def reached(text: str) -> Reached:
     stack = parser.parser_state.value_stack
     waiting = tuple(_lexeme(part) if hasattr(part, "type") else None for part in stack)
     read = tuple(lexeme for lexeme in lexemes if lexeme.span.end <= end)
-    return Reached(read, waiting, frozenset(parser.accepts()), end)
+    return Reached(read, _without_closed(waiting), frozenset(parser.accepts()), end)
+
+
+def _without_closed(waiting: tuple[Lexeme | None, ...]) -> tuple[Lexeme | None, ...]:
+    """What waits, where the bracket that closed last, before anything followed it, is one part."""
+    last = waiting[-1] if waiting else None
+    if last is None or last.type not in ("RPAR", "RSQB"):
+        return waiting
+    opener = "LPAR" if last.type == "RPAR" else "LSQB"
+    at = max(at for at, part in enumerate(waiting) if part is not None and part.type == opener)
+    return (*waiting[:at], None)
 
 
 def _lexeme(token: Token) -> Lexeme:

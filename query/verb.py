@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import CoreSchema, core_schema
 
 from provgraph.model.vocabulary import Label
+from provgraph.query.mistake import listed
 from provgraph.query.plan import Column, Condition, Latest, Plan, SortKey, Which
 
 
@@ -27,18 +28,30 @@ class Takes(StrEnum):
     MOMENT = "a date"
     CONDITION = "a condition"
     FIELDS = "fields, with commas between"
+    WORD = "a word"
+    WORDS = "words, with commas between"
+    DURATION = "a duration"
     KEYS = "fields, with commas between, each with `desc` for the reverse order"
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """`phrase` is the words before it, "" for none. With `leads` they can be left out right after
-    the verb."""
+    the verb. `choices` are the words that it takes, where it takes words."""
 
     phrase: str
     takes: Takes
     meaning: str
     leads: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def wants(self) -> str:
+        """
+        >>> Argument("by", Takes.WORD, "the order", choices=("lift", "coverage")).wants
+        'a word: lift or coverage'
+        """
+        return f"{self.takes}: {listed(self.choices, 'or')}" if self.choices else str(self.takes)
 
 
 class _AsBound:

@@ -43,7 +43,7 @@ def opened() -> Iterator[Graph]:
 def nodes(graph: Graph, plan: Plan) -> list[Node]:
     """The rows of a plan as nodes, in its order."""
     rows = graph.run(plan)
-    return [Node(id, label, properties) for id, label, _, properties in rows.values]
+    return [Node(id, label, properties) for id, label, _, properties, *_ in rows.values]
 
 
 def ids(graph: Graph, plan: Plan) -> list[str]:

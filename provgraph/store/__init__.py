@@ -15,8 +15,9 @@ __all__ = ["Rows", "Statistics", "Store", "Surroundings"]
 @dataclass(frozen=True, slots=True)
 class Rows:
     """An answer. `columns` are the names asked for, and each of `values` holds one row in that
-    order. Without a `Project` at the top the columns are `id`, `label`, `depth` (None where no walk
-    gave one) and `properties` (a dict: the node's properties, without nulls)."""
+    order. Of a plan without a `Project` at the top they are a table's own, or `id`, `label`, `depth`
+    (None where no walk gave one), `properties` (a dict: the node's properties, without nulls) and
+    what the rows have learned."""
 
     columns: tuple[str, ...]
     values: list[tuple[Any, ...]]

@@ -13,7 +13,8 @@ from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
 from provgraph.model.vocabulary import EDGES
 from provgraph.query.evaluate import Evaluator, Row
-from provgraph.query.plan import Budget, Plan, Project
+from provgraph.query.plan import Budget, Plan, Project, is_table
+from provgraph.query.shape import columns, learned
 from provgraph.store import Rows, Statistics, Surroundings
 
 _BINDING = frozenset(
@@ -42,11 +43,17 @@ class MemoryStore:
         self.applied |= {watermark.segment: watermark for watermark in batch.watermarks}
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
-        found = self.evaluator(self.graph, budget).rows(plan)
+        evaluator = self.evaluator(self.graph, budget)
+        if is_table(plan):
+            names = tuple(column.name for column in columns(plan))
+            return Rows(names, [tuple(row[n] for n in names) for row in evaluator.records(plan)])
+        found = evaluator.rows(plan)
         if isinstance(plan, Project):
             names = tuple(column.name for column in plan.columns)
             return Rows(names, [tuple(r.value(c.key) for c in plan.columns) for r in found])
-        return Rows(("id", "label", "depth", "properties"), [_whole(row) for row in found])
+        more = learned(plan)
+        names = ("id", "label", "depth", "properties", *(field.name for field in more))
+        return Rows(names, [(*_whole(row), *(row.value(f.key) for f in more)) for row in found])
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         return [self.graph.nodes[id]["node"] for id in sorted(self._known(ids))]

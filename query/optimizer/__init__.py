@@ -8,8 +8,7 @@ vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final, assert_never
+from typing import Final
 
 from provgraph.query.optimizer.bound_walks import bound_walks
 from provgraph.query.optimizer.drop_lost_orders import drop_lost_orders
@@ -18,18 +17,7 @@ from provgraph.query.optimizer.merge_limits import merge_limits
 from provgraph.query.optimizer.prune_edge_types import prune_edge_types
 from provgraph.query.optimizer.push_filters_down import push_filters_down
 from provgraph.query.optimizer.push_filters_into_find import push_filters_into_find
-from provgraph.query.plan import (
-    Filter,
-    Find,
-    Limit,
-    Plan,
-    Project,
-    Runs,
-    SetOp,
-    Sort,
-    Versions,
-    Walk,
-)
+from provgraph.query.plan import Plan, with_sources
 
 __all__ = ["RULES", "optimize", "rewrite"]
 
@@ -49,7 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
 def optimize(plan: Plan) -> Plan:
     """A plan with the same answer in every store.
 
-    >>> from provgraph.query.plan import Comparison, SortKey
+    >>> from provgraph.query.plan import Comparison, Filter, Find, Sort, SortKey
     >>> by_name = Sort(Find("Run"), (SortKey("name"),))
     >>> optimize(Filter(by_name, Comparison("exit", "=", 1)))
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -70,19 +58,4 @@ def _rewritten_by_all(plan: Plan) -> Plan:
 
 def rewrite(plan: Plan, rule: Rule) -> Plan:
     """A rule applied to every operator of a plan, the lowest first."""
-    return rule(_with_sources(plan, lambda source: rewrite(source, rule)))
-
-
-def _with_sources(plan: Plan, change: Rule) -> Plan:
-    match plan:
-        case Find():
-            return plan
-        case SetOp():
-            return replace(plan, left=change(plan.left), right=change(plan.right))
-        case Walk():
-            stop_at = None if plan.stop_at is None else change(plan.stop_at)
-            return replace(plan, source=change(plan.source), stop_at=stop_at)
-        case Filter() | Versions() | Runs() | Sort() | Limit() | Project():
-            return replace(plan, source=change(plan.source))
-        case _:
-            assert_never(plan)
+    return rule(with_sources(plan, lambda source: rewrite(source, rule)))

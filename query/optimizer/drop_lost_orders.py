@@ -1,19 +1,18 @@
 """A sort whose order nobody sees need not be done.
 
-Walks, versions, runs, set operations and sorts (ties go by id) begin an order of their own. A limit
-sees the order: what is below one stays sorted.
+Filters, limits and projections keep the order of their rows, and a sort of a table does where it
+finds ties; all other operators begin an order of their own. A limit sees the order: what is below
+one stays sorted.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from provgraph.query.plan import Filter, Plan, Runs, SetOp, Sort, Versions, Walk
+from provgraph.query.plan import Filter, Limit, Plan, Project, Sort, is_table, with_sources
 
 
 def drop_lost_orders(plan: Plan) -> Plan:
     """
-    >>> from provgraph.query.plan import Find, Limit, SortKey
+    >>> from provgraph.query.plan import Find, Runs, SortKey
     >>> by_name = Sort(Find("Step"), (SortKey("name"),))
     >>> drop_lost_orders(Runs(by_name))
     Runs(source=Find(label='Step', name=None, kind=None, files=False, which=Every(until=None), where=None))
@@ -21,15 +20,12 @@ def drop_lost_orders(plan: Plan) -> Plan:
     True
     """
     match plan:
-        case SetOp():
-            return replace(plan, left=unordered(plan.left), right=unordered(plan.right))
-        case Walk():
-            stop_at = None if plan.stop_at is None else unordered(plan.stop_at)
-            return replace(plan, source=unordered(plan.source), stop_at=stop_at)
-        case Versions() | Runs() | Sort():
-            return replace(plan, source=unordered(plan.source))
-        case _:
+        case Filter() | Limit() | Project():
             return plan
+        case Sort() if is_table(plan):
+            return plan
+        case _:
+            return with_sources(plan, unordered)
 
 
 def unordered(plan: Plan) -> Plan:

@@ -1,4 +1,5 @@
-"""The verbs: `lineage` is the class `Lineage` in `lineage.py`, loaded when it is asked for.
+"""The verbs: `lineage` is the class `Lineage` in `lineage.py`, loaded when it is asked for; a name of
+two words, `rerun plan`, stands for `RerunPlan` in `rerun_plan.py`.
 
 A module whose name begins with `_` is no verb.
 """
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @cache
 def names() -> tuple[str, ...]:
     """Every verb, without its aliases, in alphabetical order."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")))
+    found = (module.name for module in iter_modules(__path__))
+    return tuple(sorted(name.replace("_", " ") for name in found if not name.startswith("_")))
 
 
 def words() -> frozenset[str]:
@@ -34,5 +36,5 @@ def find(word: str) -> type[Verb] | None:
 
 @cache
 def load(name: str) -> type[Verb]:
-    module = import_module(f"{__name__}.{name}")
-    return cast("type[Verb]", getattr(module, name.title().replace("_", "")))
+    module = import_module(f"{__name__}.{name.replace(' ', '_')}")
+    return cast("type[Verb]", getattr(module, name.title().replace(" ", "")))

@@ -119,7 +119,8 @@ def id_of(label: Label, number: int) -> str:
     return LETTERS[label] + "".join(_ALPHABET[scattered >> 5 * p & 31] for p in range(4, -1, -1))
 
 
-IDS: Final = tuple(id_of(label, number) for number, label in enumerate((*_FIRST, *_LATER)))
+LABEL_OF: Final = {id_of(label, nth): label for nth, label in enumerate((*_FIRST, *_LATER))}
+IDS: Final = tuple(LABEL_OF)
 
 
 def node(random: Random, number: int, label: Label) -> Node:

@@ -11,6 +11,7 @@ from contract.graphs import (
     DIGESTS,
     IDS,
     KINDS,
+    LABEL_OF,
     NAMES,
     NUMBERS,
     RANDOMS,
@@ -30,14 +31,17 @@ from provgraph.query.plan import (
     Comparison,
     Condition,
     Constant,
+    Count,
     Digested,
     Every,
     Exactly,
     Filter,
     Find,
+    Given,
     Globbed,
     Identified,
     InCommit,
+    Known,
     Latest,
     Limit,
     Membership,
@@ -50,12 +54,14 @@ from provgraph.query.plan import (
     Project,
     Runs,
     SetOp,
+    Slice,
     Sort,
     SortKey,
     Versions,
     Walk,
     Which,
     WithDigest,
+    sources,
 )
 from provgraph.store.memory import MemoryStore
 
@@ -92,6 +98,8 @@ _CONSTANTS: Final[dict[str, tuple[Constant, ...]]] = {
     "metric.m": NUMBERS,
     "param.list": TEXTS,
     "nowhere": (0, "a"),
+    ":lift": (0.5, 1, 1.5, 2),
+    ":support": (1, 2),
 }
 KEYS: Final = (*_CONSTANTS, "at", "names", "depth", "prop.x", "prop.x", "tag.t", "param.list")
 _WORDS: Final = (*(part for name in NAMES for part in name), *TEXTS, *IDS, "v000", "0000", "ab12")
@@ -216,7 +224,11 @@ def rows(random: Random, depth: int) -> Plan:
     if depth == 0 or random.random() < 0.1:
         return find(random)
     source = rows(random, depth - 1)
-    match random.randrange(16):
+    match random.randrange(18):
+        case 16:
+            return given(random)
+        case 17:
+            return sliced(random, source, rows(random, depth - 1))
         case 0 | 1 | 2 | 3:
             return walk(random, source, None)
         case 4 | 5:
@@ -238,11 +250,44 @@ def rows(random: Random, depth: int) -> Plan:
             return Limit(limited, random.choice((1, 2, 5))) if random.random() < 0.2 else limited
 
 
+def given(random: Random) -> Given:
+    """Nodes that exist or do not, each with a lift, or nothing learned of any."""
+    ids = random.sample(IDS, random.randint(0, 4))
+    labels = tuple(sorted({LABEL_OF[id] for id in ids}))
+    if random.random() < 0.5:
+        return Given(tuple(Known(id, LABEL_OF[id]) for id in ids), labels)
+    scores = random.choices((0.5, 1, 2, None), k=len(ids))
+    rows = (Known(id, LABEL_OF[id], (score,)) for id, score in zip(ids, scores, strict=True))
+    return Given(tuple(rows), labels, (":lift",))
+
+
+def sliced(random: Random, source: Plan, against: Plan) -> Plan:
+    support = random.choice((None, 1, 1, 2))
+    found = Slice(source, against if random.random() < 0.7 else None, support)
+    keys = (SortKey(":lift", True), SortKey(":coverage", random.random() < 0.5))
+    return Sort(found, keys) if random.random() < 0.5 else found
+
+
+def table(random: Random, source: Plan) -> Plan:
+    """A table, and perhaps something over it."""
+    keys = random.sample(tuple(_CONSTANTS), random.choice((0, 1, 1, 2)))
+    counted: Plan = Count(source, tuple(Column(f"of {key}", key) for key in keys))
+    if random.random() < 0.3:
+        operator = random.choice(_OPERATORS)
+        counted = Filter(counted, Comparison("count", operator, random.randint(1, 3)))
+    if keys and random.random() < 0.3:
+        counted = Sort(counted, (SortKey(f"of {keys[0]}", random.random() < 0.5),))
+    return Limit(counted, 2) if random.random() < 0.2 else counted
+
+
 def plan(random: Random, depth: int = 3) -> Plan:
-    """A plan, with columns at the top in one of three."""
+    """A plan; one of three has columns at the top, and some are tables."""
     asked = rows(random, random.randint(1, depth))
-    if random.random() < 0.67:
+    chance = random.random()
+    if chance < 0.6:
         return asked
+    if chance < 0.7:
+        return table(random, asked)
     columns = (
         Column(random.choice(TEXTS), random.choice(KEYS)) for _ in range(random.randint(1, 3))
     )
@@ -265,16 +310,6 @@ def questions(count: int = 1, max_nodes: int = 14) -> st.SearchStrategy[Question
 
 def parts(plan: Plan) -> Iterator[Plan]:
     """The plans inside a plan, each before the one that holds it; the plan itself last."""
-    match plan:
-        case Find():
-            pass
-        case SetOp():
-            yield from parts(plan.left)
-            yield from parts(plan.right)
-        case Walk():
-            yield from parts(plan.source)
-            if plan.stop_at is not None:
-                yield from parts(plan.stop_at)
-        case _:
-            yield from parts(plan.source)
+    for source in sources(plan).values():
+        yield from parts(source)
     yield plan

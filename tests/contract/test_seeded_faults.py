@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from contract.plans import questions
@@ -12,10 +13,13 @@ from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from provgraph.model.elements import Batch, Node, Value
-from provgraph.query.evaluate import Evaluator, Row, rank
+from provgraph.query.evaluate import Evaluator, Row
+from provgraph.query.order import rank
 from provgraph.query.plan import (
     Comparison,
     Condition,
+    Count,
+    Filter,
     Find,
     Globbed,
     Latest,
@@ -26,6 +30,7 @@ from provgraph.query.plan import (
     Plan,
     Runs,
     SetOp,
+    Slice,
     Sort,
     Versions,
     Walk,
@@ -262,6 +267,30 @@ class GivesOnlyTheSourcesVersions(Evaluator):
 class LosesARunsOwnRow(Evaluator):
     def runs_of(self, node: Node) -> set[str]:
         return set() if node.label == "Run" else super().runs_of(node)
+
+
+class SlicesTheOthersToo(Evaluator):
+    def slice(self, plan: Slice) -> list[Row]:
+        if plan.against is None:
+            return super().slice(plan)
+        return super().slice(replace(plan, source=SetOp("union", plan.source, plan.against)))
+
+
+class SupportsOneTooMany(Evaluator):
+    def slice(self, plan: Slice) -> list[Row]:
+        return super().slice(replace(plan, support=(plan.support or 1) + 1))
+
+
+class ForgetsWhatWasLearned(Evaluator):
+    def rows(self, plan: Plan) -> list[Row]:
+        rows = super().rows(plan)
+        return [replace(row, learned={}) for row in rows] if isinstance(plan, Filter) else rows
+
+
+class CountsEqualNumbersApart(Evaluator):
+    def counts(self, plan: Count) -> list[tuple[Any, ...]]:
+        found = super().counts(plan)
+        return [tuple(float(v) + 0.25 if v == 1 else v for v in group) for group in found]
 
 
 FAULTS = [

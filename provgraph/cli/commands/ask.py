@@ -9,6 +9,7 @@ import click
 from provgraph.cli.output import json_option, write_json, write_table
 from provgraph.cli.session import opened
 from provgraph.cli.text import count, plain, value
+from provgraph.query import shape
 from provgraph.query.plan import Budget, Limit, Plan, Project
 from provgraph.store import Rows
 
@@ -60,17 +61,18 @@ Columns = list[tuple[str, str]]
 def _shown(rows: Rows, plan: Plan) -> tuple[Columns, list[tuple[Any, ...]]]:
     """The columns (name, key) to show, and the rows' values in them."""
     project = _projection(plan)
-    if project is not None:
-        return [(column.name, column.key) for column in project.columns], rows.values
-    values: list[tuple[Any, ...]] = []
-    for id, label, depth, held in rows.values:
-        values.append(
-            (id, label.lower(), held.get("kind"), held.get("name"), held.get("at"), depth)
-        )
+    chosen = shape.columns(plan) or (project.columns if project is not None else ())
+    if chosen:
+        return [(column.name, column.key) for column in chosen], rows.values
+    more = [(field.name, field.key) for field in shape.learned(plan)]
     columns = [("id", "id"), ("type", "type"), ("kind", "kind"), ("name", "name"), ("time", "at")]
-    if any(row[5] is not None for row in values):
-        return [*columns, ("depth", "depth")], values
-    return columns, [row[:5] for row in values]
+    values: list[tuple[Any, ...]] = [
+        (id, label.lower(), held.get("kind"), held.get("name"), held.get("at"), depth, *learned)
+        for id, label, depth, held, *learned in rows.values
+    ]
+    if shape.has_depth(plan):
+        return [*columns, ("depth", "depth"), *more], values
+    return [*columns, *more], [(*row[:5], *row[6:]) for row in values]
 
 
 def _projection(plan: Plan) -> Project | None:

@@ -1,6 +1,6 @@
 """Conditions -> SQL that is 0 or 1, never null.
 
-Two aliases are in scope: `n`, the node's row, and `r`, the row of the plan (its `depth`). The
+Two aliases are in scope: `n`, the node's row, and `r`, the row of the plan (its `depth` and what was `learned`). The
 meaning is `provgraph.query.conditions`.
 """
 
@@ -38,11 +38,12 @@ _MANY: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a key's values stand: in a column, in the JSON under a path, or (of a spilled key) in
+    """Where a key's values stand: in a column, in `json` under a path, or (of a spilled key) in
     either."""
 
     column: str | None = None
     path: str | None = None
+    json: str = "n.properties"
 
 
 def place(key: str, lexicon: Lexicon) -> Place:
@@ -50,6 +51,8 @@ def place(key: str, lexicon: Lexicon) -> Place:
         return Place("n.uid")
     if key == "depth":
         return Place("r.depth")
+    if key.startswith(":"):
+        return Place(None, json_path(key), "r.learned")
     if lexicon.has_column(key):
         return Place(f'n."{key}"')
     if key in lexicon.spilled:
@@ -97,7 +100,11 @@ def _anywhere(at: Place, column: Sql, member: Sql) -> Sql:
     tests = [column] if at.column is not None else []
     if at.path is not None:
         tests.append(
-            sql("EXISTS (SELECT 1 FROM json_each(n.properties, {}) AS m WHERE {})", at.path, member)
+            sql(
+                f"EXISTS (SELECT 1 FROM json_each({at.json}, {{}}) AS m WHERE {{}})",
+                at.path,
+                member,
+            )
         )
     return tests[0] if len(tests) == 1 else sql("({})", joined(" OR ", tests))
 

@@ -22,7 +22,7 @@ from provgraph.query.plan import (
     WithDigest,
 )
 from provgraph.store.embedded.conditions import condition
-from provgraph.store.embedded.relation import NOTHING, Relation
+from provgraph.store.embedded.relation import NO_MORE, NOTHING, Relation
 from provgraph.store.embedded.schema import (
     ARTIFACT,
     LABEL_NUMBERS,
@@ -51,12 +51,12 @@ class Finder:
         found = self.versions(plan) if number == VERSION else self.others(plan, number)
         if plan.where is not None:
             found = sql(
-                "SELECT r.id FROM (SELECT id, NULL AS depth FROM ({})) AS r"
+                f"SELECT r.id FROM (SELECT id, {NO_MORE} FROM ({{}})) AS r"
                 " CROSS JOIN node n ON n.id = r.id WHERE {}",
                 found,
                 condition(plan.where, self.lexicon),
             )
-        return Relation(sql("SELECT id, NULL AS depth, NULL AS rank FROM ({})", found), 3)
+        return Relation(sql(f"SELECT id, {NO_MORE} FROM ({{}})", found), 3)
 
     # Versions
 

@@ -1,6 +1,7 @@
-"""What an operator of a plan becomes: a SELECT of (id, depth, rank).
+"""What an operator of a plan becomes: a SELECT of (id, depth, rank, learned).
 
-`depth` is null where no walk gave one; `rank` is the row's place where a sort gave one, else null.
+`depth` is null where no walk gave one; `rank` is the row's place where a sort gave one, else null;
+`learned` is JSON of what operators learned, else null.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class Relation:
     nesting: int = 1
 
 
-NOTHING: Final = Relation(Sql("SELECT NULL AS id, NULL AS depth, NULL AS rank WHERE 0"))
+NO_MORE: Final = "NULL AS depth, NULL AS rank, NULL AS learned"
+"""What rows have that nothing is known of but their nodes."""
+NOTHING: Final = Relation(Sql(f"SELECT NULL AS id, {NO_MORE} WHERE 0"))
 
 # A row id and a depth in one integer of 64 bits, because `carray` gives one column.
 _BITS: Final = 40
@@ -43,9 +46,7 @@ def constant(ids: Iterable[int]) -> Relation:
     found = array("q", ids)
     if not found:
         return NOTHING
-    return Relation(
-        sql("SELECT value AS id, NULL AS depth, NULL AS rank FROM carray({})", apsw.carray(found))
-    )
+    return Relation(sql(f"SELECT value AS id, {NO_MORE} FROM carray({{}})", apsw.carray(found)))
 
 
 def with_depths(depths: Mapping[int, int]) -> Relation:
@@ -55,7 +56,8 @@ def with_depths(depths: Mapping[int, int]) -> Relation:
     packed = numbers(depth << _BITS | id for id, depth in depths.items())
     return Relation(
         sql(
-            f"SELECT value & {_LOW} AS id, value >> {_BITS} AS depth, NULL AS rank FROM carray({{}})",
+            f"SELECT value & {_LOW} AS id, value >> {_BITS} AS depth, NULL AS rank, NULL AS learned"
+            " FROM carray({})",
             packed,
         )
     )

@@ -7,25 +7,31 @@ a walk runs its source first, goes by itself, and hands its rows on as an array.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import apsw
 
+from provgraph.query import shape
+from provgraph.query.operators import Cone, known, table
 from provgraph.query.plan import (
     Budget,
     Column,
+    Count,
     Filter,
     Find,
+    Given,
     Limit,
     Plan,
     Project,
     Runs,
     SetOp,
+    Slice,
     Sort,
     Versions,
     Walk,
+    is_table,
 )
 from provgraph.store import Rows
 from provgraph.store.embedded.budget import Meter
@@ -33,7 +39,7 @@ from provgraph.store.embedded.conditions import condition, place
 from provgraph.store.embedded.names import Finder, is_before
 from provgraph.store.embedded.properties import joined as joined_properties
 from provgraph.store.embedded.properties import read
-from provgraph.store.embedded.relation import ORDER, Relation, constant, with_depths
+from provgraph.store.embedded.relation import NO_MORE, ORDER, Relation, constant, with_depths
 from provgraph.store.embedded.schema import (
     ARTIFACT,
     COLUMNS,
@@ -44,7 +50,7 @@ from provgraph.store.embedded.schema import (
 )
 from provgraph.store.embedded.sql import Sql, joined, sql
 from provgraph.store.embedded.transactions import reading
-from provgraph.store.embedded.walk import reached
+from provgraph.store.embedded.walk import cone, reached, visible
 
 _DEEP: Final = 24
 _SET_OPERATORS: Final = {
@@ -59,6 +65,8 @@ def run(connection: apsw.Connection, plan: Plan, budget: Budget) -> Rows:
     meter = Meter(budget)
     with meter.limiting(connection), reading(connection):
         execution = Execution(connection, Lexicon(connection), meter)
+        if is_table(plan):
+            return execution.table(plan)
         if isinstance(plan, Project):
             return execution.projected(plan)
         return execution.whole(plan)
@@ -76,15 +84,24 @@ class Execution:
 
     def whole(self, plan: Plan) -> Rows:
         shown = ", ".join(f'n."{key}"' for key in COLUMNS)
-        rows = self.rows(plan, Sql(f"n.uid, n.label, r.depth, n.properties, {shown}"))
-        labels = self.lexicon.label_of()
+        rows = self.rows(plan, Sql(f"n.uid, n.label, r.depth, n.properties, r.learned, {shown}"))
+        labels, learned = self.lexicon.label_of(), shape.learned(plan)
+
+        def more(text: str | None) -> Iterator[Any]:
+            held = json.loads(text) if text else {}
+            return (held.get(field.key) for field in learned)
+
         return Rows(
-            ("id", "label", "depth", "properties"),
+            ("id", "label", "depth", "properties", *(field.name for field in learned)),
             [
-                (uid, labels[label], depth, joined_properties(columns, rest))
-                for uid, label, depth, rest, *columns in rows
+                (uid, labels[label], depth, joined_properties(columns, rest), *more(taught))
+                for uid, label, depth, rest, taught, *columns in rows
             ],
         )
+
+    def table(self, plan: Plan) -> Rows:
+        names = tuple(column.name for column in shape.columns(plan))
+        return Rows(names, [tuple(row[n] for n in names) for row in table(plan, self)])
 
     def projected(self, plan: Project) -> Rows:
         shown = [self.shown(column) for column in plan.columns]
@@ -110,7 +127,7 @@ class Execution:
         at = place(column.key, self.lexicon)
         if at.path is None:
             return Sql(str(at.column)), None
-        written = sql("(n.properties -> {})", at.path)
+        written = sql(f"({at.json} -> {{}})", at.path)
         if at.column is not None:  # numbers and text both ways; `quote` keeps every digit
             written = sql(f"coalesce({{}}, json_array({at.column}) -> '$[0]')", written)
         return written, read
@@ -141,19 +158,37 @@ class Execution:
                 return self.limit(plan)
             case Project():
                 return self.relation(plan.source)
+            case Given():
+                return self.given(plan)
+            case Slice():
+                return self.counted(self.given(known(plan, self)))
+            case Count():
+                raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
 
+    def given(self, plan: Given) -> Relation:
+        rows = [(row.id, json.dumps(_present(plan.keys, row.learned))) for row in plan.rows]
+        return Relation(
+            sql(
+                "SELECT n.id, NULL AS depth, NULL AS rank, g.value ->> 1 AS learned"
+                " FROM json_each({}) AS g CROSS JOIN node n ON n.uid = g.value ->> 0",
+                json.dumps(rows),
+            )
+        )
+
     def walk(self, plan: Walk) -> Relation:
-        sources = self.ids(plan.source)
+        return with_depths(self.reached(plan, self.ids(plan.source)))
+
+    def reached(self, plan: Walk, sources: Collection[int]) -> dict[int, int]:
         stops = frozenset(self.ids(plan.stop_at)) if plan.stop_at is not None else frozenset()
-        return with_depths(reached(self.connection, self.lexicon, plan, sources, stops, self.meter))
+        return reached(self.connection, self.lexicon, plan, sources, stops, self.meter)
 
     def filter(self, plan: Filter) -> Relation:
         source = self.relation(plan.source)
         return Relation(
             sql(
-                "SELECT r.id, r.depth, r.rank FROM ({}) AS r"
+                "SELECT r.id, r.depth, r.rank, r.learned FROM ({}) AS r"
                 " CROSS JOIN node n ON n.id = r.id WHERE {}",
                 source.sql,
                 condition(plan.condition, self.lexicon),
@@ -169,7 +204,7 @@ class Execution:
                 WITH s AS MATERIALIZED (
                     SELECT r.id, n.label FROM ({{}}) AS r CROSS JOIN node n ON n.id = r.id
                 )
-                SELECT DISTINCT n.id, NULL AS depth, NULL AS rank FROM (
+                SELECT DISTINCT n.id, {NO_MORE} FROM (
                     SELECT id FROM s WHERE label = {ARTIFACT}
                     UNION SELECT e.dst FROM s CROSS JOIN edge e
                     ON e.src = s.id AND e.type = {_VERSION_OF} WHERE s.label = {VERSION}
@@ -197,7 +232,7 @@ class Execution:
                     CROSS JOIN node n ON n.id = e.dst AND n.label = {step}
                     WHERE s.label = {VERSION}
                 )
-                SELECT id, NULL AS depth, NULL AS rank FROM (
+                SELECT id, {NO_MORE} FROM (
                     SELECT id FROM s WHERE label = {run}
                     UNION SELECT e.dst FROM step CROSS JOIN edge e
                     ON e.src = step.id AND e.type = {TYPE_NUMBERS["PART_OF"]}
@@ -213,7 +248,7 @@ class Execution:
         left, right = self.relation(plan.left), self.relation(plan.right)
         return Relation(
             sql(
-                "SELECT id, NULL AS depth, NULL AS rank FROM (SELECT id FROM ({}) "
+                f"SELECT id, {NO_MORE} FROM (SELECT id FROM ({{}}) "
                 f"{_SET_OPERATORS[plan.operator]} SELECT id FROM ({{}}))",
                 left.sql,
                 right.sql,
@@ -231,8 +266,8 @@ class Execution:
         )
         return Relation(
             sql(
-                f"SELECT id, depth, row_number() OVER (ORDER BY {order}uid) AS rank FROM"
-                " (SELECT r.id, r.depth, n.uid{} FROM ({}) AS r CROSS JOIN node n ON n.id = r.id)",
+                f"SELECT id, depth, row_number() OVER (ORDER BY {order}uid) AS rank, learned FROM"
+                " (SELECT r.id, r.depth, r.learned, n.uid{} FROM ({}) AS r CROSS JOIN node n ON n.id = r.id)",
                 named,
                 source.sql,
             ),
@@ -244,20 +279,50 @@ class Execution:
         at = place(key, self.lexicon)
         if at.path is None:
             return Sql(str(at.column))
-        first = sql("(SELECT m.value FROM json_each(n.properties, {}) AS m LIMIT 1)", at.path)
+        first = sql(f"(SELECT m.value FROM json_each({at.json}, {{}}) AS m LIMIT 1)", at.path)
         return first if at.column is None else sql(f"coalesce({at.column}, {{}})", first)
 
     def limit(self, plan: Limit) -> Relation:
         source = self.relation(plan.source)
         return Relation(
             sql(
-                "SELECT r.id, r.depth, r.rank FROM ({}) AS r CROSS JOIN node n ON n.id = r.id"
+                "SELECT r.id, r.depth, r.rank, r.learned FROM ({}) AS r CROSS JOIN node n ON n.id = r.id"
                 f" ORDER BY {ORDER} LIMIT {{}}",
                 source.sql,
                 max(plan.count, 0),
             ),
             source.nesting + 1,
         )
+
+    # What operators ask of an engine (`Reader`)
+
+    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+        return self.projected(plan).values
+
+    def counts(self, plan: Count) -> list[tuple[Any, ...]]:
+        if not plan.by:
+            ids = self.relation(plan.source).sql
+            found = self.connection.execute(f"SELECT count(*) FROM ({ids.text})", ids.parameters)
+            return found.fetchall()
+        shown = [self.shown(column) for column in plan.by]
+        keys = ", ".join(f"k{nth}" for nth in range(len(shown)))
+        types = ", ".join(f"typeof(k{nth})" for nth in range(len(shown)))
+        named = joined(", ", [sql(f"{{}} AS k{nth}", part) for nth, (part, _) in enumerate(shown)])
+        asked = sql(
+            f"SELECT {keys}, count(*) FROM (SELECT {{}} FROM ({{}}) AS r"
+            f" CROSS JOIN node n ON n.id = r.id) GROUP BY {keys}, {types}",
+            named,
+            self.relation(plan.source).sql,
+        )
+        readers = [*(read for _, read in shown), None]
+        return [
+            _read(row, readers) for row in self.connection.execute(asked.text, asked.parameters)
+        ]
+
+    def cone(self, walk: Walk) -> Cone:
+        starts = visible(self.connection, self.ids(walk.source), walk.until)
+        found = self.reached(walk, starts)
+        return cone(self.connection, self.lexicon, walk.via, starts, found)
 
     # Between operators
 
@@ -280,15 +345,19 @@ class Execution:
         """The same rows as a constant, so that statements do not nest without end."""
         asked = relation.sql
         found = self.connection.execute(
-            f"SELECT id, depth, rank FROM ({asked.text})", asked.parameters
+            f"SELECT id, depth, rank, learned FROM ({asked.text})", asked.parameters
         )
         return Relation(
             sql(
-                "SELECT value ->> 0 AS id, value ->> 1 AS depth, value ->> 2 AS rank"
-                " FROM json_each({})",
+                "SELECT value ->> 0 AS id, value ->> 1 AS depth, value ->> 2 AS rank,"
+                " value ->> 3 AS learned FROM json_each({})",
                 json.dumps(found.fetchall()),
             )
         )
+
+
+def _present(keys: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {key: v for key, v in zip(keys, values, strict=True) if v is not None}
 
 
 def _read(row: tuple[Any, ...], readers: list[Callable[[str], Any] | None]) -> tuple[Any, ...]:

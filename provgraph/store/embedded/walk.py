@@ -7,9 +7,12 @@ recursive query would multiply, and a node far away needs every level between an
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 import apsw
 
+from provgraph.model.vocabulary import Label
+from provgraph.query.operators import Cone
 from provgraph.query.plan import Walk
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.relation import numbers
@@ -29,7 +32,7 @@ def reached(
     step = _step(plan, lexicon)
     if step is None:
         return {}
-    level = _visible(connection, sources, plan.until)
+    level = visible(connection, sources, plan.until)
     left = set(level)  # their edges have been followed
     depths: dict[int, int] = {}
     depth = 0
@@ -67,7 +70,8 @@ def _step(plan: Walk, lexicon: Lexicon) -> Sql | None:
 _IS_VISIBLE = "(typeof(n.at) <> 'integer' OR n.at <= {})"
 
 
-def _visible(connection: apsw.Connection, ids: Collection[int], until: int | None) -> list[int]:
+def visible(connection: apsw.Connection, ids: Collection[int], until: int | None) -> list[int]:
+    """Those of the nodes that exist at `until`."""
     if until is None or not ids:
         return sorted(ids)
     asked = sql(
@@ -77,3 +81,37 @@ def _visible(connection: apsw.Connection, ids: Collection[int], until: int | Non
         until,
     )
     return [id for (id,) in connection.execute(asked.text, asked.parameters)]
+
+
+def cone(
+    connection: apsw.Connection,
+    lexicon: Lexicon,
+    via: Collection[str],
+    starts: Collection[int],
+    found: Collection[int],
+) -> Cone:
+    """The nodes of a walk, which left `starts` and reached `found`, with the edges between them."""
+    rows = list(dict.fromkeys([*starts, *found]))
+    if not rows:
+        return Cone([], [], [], [], [])
+    place = {row: at for at, row in enumerate(rows)}
+    label_of = lexicon.label_of()
+    known = connection.execute(
+        "SELECT n.id, n.uid, n.label FROM carray(?) AS r CROSS JOIN node n ON n.id = r.value",
+        (numbers(rows),),
+    )
+    names = {id: (uid, cast(Label, label_of[label])) for id, uid, label in known}
+    types = [lexicon.types[name] for name in set(via) if name in lexicon.types]
+    pairs = connection.execute(
+        "SELECT DISTINCT e.src, e.dst FROM carray(?) AS r CROSS JOIN edge e ON e.src = r.value"
+        f" AND +e.type IN ({', '.join(map(str, types))})",
+        (numbers(rows),),
+    )
+    inside = [(place[src], place[dst]) for src, dst in pairs if dst in place]
+    return Cone(
+        [names[row][0] for row in rows],
+        [names[row][1] for row in rows],
+        [place[start] for start in starts],
+        [effect for effect, _ in inside],
+        [cause for _, cause in inside],
+    )

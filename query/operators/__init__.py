@@ -1,0 +1,109 @@
+"""The operators that no database language says, carried out on what an engine fetches.
+
+An engine gives a `Reader`; `known` carries out an operator whose rows are nodes, `table` one whose
+rows are not, with all that stands above it. So every store that has no way of its own means the
+same by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+from provgraph.model.vocabulary import Label
+from provgraph.query import shape
+from provgraph.query.plan import (
+    Count,
+    Fetched,
+    Filter,
+    Given,
+    Known,
+    Limit,
+    Plan,
+    Project,
+    Slice,
+    Sort,
+    Walk,
+    with_sources,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cone:
+    """The nodes that a walk leaves or reaches, and the edges between them.
+
+    Nodes are numbered by their place in `ids`; `starts` are the walk's sources. Edges are pairs
+    `effects[i]`, `causes[i]` of two of the nodes, each pair once, of the types that the walk follows
+    (whichever way it goes). A node that the walk stops at has edges too. No order is promised.
+    """
+
+    ids: Sequence[str]
+    labels: Sequence[Label]
+    starts: Sequence[int]
+    effects: Sequence[int]
+    causes: Sequence[int]
+
+
+class Reader(Protocol):
+    """What an operator may ask of an engine, in one state of the store and within its budget."""
+
+    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+        """The values of a plan's rows, in its order."""
+
+    def cone(self, walk: Walk) -> Cone:
+        """What a walk leaves and reaches."""
+
+    def counts(self, plan: Count) -> list[tuple[Any, ...]]:
+        """The groups of a count in any order: the values, then how many. Equal values may come in
+        several groups, which are added up."""
+
+
+def known(plan: Fetched, reader: Reader) -> Given:
+    """The rows of an operator, with what it learned."""
+    keys = tuple(field.key for field in shape.learned(plan))
+    return Given(tuple(_rows(plan, reader)), tuple(sorted(shape.labels(plan))), keys)
+
+
+def _rows(plan: Fetched, reader: Reader) -> Iterable[Known]:
+    match plan:
+        case Slice():
+            from provgraph.query.operators.slicing import sliced
+
+            return sliced(plan, reader)
+        case _:
+            assert_never(plan)
+
+
+def carried_out(plan: Plan, reader: Reader) -> Plan:
+    """The plan with each of these operators but tables, the lowest first, replaced by its rows. So
+    a reader is asked only what a database language says."""
+    plan = with_sources(plan, lambda source: carried_out(source, reader))
+    return known(plan, reader) if isinstance(plan, Fetched) else plan
+
+
+Record = dict[str, Any]
+
+
+def table(plan: Plan, reader: Reader) -> list[Record]:
+    """The rows of a table and of what stands above it, by column."""
+    match plan:
+        case Count():
+            from provgraph.query.operators.counting import counted
+
+            return counted(plan, reader.counts(plan))
+        case Filter(source, condition):
+            from provgraph.query.conditions import holds
+
+            return [row for row in table(source, reader) if holds(condition, row.get)]
+        case Sort(source, by):
+            from provgraph.query.order import in_order_of
+
+            return in_order_of(by, table(source, reader), lambda row, key: row.get(key))
+        case Limit(source, count):
+            return table(source, reader)[: max(count, 0)]
+        case Project(source, columns):
+            kept = [(column.name, column.key) for column in columns]
+            return [{name: row[key] for name, key in kept} for row in table(source, reader)]
+        case _:
+            raise AssertionError(f"{type(plan).__name__} makes no table")
