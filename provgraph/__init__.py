@@ -6,7 +6,12 @@ In a program that runs under `provgraph run`:
 >>> provgraph.log_params(depth=6)
 >>> provgraph.log_metrics(accuracy=0.97)
 
-Outside a run both do nothing. Importing this package imports nothing else.
+Outside a run both do nothing. To ask what was recorded:
+
+    graph = provgraph.open()
+    graph.file("report.html").lineage().where(kind="dataset").show()
+
+Importing this package imports nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +19,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from provgraph.asking.queries import Query as Query
     from provgraph.graph import Graph as Graph
+    from provgraph.graph import open as open
     from provgraph.tracking import log_metrics as log_metrics
     from provgraph.tracking import log_params as log_params
 
@@ -22,10 +29,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Graph": "provgraph.graph",
+    "Query": "provgraph.asking.queries",
+    "open": "provgraph.graph",
     "log_metrics": "provgraph.tracking",
     "log_params": "provgraph.tracking",
 }
-__all__ = ["Graph", "__version__", "log_metrics", "log_params"]
+__all__ = ["Graph", "Query", "__version__", "log_metrics", "log_params", "open"]
 
 
 def __getattr__(name: str) -> Any:

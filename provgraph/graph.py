@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from msgspec import structs
 
+from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, StoreError
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
@@ -28,7 +29,11 @@ from provgraph.query.plan import Budget, Column, Comparison, Find, Plan
 from provgraph.query.plan import Project as Columns
 
 if TYPE_CHECKING:
-    from provgraph.query.binder import Bound
+    from datetime import date
+
+    from provgraph.asking.queries import Query
+    from provgraph.query.binder import Bound, Scope
+    from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
 _CHUNK: Final = 50_000
@@ -49,11 +54,12 @@ class SyncReport:
     problems: list[str] = field(default_factory=list)
 
 
-class Graph:
+class Graph(Selectors):
     """The graph of a project, in the embedded store.
 
     `Graph.open()` finds the project around a folder; `sync` brings in what the journal has that the
-    store has not; `ask` takes the query language, `run` a plan.
+    store has not; `ask` takes a question in the query language, `answer` a plan. The language's kinds are
+    methods: `graph.file("raw.csv").impact()`.
     """
 
     def __init__(self, project: Project, *, read_only: bool = False) -> None:
@@ -251,7 +257,7 @@ class Graph:
         parents."""
         seen = Find("Commit", where=Comparison("at", ">=", 0))
         columns = (Column("id", "id"), Column("sha", "sha"))
-        shas = dict(self.run(Columns(seen, columns)).values)
+        shas = dict(self.answer(Columns(seen, columns)).values)
         known: dict[str, list[str]] = {sha: [] for sha in shas.values()}
         parents = self.store.edges(list(shas), ("PARENT",))
         unseen = sorted({edge.target for edge in parents} - shas.keys())
@@ -262,26 +268,69 @@ class Graph:
 
     # Questions.
 
-    def bind(self, text: str) -> Bound:
-        """A question, understood but not answered. Raises `QueryError`."""
-        from provgraph.query.binder import Scope, bind
+    def find(
+        self,
+        kind: str,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        from provgraph.asking.queries import Query
+        from provgraph.query.building import selector
+
+        return Query(self, selector(kind, name, version=version, where=where))
+
+    def ask(self, text: str) -> Query:
+        """A question in the query language. Raises `QuerySyntaxError`."""
+        from provgraph.asking.queries import Query
         from provgraph.query.syntax import parse
 
+        return Query(self, parse(text).query)
+
+    def bind(self, question: str | Syntax) -> Bound:
+        """A question, understood but not answered. Raises `QueryError`."""
+        from provgraph.query.binder import bind
+        from provgraph.query.syntax import parse
+
+        return bind(parse(question) if isinstance(question, str) else question, self.scope())
+
+    def scope(self) -> Scope:
+        """What a question's words mean here and now."""
+        from provgraph.query.binder import Scope
+
         cwd = self.uri(os.getcwd())
-        scope = Scope(
+        return Scope(
             kinds=self.kinds.names, now=time.time_ns(), cwd=cwd, uri_of=lambda path: self.uri(path)
         )
-        return bind(parse(text), scope)
 
-    def ask(self, text: str, budget: Budget | None = None) -> Rows:
-        """The answer to a question in the query language. Raises `QueryError`, `BudgetExceeded`."""
-        return self.run(self.bind(text).plan, budget)
-
-    def run(self, plan: Plan, budget: Budget | None = None) -> Rows:
+    def answer(self, plan: Plan, budget: Budget | None = None) -> Rows:
         """The rows of a plan. Raises `BudgetExceeded`."""
         from provgraph.query.optimizer import optimize
 
         return self.store.run(optimize(plan), budget or Budget())
+
+
+def open(path: Path | str = ".") -> Graph:
+    """The graph of the project that `path` is in, brought up to date with its journal. What is wrong
+    with the journal is a warning. Raises `ProjectError`, `StoreError`.
+
+    The language's kinds are its methods, and its verbs those of what they give:
+
+        graph = provgraph.open()
+        for row in graph.model("churn").lineage().where(kind="dataset").select("path", "size"):
+            print(row["path"], row["size"])
+    """
+    import warnings
+
+    graph = Graph.open(path)
+    report = graph.sync()
+    for problem in report.problems:
+        warnings.warn(problem, stacklevel=2)
+    if report.pending:
+        behind = f"{report.pending} of the journal's segments are not applied yet"
+        warnings.warn(behind, stacklevel=2)
+    return graph
 
 
 def _prepare(project: Project) -> None:

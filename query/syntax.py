@@ -38,11 +38,14 @@ class Word:
     span: Span = field(compare=False)
 
 
+Form = Literal["string", "date", "duration", "size", "number", "bare"]
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A value as it was written; a string's quotes and escapes are already taken off."""
 
-    form: Literal["string", "date", "duration", "size", "number", "bare"]
+    form: Form
     text: str
     span: Span = field(compare=False)
 
@@ -173,14 +176,28 @@ def parse(text: str) -> Syntax:
     >>> parse('file "m.pkl" | lineage depth 3').query.stages[0].verb.text
     'lineage'
     """
+    tree = _parsed(text, "start")
+    query: Any = tree.children[-1]
+    return Syntax(text, len(tree.children) > 1, _built(text, query))
+
+
+def parse_condition(text: str) -> Condition:
+    """The syntax tree of a condition that stands alone. Raises `QuerySyntaxError`.
+
+    >>> parse_condition("exit != 0 and dirty").conditions[1].text
+    'dirty'
+    """
+    condition: Condition = _built(text, _parsed(text, "condition"))
+    return condition
+
+
+def _parsed(text: str, start: _Start) -> Tree[Token]:
     from lark.exceptions import UnexpectedInput
 
     try:
-        tree = _parser().parse(text)
+        return _parser(start).parse(text)
     except UnexpectedInput as error:
         raise _syntax_error(text, error) from None
-    query: Any = tree.children[-1]
-    return Syntax(text, len(tree.children) > 1, _built(text, query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +233,7 @@ def reached(text: str) -> Reached:
     """
     from lark.exceptions import UnexpectedInput
 
-    parser: Any = _parser().parse_interactive(text)
+    parser: Any = _parser("start").parse_interactive(text)
     lexemes: list[Lexeme] = []
     end = len(text)
     try:
@@ -259,15 +276,19 @@ _UNESCAPED: Final = {escape: character for character, escape in _ESCAPED.items()
 # The parser, kept between processes: docs/decisions/parser-cache.md says why.
 
 
+_Start = Literal["start", "condition"]
+
+
 @cache
-def _parser() -> Lark:
+def _parser(start: _Start) -> Lark:
     from lark import Lark
 
     grammar = Path(__file__).with_name("grammar.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True, cache=_cache_file() or False)
+    kept = _cache_file(start) or False
+    return Lark(grammar, parser="lalr", start=start, propagate_positions=True, cache=kept)
 
 
-def _cache_file() -> str | None:
+def _cache_file(start: _Start) -> str | None:
     """Where the parser is kept. None where that folder cannot be had, or is another user's: the
     file is a pickle, and loading one is running it. Lark reads a torn file as an absent one."""
     home = os.environ.get("XDG_CACHE_HOME", "")
@@ -280,7 +301,8 @@ def _cache_file() -> str | None:
         return None
     if owner != os.geteuid():
         return None
-    return str(folder / f"parser-{sys.implementation.cache_tag}")
+    part = "" if start == "start" else f"-{start}"
+    return str(folder / f"parser{part}-{sys.implementation.cache_tag}")
 
 
 # Lark's errors -> ours.
@@ -288,7 +310,7 @@ def _cache_file() -> str | None:
 
 def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
     parser: Any = error.interactive_parser
-    accepted: frozenset[str] = frozenset(parser.accepts())
+    accepted: frozenset[str] = frozenset(parser.accepts()) or frozenset({"$END"})
     expected = _in_words(accepted)
     token = getattr(error, "token", None)
     if token is not None and token.type == "$END" and "EXPLAIN" in accepted:

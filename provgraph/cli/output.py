@@ -42,15 +42,9 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for row in (columns, *rows):
             print("\t".join(cell.replace("\t", "\\t") for cell in row))
         return
-    from rich.table import Table
-    from rich.text import Text
+    from provgraph.asking.tables import table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    console().print(table(columns, rows))
 
 
 def note(text: str) -> None:

@@ -42,12 +42,12 @@ def opened() -> Iterator[Graph]:
 
 def nodes(graph: Graph, plan: Plan) -> list[Node]:
     """The rows of a plan as nodes, in its order."""
-    rows = graph.run(plan)
+    rows = graph.answer(plan)
     return [Node(id, label, properties) for id, label, _, properties, *_ in rows.values]
 
 
 def ids(graph: Graph, plan: Plan) -> list[str]:
-    return [id for (id,) in graph.run(Project(plan, (Column("id", "id"),))).values]
+    return [id for (id,) in graph.answer(Project(plan, (Column("id", "id"),))).values]
 
 
 def versions_called(graph: Graph, name: str, which: Which) -> list[Node]:
@@ -90,7 +90,7 @@ def _digests(path: str) -> tuple[str, ...]:
 
 
 def _names(graph: Graph) -> list[str]:
-    rows = graph.run(Project(Find("Artifact"), (Column("name", "name"),)))
+    rows = graph.answer(Project(Find("Artifact"), (Column("name", "name"),)))
     return [name for (name,) in rows.values]
 
 

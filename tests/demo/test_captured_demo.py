@@ -53,7 +53,7 @@ def graph(project: Path) -> Iterator[Graph]:
 
 
 def rows(graph: Graph, query: str) -> list[Node]:
-    return [Node(id, label, held) for id, label, _, held in graph.ask(query).values]
+    return graph.ask(query).nodes()
 
 
 def files(nodes: list[Node]) -> set[str]:

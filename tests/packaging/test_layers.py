@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors, tracking < config < model < query < store, ingest < graph < origins, doctor < web, notebook, demo < cli
+errors, tracking < config < model < query < store, ingest < asking < graph < origins, doctor < web, notebook, demo < cli
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"query"}),
     frozenset({"store", "ingest"}),
+    frozenset({"asking"}),
     frozenset({"graph"}),
     frozenset({"origins", "doctor"}),
     frozenset({"web", "notebook", "demo"}),

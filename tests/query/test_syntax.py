@@ -257,9 +257,9 @@ def test_without_a_cache_folder_the_parser_is_built(tmp_path: Path) -> None:
 
 def test_another_users_cache_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert syntax._cache_file() is not None
+    assert syntax._cache_file("start") is not None
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    assert syntax._cache_file() is None
+    assert syntax._cache_file("start") is None
 
 
 def test_processes_that_start_at_once_share_the_cache(tmp_path: Path) -> None:

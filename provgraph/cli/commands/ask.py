@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
+from provgraph.asking.answers import Answer, answer
+from provgraph.asking.tables import cells
 from provgraph.cli.output import json_option, write_json, write_table
 from provgraph.cli.session import opened
-from provgraph.cli.text import count, plain, value
-from provgraph.query import shape
-from provgraph.query.plan import Budget, Limit, Plan, Project
-from provgraph.store import Rows
+from provgraph.cli.text import count, plain
+from provgraph.query.plan import Budget
 
 
 @click.command(name="ask")
@@ -43,43 +43,15 @@ def command(
 
             click.echo(explained(text, bound, project=graph.project.id))
             return
-        rows = graph.run(bound.plan, Budget(seconds=timeout, nodes=max_nodes))
-        columns, values = _shown(rows, bound.plan)
+        rows = graph.answer(bound.plan, Budget(seconds=timeout, nodes=max_nodes))
+        found = answer(rows, bound.plan)
     if as_json:
-        write_json([_document(columns, row) for row in values])
+        write_json([_document(found, row) for row in found.values])
         return
-    write_table(
-        [name for name, _ in columns],
-        ([value(key, held) for (_, key), held in zip(columns, row, strict=True)] for row in values),
-    )
-    click.echo(count(len(values), "row"), err=True)
+    write_table(found.names, cells(found))
+    click.echo(count(len(found.values), "row"), err=True)
 
 
-Columns = list[tuple[str, str]]
-
-
-def _shown(rows: Rows, plan: Plan) -> tuple[Columns, list[tuple[Any, ...]]]:
-    """The columns (name, key) to show, and the rows' values in them."""
-    project = _projection(plan)
-    chosen = shape.columns(plan) or (project.columns if project is not None else ())
-    if chosen:
-        return [(column.name, column.key) for column in chosen], rows.values
-    more = [(field.name, field.key) for field in shape.learned(plan)]
-    columns = [("id", "id"), ("type", "type"), ("kind", "kind"), ("name", "name"), ("time", "at")]
-    values: list[tuple[Any, ...]] = [
-        (id, label.lower(), held.get("kind"), held.get("name"), held.get("at"), depth, *learned)
-        for id, label, depth, held, *learned in rows.values
-    ]
-    if shape.has_depth(plan):
-        return [*columns, ("depth", "depth"), *more], values
-    return [*columns, *more], [(*row[:5], *row[6:]) for row in values]
-
-
-def _projection(plan: Plan) -> Project | None:
-    while isinstance(plan, Limit):
-        plan = plan.source
-    return plan if isinstance(plan, Project) else None
-
-
-def _document(columns: Columns, row: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: plain(key, held) for (name, key), held in zip(columns, row, strict=True)}
+def _document(answer: Answer, row: tuple[Any, ...]) -> dict[str, Any]:
+    cells = zip(answer.columns, row, strict=True)
+    return {column.name: plain(column.key, held) for column, held in cells}

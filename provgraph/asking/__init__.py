@@ -1,0 +1,1 @@
+"""A question as an object, and its answer: what the language is from Python."""

@@ -1,0 +1,399 @@
+"""The language's kinds and verbs as methods. Made by `provgraph.query.methods`: not to be edited."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from provgraph.asking.queries import Query
+    from provgraph.query.building import Constants
+
+Words = str | Iterable[str]
+"""Words, one by one or in a text with commas between."""
+
+Moment = str | date
+"""A date or a datetime (UTC without a zone), or a text such as "2026-11-20" or "today"."""
+
+Duration = str | timedelta
+"""A timedelta, or a text such as "30d"."""
+
+
+class Selectors:
+    """Where a question begins: a kind, a name or glob, a version, a condition.
+
+    `name` is what the language takes: a whole name, its last part, a glob, a digest, `./` and a path; a
+    path object is that file on this machine. `version` is a number, "latest", "all", the beginning of a
+    digest, "commit:1a2b3c4" or a date. `where` is a condition.
+    """
+
+    def find(
+        self,
+        kind: str,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Nodes of any kind that the language has a word for, those of the project's own too."""
+        raise NotImplementedError
+
+    def file(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of whatever is a file."""
+        return self.find("file", name, version=version, where=where)
+
+    def artifact(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Artifacts."""
+        return self.find("artifact", name, where=where)
+
+    def version(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions."""
+        return self.find("version", name, version=version, where=where)
+
+    def run(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Runs."""
+        return self.find("run", name, where=where)
+
+    def step(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Steps."""
+        return self.find("step", name, where=where)
+
+    def commit(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Commits."""
+        return self.find("commit", name, where=where)
+
+    def agent(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Agents."""
+        return self.find("agent", name, where=where)
+
+    def environment(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Environments."""
+        return self.find("environment", name, where=where)
+
+    def component(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Components."""
+        return self.find("component", name, where=where)
+
+    def subject(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        where: str | None = None,
+    ) -> Query:
+        """Subjects."""
+        return self.find("subject", name, where=where)
+
+    def model(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind model."""
+        return self.find("model", name, version=version, where=where)
+
+    def notebook(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind notebook."""
+        return self.find("notebook", name, version=version, where=where)
+
+    def script(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind script."""
+        return self.find("script", name, version=version, where=where)
+
+    def source(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind source."""
+        return self.find("source", name, version=version, where=where)
+
+    def config(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind config."""
+        return self.find("config", name, version=version, where=where)
+
+    def metrics(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind metrics."""
+        return self.find("metrics", name, version=version, where=where)
+
+    def report(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind report."""
+        return self.find("report", name, version=version, where=where)
+
+    def figure(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind figure."""
+        return self.find("figure", name, version=version, where=where)
+
+    def prediction(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind prediction."""
+        return self.find("prediction", name, version=version, where=where)
+
+    def dataset(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind dataset."""
+        return self.find("dataset", name, version=version, where=where)
+
+    def document(
+        self,
+        name: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int | date | None = None,
+        where: str | None = None,
+    ) -> Query:
+        """Versions of kind document."""
+        return self.find("document", name, version=version, where=where)
+
+
+class Verbs:
+    """What can follow in a question: a method a verb, its arguments by name."""
+
+    def _then(self, verb: str, /, **given: Any) -> Query:
+        raise NotImplementedError
+
+    def count(
+        self,
+        *by: str,
+    ) -> Query:
+        """A table of how many rows have the same values in some fields, the most first.
+
+        Its columns are the fields and `count`; `where`, `sort`, `limit` and `select` can follow. Without
+        fields it has one row.
+
+        by: what rows are counted together for
+        """
+        return self._then("count", by=by)
+
+    def history(
+        self,
+        *,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """All versions of the same artifacts, in order of time.
+
+        A file that was renamed is found under each of its names.
+
+        as_of: only versions from up to then
+        """
+        return self._then("history", as_of=as_of)
+
+    def impact(
+        self,
+        *,
+        depth: int | None = None,
+        via: Words | None = None,
+        stop_at: Query | str | None = None,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """Everything that was made from the rows, directly or not.
+
+        Versions and steps, from cause to effect. Each row has a `depth`, as with `lineage`. Names
+        before it mean all their versions, because what an old version went into is touched too. A run
+        stands for its steps, a subject for the versions about it.
+
+        depth: at most so many edges away
+        via: along these edges only, from the very rows
+        stop_at: as far as these rows, not past them
+        as_of: as if nothing later had happened
+        """
+        return self._then("impact", depth=depth, via=via, stop_at=stop_at, as_of=as_of)
+
+    def latest(
+        self,
+    ) -> Query:
+        """Of the rows, the versions that are the last of their artifact; the others are left out."""
+        return self._then("latest")
+
+    def limit(
+        self,
+        count: int,
+    ) -> Query:
+        """Only the first rows, in the order they have.
+
+        count: how many
+        """
+        return self._then("limit", count=count)
+
+    def lineage(
+        self,
+        *,
+        depth: int | None = None,
+        via: Words | None = None,
+        stop_at: Query | str | None = None,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """Everything the rows were made from, directly or not.
+
+        Versions and steps, from effect to cause. Each row has a `depth`, the smallest number of edges
+        to it: what a step read is two edges from what it wrote. Names before it mean their latest
+        version. A run stands for its steps, a subject for the versions about it.
+
+        depth: at most so many edges away
+        via: along these edges only, from the very rows
+        stop_at: as far as these rows, not past them
+        as_of: as if nothing later had happened
+        """
+        return self._then("lineage", depth=depth, via=via, stop_at=stop_at, as_of=as_of)
+
+    def runs(
+        self,
+    ) -> Query:
+        """The runs of the rows: of a version, those that generated it; of a step, its own."""
+        return self._then("runs")
+
+    def select(
+        self,
+        *columns: str,
+    ) -> Query:
+        """Only these columns, in this order.
+
+        It ends a question: after it only `where`, `sort`, `limit` and `latest` make sense.
+
+        columns: what to show of each row
+        """
+        return self._then("select", columns=columns)
+
+    def slice(
+        self,
+        *,
+        against: Query | str | None = None,
+        support: int | None = None,
+        by: Literal["lift", "coverage"] | None = None,
+    ) -> Query:
+        """What the rows have in common: versions and steps in their lineage, the likeliest cause first.
+
+        Each row has a `lift` (the share of the rows before the verb that have it in their lineage, over
+        the share of all rows that do, those of `against` among them), a `coverage` (the former share)
+        and a `support` (how many of the rows before the verb have it). A `lift` of 1 says nothing: what
+        every lineage has is no cause. What fewer than `support` of the rows have is left out: without a
+        number, what fewer than a tenth of them have, or only one of several.
+
+        Names before it mean all their versions. A run stands for its steps.
+
+        against: rows that the cause is no cause of
+        support: in how many lineages it must be
+        by: what counts most
+        """
+        return self._then("slice", against=against, support=support, by=by)
+
+    def sort(
+        self,
+        *by: str,
+    ) -> Query:
+        """The rows in order of some fields, the first counting most.
+
+        Missing values come last, text goes by code point, ties by id. `by` can be left out.
+
+        by: what decides
+        """
+        return self._then("sort", by=by)
+
+    def where(
+        self,
+        condition: str | None = None,
+        /,
+        **fields: Constants,
+    ) -> Query:
+        """Only the rows that satisfy a condition.
+
+        condition: which rows stay
+        """
+        return self._then("where", condition=(condition, fields))

@@ -1,0 +1,194 @@
+"""A question as an object: put together by methods, asked when its answer is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from provgraph.asking.methods import Verbs
+from provgraph.errors import UsageError
+from provgraph.query import syntax
+from provgraph.query.plan import Budget, Plan, Project, is_table
+
+if TYPE_CHECKING:
+    import networkx  # type: ignore[import-untyped]
+    import pandas  # type: ignore[import-untyped]
+
+    from provgraph.asking.answers import Answer
+    from provgraph.config import Project as Owner
+    from provgraph.model.elements import Node
+    from provgraph.query.binder import Bound
+    from provgraph.query.cypher import Statement
+    from provgraph.store import Rows, Store
+
+
+class Asked(Protocol):
+    """What a question is put to: a project's graph."""
+
+    @property
+    def project(self) -> Owner: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    def bind(self, question: str | syntax.Syntax) -> Bound: ...
+
+    def answer(self, plan: Plan, budget: Budget | None = None) -> Rows: ...
+
+
+class Query(Verbs):
+    """A question in the query language; `str` gives its text.
+
+    Each method gives a new question, so the beginning of one can be kept and used again. The graph is
+    asked once, when rows are first wanted (by `len`, a loop, `to_pandas`, `show` ...), and the rows
+    are kept. A mistake shows then, as a `QueryError` that points into the text.
+
+    `&`, `+` and `-` join two questions as sets.
+    """
+
+    def __init__(self, graph: Asked, tree: syntax.Query, budget: Budget | None = None) -> None:
+        self._graph, self._tree, self._budget = graph, tree, budget
+
+    def _then(self, verb: str, /, **given: Any) -> Query:
+        from provgraph.query.building import extended
+
+        trees = {k: v._tree if isinstance(v, Query) else v for k, v in given.items()}
+        return Query(self._graph, extended(self._tree, verb, trees), self._budget)
+
+    def __and__(self, other: Query) -> Query:
+        """What is in both."""
+        return self._with("&", other)
+
+    def __add__(self, other: Query) -> Query:
+        """What is in either."""
+        return self._with("+", other)
+
+    def __sub__(self, other: Query) -> Query:
+        """What is in the first only."""
+        return self._with("-", other)
+
+    def _with(self, operator: str, other: Query) -> Query:
+        from provgraph.query.building import combined
+
+        if not isinstance(other, Query):
+            return NotImplemented
+        return Query(self._graph, combined(self._tree, operator, other._tree), self._budget)
+
+    def within(self, *, seconds: float | None = None, nodes: int | None = None) -> Query:
+        """The same question with a budget: past it, `BudgetExceeded` is raised."""
+        return Query(self._graph, self._tree, Budget(seconds, nodes))
+
+    # What it is.
+
+    @property
+    def text(self) -> str:
+        """The question as it is written in the language."""
+        return self.syntax.text
+
+    @cached_property
+    def syntax(self) -> syntax.Syntax:
+        from provgraph.query.written import written
+
+        return written(self._tree)
+
+    @cached_property
+    def bound(self) -> Bound:
+        """What it means. Raises `QueryError`. `today` and the like mean the time of the first look."""
+        return self._graph.bind(self.syntax)
+
+    @property
+    def plan(self) -> Plan:
+        return self.bound.plan
+
+    def explain(self) -> str:
+        """How it was understood and what would be run, every stage of it."""
+        from provgraph.query.explain import explain
+
+        return explain(self.text, self.bound, project=self._graph.project.id)
+
+    def cypher(self) -> Statement:
+        """The Cypher that asks a Neo4j for it: `text` and `parameters`."""
+        from provgraph.query.cypher import Cypher
+        from provgraph.query.optimizer import optimize
+
+        return Cypher.compile(optimize(self.plan), self._graph.project.id)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Query {self.text}>"
+
+    # Its answer. Raises `QueryError`, `BudgetExceeded`.
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows as the store gives them."""
+        return self._graph.answer(self.plan, self._budget)
+
+    @property
+    def answer(self) -> Answer:
+        """The rows with named columns: those selected, or of nodes all that is known of them."""
+        from provgraph.asking.answers import answer
+
+        return answer(self.rows, self.plan, whole=True)
+
+    def __len__(self) -> int:
+        return len(self.rows.values)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Each row by its columns' names; times are datetimes in UTC, durations timedeltas."""
+        return iter(self.answer)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A data frame; times are in UTC."""
+        return self.answer.to_pandas()
+
+    def to_networkx(self) -> networkx.MultiDiGraph[str]:
+        """The nodes of the answer and every edge between them, from effect to cause.
+
+        Nodes are known by `id` and have a `label` and their properties; edges are keyed by type and,
+        where several are parallel, what tells them apart. Columns that were selected do not matter.
+        """
+        from networkx import MultiDiGraph
+
+        from provgraph.asking.answers import python_values
+
+        graph: MultiDiGraph[str] = MultiDiGraph()
+        for node in self.nodes():
+            graph.add_node(node.id)
+            graph.nodes[node.id].update(python_values(node.properties), label=node.label)
+        for edge in self._graph.store.edges(list(graph)):
+            if edge.target in graph:
+                key = (edge.type, edge.key) if edge.key else edge.type
+                graph.add_edge(edge.source, edge.target, key)
+                held = python_values(edge.properties)
+                graph.edges[edge.source, edge.target, key].update(held, type=edge.type)
+        return graph
+
+    def nodes(self) -> list[Node]:
+        """The nodes of the answer, in its order, whatever columns were selected. Raises `UsageError`
+        if the rows are a table's, as those of `count` are."""
+        from provgraph.model.elements import Node
+
+        plan, rows = self.plan, self.rows
+        if is_table(plan):
+            raise UsageError(f"the rows of `{self.text}` are no nodes", hint="they are a table's")
+        if isinstance(plan, Project):
+            rows = self._graph.answer(plan.source, self._budget)
+        return [Node(id, label, held) for id, label, _, held, *_ in rows.values]
+
+    def show(self, limit: int | None = 50) -> None:
+        """Print the answer as a table: at most `limit` rows of it, and how many there are."""
+        from rich.console import Console
+
+        from provgraph.asking.answers import answer
+        from provgraph.asking.tables import cells, table
+        from provgraph.model.text import count
+
+        found = answer(self.rows, self.plan)
+        console = Console(highlight=False)
+        console.print(table(found.names, cells(found, limit)))
+        cut = "" if limit is None or len(self) <= limit else f", the first {limit} of them shown"
+        console.print(count(len(self), "row") + cut)
