@@ -18,6 +18,7 @@ _ORDER = [
     "run",
     "why",
     "ask",
+    "sql",
     "impact",
     "history",
     "log",

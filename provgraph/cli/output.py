@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +28,52 @@ def write_json(document: Any) -> None:
     sys.stdout.buffer.write(raw + b"\n")
 
 
+def write_json_rows(rows: Iterable[Mapping[str, Any]]) -> int:
+    """A JSON list with a row a line, written as the rows come; says how many there were."""
+    out, number = sys.stdout.buffer, 0
+    for row in rows:
+        out.write(b",\n" if number else b"[\n")
+        out.write(msgspec.json.encode(row, enc_hook=_as_text))
+        number += 1
+    out.write(b"\n]\n" if number else b"[]\n")
+    return number
+
+
+def _as_text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """RFC 4180, in UTF-8: lines end in CR LF, a missing value is an empty field, and a list is JSON."""
+    import csv
+
+    sys.stdout.flush()
+    out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", errors="surrogateescape", newline="")
+    try:
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow(columns)
+        number = 0
+        for row in rows:
+            writer.writerow([_field(value) for value in row])
+            number += 1
+    finally:
+        out.flush()
+        out.detach()
+    return number
+
+
+def _field(value: Any) -> Any:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return msgspec.json.encode(value).decode()
+        case bytes():
+            return value.hex()
+        case _:
+            return value
+
+
 def console() -> Console:
     """Colours and the terminal's width on a terminal; neither in a pipe."""
     from rich.console import Console
@@ -36,15 +83,39 @@ def console() -> Console:
     return Console(highlight=False, width=int(os.environ.get("COLUMNS", "0")) or 100_000)
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned columns on a terminal, tab-separated values with a heading into a pipe."""
-    if not sys.stdout.isatty():
-        for row in (columns, *rows):
-            print("\t".join(cell.replace("\t", "\\t") for cell in row))
+def present(drawn: RenderableType, *, soft_wrap: bool = False) -> None:
+    """Print a table or a tree; on a terminal, what is longer than the screen goes through the pager."""
+    screen = console()
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        screen.print(drawn, soft_wrap=soft_wrap)
         return
-    from provgraph.asking.tables import table
+    with screen.capture() as captured:
+        screen.print(drawn, soft_wrap=soft_wrap)
+    text = captured.get()
+    if text.count("\n") < screen.height:
+        sys.stdout.write(text)
+    else:
+        click.echo_via_pager(text)
 
-    console().print(table(columns, rows))
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Aligned columns on a terminal; into a pipe tab-separated values with a heading, as they come.
+    Says how many rows there were."""
+    if sys.stdout.isatty():
+        from provgraph.asking.tables import table
+
+        drawn = table(columns, rows)
+        present(drawn)
+        return drawn.row_count
+    number = 0
+    print("\t".join(_cell(cell) for cell in columns))
+    for number, row in enumerate(rows, 1):  # noqa: B007
+        print("\t".join(_cell(cell) for cell in row))
+    return number
+
+
+def _cell(text: str) -> str:
+    return text.replace("\t", "\\t")
 
 
 def note(text: str) -> None:

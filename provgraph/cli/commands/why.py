@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from provgraph.cli.output import console, json_option, note, write_json
+from provgraph.cli.output import json_option, note, present, write_json
 from provgraph.cli.session import described, opened, versions_called
 from provgraph.model.elements import Node
 from provgraph.query.plan import Latest, Nth, Which
@@ -53,7 +53,7 @@ def command(name: str, number: int | None, depth: int | None, full: bool, as_jso
         from provgraph.cli.tree import DEEPEST, rendered
 
         deepest = sys.maxsize if full else DEEPEST
-        console().print(rendered(tree(found, fold=not full), deepest), soft_wrap=True)
+        present(rendered(tree(found, fold=not full), deepest), soft_wrap=True)
         _remarks(graph.path(str(target.properties["name"])), target, list(found.runs.values()))
 
 
