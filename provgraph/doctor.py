@@ -53,10 +53,11 @@ def _capture() -> Iterator[Finding]:
             "runs are recorded by Python's own hooks and by comparing the tree before and after",
         )
         return
-    from provgraph.ingest.capture.shim import library
+    from provgraph.ingest.capture.shim import library, tracer
 
     try:
         yield Finding("capture", "good", f"preload library {library()}")
+        yield Finding("capture", "good", f"tracer for static programs {tracer()}")
     except ProvgraphError as error:
         yield Finding("capture", "bad", error.message, error.hint or "")
 

@@ -17,25 +17,7 @@
  *   page of our own data, one of the spool's head and one of its records.
  */
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "preload.h"
-
-#include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <link.h>
-#include <poll.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
+#include "target.h"
 
 /* Macros in older headers of musl. */
 #undef open64
@@ -51,144 +33,9 @@
 #undef truncate64
 #undef fcntl64
 
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
-
-#define HIDDEN __attribute__((visibility("hidden")))
 #define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define add(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
-#define swap(p, old, new) \
-    __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
-enum { TRACKED = 4096, PATHS = 4096, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
-enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
-
-#ifndef RENAME_EXCHANGE
-#define RENAME_EXCHANGE 2
-#endif
-
-/* ---- system calls ---------------------------------------------------------------------------- */
-
-#if defined(__x86_64__)
-#define MACHINE EM_X86_64
-static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-#elif defined(__aarch64__)
-#define MACHINE EM_AARCH64
-static inline long call6(long n, long a, long b, long c, long d, long e, long f) {
-    register long x8 __asm__("x8") = n;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                     : "memory");
-    return x0;
-}
-#else
-#error "the shim knows x86_64 and aarch64"
-#endif
-
-#define call1(n, a) call6(n, (long)(a), 0, 0, 0, 0, 0)
-#define call2(n, a, b) call6(n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define call3(n, a, b, c) call6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define call4(n, a, b, c, d) call6(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-
-static int raw_open(int at, const char *path, int flags) {
-    return (int)call4(SYS_openat, at, path, flags | O_CLOEXEC, 0);
-}
-static void raw_close(int fd) { call1(SYS_close, fd); }
-static bool raw_fstat(int fd, struct stat *s) { return call2(SYS_fstat, fd, s) == 0; }
-static bool raw_stat(int at, const char *path, struct stat *s, int flags) {
-    return call4(SYS_newfstatat, at, path, s, flags) == 0;
-}
-static long raw_fcntl(int fd, int what) { return call3(SYS_fcntl, fd, what, 0); }
-static uint32_t raw_getpid(void) { return (uint32_t)call1(SYS_getpid, 0); }
-static void *raw_mmap(size_t size, int protection, int flags, int fd, uint64_t offset) {
-    long at = call6(SYS_mmap, 0, (long)size, protection, flags, fd, (long)offset);
-    return at < 0 && at > -4096 ? NULL : (void *)at;
-}
-
-/* ---- memory and text ----------------------------------------------------------------------------
- *
- * The compiler may call the first two by itself. The empty statements keep it from seeing in a loop
- * the very function that the loop is. */
-
-HIDDEN void *memcpy(void *restrict to, const void *restrict from, size_t n) {
-    unsigned char *t = to;
-    const unsigned char *f = from;
-    for (; n >= 8; n -= 8, t += 8, f += 8) {
-        uint64_t eight;
-        __builtin_memcpy(&eight, f, 8);
-        __builtin_memcpy(t, &eight, 8);
-        __asm__ volatile("" ::: "memory");
-    }
-    for (; n; n--) {
-        *t++ = *f++;
-        __asm__ volatile("" ::: "memory");
-    }
-    return to;
-}
-
-HIDDEN void *memset(void *to, int byte, size_t n) {
-    unsigned char *t = to;
-    for (; n; n--) {
-        *t++ = (unsigned char)byte;
-        __asm__ volatile("" ::: "memory");
-    }
-    return to;
-}
-
-static size_t length_of(const char *text) {
-    size_t n = 0;
-    for (; text[n]; n++) __asm__ volatile("");
-    return n;
-}
-
-static bool equal(const char *a, const char *b) {
-    while (*a && *a == *b) a++, b++;
-    return *a == *b;
-}
-
-static bool begins(const char *text, const char *prefix) {
-    while (*prefix)
-        if (*text++ != *prefix++) return false;
-    return true;
-}
-
-static bool contains(const char *text, const char *part) {
-    for (; *text; text++)
-        if (begins(text, part)) return true;
-    return *part == 0;
-}
-
-static char *decimal(char *to, unsigned number) {
-    char digits[12];
-    int n = 0;
-    do digits[n++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (n) *to++ = digits[--n];
-    *to = 0;
-    return to;
-}
+enum { TRACKED = 4096 };
 
 /* ---- what the process keeps ------------------------------------------------------------------- */
 
@@ -204,257 +51,23 @@ struct entry {
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
 
-/* Begun anew in a forked child. */
-struct state {
-    uint32_t pid;
-    uint32_t exited;
-    struct chunk *chunk;
-    uint32_t next_size;
-    uint32_t claiming;
-    uint64_t tick;
-    uint64_t forked; /* in a forked child: when */
-    uint32_t guest; /* the last child in our own memory that was announced */
-    uint32_t overflowed;
-    uint32_t stuck; /* no more space can be had in this process */
-};
-
 enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
-static struct spool *spool;
-static struct state state[1];
 static uint32_t sharing; /* a vfork or the like was asked for */
 static struct entry *table;
 static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
 static uint32_t top;                  /* the words of it that were ever used */
-static uint64_t window;               /* how much of the spool is mapped at `spool` */
-static size_t page;
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
 static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
-static char spool_path[768];
 static uint32_t borrowed;
 static unsigned char scratch[1024]; /* for short records: the stack would be one page more */
 
 extern char **environ __attribute__((weak));
 extern ElfW(Dyn) _DYNAMIC[] HIDDEN;
 
-static void gap(uint32_t which) {
-    if (!(load(&spool->gaps) & which)) __atomic_fetch_or(&spool->gaps, which, __ATOMIC_ACQ_REL);
-}
-
-/* CLOCK_BOOTTIME in nanoseconds, made unique and rising within the process. */
-static uint64_t now(void) {
-    struct timespec t = {0, 0};
-    call2(SYS_clock_gettime, CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t next_tick(void) {
-    uint64_t tick = now(), last = load(&state->tick);
-    do
-        if (tick <= last) tick = last + 1;
-    while (!swap(&state->tick, &last, tick));
-    return tick;
-}
-
-/* ---- the spool -------------------------------------------------------------------------------- */
-
-/* Writes zeros where nothing can be allocated. They must not meet records that another process
- * writes: one does it at a time, from the allocation as it is by then. The kernel lets go of the lock
- * of a killed one. */
-static bool back_by_zeros(int fd, uint64_t end) {
-    static const char zeros[512];
-    if (call2(SYS_flock, fd, 2 /* LOCK_EX */) < 0) return false;
-    long result = 1;
-    for (uint64_t at = load(&spool->allocated); at < end && result > 0; at += (uint64_t)result)
-        result = call4(SYS_pwrite64, fd, zeros, sizeof zeros, at);
-    if (result > 0 && load(&spool->allocated) < end) store(&spool->allocated, end);
-    call2(SYS_flock, fd, 8 /* LOCK_UN */);
-    return result > 0;
-}
-
-/* Gives the file real blocks up to `end`: what is mapped and not backed would be SIGBUS. */
-static bool back(int fd, uint64_t end) {
-    uint64_t from = load(&spool->allocated);
-    if (from >= end) return true;
-    uint64_t whole = from + (end - from < STEP ? STEP : end - from);
-    struct rlimit limit;
-    if (call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 && whole > limit.rlim_cur) {
-        gap(GAP_LIMIT); /* the kernel would send SIGXFSZ */
-        return false;
-    }
-    long result = call4(SYS_fallocate, fd, 0, from, whole - from);
-    if (result == -ENOSPC) result = call4(SYS_fallocate, fd, 0, from, (whole = end) - from);
-    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL)
-        return back_by_zeros(fd, whole);
-    if (result < 0) return false;
-    uint64_t seen = load(&spool->allocated);
-    while (seen < whole && !swap(&spool->allocated, &seen, whole)) {
-    }
-    return true;
-}
-
-static bool grow(uint64_t end) {
-    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
-    if (fd < 0) {
-        gap(GAP_UNREACHABLE);
-        return false;
-    }
-    bool done = back(fd, end);
-    raw_close(fd);
-    return done;
-}
-
-static void *at_offset(uint64_t offset, uint32_t size) {
-    if (offset + size <= window) return (char *)spool + offset;
-    uint64_t start = offset & ~(uint64_t)(page - 1);
-    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
-    if (fd < 0) {
-        gap(GAP_UNREACHABLE);
-        return NULL;
-    }
-    char *at = raw_mmap(offset + size - start, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
-    raw_close(fd);
-    if (!at) gap(GAP_UNREACHABLE);
-    return at ? at + (offset - start) : NULL;
-}
-
-/* A chunk of `size`, or where there is no room for it, of `least`. */
-static struct chunk *claim(uint32_t size, uint32_t least, uint64_t *where) {
-    if (state->stuck) return NULL;
-    if (load(&spool->sealed)) {
-        gap(GAP_SEALED);
-        return NULL;
-    }
-    uint64_t offset = load(&spool->cursor);
-    do {
-        while (offset + size > load(&spool->allocated) && !grow(offset + size)) {
-            if (size == least) {
-                if (!(load(&spool->gaps) & (GAP_LIMIT | GAP_UNREACHABLE))) gap(GAP_FULL);
-                state->stuck = 1;
-                return NULL;
-            }
-            size = least;
-        }
-    } while (!swap(&spool->cursor, &offset, offset + size));
-    struct chunk *c = at_offset(offset, size);
-    if (!c) {
-        state->stuck = 1;
-        return NULL;
-    }
-    *where = offset;
-    c->size = size;
-    c->pid = state->pid;
-    c->offset = offset;
-    store(&c->used, (uint32_t)sizeof *c);
-    store(&c->magic, CHUNK_MAGIC);
-    return c;
-}
-
-static uint32_t granules(uint32_t size) { return (size + GRANULE - 1) & ~(GRANULE - 1); }
-
-/* A place of `size` bytes for one record, or NULL. */
-static struct record *reserve(uint32_t size, struct chunk **in) {
-    for (;;) {
-        struct chunk *c = *in = load(&state->chunk);
-        if (c && load(&spool->sealed)) {
-            gap(GAP_SEALED);
-            return NULL;
-        }
-        if (c && load(&c->used) <= c->size) {
-            uint32_t at = add(&c->used, size);
-            if (at <= c->size && size <= c->size - at) return (struct record *)((char *)c + at);
-        }
-        uint64_t offset;
-        uint32_t unlocked = 0;
-        if (!swap(&state->claiming, &unlocked, 1)) {
-            /* Another thread, or the thread that this signal handler interrupted, is at it. */
-            struct chunk *single = claim(granules(size + sizeof *c), granules(size + sizeof *c), &offset);
-            if (!single) return NULL;
-            *in = single;
-            store(&single->used, (uint32_t)sizeof *single + size);
-            return (struct record *)(single + 1);
-        }
-        if (load(&state->chunk) != c) {
-            store(&state->claiming, 0);
-            continue;
-        }
-        uint32_t wanted = state->next_size ? state->next_size : FIRST_CHUNK;
-        while (wanted < size + sizeof *c) wanted *= 4;
-        struct chunk *fresh = claim(wanted, granules(size + sizeof *c), &offset);
-        if (fresh) {
-            state->next_size = wanted * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : wanted * 4;
-            struct slot *slot = &spool->slots[state->pid % SLOTS];
-            slot->chunk = (uint32_t)(offset / GRANULE);
-            slot->kept = 0;
-            store(&slot->pid, state->pid);
-            store(&state->chunk, fresh);
-        }
-        store(&state->claiming, 0);
-        if (!fresh) return NULL;
-    }
-}
-
-/* A record is put together on the stack, then copied. Only the part of the buffer that is used is
- * ever touched. */
-struct draft {
-    unsigned char *at, *end;
-    bool cut;
-};
-
-#define DRAFT(name, room)                      \
-    unsigned char name##_bytes[room];          \
-    struct draft name = {name##_bytes, name##_bytes + (room), false}
-
-static void put(struct draft *d, const void *bytes, size_t n) {
-    if (n > (size_t)(d->end - d->at)) {
-        d->cut = true;
-        return;
-    }
-    memcpy(d->at, bytes, n);
-    d->at += n;
-}
-
-static void put_u32(struct draft *d, uint32_t number) { put(d, &number, sizeof number); }
-static void put_u64(struct draft *d, uint64_t number) { put(d, &number, sizeof number); }
-
-static void put_text(struct draft *d, const char *text, size_t n) {
-    if (n + 4 > (size_t)(d->end - d->at)) {
-        n = 0;
-        d->cut = true;
-    }
-    put_u32(d, (uint32_t)n);
-    put(d, text, n);
-}
-
-static int64_t nanoseconds(const struct timespec *t) {
-    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
-static void put_stat(struct draft *d, const struct stat *s) {
-    put_u64(d, (uint64_t)s->st_dev);
-    put_u64(d, (uint64_t)s->st_ino);
-    put_u64(d, (uint64_t)s->st_size);
-    put_u64(d, (uint64_t)nanoseconds(&s->st_mtim));
-    put_u64(d, (uint64_t)nanoseconds(&s->st_ctim));
-}
-
-/* The text of a symbolic link; its length. */
-static size_t put_link(struct draft *d, const char *link) {
-    size_t room = (size_t)(d->end - d->at);
-    if (room < 5) {
-        d->cut = true;
-        return 0;
-    }
-    room = room - 4 > PATHS ? PATHS : room - 4;
-    long n = call4(SYS_readlinkat, AT_FDCWD, link, d->at + 4, room);
-    if (n < 0) n = 0;
-    if ((size_t)n == room) d->cut = true;
-    put_u32(d, (uint32_t)n);
-    d->at += n;
-    return (size_t)n;
-}
+/* ---- names of files ---------------------------------------------------------------------------- */
 
 static size_t put_descriptor_path(struct draft *d, int fd) {
     char link[32];
@@ -509,8 +122,6 @@ static void put_name(struct draft *d, int at, const char *path) {
     memcpy(start, &whole, 4);
 }
 
-static char *const no_arguments[] = {NULL};
-
 /* Whether no part of `path` is a symbolic link, so that it can be made canonical by its text alone:
  * half as dear as to ask /proc for the name of a descriptor. From Linux 5.6 on. */
 static bool is_without_links(const char *path) {
@@ -556,70 +167,6 @@ static bool put_plain_path(struct draft *d, const char *path) {
     memcpy(d->at, &size, 4);
     d->at = to.at;
     return true;
-}
-
-struct argv {
-    uint32_t count, bytes;
-    bool cut;
-};
-
-static struct argv measure(char *const *argv) {
-    struct argv m = {0, 4, false};
-    for (; argv && argv[m.count]; m.count++) {
-        size_t n = length_of(argv[m.count]) + 4;
-        if (m.bytes + n > ARGV_BYTES) {
-            m.cut = true;
-            break;
-        }
-        m.bytes += (uint32_t)n;
-    }
-    return m;
-}
-
-/* The file offset of what was written behind the record's head, or 0. */
-static uint64_t write_record(enum type type, uint32_t flags, int32_t value, uint32_t pid, uint64_t tick,
-                         const struct draft *d, const unsigned char *bytes, char *const *argv) {
-    uint32_t body = (uint32_t)(d->at - bytes);
-    struct argv m = {0, 0, false};
-    if (argv) m = measure(argv);
-    uint32_t size = ((uint32_t)sizeof(struct record) + body + m.bytes + 7u) & ~7u;
-    struct chunk *c;
-    struct record *r = reserve(size, &c);
-    if (!r) return 0;
-    __atomic_store_n(&r->length, size | UNFINISHED, __ATOMIC_RELEASE);
-    r->type = (uint16_t)type;
-    r->flags = (uint16_t)(flags | (d->cut || m.cut ? CUT : 0));
-    r->pid = pid;
-    r->value = value;
-    r->tick = tick;
-    unsigned char *to = (unsigned char *)(r + 1);
-    memcpy(to, bytes, body);
-    if (argv) {
-        struct draft rest = {to + body, to + body + m.bytes, false};
-        put_u32(&rest, m.count);
-        for (uint32_t i = 0; i < m.count; i++) put_text(&rest, argv[i], length_of(argv[i]));
-    }
-    store(&r->length, size);
-    return c->offset + (uint64_t)(to - (unsigned char *)c);
-}
-
-#define WRITE(type, flags, value, pid, tick, name) \
-    write_record(type, flags, value, pid, tick, &(name), name##_bytes, NULL)
-#define WRITE_ARGV(type, flags, value, pid, tick, name, argv) \
-    write_record(type, flags, value, pid, tick, &(name), name##_bytes, argv)
-
-static void write_bare(enum type type, int32_t value, uint32_t pid) {
-    static const unsigned char nothing[1];
-    struct draft d = {(unsigned char *)nothing, NULL, false};
-    write_record(type, 0, value, pid, next_tick(), &d, nothing, NULL);
-}
-
-static void missed(uint32_t pid, const char *what, const char *detail) {
-    DRAFT(d, 600);
-    put_text(&d, what, length_of(what));
-    size_t n = length_of(detail);
-    put_text(&d, detail, n > 500 ? 500 : n);
-    WRITE(MISSED, 0, 0, pid, next_tick(), d);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------ */
@@ -875,29 +422,6 @@ static const char *variable(char **env, const char *name) {
     return NULL;
 }
 
-static bool map_spool(const char *path) {
-    size_t n = length_of(path);
-    if (path[0] != '/' || n >= sizeof spool_path) return false;
-    int fd = raw_open(AT_FDCWD, path, O_RDWR);
-    if (fd < 0) return false;
-    struct stat s;
-    struct spool *at = NULL;
-    if (raw_fstat(fd, &s) && s.st_size >= (int64_t)DATA_START) {
-        window = SMALLEST_WINDOW;
-        while (window < (uint64_t)s.st_size && window < LARGEST_WINDOW) window *= 2;
-        at = raw_mmap(window, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    }
-    raw_close(fd);
-    if (!at) return false;
-    if (at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
-        call2(SYS_munmap, at, window);
-        return false;
-    }
-    memcpy(spool_path, path, n + 1);
-    spool = at;
-    return true;
-}
-
 /* The chunk of this process's image before an exec, if there is room in it and all is whole. */
 static uint64_t resume(uint32_t pid) {
     struct slot *slot = &spool->slots[pid % SLOTS];
@@ -1041,6 +565,30 @@ static __attribute__((noinline)) void write_image_large(uint32_t pid, uint64_t t
 static void leaving_by_exit(int status, void *unused);
 static void *next(void **slot, const char *name);
 
+/* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
+ * tracer says all, and we nothing. */
+static bool is_followed_go(void) {
+    const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR);
+    size_t count = auxiliary_value(AT_PHNUM);
+    uintptr_t base = 0;
+    bool go = false;
+    for (size_t i = 0; headers && i < count; i++)
+        if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr;
+    for (size_t i = 0; headers && i < count; i++) {
+        const uint32_t *note = (const void *)(base + headers[i].p_vaddr);
+        if (headers[i].p_type == PT_NOTE && headers[i].p_memsz >= 16 && note[0] == 4 && note[2] == 4 &&
+            begins((const char *)(note + 3), "Go"))
+            go = true;
+    }
+    if (!go) return false;
+    char text[1024];
+    int fd = raw_open(AT_FDCWD, "/proc/self/status", O_RDONLY);
+    long n = fd < 0 ? 0 : call3(SYS_read, fd, text, sizeof text - 1);
+    if (fd >= 0) raw_close(fd);
+    text[n > 0 ? n : 0] = 0;
+    return contains(text, "TracerPid:\t") && !contains(text, "TracerPid:\t0\n");
+}
+
 static bool wake(char **env) {
     uint32_t asleep = ASLEEP;
     if (!swap(&readiness, &asleep, WAKING)) return load(&readiness) == READY;
@@ -1054,7 +602,7 @@ static bool wake(char **env) {
     if (!page) page = 4096;
     find_maps();
     const char *path = variable(env, "PROVGRAPH_SPOOL");
-    if (!path || !map_spool(path)) {
+    if (!path || !map_spool(path) || (spool->tracer && is_followed_go())) {
         store(&readiness, SILENT);
         return false;
     }
@@ -1918,82 +1466,6 @@ static void leave(uint32_t pid, uint64_t list) {
     if (slot->pid == pid && slot->kept != list) slot->kept = list;
 }
 
-/* Not pointers: each would be a relocation. */
-static const char reasons[][24] = {"", "static", "architecture", "go", "setuid", "capabilities",
-                                      "scrubbed environment"};
-enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED };
-
-/* Whether the program that exec would run loads the shim. */
-struct target {
-    enum reason reason;
-    bool script, known;
-    struct program program;
-};
-
-static enum reason why_privileged(const struct stat *s, int fd) {
-    if (s->st_mode & S_ISUID && s->st_uid != (uint32_t)call1(SYS_getuid, 0)) return SETUID;
-    if ((s->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-        s->st_gid != (uint32_t)call1(SYS_getgid, 0))
-        return SETUID;
-    if (call1(SYS_getuid, 0) != 0 && call4(SYS_fgetxattr, fd, "security.capability", 0, 0) > 0)
-        return CAPABILITIES;
-    return SEEN;
-}
-
-/* Go's own linker leaves a note; its programs ask the kernel directly even where libc is loaded. */
-static bool has_go_note(const char *file, long size, const ElfW(Phdr) *header) {
-    if (header->p_offset % 4 || header->p_offset > (uint64_t)size - 16) return false;
-    const uint32_t *note = (const void *)(file + header->p_offset);
-    return note[0] == 4 && note[2] == 4 && begins((const char *)(note + 3), "Go");
-}
-
-static enum reason why_escaping(const char *file, long size, const char *path) {
-    const ElfW(Ehdr) *elf = (const void *)file;
-    if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != MACHINE) return ARCHITECTURE;
-    if (elf->e_phentsize != sizeof(ElfW(Phdr)) || elf->e_phoff % 8) return SEEN;
-    bool interpreted = false, go = false;
-    for (unsigned i = 0; i < elf->e_phnum; i++) {
-        uint64_t at = elf->e_phoff + i * sizeof(ElfW(Phdr));
-        if (at > (uint64_t)size - sizeof(ElfW(Phdr))) return SEEN; /* far away: believed */
-        const ElfW(Phdr) *header = (const void *)(file + at);
-        if (header->p_type == PT_INTERP) interpreted = true;
-        if (header->p_type == PT_NOTE && has_go_note(file, size, header)) go = true;
-    }
-    if (interpreted) return go ? GO : SEEN;
-    const char *name = path;
-    for (const char *c = path; *c; c++)
-        if (*c == '/') name = c + 1;
-    return begins(name, "ld-") || begins(name, "ld.") ? SEEN : STATIC; /* the loader itself */
-}
-
-/* Reads the head of `fd`, and of the interpreters that it names. */
-static void inspect(struct target *t, int fd, const char *path) {
-    char head[4096] __attribute__((aligned(8)));
-    for (int depth = 0, at = fd; depth < 5; depth++) {
-        struct stat s;
-        long n = raw_fstat(at, &s) ? call4(SYS_pread64, at, head, sizeof head - 1, 0) : -1;
-        enum reason privileged = n > 0 ? why_privileged(&s, at) : SEEN;
-        if (at != fd) raw_close(at);
-        if (n < 4) return;
-        if (head[0] != '#' || head[1] != '!') {
-            t->reason = privileged;
-            if (!t->reason && n > (long)sizeof(ElfW(Ehdr)) && begins(head, "\177ELF"))
-                t->reason = why_escaping(head, n, path);
-            return;
-        }
-        t->script = true; /* whose own setuid bit the kernel ignores */
-        head[n] = 0;
-        char *start = head + 2;
-        while (*start == ' ' || *start == '\t') start++;
-        char *end = start;
-        while (*end && *end != ' ' && *end != '\t' && *end != '\n') end++;
-        *end = 0;
-        path = start;
-        at = raw_open(AT_FDCWD, start, O_RDONLY);
-        if (at < 0) return;
-    }
-}
-
 static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
                             uint64_t tick, const struct target *t, int fd, const char *path,
                             char *const *argv, bool leaving) {
@@ -2036,6 +1508,12 @@ static int open_target(int at, const char *path, int flags) {
     return raw_open(AT_FDCWD, link, O_RDONLY);
 }
 
+/* The path of the tracer, or NULL where this run has none. */
+static const char *tracer(void) {
+    uint64_t at = spool->tracer;
+    return at >= DATA_START && at < SMALLEST_WINDOW ? (const char *)spool + at + 4 : NULL;
+}
+
 /* Looks at the program as exec would; -1 where exec would fail, else a descriptor to name it by, or
  * -2 where its name is known. */
 static int look_at_target(struct target *t, int at, const char *path, int flags) {
@@ -2049,6 +1527,8 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
         t->known = true;
         return -2;
     }
+    const char *follower = tracer();
+    if (follower && equal(path, follower)) return -2;
     int fd = open_target(at, path, flags);
     if (fd < 0) return -2; /* executable, but not to be read */
     inspect(t, fd, path);
@@ -2060,13 +1540,78 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
     return fd;
 }
 
-/* Before an exec of `path`; whether anything was said. */
-static bool executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
+/* ---- the tracer, for programs that cannot load us ------------------------------------------------ */
+
+/* Whether the tracer shall follow the program. What belongs to another run is the other's. */
+static bool wants_tracer(const struct target *t, char *const *env) {
+    const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
+    if (!tracer() || (spooled && !equal(spooled, spool_path))) return false;
+    if (t->reason == SEEN) return is_scrubbed(env);
+    return t->reason == STATIC || t->reason == GO;
+}
+
+struct request {
+    const char *argv[6];
+    char thread[12], descriptor[12];
+    int end;
+};
+
+static __attribute__((noinline, noreturn)) void become_tracer(struct request *r) {
+    call3(SYS_fcntl, r->end, F_SETFD, 0);
+    call3(SYS_execve, tracer(), r->argv, r->argv + 5);
+    for (;;) call1(SYS_exit_group, 1);
+}
+
+/* Children that share our memory, as of a vfork: what they spill must not lie in a frame of ours. */
+enum { ALIKE = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED };
+
+static __attribute__((noinline, noreturn)) void beget_tracer(struct request *r) {
+    if (call6(SYS_clone, ALIKE, 0, 0, 0, 0, 0) == 0) become_tracer(r);
+    for (;;) call1(SYS_exit_group, 0);
+}
+
+static __attribute__((noinline)) long beget(struct request *r) {
+    long child = call6(SYS_clone, ALIKE, 0, 0, 0, 0, 0);
+    if (child == 0) beget_tracer(r);
+    return child;
+}
+
+/* Has the tracer follow this thread from its next exec on; the tracer's process id, or 0. It is nobody's
+ * child, so that no wait of this program finds it, and no signal tells of its parent. */
+static uint32_t call_tracer(void) {
+    static const uint64_t all = ~(uint64_t)0;
+    uint64_t mask;
+    uint32_t pid = 0;
+    int ends[2], status;
+    if (call2(SYS_pipe2, ends, O_CLOEXEC) < 0) return 0;
+    struct request r = {{"provgraph-trace", spool_path, "seize", NULL, NULL, NULL}, {0}, {0}, ends[1]};
+    decimal(r.thread, (unsigned)call1(SYS_gettid, 0));
+    decimal(r.descriptor, (unsigned)ends[1]);
+    r.argv[3] = r.thread;
+    r.argv[4] = r.descriptor;
+    call4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, &mask, 8);
+    call2(SYS_prctl, 0x59616d61 /* PR_SET_PTRACER */, -1);
+    long child = beget(&r);
+    if (child > 0) call4(SYS_wait4, child, &status, 0x40000000 /* __WALL */, 0);
+    raw_close(ends[1]);
+    if (call3(SYS_read, ends[0], &pid, 4) != 4) pid = 0;
+    raw_close(ends[0]);
+    call2(SYS_prctl, 0x59616d61, 0);
+    call4(SYS_rt_sigprocmask, 2, &mask, 0, 8);
+    return pid;
+}
+
+/* Before an exec of `path`: 0 if nothing was said, else the tracer that waits for it, or 1. */
+static uint32_t executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
     struct target t;
-    uint32_t pid = caller();
+    uint32_t pid = caller(), follower = 0;
     int fd = look_at_target(&t, at, path, flags);
-    if (fd == -1) return false;
-    if (is_scrubbed(env)) {
+    if (fd == -1) return 0;
+    bool scrubbed = is_scrubbed(env);
+    if (wants_tracer(&t, env)) follower = call_tracer();
+    if (follower)
+        t.reason = SEEN;
+    else if (scrubbed) {
         if (!t.reason) t.reason = SCRUBBED;
         missed(pid, "scrubbed environment", path);
     }
@@ -2074,12 +1619,13 @@ static bool executing(int at, const char *path, char *const *argv, char *const *
     uint64_t tick = next_tick();
     TRY(write_executing, pid, tick, &t, fd, path, argv, true);
     if (fd >= 0) raw_close(fd);
-    return true;
+    return follower ? follower : 1;
 }
 
-static int exec_failed(bool said, int result) {
+static int exec_failed(uint32_t said, int result) {
     if (!said) return result;
     int code = *errno_at();
+    if (said > 1) call2(SYS_kill, said, 9 /* it waits in vain */);
     uint32_t pid = caller();
     write_bare(EXEC_FAILED, code, pid);
     *errno_at() = code;
@@ -2110,45 +1656,45 @@ static const char *search(const char *name, char *room) {
     }
 }
 
-static bool executing_by_name(const char *name, char *const *argv, char *const *env) {
+static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env) {
     char room[PATHS];
     const char *path = search(name, room);
-    return path && executing(AT_FDCWD, path, argv, env, 0);
+    return path ? executing(AT_FDCWD, path, argv, env, 0) : 0;
 }
 
 HOOK(int, execve, (const char *path, char *const *argv, char *const *env)) {
     NEED(execve, (int)fail(ENOSYS));
-    bool said = awake() && executing(AT_FDCWD, path, argv, env, 0);
+    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, env, 0) : 0;
     return exec_failed(said, REAL(execve)(path, argv, env));
 }
 
 HOOK(int, execv, (const char *path, char *const *argv)) {
     NEED(execv, (int)fail(ENOSYS));
-    bool said = awake() && executing(AT_FDCWD, path, argv, environ, 0);
+    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, environ, 0) : 0;
     return exec_failed(said, REAL(execv)(path, argv));
 }
 
 HOOK(int, execvp, (const char *name, char *const *argv)) {
     NEED(execvp, (int)fail(ENOSYS));
-    bool said = awake() && executing_by_name(name, argv, environ);
+    uint32_t said = awake() ? executing_by_name(name, argv, environ) : 0;
     return exec_failed(said, REAL(execvp)(name, argv));
 }
 
 HOOK(int, execvpe, (const char *name, char *const *argv, char *const *env)) {
     NEED(execvpe, (int)fail(ENOSYS));
-    bool said = awake() && executing_by_name(name, argv, env);
+    uint32_t said = awake() ? executing_by_name(name, argv, env) : 0;
     return exec_failed(said, REAL(execvpe)(name, argv, env));
 }
 
 HOOK(int, execveat, (int at, const char *path, char *const *argv, char *const *env, int flags)) {
     NEED(execveat, (int)fail(ENOSYS));
-    bool said = awake() && executing(at, path, argv, env, flags);
+    uint32_t said = awake() ? executing(at, path, argv, env, flags) : 0;
     return exec_failed(said, REAL(execveat)(at, path, argv, env, flags));
 }
 
 HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
     NEED(fexecve, (int)fail(ENOSYS));
-    bool said = awake() && executing(fd, "", argv, env, AT_EMPTY_PATH);
+    uint32_t said = awake() ? executing(fd, "", argv, env, AT_EMPTY_PATH) : 0;
     return exec_failed(said, REAL(fexecve)(fd, argv, env));
 }
 
@@ -2194,12 +1740,13 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
-                    char *const *env) {
+                    char *const *env, bool followed) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd == -1) return;
     uint32_t pid = caller();
-    bool scrubbed = is_scrubbed(env);
+    bool scrubbed = is_scrubbed(env) && !followed;
+    if (followed) t.reason = SEEN;
     if (!t.reason && scrubbed) t.reason = SCRUBBED;
     DRAFT(d, 8);
     put_u32(&d, 0);
@@ -2209,20 +1756,40 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     if (fd >= 0) raw_close(fd);
 }
 
+/* Whether the child shall be the tracer, which becomes the program and has itself followed. */
+static bool spawns_tracer(const char *path, char *const *env) {
+    struct target t;
+    int fd = look_at_target(&t, AT_FDCWD, path, 0);
+    if (fd >= 0) raw_close(fd);
+    return fd != -1 && wants_tracer(&t, env) &&
+           call3(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */) == 0;
+}
+
 #define SPAWN(name, searching)                                                              \
     HOOK(int, name,                                                                         \
          (int *pid, const char *path, const void *actions, const void *attributes,          \
           char *const *argv, char *const *env)) {                                           \
         NEED(name, ENOSYS);                                                                 \
         if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
-        int child = 0;                                                                      \
+        int child = 0, result;                                                              \
         uint64_t tick = next_tick();                                                        \
-        int result = REAL(name)(&child, path, actions, attributes, argv, env);              \
-        if (result) return result;                                                          \
-        if (pid) *pid = child;                                                              \
         char room[searching ? PATHS : 1];                                                   \
         const char *found = searching ? search(path, room) : path;                          \
-        if (found) spawned((uint32_t)child, tick, found, argv, env);                        \
+        bool followed = found && argv && spawns_tracer(found, env);                         \
+        if (followed) {                                                                     \
+            size_t count = 0;                                                               \
+            while (argv[count]) count++;                                                    \
+            const char *words[count + 5];                                                   \
+            words[0] = "provgraph-trace", words[1] = spool_path, words[2] = "some";         \
+            words[3] = found;                                                               \
+            for (size_t i = 0; i <= count; i++) words[4 + i] = argv[i];                     \
+            result = REAL(name)(&child, tracer(), actions, attributes, (char **)words, env); \
+        } else {                                                                            \
+            result = REAL(name)(&child, path, actions, attributes, argv, env);              \
+        }                                                                                   \
+        if (result) return result;                                                          \
+        if (pid) *pid = child;                                                              \
+        if (found) spawned((uint32_t)child, tick, found, argv, env, followed);              \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)

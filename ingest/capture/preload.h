@@ -17,6 +17,7 @@
 #define LARGEST_CHUNK (1u << 20)
 #define LARGEST_RECORD (64u << 10)
 #define SLOTS 64u
+#define TRACERS 24
 
 enum gap {
     GAP_FULL = 1 << 0,        /* no space could be allocated: later events are lost */
@@ -55,7 +56,9 @@ struct spool {
     uint64_t activity;  /* grows with each close after a write and each rename */
     uint32_t gaps;      /* of enum gap */
     uint32_t names;     /* grows with each rename, link and removal: known paths may be stale */
-    uint32_t unused[52];
+    uint64_t tracer;    /* where the text is that names the tracer for static programs, or 0 */
+    uint32_t tracers[TRACERS]; /* process ids of those at work; one that was killed stays */
+    uint32_t unused[26];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };

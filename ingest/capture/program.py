@@ -246,7 +246,11 @@ def _untraceable_binary(head: bytes) -> str:
         struct.unpack_from("<Q", head, 32)[0],
         *struct.unpack_from("<HH", head, 54),
     )
-    for at in range(offset, offset + width * count, width):
-        if at + 4 <= len(head) and struct.unpack_from("<I", head, at)[0] == 3:  # PT_INTERP
-            return ""
+    interpreted = go = False
+    for at in range(offset, min(offset + width * count, len(head) - 39), width):
+        kind, where = struct.unpack_from("<I4xQ", head, at)
+        interpreted = interpreted or kind == 3  # PT_INTERP
+        go = go or (kind == 4 and head[where + 12 : where + 14] == b"Go")  # PT_NOTE
+    if interpreted:
+        return "go" if go else ""
     return "static"

@@ -284,10 +284,13 @@ def nested_runners(folder: Path) -> set[int]:
 
 def without_runners(events: list[Event], runners: set[int]) -> list[Event]:
     """Leave out what runners within the run started: they take it out of this run's sight, and into
-    a record of its own."""
+    a record of its own. A tracer around them all sees it none the less, with all that comes of it."""
     if not runners:
         return events
-    theirs = {e.pid for e in events if isinstance(e, Forked) and e.parent in runners}
+    theirs: set[int] = set()
+    for event in events:
+        if isinstance(event, Forked) and (event.parent in runners or event.parent in theirs):
+            theirs.add(event.pid)
     return [
         event
         for event in events

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from provgraph.config import Project, prepare_state
@@ -38,7 +39,7 @@ from provgraph.ingest.capture.recording import (
     tell_outer,
     without_secrets,
 )
-from provgraph.ingest.capture.spool import Spool, create
+from provgraph.ingest.capture.spool import Spool, create, without_shim
 from provgraph.ingest.capture.spool import environment as traced
 from provgraph.ingest.capture.surroundings import Machine, Person, tick
 from provgraph.ingest.capture.surroundings import account as account_name
@@ -49,6 +50,13 @@ from provgraph.model.records import RunEnded, RunStarted
 from provgraph.model.uri import text_of, uri_of
 from provgraph.tracking import METRICS
 
+BACKENDS: Final = {
+    "auto": "the shim, and the tracer for static programs",
+    "preload": "the shim alone",
+    "ptrace": "the tracer for all programs: slower, and past no system call",
+    "none": "changes of files and Python's own word alone",
+}
+_BACKENDS: Final = {"auto": "preload", "preload": "preload", "ptrace": "ptrace", "none": "none"}
 RUN: Final = "PROVGRAPH_RUN"
 _SPOOL: Final = "PROVGRAPH_SPOOL"
 _SHORTEST, _LONGEST = 0.02, 0.2
@@ -68,9 +76,8 @@ def run(
 ) -> int:
     """Run `argv` under capture and journal it; returns the exit status that a shell should see.
 
-    `properties` (`tag.x`, `param.x`) are kept with the run. `backend` is `auto`, `preload` or `none`
-    (then changes of files and Python's own word are all there is). If a signal ended the program,
-    the same signal ends this process, and nothing is returned.
+    `properties` (`tag.x`, `param.x`) are kept with the run. `backend` is one of `BACKENDS`. If a
+    signal ended the program, the same signal ends this process, and nothing is returned.
     """
     try:
         capture = Capture(argv, project, dict(properties or {}), backend)
@@ -81,7 +88,8 @@ def run(
         note(f"not recorded: {_said(error)}")
         return _run_alone(argv)
     try:
-        program = Program(find(argv[0], os.environ), argv, capture.environment())
+        path, words = capture.command(find(argv[0], os.environ))
+        program = Program(path, words, capture.environment())
     except NotStarted as error:
         note(error.message)
         capture.finish(error.exit_status)
@@ -149,6 +157,8 @@ class Capture:
         self._events: list[Event] = []
         self._pause = _SHORTEST
         self._ready = False
+        self._backend = backend
+        self._tracer: Path | None = None
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
         try:
@@ -168,7 +178,7 @@ class Capture:
                 commit=self._start.commit,
                 dirty=self._start.dirty,
                 parent=_parent(self._machine),
-                backend="preload" if self._spool else "none",
+                backend=_BACKENDS[backend] if self._spool else "none",
             )
             self._manifest = Manifest(
                 started,
@@ -185,10 +195,23 @@ class Capture:
             self._recording.remove()
             raise
 
+    def command(self, path: str) -> tuple[str, list[str]]:
+        """The program file to start, and its words: the tracer, which becomes the program, where the
+        shim cannot be loaded into it or shall not be."""
+        whole = self._backend == "ptrace"
+        alone = self._tracer is not None and untraceable(path, os.environ) in ("static", "go")
+        if self._spool is None or not (whole or alone):
+            return path, self.argv
+        way = "whole" if whole else "some"
+        spool = str(self._recording.events.absolute())
+        return str(self._tracer), ["provgraph-trace", spool, way, path, *self.argv]
+
     def environment(self) -> dict[str, str]:
         """What the program is given: ours, and what makes it speak."""
         env = dict(os.environ)
-        if self._spool is not None:
+        if self._spool is not None and self._backend == "ptrace":
+            env = without_shim(self._recording.events, env)
+        elif self._spool is not None:
             env = traced(self._library, self._recording.events, env)
         env = audit.environment(self._recording.python, self.project.root, env)
         return {**env, RUN: self._run, METRICS: str(self._recording.metrics)}
@@ -256,13 +279,26 @@ class Capture:
     def _open_spool(self, backend: str) -> tuple[Spool | None, list[str]]:
         if backend == "none":
             return None, ["programs were not traced, as asked"]
+        cache = self.project.state / "cache"
         try:
-            self._library = shim.library(self.project.state / "cache")
-            create(self._recording.events)
+            if backend != "preload":
+                self._tracer = self._find_tracer(cache)
+            if backend != "ptrace":
+                self._library = shim.library(cache)
+            create(self._recording.events, self._tracer)
             return Spool(self._recording.events), []
         except ProvgraphError as error:
             note(f"{error.message}; only changes of files are recorded")
             return None, [f"programs were not traced: {error.message}"]
+
+    def _find_tracer(self, cache: Path) -> Path | None:
+        """Without one, static programs are a gap; only where it shall follow all is that too much."""
+        try:
+            return shim.tracer(cache)
+        except ProvgraphError:
+            if self._backend == "ptrace":
+                raise
+            return None
 
     def _watch(self) -> float:
         """Take in what happened since; the seconds until the next time."""
@@ -346,8 +382,6 @@ def _parent(machine: Machine) -> str:
     with suppress(OSError, ProvgraphError, ValueError):
         if os.path.getsize(spool) > _SMALL_SPOOL:
             return ""
-        from pathlib import Path
-
         with Spool(Path(spool)) as seen:
             ours = [event for event in seen.events() if event.pid == pid]
         forks = [at for at, event in enumerate(ours) if isinstance(event, Forked)]

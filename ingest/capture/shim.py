@@ -1,6 +1,6 @@
-"""Where is the preload shim, and how is it built? Compiled once for each machine, then found.
+"""Where are the preload shim and the tracer, and how are they built? Compiled once, then found.
 
-A wheel brings it built. A source checkout compiles it at its first use into the user's cache.
+A wheel brings them built. A source checkout compiles them at their first use into the user's cache.
 """
 
 from __future__ import annotations
@@ -8,15 +8,29 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from blake3 import blake3
 
 from provgraph.errors import CaptureError
 
-SOURCES: Final = (
-    Path(__file__).with_name("preload.c"),
-    Path(__file__).with_name("preload.h"),
+SHARED: Final = ("preload.h", "system.h", "target.h", "writer.h")
+
+
+class Native(NamedTuple):
+    """Something to be compiled: what its file's name begins and ends with, and its sources, of which
+    the compiler is given the first."""
+
+    stem: str
+    ending: str
+    sources: tuple[Path, ...]
+
+
+SHIM: Final = Native(
+    "preload", ".so", tuple(Path(__file__).with_name(name) for name in ("preload.c", *SHARED))
+)
+TRACER: Final = Native(
+    "tracer", "", tuple(Path(__file__).with_name(name) for name in ("tracer.c", *SHARED))
 )
 FLAGS: Final = (
     "-std=gnu11",
@@ -39,57 +53,73 @@ FLAGS: Final = (
     "-Wl,-z,norelro",
     "-Wl,-s",
 )
+TRACER_FLAGS: Final = (
+    "-std=gnu11",
+    "-Os",
+    "-static",
+    "-nostdlib",
+    "-ffreestanding",
+    "-fno-pie",
+    "-no-pie",
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-U_FORTIFY_SOURCE",
+    "-Wl,--build-id=none",
+    "-Wl,-s",
+)
 MACHINE_FLAGS: Final = {
     "x86_64": ("-fcf-protection=none",),
     "aarch64": ("-mbranch-protection=none", "-mno-outline-atomics"),
 }
+_NAMES: Final = {"preload": "shim", "tracer": "tracer"}
 COMPILERS: Final = ("cc", "gcc", "clang")
 
 
-def flags(machine: str) -> tuple[str, ...]:
+def flags(machine: str, native: Native = SHIM) -> tuple[str, ...]:
     """What to give the compiler. Raises CaptureError for a machine that the shim does not know."""
     if machine not in MACHINE_FLAGS:
         raise CaptureError(
             f"the capture shim does not know the machine {machine}",
             hint="it knows x86_64 and aarch64 Linux",
         )
-    return FLAGS + MACHINE_FLAGS[machine]
+    return (FLAGS if native is SHIM else TRACER_FLAGS) + MACHINE_FLAGS[machine]
 
 
-def file_name() -> str:
-    """The shim's name in a wheel or a cache: it changes with the sources, flags and machine."""
+def file_name(native: Native = SHIM) -> str:
+    """Its name in a wheel or a cache: it changes with the sources, flags and machine."""
     machine = platform.machine()
-    known = blake3(" ".join(flags(machine)).encode() + machine.encode())
-    for source in SOURCES:
+    known = blake3(" ".join(flags(machine, native)).encode() + machine.encode())
+    for source in native.sources:
         known.update(source.read_bytes())
-    return f"preload-{known.hexdigest(length=8)}.so"
+    return f"{native.stem}-{known.hexdigest(length=8)}{native.ending}"
 
 
-def compile_shim(target: Path, compiler: str = "cc") -> None:
-    """Compiles the shim to `target`, whole or not at all, however many do it at once.
+def compile_shim(target: Path, compiler: str = "cc", native: Native = SHIM) -> None:
+    """Compiles the shim, or the tracer, to `target`, whole or not at all, however many do it at once.
 
     Raises CaptureError with what the compiler said; OSError where the folder cannot be written.
     """
     import subprocess
     import tempfile
 
-    descriptor, name = tempfile.mkstemp(prefix=".preload-", suffix=".so", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".native-", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
-    command = [compiler, *flags(platform.machine()), "-o", name, str(SOURCES[0])]
+    options = flags(platform.machine(), native)
+    command = [compiler, *options, "-o", name, str(native.sources[0])]
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, errors="replace"
         )
         if done.returncode:
             raise CaptureError(
-                f"the capture shim does not compile: {done.stderr.strip()[-500:]}",
+                f"the capture {_NAMES[native.stem]} does not compile: {done.stderr.strip()[-500:]}",
                 hint="a C compiler with its headers is needed (apt install gcc libc6-dev)",
             )
         temporary.chmod(0o755)
         temporary.replace(target)
     except FileNotFoundError as error:
-        raise _no_compiler() from error
+        raise _no_compiler(native) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -100,23 +130,32 @@ def library(fallback: Path | None = None) -> Path:
     `fallback` is a folder for it where the cache cannot be written or executed from. Raises
     CaptureError where it is not there and cannot be made.
     """
-    name = file_name()
+    return _found(SHIM, fallback)
+
+
+def tracer(fallback: Path | None = None) -> Path:
+    """The tracer, ready to be run; as `library`."""
+    return _found(TRACER, fallback)
+
+
+def _found(native: Native, fallback: Path | None) -> Path:
+    name = file_name(native)
     folders = [Path(__file__).parent, *_folders(fallback)]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    compiler = _compiler()
+    compiler = _compiler(native)
     for folder in folders[1:]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if os.statvfs(folder).f_flag & os.ST_NOEXEC:
                 continue
-            compile_shim(folder / name, compiler)
+            compile_shim(folder / name, compiler, native)
         except OSError:
             continue
         return folder / name
     raise CaptureError(
-        "no folder to keep the capture shim in",
+        f"no folder to keep the capture {_NAMES[native.stem]} in",
         hint="set XDG_CACHE_HOME to a folder that can be written, without spaces in its name",
     )
 
@@ -130,17 +169,17 @@ def _folders(fallback: Path | None) -> list[Path]:
     return [f for f in folders if f.is_absolute() and not set(" :\t\n$") & set(str(f))]
 
 
-def _compiler() -> str:
+def _compiler(native: Native) -> str:
     import shutil
 
     for name in COMPILERS:
         if shutil.which(name):
             return name
-    raise _no_compiler()
+    raise _no_compiler(native)
 
 
-def _no_compiler() -> CaptureError:
+def _no_compiler(native: Native) -> CaptureError:
     return CaptureError(
-        "there is no C compiler to make the capture shim with",
+        f"there is no C compiler to make the capture {_NAMES[native.stem]} with",
         hint="install one (apt install gcc libc6-dev), or a wheel that brings the shim",
     )

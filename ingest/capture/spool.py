@@ -53,6 +53,9 @@ CURSOR_AT: Final = 16
 ALLOCATED_AT: Final = 24
 ACTIVITY_AT: Final = 32
 GAPS_AT: Final = 40
+TRACER_AT: Final = 48
+TRACERS = Struct("=24I")
+TRACERS_AT: Final = 56
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 PROGRESS = Struct("=Q")
@@ -77,8 +80,9 @@ EXCHANGE, TRACEABLE, CUT = (1 << n for n in range(10, 13))
 KINDS: Final = ("file", "pipe", "socket", "other")
 
 
-def create(path: Path) -> None:
-    """Makes an empty spool that only its owner may read.
+def create(path: Path, tracer: Path | None = None) -> None:
+    """Makes an empty spool that only its owner may read. `tracer` is what shall follow the programs
+    that cannot load the shim, None if nothing shall.
 
     Its first mebibyte is allocated on the disk at once. Raises CaptureError where it cannot be.
     """
@@ -88,8 +92,11 @@ def create(path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, FIRST_STEP)
-            header = HEADER.pack(MAGIC, VERSION, 0, DATA_START, FIRST_STEP, 0, 0)
+            begin = DATA_START + (GRANULE if tracer else 0)
+            header = HEADER.pack(MAGIC, VERSION, 0, begin, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
+            if tracer:
+                _name_tracer(descriptor, bytes(tracer))
         except OSError:
             path.unlink()
             raise
@@ -99,6 +106,17 @@ def create(path: Path) -> None:
         raise CaptureError(
             f"cannot make the spool {path}: {error.strerror}", hint="free some disk space"
         ) from error
+
+
+def _name_tracer(descriptor: int, path: bytes) -> None:
+    """A chunk without records, behind whose end the path stands."""
+    at = DATA_START + CHUNK.size + RECORD.size
+    if at + WORD.size + len(path) >= DATA_START + GRANULE:
+        return  # static programs stay a gap
+    chunk = CHUNK.pack(CHUNK_MAGIC, GRANULE, CHUNK.size, 0, DATA_START)
+    os.pwrite(descriptor, chunk, DATA_START)
+    os.pwrite(descriptor, WORD.pack(len(path)) + path, at)
+    os.pwrite(descriptor, PROGRESS.pack(at), TRACER_AT)
 
 
 def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str]:
@@ -124,6 +142,21 @@ def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) ->
     }
 
 
+def without_shim(spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str]:
+    """`base_env` for programs that the tracer follows: it names the spool and loads no shim, not even
+    that of a run around this one.
+
+    >>> without_shim(Path("/spool"), {"LD_PRELOAD": "/c/preload-1.so /x.so", "A": "b"})
+    {'LD_PRELOAD': '/x.so', 'A': 'b', 'PROVGRAPH_SPOOL': '/spool'}
+    """
+    env = dict(base_env)
+    preloads = env.pop("LD_PRELOAD", "").replace(":", " ").split()
+    kept = [entry for entry in preloads if not os.path.basename(entry).startswith("preload-")]
+    if kept:
+        env = {"LD_PRELOAD": ":".join(kept), **env}
+    return {**env, "PROVGRAPH_SPOOL": str(spool_path.absolute())}
+
+
 class Life(msgspec.Struct, frozen=True):
     """One process id as the spool knows it. `started` and `last` are ticks."""
 
@@ -134,15 +167,25 @@ class Life(msgspec.Struct, frozen=True):
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one of the same number, still runs."""
-        try:
-            text = Path(f"/proc/{self.pid}/stat").read_bytes()
-        except OSError:
-            return False
-        fields = text[text.rindex(b")") + 2 :].split()
-        if fields[0] in (b"Z", b"X"):
+        fields = _fields_of(self.pid)
+        if fields is None:
             return False
         begun = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
         return begun <= self.started + 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def _fields_of(pid: int) -> list[bytes] | None:
+    """What the kernel says of a process behind its name; None if there is none that runs."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else fields
+
+
+def _is_running(pid: int) -> bool:
+    return _fields_of(pid) is not None
 
 
 class Spool:
@@ -187,9 +230,13 @@ class Spool:
         WORD.pack_into(self._header, SEALED_AT, 1)
 
     def gaps(self) -> list[str]:
-        """What the shim knows to have lost, besides `Missed` events."""
+        """What is known to be lost, besides `Missed` events."""
         flags = WORD.unpack_from(self._header, GAPS_AT)[0]
-        return [text for bit, text in GAPS if flags & bit]
+        lost = [text for bit, text in GAPS if flags & bit]
+        tracers = TRACERS.unpack_from(self._header, TRACERS_AT)
+        if any(pid and not _is_running(pid) for pid in tracers):
+            lost.append("a tracer was killed, and what it followed went on unseen")
+        return lost
 
     def events(self) -> list[Event]:
         """All events, in order of tick."""

@@ -18,13 +18,18 @@ from provgraph.config import Project, create_project, find_project, prepare_stat
 from provgraph.errors import ProjectError, ProvgraphError, UsageError
 from provgraph.model.elements import Scalar
 
-_USAGE = "provgraph run [--tag NAME=VALUE] [--param NAME=VALUE] [--json] -- COMMAND [ARGUMENT...]"
+_USAGE = (
+    "provgraph run [--tag NAME=VALUE] [--param NAME=VALUE] [--json] "
+    "[--backend auto|preload|ptrace|none] -- COMMAND [ARGUMENT...]"
+)
+_BACKENDS = ("auto", "preload", "ptrace", "none")
 
 
 class Invocation(msgspec.Struct):
     argv: list[str] = []
     properties: dict[str, Scalar] = {}
     as_json: bool = False
+    backend: str = "auto"
 
 
 def main(words: list[str]) -> int:
@@ -36,7 +41,13 @@ def main(words: list[str]) -> int:
 
         gc.freeze()  # nor is it looked at again, not even at the exit
         gc.enable()
-        return run(wanted.argv, project, properties=wanted.properties, as_json=wanted.as_json)
+        return run(
+            wanted.argv,
+            project,
+            properties=wanted.properties,
+            as_json=wanted.as_json,
+            backend=wanted.backend,
+        )
     except ProvgraphError as error:
         print(f"provgraph: {error}", file=sys.stderr)
         return error.exit_status
@@ -46,7 +57,7 @@ def parse(words: list[str]) -> Invocation:
     """The flags before the command; `--` ends them, so does the first word that is none.
 
     >>> parse(["--tag", "a=b", "--param=depth=6", "--", "python", "-c", "1"])
-    Invocation(argv=['python', '-c', '1'], properties={'tag.a': 'b', 'param.depth': 6}, as_json=False)
+    Invocation(argv=['python', '-c', '1'], properties={'tag.a': 'b', 'param.depth': 6}, as_json=False, backend='auto')
     """
     wanted, rest = Invocation(), iter(words)
     for word in rest:
@@ -54,6 +65,8 @@ def parse(words: list[str]) -> Invocation:
             wanted.argv = list(rest)
         elif word == "--json":
             wanted.as_json = True
+        elif word.partition("=")[0] == "--backend":
+            wanted.backend = _backend(word, rest)
         elif word.startswith(("--tag", "--param")):
             name, value = _assignment(word, rest)
             wanted.properties[name] = value
@@ -64,6 +77,14 @@ def parse(words: list[str]) -> Invocation:
     if not wanted.argv:
         raise UsageError("run wants a command", hint=_USAGE)
     return wanted
+
+
+def _backend(word: str, rest: Iterator[str]) -> str:
+    _, joined, given = word.partition("=")
+    name = given if joined else next(rest, "")
+    if name not in _BACKENDS:
+        raise UsageError(f"there is no backend `{name}`", hint=f"one of {', '.join(_BACKENDS)}")
+    return name
 
 
 def _assignment(word: str, rest: Iterator[str]) -> tuple[str, Scalar]:

@@ -192,7 +192,8 @@ def test_what_an_unseen_program_changed_is_recorded_without_a_writer(
     workspace: Workspace, static: str
 ) -> None:
     (workspace.root / "gone").write_text("x")
-    workspace.run("sh", "-c", f"{static} made bytes; rm gone; echo seen > seen")
+    script = f"{static} made bytes; rm gone; echo seen > seen"
+    workspace.run("sh", "-c", script, flags=("--backend", "preload"))
     made = workspace.generated()
     assert (made["made"].attributed, made["seen"].attributed) == (False, True)
     assert made["made"].content.digest == digest_of(b"bytes")
@@ -206,10 +207,22 @@ def test_what_an_unseen_program_changed_is_recorded_without_a_writer(
 def test_a_run_of_which_nothing_was_seen_is_a_loud_warning(
     workspace: Workspace, static: str
 ) -> None:
-    done = workspace.run(static)
+    done = workspace.run(static, flags=("--backend", "preload"))
     assert done.returncode == 0
     assert done.stderr == "provgraph: NOTHING was recorded of this run: static\n"
     assert workspace.ended.verdict == "nothing recorded"
+
+
+@pytest.mark.parametrize("backend", ["auto", "ptrace"])
+def test_a_static_program_is_recorded_by_the_tracer(
+    workspace: Workspace, static: str, backend: str
+) -> None:
+    for command in ([static, "made", "bytes"], ["sh", "-c", f"{static} made bytes; :"]):
+        done = workspace.run(*command, flags=("--backend", backend))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert workspace.generated()["made"].attributed
+        assert workspace.ended.verdict == "complete"
+    assert workspace.started.backend == {"auto": "preload", "ptrace": "ptrace"}[backend]
 
 
 def test_a_touched_file_is_no_change(workspace: Workspace) -> None:

@@ -120,10 +120,11 @@ def test_it_depends_on_nothing_and_asks_the_loader_for_one_symbol(tmp_path: Path
     assert asked == ["environ"]
 
 
-def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
-    command = ["cc", *shim.flags(platform.machine()), "-Wall", "-Wextra", "-Werror"]
+@pytest.mark.parametrize("native", [shim.SHIM, shim.TRACER], ids=["shim", "tracer"])
+def test_it_compiles_without_a_warning(tmp_path: Path, native: shim.Native) -> None:
+    command = ["cc", *shim.flags(platform.machine(), native), "-Wall", "-Wextra", "-Werror"]
     done = subprocess.run(
-        [*command, "-o", tmp_path / "x.so", shim.SOURCES[0]],
+        [*command, "-o", tmp_path / "x", native.sources[0]],
         capture_output=True,
         text=True,
         check=False,

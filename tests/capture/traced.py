@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,12 +57,34 @@ class Tracing:
     spools: Path
     count: int = 0
     variables: dict[str, str] = field(default_factory=dict)
+    tracer: Path | None = None
 
     def fresh(self) -> Path:
         self.count += 1
         path = self.spools / f"spool-{self.count}"
-        spool.create(path)
+        spool.create(path, self.tracer)
         return path
+
+    def followed(self, path: Path, *argv: str | bytes | Path, way: str = "whole") -> list[Any]:
+        """The words that start a program under the tracer, which is to write to the spool `path`."""
+        assert self.tracer is not None
+        program = shutil.which(os.fsdecode(argv[0])) or argv[0]
+        return [self.tracer, path, way, program, *argv]
+
+    def follow(self, *argv: str | bytes | Path, **options: Any) -> Traced:
+        """Run a program under the tracer alone."""
+        path = self.fresh()
+        done = subprocess.run(
+            self.followed(path, *argv),
+            cwd=self.folder,
+            env=spool.without_shim(path, {**os.environ, **self.variables}),
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            capture_output=True,
+            check=False,
+            timeout=60,
+            **options,
+        )
+        return self.read(path, done.returncode, done.stdout, done.stderr)
 
     def environment(self, path: Path) -> dict[str, str]:
         return spool.environment(self.library, path, {**os.environ, **self.variables})
@@ -91,6 +114,18 @@ class Tracing:
 @pytest.fixture(scope="session")
 def shim_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shim.library(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture(scope="session")
+def tracer_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shim.tracer(tmp_path_factory.mktemp("tracer"))
+
+
+@pytest.fixture
+def followed(traced: Tracing, tracer_program: Path) -> Tracing:
+    """As `traced`, with the tracer for the programs that cannot load the shim."""
+    traced.tracer = tracer_program
+    return traced
 
 
 @pytest.fixture

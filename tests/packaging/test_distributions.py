@@ -19,6 +19,7 @@ from provgraph.ingest.capture import shim
 
 Build = Callable[..., Path]
 SHIM = f"provgraph/ingest/capture/{shim.file_name()}"
+TRACER = f"provgraph/ingest/capture/{shim.file_name(shim.TRACER)}"
 METADATA = f"provgraph-{__version__}.dist-info/"
 
 needs_compiler = pytest.mark.skipif(
@@ -42,7 +43,7 @@ def files(tree: Path) -> Iterator[str]:
 
 
 def test_the_wheel_has_every_file_of_the_package_and_no_other(tree: Path, wheel: Path) -> None:
-    assert contents(wheel) - {SHIM} == set(files(tree))
+    assert contents(wheel) - {SHIM, TRACER} == set(files(tree))
 
 
 def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
@@ -55,6 +56,7 @@ def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
         "provgraph/py.typed",
         "provgraph/query/grammar.lark",
         "provgraph/ingest/capture/preload.c",
+        "provgraph/ingest/capture/tracer.c",
         "provgraph/demo/project/pipeline.sh",
         "provgraph/demo/project/src/features.py",
     ],
@@ -65,7 +67,7 @@ def test_the_wheel_has_what_is_not_a_module(name: str, wheel: Path) -> None:
 
 @needs_compiler
 def test_with_a_compiler_the_wheel_has_the_shim_and_is_for_this_platform(wheel: Path) -> None:
-    assert SHIM in contents(wheel)
+    assert {SHIM, TRACER} <= contents(wheel)
     assert wheel.name == f"provgraph-{__version__}-py3-none-linux_{platform.machine()}.whl"
 
 
@@ -136,6 +138,15 @@ def test_the_installed_shim_is_found_without_a_compiler(installed: Path, tmp_pat
     question = "from provgraph.ingest.capture import shim; print(shim.library())"
     found = answers(installed, question, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     assert found == [str(installed / SHIM)]
+
+
+@needs_compiler
+def test_the_installed_tracer_is_found_and_can_be_run(installed: Path, tmp_path: Path) -> None:
+    question = "from provgraph.ingest.capture import shim; print(shim.tracer())"
+    found = answers(installed, question, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert found == [str(installed / TRACER)]
+    done = subprocess.run([installed / TRACER], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")  # it wants arguments
 
 
 @needs_compiler

@@ -16,9 +16,21 @@ import click
 @click.option("--tag", metavar="NAME=VALUE", multiple=True, help="Keep `tag.NAME` with the run.")
 @click.option("--param", metavar="NAME=VALUE", multiple=True, help="Keep `param.NAME`.")
 @click.option("--json", "as_json", is_flag=True, help="End standard error with the run as JSON.")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "preload", "ptrace", "none"]),
+    default="auto",
+    help="How programs are watched: by a preloaded shim, and by a tracer those that cannot load it "
+    "(auto); by the shim alone; by the tracer alone, which is slower and misses no system call; or "
+    "not at all, so that only changed files are noticed.",
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT...]")
 def command(
-    tag: tuple[str, ...], param: tuple[str, ...], as_json: bool, words: tuple[str, ...]
+    tag: tuple[str, ...],
+    param: tuple[str, ...],
+    as_json: bool,
+    backend: str,
+    words: tuple[str, ...],
 ) -> int:
     """Run a command and record what it reads, writes, renames and starts.
 
@@ -34,4 +46,5 @@ def command(
 
     flags = [word for given in tag for word in ("--tag", given)]
     flags += [word for given in param for word in ("--param", given)]
-    return main([*flags, *(["--json"] if as_json else []), "--", *words])
+    flags += ["--backend", backend, *(["--json"] if as_json else [])]
+    return main([*flags, "--", *words])

@@ -1,0 +1,343 @@
+/* How records get into the spool: places are claimed by atomic additions, then written through the map.
+ *
+ * What is said of the format stands in preload.h, why it is so in docs/spool-format.md. The shim includes
+ * this in every process, the tracer once for all that it follows. */
+
+#ifndef PROVGRAPH_WRITER_H
+#define PROVGRAPH_WRITER_H
+
+#include "preload.h"
+#include "system.h"
+
+enum { PATHS = 4096, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
+enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
+
+/* ---- what the writer keeps --------------------------------------------------------------------- */
+
+/* Begun anew in a forked child. */
+struct state {
+    uint32_t pid;
+    uint32_t exited;
+    struct chunk *chunk;
+    uint32_t next_size;
+    uint32_t claiming;
+    uint64_t tick;
+    uint64_t forked; /* in a forked child: when */
+    uint32_t guest; /* the last child in our own memory that was announced */
+    uint32_t overflowed;
+    uint32_t stuck; /* no more space can be had in this process */
+};
+
+static struct spool *spool;
+static struct state state[1];
+static uint64_t window; /* how much of the spool is mapped at `spool` */
+static size_t page;
+static char spool_path[768];
+
+SHARED void gap(uint32_t which) {
+    if (!(load(&spool->gaps) & which)) __atomic_fetch_or(&spool->gaps, which, __ATOMIC_ACQ_REL);
+}
+
+/* CLOCK_BOOTTIME in nanoseconds, made unique and rising within the process. */
+SHARED uint64_t now(void) {
+    struct timespec t = {0, 0};
+    call2(SYS_clock_gettime, CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+SHARED uint64_t next_tick(void) {
+    uint64_t tick = now(), last = load(&state->tick);
+    do
+        if (tick <= last) tick = last + 1;
+    while (!swap(&state->tick, &last, tick));
+    return tick;
+}
+
+/* ---- the spool -------------------------------------------------------------------------------- */
+
+/* Writes zeros where nothing can be allocated. They must not meet records that another process
+ * writes: one does it at a time, from the allocation as it is by then. The kernel lets go of the lock
+ * of a killed one. */
+SHARED bool back_by_zeros(int fd, uint64_t end) {
+    static const char zeros[512];
+    if (call2(SYS_flock, fd, 2 /* LOCK_EX */) < 0) return false;
+    long result = 1;
+    for (uint64_t at = load(&spool->allocated); at < end && result > 0; at += (uint64_t)result)
+        result = call4(SYS_pwrite64, fd, zeros, sizeof zeros, at);
+    if (result > 0 && load(&spool->allocated) < end) store(&spool->allocated, end);
+    call2(SYS_flock, fd, 8 /* LOCK_UN */);
+    return result > 0;
+}
+
+/* Gives the file real blocks up to `end`: what is mapped and not backed would be SIGBUS. */
+SHARED bool back(int fd, uint64_t end) {
+    uint64_t from = load(&spool->allocated);
+    if (from >= end) return true;
+    uint64_t whole = from + (end - from < STEP ? STEP : end - from);
+    struct rlimit limit;
+    if (call4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 && whole > limit.rlim_cur) {
+        gap(GAP_LIMIT); /* the kernel would send SIGXFSZ */
+        return false;
+    }
+    long result = call4(SYS_fallocate, fd, 0, from, whole - from);
+    if (result == -ENOSPC) result = call4(SYS_fallocate, fd, 0, from, (whole = end) - from);
+    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL)
+        return back_by_zeros(fd, whole);
+    if (result < 0) return false;
+    uint64_t seen = load(&spool->allocated);
+    while (seen < whole && !swap(&spool->allocated, &seen, whole)) {
+    }
+    return true;
+}
+
+SHARED bool grow(uint64_t end) {
+    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
+    if (fd < 0) {
+        gap(GAP_UNREACHABLE);
+        return false;
+    }
+    bool done = back(fd, end);
+    raw_close(fd);
+    return done;
+}
+
+SHARED void *at_offset(uint64_t offset, uint32_t size) {
+    if (offset + size <= window) return (char *)spool + offset;
+    uint64_t start = offset & ~(uint64_t)(page - 1);
+    int fd = raw_open(AT_FDCWD, spool_path, O_RDWR);
+    if (fd < 0) {
+        gap(GAP_UNREACHABLE);
+        return NULL;
+    }
+    char *at = raw_mmap(offset + size - start, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
+    raw_close(fd);
+    if (!at) gap(GAP_UNREACHABLE);
+    return at ? at + (offset - start) : NULL;
+}
+
+/* A chunk of `size`, or where there is no room for it, of `least`. */
+SHARED struct chunk *claim(uint32_t size, uint32_t least, uint64_t *where) {
+    if (state->stuck) return NULL;
+    if (load(&spool->sealed)) {
+        gap(GAP_SEALED);
+        return NULL;
+    }
+    uint64_t offset = load(&spool->cursor);
+    do {
+        while (offset + size > load(&spool->allocated) && !grow(offset + size)) {
+            if (size == least) {
+                if (!(load(&spool->gaps) & (GAP_LIMIT | GAP_UNREACHABLE))) gap(GAP_FULL);
+                state->stuck = 1;
+                return NULL;
+            }
+            size = least;
+        }
+    } while (!swap(&spool->cursor, &offset, offset + size));
+    struct chunk *c = at_offset(offset, size);
+    if (!c) {
+        state->stuck = 1;
+        return NULL;
+    }
+    *where = offset;
+    c->size = size;
+    c->pid = state->pid;
+    c->offset = offset;
+    store(&c->used, (uint32_t)sizeof *c);
+    store(&c->magic, CHUNK_MAGIC);
+    return c;
+}
+
+SHARED uint32_t granules(uint32_t size) { return (size + GRANULE - 1) & ~(GRANULE - 1); }
+
+/* A place of `size` bytes for one record, or NULL. */
+SHARED struct record *reserve(uint32_t size, struct chunk **in) {
+    for (;;) {
+        struct chunk *c = *in = load(&state->chunk);
+        if (c && load(&spool->sealed)) {
+            gap(GAP_SEALED);
+            return NULL;
+        }
+        if (c && load(&c->used) <= c->size) {
+            uint32_t at = add(&c->used, size);
+            if (at <= c->size && size <= c->size - at) return (struct record *)((char *)c + at);
+        }
+        uint64_t offset;
+        uint32_t unlocked = 0;
+        if (!swap(&state->claiming, &unlocked, 1)) {
+            /* Another thread, or the thread that this signal handler interrupted, is at it. */
+            struct chunk *single = claim(granules(size + sizeof *c), granules(size + sizeof *c), &offset);
+            if (!single) return NULL;
+            *in = single;
+            store(&single->used, (uint32_t)sizeof *single + size);
+            return (struct record *)(single + 1);
+        }
+        if (load(&state->chunk) != c) {
+            store(&state->claiming, 0);
+            continue;
+        }
+        uint32_t wanted = state->next_size ? state->next_size : FIRST_CHUNK;
+        while (wanted < size + sizeof *c) wanted *= 4;
+        struct chunk *fresh = claim(wanted, granules(size + sizeof *c), &offset);
+        if (fresh) {
+            state->next_size = wanted * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : wanted * 4;
+            struct slot *slot = &spool->slots[state->pid % SLOTS];
+            slot->chunk = (uint32_t)(offset / GRANULE);
+            slot->kept = 0;
+            store(&slot->pid, state->pid);
+            store(&state->chunk, fresh);
+        }
+        store(&state->claiming, 0);
+        if (!fresh) return NULL;
+    }
+}
+
+/* A record is put together on the stack, then copied. Only the part of the buffer that is used is
+ * ever touched. */
+struct draft {
+    unsigned char *at, *end;
+    bool cut;
+};
+
+#define DRAFT(name, room)                      \
+    unsigned char name##_bytes[room];          \
+    struct draft name = {name##_bytes, name##_bytes + (room), false}
+
+SHARED void put(struct draft *d, const void *bytes, size_t n) {
+    if (n > (size_t)(d->end - d->at)) {
+        d->cut = true;
+        return;
+    }
+    memcpy(d->at, bytes, n);
+    d->at += n;
+}
+
+SHARED void put_u32(struct draft *d, uint32_t number) { put(d, &number, sizeof number); }
+SHARED void put_u64(struct draft *d, uint64_t number) { put(d, &number, sizeof number); }
+
+SHARED void put_text(struct draft *d, const char *text, size_t n) {
+    if (n + 4 > (size_t)(d->end - d->at)) {
+        n = 0;
+        d->cut = true;
+    }
+    put_u32(d, (uint32_t)n);
+    put(d, text, n);
+}
+
+SHARED int64_t nanoseconds(const struct timespec *t) {
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+SHARED void put_stat(struct draft *d, const struct stat *s) {
+    put_u64(d, (uint64_t)s->st_dev);
+    put_u64(d, (uint64_t)s->st_ino);
+    put_u64(d, (uint64_t)s->st_size);
+    put_u64(d, (uint64_t)nanoseconds(&s->st_mtim));
+    put_u64(d, (uint64_t)nanoseconds(&s->st_ctim));
+}
+
+/* The text of a symbolic link; its length. */
+SHARED size_t put_link(struct draft *d, const char *link) {
+    size_t room = (size_t)(d->end - d->at);
+    if (room < 5) {
+        d->cut = true;
+        return 0;
+    }
+    room = room - 4 > PATHS ? PATHS : room - 4;
+    long n = call4(SYS_readlinkat, AT_FDCWD, link, d->at + 4, room);
+    if (n < 0) n = 0;
+    if ((size_t)n == room) d->cut = true;
+    put_u32(d, (uint32_t)n);
+    d->at += n;
+    return (size_t)n;
+}
+
+static char *const no_arguments[] = {NULL};
+
+struct argv {
+    uint32_t count, bytes;
+    bool cut;
+};
+
+SHARED struct argv measure(char *const *argv) {
+    struct argv m = {0, 4, false};
+    for (; argv && argv[m.count]; m.count++) {
+        size_t n = length_of(argv[m.count]) + 4;
+        if (m.bytes + n > ARGV_BYTES) {
+            m.cut = true;
+            break;
+        }
+        m.bytes += (uint32_t)n;
+    }
+    return m;
+}
+
+/* The file offset of what was written behind the record's head, or 0. */
+SHARED uint64_t write_record(enum type type, uint32_t flags, int32_t value, uint32_t pid, uint64_t tick,
+                         const struct draft *d, const unsigned char *bytes, char *const *argv) {
+    uint32_t body = (uint32_t)(d->at - bytes);
+    struct argv m = {0, 0, false};
+    if (argv) m = measure(argv);
+    uint32_t size = ((uint32_t)sizeof(struct record) + body + m.bytes + 7u) & ~7u;
+    struct chunk *c;
+    struct record *r = reserve(size, &c);
+    if (!r) return 0;
+    __atomic_store_n(&r->length, size | UNFINISHED, __ATOMIC_RELEASE);
+    r->type = (uint16_t)type;
+    r->flags = (uint16_t)(flags | (d->cut || m.cut ? CUT : 0));
+    r->pid = pid;
+    r->value = value;
+    r->tick = tick;
+    unsigned char *to = (unsigned char *)(r + 1);
+    memcpy(to, bytes, body);
+    if (argv) {
+        struct draft rest = {to + body, to + body + m.bytes, false};
+        put_u32(&rest, m.count);
+        for (uint32_t i = 0; i < m.count; i++) put_text(&rest, argv[i], length_of(argv[i]));
+    }
+    store(&r->length, size);
+    return c->offset + (uint64_t)(to - (unsigned char *)c);
+}
+
+#define WRITE(type, flags, value, pid, tick, name) \
+    write_record(type, flags, value, pid, tick, &(name), name##_bytes, NULL)
+#define WRITE_ARGV(type, flags, value, pid, tick, name, argv) \
+    write_record(type, flags, value, pid, tick, &(name), name##_bytes, argv)
+
+SHARED void write_bare(enum type type, int32_t value, uint32_t pid) {
+    static const unsigned char nothing[1];
+    struct draft d = {(unsigned char *)nothing, NULL, false};
+    write_record(type, 0, value, pid, next_tick(), &d, nothing, NULL);
+}
+
+SHARED void missed(uint32_t pid, const char *what, const char *detail) {
+    DRAFT(d, 600);
+    put_text(&d, what, length_of(what));
+    size_t n = length_of(detail);
+    put_text(&d, detail, n > 500 ? 500 : n);
+    WRITE(MISSED, 0, 0, pid, next_tick(), d);
+}
+
+SHARED bool map_spool(const char *path) {
+    size_t n = length_of(path);
+    if (path[0] != '/' || n >= sizeof spool_path) return false;
+    int fd = raw_open(AT_FDCWD, path, O_RDWR);
+    if (fd < 0) return false;
+    struct stat s;
+    struct spool *at = NULL;
+    if (raw_fstat(fd, &s) && s.st_size >= (int64_t)DATA_START) {
+        window = SMALLEST_WINDOW;
+        while (window < (uint64_t)s.st_size && window < LARGEST_WINDOW) window *= 2;
+        at = raw_mmap(window, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    raw_close(fd);
+    if (!at) return false;
+    if (at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
+        call2(SYS_munmap, at, window);
+        return false;
+    }
+    memcpy(spool_path, path, n + 1);
+    spool = at;
+    return true;
+}
+
+#endif
