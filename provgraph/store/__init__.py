@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from provgraph.model.elements import Batch, Edge, Node, Watermark
-from provgraph.query.plan import Budget, Plan
+from provgraph.query.operators import Cone
+from provgraph.query.plan import Budget, Plan, Walk
 
 __all__ = ["Rows", "Statistics", "Store", "Surroundings"]
 
@@ -46,6 +47,9 @@ class Store(Protocol):
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         """The rows of a plan, in its order. Raises `BudgetExceeded`."""
+
+    def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
+        """What a walk leaves and reaches, with the edges between. Raises `BudgetExceeded`."""
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         """Those of these nodes that exist, in order of id."""

@@ -13,7 +13,8 @@ from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
 from provgraph.model.vocabulary import EDGES
 from provgraph.query.evaluate import Evaluator, Row
-from provgraph.query.plan import Budget, Plan, Project, is_table
+from provgraph.query.operators import Cone
+from provgraph.query.plan import Budget, Plan, Project, Walk, is_table
 from provgraph.query.shape import columns, learned
 from provgraph.store import Rows, Statistics, Surroundings
 
@@ -54,6 +55,9 @@ class MemoryStore:
         more = learned(plan)
         names = ("id", "label", "depth", "properties", *(field.name for field in more))
         return Rows(names, [(*_whole(row), *(row.value(f.key) for f in more)) for row in found])
+
+    def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
+        return self.evaluator(self.graph, budget).cone(walk)
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         return [self.graph.nodes[id]["node"] for id in sorted(self._known(ids))]

@@ -10,6 +10,7 @@ from hypothesis import given, note
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LINEAGE_EDGES, Label
+from provgraph.query.operators import Cone
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Budget, Find, Identified, Limit, Plan, Walk
 from provgraph.store import Rows, Store
@@ -119,3 +120,27 @@ def test_a_limit_of_none_is_an_empty_answer(store: Store) -> None:
 def test_generated_ids_are_not_in_the_order_of_making() -> None:
     ids = [id_of("Version", number) for number in range(9)]
     assert ids != sorted(ids)
+
+
+@given(question=questions())
+def test_a_cone_has_what_a_walk_leaves_and_reaches_and_the_edges_between(
+    compared: Store, question: Question
+) -> None:
+    graph, plans = question
+    reference = MemoryStore()
+    reference.apply(graph)
+    compared.clear()
+    compared.apply(graph)
+    for plan in plans:
+        for walk in (part for part in parts(plan) if isinstance(part, Walk)):
+            assert drawn(compared.cone(walk)) == drawn(reference.cone(walk))
+
+
+def drawn(cone: Cone) -> tuple[set[tuple[str, str]], set[str], list[tuple[str, str]]]:
+    """A cone without its numbers: nodes with labels, starts, edges."""
+    edges = zip(cone.effects, cone.causes, strict=True)
+    return (
+        set(zip(cone.ids, cone.labels, strict=True)),
+        {cone.ids[start] for start in cone.starts},
+        sorted((cone.ids[effect], cone.ids[cause]) for effect, cause in edges),
+    )

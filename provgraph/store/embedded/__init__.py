@@ -13,7 +13,8 @@ from typing import Self
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Watermark
-from provgraph.query.plan import Budget, Plan
+from provgraph.query.operators import Cone
+from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
 from provgraph.store.embedded import apply, reading
 from provgraph.store.embedded import run as running
@@ -44,6 +45,10 @@ class EmbeddedStore:
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.path):
             return running.run(self._connection, plan, budget)
+
+    def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
+        with explained(self.path):
+            return running.cone(self._connection, walk, budget)
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         with explained(self.path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -50,7 +51,7 @@ from provgraph.store.embedded.schema import (
 )
 from provgraph.store.embedded.sql import Sql, joined, sql
 from provgraph.store.embedded.transactions import reading
-from provgraph.store.embedded.walk import cone, reached, visible
+from provgraph.store.embedded.walk import cone_of, reached, visible
 
 _DEEP: Final = 24
 _SET_OPERATORS: Final = {
@@ -62,14 +63,24 @@ _VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
 
 
 def run(connection: apsw.Connection, plan: Plan, budget: Budget) -> Rows:
-    meter = Meter(budget)
-    with meter.limiting(connection), reading(connection):
-        execution = Execution(connection, Lexicon(connection), meter)
+    with executing(connection, budget) as execution:
         if is_table(plan):
             return execution.table(plan)
         if isinstance(plan, Project):
             return execution.projected(plan)
         return execution.whole(plan)
+
+
+def cone(connection: apsw.Connection, walk: Walk, budget: Budget) -> Cone:
+    with executing(connection, budget) as execution:
+        return execution.cone(walk)
+
+
+@contextmanager
+def executing(connection: apsw.Connection, budget: Budget) -> Iterator[Execution]:
+    meter = Meter(budget)
+    with meter.limiting(connection), reading(connection):
+        yield Execution(connection, Lexicon(connection), meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +333,7 @@ class Execution:
     def cone(self, walk: Walk) -> Cone:
         starts = visible(self.connection, self.ids(walk.source), walk.until)
         found = self.reached(walk, starts)
-        return cone(self.connection, self.lexicon, walk.via, starts, found)
+        return cone_of(self.connection, self.lexicon, walk.via, starts, found)
 
     # Between operators
 

@@ -83,7 +83,7 @@ def visible(connection: apsw.Connection, ids: Collection[int], until: int | None
     return [id for (id,) in connection.execute(asked.text, asked.parameters)]
 
 
-def cone(
+def cone_of(
     connection: apsw.Connection,
     lexicon: Lexicon,
     via: Collection[str],
