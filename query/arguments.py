@@ -145,6 +145,10 @@ class _Items:
 # One reader for each thing that an argument takes.
 
 
+def _nothing(_: _Items, __: Argument, ___: Reading) -> bool:
+    return True
+
+
 def _count(items: _Items, argument: Argument, _: Reading) -> int:
     item = items.next
     if not (
@@ -262,6 +266,7 @@ def _keys(items: _Items, argument: Argument, reading: Reading) -> tuple[plan.Sor
 
 
 _READERS: Final[dict[Takes, Callable[[_Items, Argument, Reading], Any]]] = {
+    Takes.NOTHING: _nothing,
     Takes.COUNT: _count,
     Takes.EDGES: _edges,
     Takes.QUERY: _query,

@@ -214,7 +214,7 @@ class _Binder:
                 stage.verb.span,
             )
         after = self.arguments(stage, fields.rows_of(source)).plan(source)
-        if not shape.labels(after) and not plan.is_table(after):
+        if not plan.is_table(after) and not shape.can_reach(after):
             raise Mistake(
                 f"this reaches nothing from {shape.in_words(before)}", stage.span, _ways(after)
             )
@@ -366,10 +366,12 @@ def named(stage: syntax.Stage) -> syntax.Stage:
 
 def _ways(walk: plan.Plan) -> str | None:
     """Where the edges of a walk lead, for one that leads nowhere."""
-    if not isinstance(walk, plan.Walk):
+    if not isinstance(walk, plan.Walk | plan.Around):
         return None
     edge = EDGES[walk.via[0]]
-    ends = (edge.source, edge.target) if walk.toward == "origin" else (edge.target, edge.source)
+    ends = [edge.source, edge.target]
+    if isinstance(walk, plan.Walk) and walk.toward == "effect":
+        ends.reverse()
     near, far = map(shape.in_words, ends)
     return f"`{edge.phrase}` leads from {near} to {far}"
 

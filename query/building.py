@@ -94,7 +94,7 @@ def moment_text(moment: date) -> str:
 
 
 def extended(source: Query, verb: str, given: Mapping[str, Any]) -> Pipeline:
-    """A query with one more verb. Arguments that are None or empty are as if not given."""
+    """A query with one more verb. Arguments that are None, empty or False are as if not given."""
     added = stage(verb, given)
     if isinstance(source, Pipeline):
         return Pipeline(source.source, (*source.stages, added), NOWHERE)
@@ -129,7 +129,7 @@ def stage(verb: str, given: Mapping[str, Any]) -> Stage:
     phrased: list[Item] = []
     for name, argument in found.arguments().items():
         value = given.get(name)
-        if value is None or value == ():
+        if value is None or value == () or value is False:
             continue
         items = BUILDERS[argument.takes](value)
         if argument.leads and not leading:
@@ -141,6 +141,12 @@ def stage(verb: str, given: Mapping[str, Any]) -> Stage:
 
 
 # One builder for each thing that an argument takes.
+
+
+def _nothing(value: Any) -> list[Item]:
+    if value is not True:
+        raise TypeError(f"{value!r} is not True or False")
+    return []
 
 
 def _count(value: Any) -> list[Item]:
@@ -205,6 +211,7 @@ def _duration(value: Any) -> list[Item]:
 
 
 BUILDERS: Final[dict[Takes, Callable[[Any], list[Item]]]] = {
+    Takes.NOTHING: _nothing,
     Takes.COUNT: _count,
     Takes.EDGES: _words,
     Takes.QUERY: _query,

@@ -316,7 +316,8 @@ class _Stage:
         while at < len(self.lexemes):
             phrase = self.phrase_at(at) if self.may_begin_phrase else None
             if phrase is not None:
-                self.argument, self.values = phrase, []
+                self.argument = None if phrase.takes is Takes.NOTHING else phrase
+                self.values = []
                 self.given.add(phrase.phrase)
                 at += len(phrase.phrase.split())
                 continue
@@ -351,7 +352,8 @@ class _Stage:
 
     @property
     def wants_phrase(self) -> bool:
-        return self.may_begin_phrase and (bool(self.values) or not self.given)
+        begun = self.argument is not None and not self.values
+        return self.may_begin_phrase and not (begun and self.given)
 
     @property
     def is_whole(self) -> bool:

@@ -28,6 +28,7 @@ from provgraph.query.glob import expression, is_glob, literal_prefix
 from provgraph.query.plan import (
     AllOf,
     AnyOf,
+    Around,
     Comparison,
     Condition,
     Constant,
@@ -194,6 +195,8 @@ class Cypher:
                 return self.find(plan)
             case Walk():
                 return self.walk(plan, depth)
+            case Around():
+                return self.around(plan, depth)
             case Filter(source, condition):
                 lines = self.rows(source, depth=depth or "depth" in keys(condition))
                 return [*lines, f"WITH * WHERE {self.condition(condition, source)}"]
@@ -378,6 +381,18 @@ class Cypher:
             return f"(s)-[:{types}{hops}]->(n)"
         return f"(s)<-[:{types}{hops}]-(n)"
 
+    def around(self, plan: Around, depth: bool) -> Lines:
+        types = "|".join(edge_type(type) for type in plan.via)
+        if not types or plan.hops == 0:
+            return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth"]
+        path = "p = " if depth else ""
+        return [
+            *self.rows(plan.source, depth=False),
+            "WITH n AS s",
+            f"MATCH {path}(s)-[:{types}*0..{int(plan.hops)}]-(n)",
+            "WITH n, min(length(p)) AS depth" if depth else "WITH DISTINCT n",
+        ]
+
     # Versions, Runs, SetOp
 
     def versions(self, plan: Versions) -> Lines:
@@ -427,7 +442,7 @@ class Cypher:
                 return [*(text for key in by for text in self.sorted_by(key, source)), "n.id"]
             case Filter() | Limit() | Project():
                 return self.order(plan.source)
-            case Find() | Walk() | Versions() | Runs() | SetOp() | Given():
+            case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
             case Slice() | Count():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")

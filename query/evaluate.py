@@ -22,6 +22,7 @@ from provgraph.query.operators import Cone, Record, table
 from provgraph.query.operators.slicing import learned
 from provgraph.query.order import in_order_of
 from provgraph.query.plan import (
+    Around,
     Budget,
     Condition,
     Count,
@@ -88,6 +89,8 @@ class Evaluator:
                 return in_order(self.meter.each(self.find(plan)))
             case Walk():
                 return in_order(self.walk(plan))
+            case Around():
+                return in_order(self.around(plan))
             case Filter(source, condition):
                 return [row for row in self.rows(source) if self.satisfies(row, condition)]
             case Versions(source, until):
@@ -260,6 +263,17 @@ class Evaluator:
         at = self.node(id).properties.get("at")
         return until is not None and isinstance(at, int) and at > until
 
+    def around(self, plan: Around) -> list[Row]:
+        """A hop at a time, all that an edge joins to what was there before."""
+        depths = {row.node.id: 0 for row in self.rows(plan.source)}
+        for depth in range(1, plan.hops + 1):
+            joined = [o for id in list(depths) for o in self.neighbours(id, *plan.via)]
+            new = [id for id in dict.fromkeys(joined) if id not in depths]
+            depths.update(dict.fromkeys(self.meter.each(new), depth))
+            if not new:
+                break
+        return [Row(self.node(id), depth) for id, depth in depths.items()]
+
     # Versions, Runs, SetOp
 
     def versions(self, rows: Iterable[Row], until: int | None) -> list[Row]:
@@ -375,6 +389,10 @@ class Evaluator:
         return [
             effect for effect, _, (type, _) in self.graph.in_edges(id, keys=True) if type in types
         ]
+
+    def neighbours(self, id: str, *types: str) -> list[str]:
+        """What edges of these types join a node to, whichever way they point."""
+        return self.causes(id, *types) + self.effects(id, *types)
 
 
 class Meter:

@@ -80,6 +80,9 @@ def operator_text(here: plan.Plan) -> str:
         case plan.Walk():
             far = f", depth at most {here.max_hops}" if here.max_hops is not None else ""
             return f"Walk toward {here.toward} via {', '.join(here.via)}{far}{_until(here.until)}"
+        case plan.Around():
+            hops = f"{here.hops} hop{'s' if here.hops != 1 else ''}"
+            return f"Around the rows, {hops} via {', '.join(here.via)}"
         case plan.Filter():
             return f"Filter {condition_text(here.condition)}"
         case plan.Versions():

@@ -91,7 +91,9 @@ def _unknown(word: syntax.Word, rows: Rows) -> Mistake:
     here = names(rows)
     elsewhere = [label for label in LABELS if _of(label, word.text)]
     if word.text == shape.DEPTH.name:
-        hint: str | None = "rows have a depth after `lineage` or `impact`, until sets are joined"
+        hint: str | None = (
+            "rows have a depth after `lineage`, `impact` or `expand`, until sets are joined"
+        )
     elif elsewhere:
         hint = f"{shape.in_words(elsewhere)} have it"
     else:

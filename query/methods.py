@@ -19,6 +19,7 @@ from provgraph.query.building import is_given_as_fields
 from provgraph.query.verb import Argument, Takes, Verb
 
 _ANNOTATIONS: Final[dict[Takes, str]] = {
+    Takes.NOTHING: "bool",
     Takes.COUNT: "int",
     Takes.EDGES: "Words",
     Takes.QUERY: "Query | str",
@@ -163,6 +164,8 @@ def _annotation(argument: Argument, needed: bool) -> str:
         words = ", ".join(f'"{choice}"' for choice in argument.choices)
         word = f"Literal[{words}]"
         taken = word if argument.takes is Takes.WORD else f"{word} | Iterable[{word}]"
+    if argument.takes is Takes.NOTHING:
+        return f"{taken} = False"
     return taken if needed else f"{taken} | None = None"
 
 

@@ -3,7 +3,7 @@
 A plan says what is asked, never how it is found. Every store gives the same rows in the same order
 for the same plan; `evaluate.py` is the reference.
 
-Rows are nodes without repetition. A `Walk` gives its rows a `depth`, and some operators teach their
+Rows are nodes without repetition. `Walk` and `Around` give their rows a `depth`, and some operators teach their
 rows more (`LEARNED`): `Filter`, `Sort`, `Limit` and `Project` keep what the rows have, the others
 drop it. What was learned has a key that begins with a colon, as no property's does. Unless sorted,
 rows come by (depth, `at`, id), where a missing depth counts as 0 and a missing `at` comes last.
@@ -182,6 +182,17 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """The source's rows and all that is at most `hops` edges of the types `via` away from one of
+    them, whichever way the edges point. A row's `depth` is the smallest number of edges from any of
+    the source's rows, which have 0."""
+
+    source: Plan
+    via: tuple[str, ...]
+    hops: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     source: Plan
     condition: Condition
@@ -314,7 +325,19 @@ class Count:
 Fetched = Slice
 Table = Count
 Plan = (
-    Find | Walk | Filter | Versions | Runs | SetOp | Sort | Limit | Project | Given | Slice | Count
+    Find
+    | Walk
+    | Around
+    | Filter
+    | Versions
+    | Runs
+    | SetOp
+    | Sort
+    | Limit
+    | Project
+    | Given
+    | Slice
+    | Count
 )
 
 _P = TypeVar("_P", bound=Plan)

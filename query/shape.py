@@ -8,6 +8,7 @@ from typing import Final, Literal, assert_never
 
 from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, Field, FieldType, Label
 from provgraph.query.plan import (
+    Around,
     Column,
     Count,
     Filter,
@@ -62,6 +63,8 @@ def labels(plan: Plan) -> frozenset[Label]:
             return frozenset((plan.label,))
         case Walk():
             return labels_of_walk(plan)[1]
+        case Around():
+            return labels_around(plan)
         case Versions():
             return frozenset(("Version",))
         case Runs():
@@ -95,6 +98,34 @@ def labels_of_walk(walk: Walk) -> tuple[frozenset[Label], frozenset[Label]]:
         reached, left = more, left | more
 
 
+def labels_around(plan: Around) -> frozenset[Label]:
+    """
+    >>> sorted(labels_around(Around(Find("Run"), ("PART_OF", "GENERATED_BY"), 2)))
+    ['Run', 'Step', 'Version']
+    """
+    found = labels(plan.source)
+    for _ in range(min(plan.hops, len(LABELS))):
+        found = found.union(*(to for type in plan.via for to in _across(type, found)))
+    return found
+
+
+def can_reach(plan: Plan) -> bool:
+    """Whether an operator can give rows; of `Around`, whether other rows than its source's.
+
+    >>> can_reach(Around(Find("Run"), ("USED", "BY"), 1)), can_reach(Around(Find("Run"), ("USED",), 1))
+    (True, False)
+    """
+    if isinstance(plan, Around):
+        return any(_across(type, labels(plan.source)) for type in plan.via)
+    return bool(labels(plan))
+
+
+def _across(type: str, labels: frozenset[Label]) -> list[frozenset[Label]]:
+    """The labels at the far end of an edge that has one of these at an end."""
+    ends = [ends_of(type, "origin"), ends_of(type, "effect")]
+    return [far for near, far in ends if near & labels]
+
+
 def ends_of(
     type: str, toward: Literal["origin", "effect"]
 ) -> tuple[frozenset[Label], frozenset[Label]]:
@@ -109,7 +140,7 @@ def has_depth(plan: Plan) -> bool:
     (True, False)
     """
     match plan:
-        case Walk():
+        case Walk() | Around():
             return True
         case Filter() | Sort() | Limit() | Project():
             return has_depth(plan.source)
@@ -132,7 +163,7 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             return tuple(LEARNED[key] for key in plan.keys)
         case Filter() | Sort() | Limit() | Project():
             return learned(plan.source)
-        case Find() | Walk() | Versions() | Runs() | SetOp() | Count():
+        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Count():
             return ()
         case _:
             assert_never(plan)
@@ -153,7 +184,7 @@ def columns(plan: Plan) -> tuple[Column, ...]:
         case Project(source, kept):
             held = {column.name: column.key for column in columns(source)}
             return tuple(Column(each.name, held[each.key]) for each in kept) if held else ()
-        case Find() | Walk() | Versions() | Runs() | SetOp() | Given() | Slice():
+        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given() | Slice():
             return ()
         case _:
             assert_never(plan)

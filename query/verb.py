@@ -22,6 +22,7 @@ from provgraph.query.plan import Column, Condition, Latest, Plan, SortKey, Which
 class Takes(StrEnum):
     """What an argument takes, in words."""
 
+    NOTHING = "nothing more"
     COUNT = "a whole number from 1"
     EDGES = "edge types, with commas between"
     QUERY = "a query in parentheses"

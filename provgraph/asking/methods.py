@@ -262,6 +262,23 @@ class Verbs:
         """
         return self._then("count", by=by)
 
+    def expand(
+        self,
+        *,
+        via: Words | None = None,
+        hops: int | None = None,
+    ) -> Query:
+        """The rows and their neighbours, along every edge and whichever way it points.
+
+        Each row has a `depth`: 0 for those before the verb, else the smallest number of edges to one of
+        them. Unlike `lineage` and `impact` it follows what belongs to a row too: its run, its commit, its
+        artifact.
+
+        via: along these edges only
+        hops: at most so many edges away
+        """
+        return self._then("expand", via=via, hops=hops)
+
     def history(
         self,
         *,

@@ -27,6 +27,7 @@ from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LINEAGE_EDGES, Label
 from provgraph.query.plan import (
     AllOf,
     AnyOf,
+    Around,
     Column,
     Comparison,
     Condition,
@@ -224,7 +225,9 @@ def rows(random: Random, depth: int) -> Plan:
     if depth == 0 or random.random() < 0.1:
         return find(random)
     source = rows(random, depth - 1)
-    match random.randrange(18):
+    match random.randrange(19):
+        case 18:
+            return around(random, source)
         case 16:
             return given(random)
         case 17:
@@ -259,6 +262,12 @@ def given(random: Random) -> Given:
     scores = random.choices((0.5, 1, 2, None), k=len(ids))
     rows = (Known(id, LABEL_OF[id], (score,)) for id, score in zip(ids, scores, strict=True))
     return Given(tuple(rows), labels, (":lift",))
+
+
+def around(random: Random, source: Plan) -> Around:
+    types = [edge.name for edge in EDGE_TYPES]
+    few = tuple(random.sample(types, random.randint(1, 4)))
+    return Around(source, random.choice((tuple(types), LINEAGE_EDGES, few)), random.randint(0, 3))
 
 
 def sliced(random: Random, source: Plan, against: Plan) -> Plan:

@@ -16,6 +16,7 @@ from provgraph.model.elements import Batch, Node, Value
 from provgraph.query.evaluate import Evaluator, Row
 from provgraph.query.order import rank
 from provgraph.query.plan import (
+    Around,
     Comparison,
     Condition,
     Count,
@@ -129,6 +130,21 @@ class LeavesFromAHiddenSource(Evaluator):
 class HidesWhatHasNoTime(Evaluator):
     def is_hidden(self, id: str, until: int | None) -> bool:
         return not self.is_before(id, until)
+
+
+class LooksOneWayAround(Evaluator):
+    def neighbours(self, id: str, *types: str) -> list[str]:
+        return self.causes(id, *types)
+
+
+class LosesWhatIsInTheMiddle(Evaluator):
+    def around(self, plan: Around) -> list[Row]:
+        return [row for row in super().around(plan) if row.depth]
+
+
+class LooksAHopTooFarAround(Evaluator):
+    def around(self, plan: Around) -> list[Row]:
+        return super().around(replace(plan, hops=plan.hops + 1))
 
 
 class SortsMissingValuesFirst(Evaluator):

@@ -116,7 +116,7 @@ def test_what_stands_after_the_cursor_does_not_matter() -> None:
 
 def test_every_kind_of_argument_is_known_to_completion() -> None:
     """A new one is thought of here: does it have words that can be suggested?"""
-    without_words = {Takes.COUNT, Takes.DURATION}
+    without_words = {Takes.NOTHING, Takes.COUNT, Takes.DURATION}
     suggestible = {
         Takes.EDGES,
         Takes.QUERY,

@@ -17,6 +17,7 @@ import apsw
 from provgraph.query import shape
 from provgraph.query.operators import Cone, known, table
 from provgraph.query.plan import (
+    Around,
     Budget,
     Column,
     Count,
@@ -35,6 +36,7 @@ from provgraph.query.plan import (
     is_table,
 )
 from provgraph.store import Rows
+from provgraph.store.embedded.around import around
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.conditions import condition, place
 from provgraph.store.embedded.names import Finder, is_before
@@ -155,6 +157,10 @@ class Execution:
                 return self.counted(Finder(self.connection, self.lexicon).relation(plan))
             case Walk():
                 return self.walk(plan)
+            case Around():
+                return with_depths(
+                    around(self.connection, self.lexicon, plan, self.ids(plan.source), self.meter)
+                )
             case Filter():
                 return self.filter(plan)
             case Versions():
