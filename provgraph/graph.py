@@ -94,7 +94,7 @@ class Graph(Selectors):
             return open_embedded(self.project.database)
 
     def _drop(self) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in ("", "-wal", "-shm", "-journal", "-lineage"):
             Path(f"{self.project.database}{suffix}").unlink(missing_ok=True)
 
     @cached_property

@@ -22,15 +22,15 @@ settings.register_profile("soak", settings.get_profile("ci"), max_examples=50_00
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-@pytest.fixture(params=["memory", "embedded"])
+@pytest.fixture(params=["memory", "embedded", "snapshot"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store of each kind."""
+    """An empty store of each kind; `snapshot` is the embedded one, walking in memory."""
     opened = _open(request.param, tmp_path)
     yield opened
     opened.close()
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", "snapshot"])
 def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty store of each kind that is held against the reference."""
     opened = _open(request.param, tmp_path)
@@ -38,9 +38,19 @@ def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def narrow_and_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small graphs have narrow levels and, as far as a snapshot's walker knows, wide ones."""
+    from provgraph.store.embedded import closure
+
+    monkeypatch.setattr(closure, "NARROW", 2)
+    monkeypatch.setattr(closure, "WIDE", 4)
+
+
 def _open(kind: str, folder: Path) -> Store:
     if kind == "memory":
         return MemoryStore()
     embedded = importlib.import_module("provgraph.store.embedded")
-    opened: Store = embedded.open(folder / "graph.db")
+    engine = "snapshot" if kind == "snapshot" else "sql"
+    opened: Store = embedded.open(folder / "graph.db", engine=engine)
     return opened

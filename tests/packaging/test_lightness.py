@@ -65,3 +65,12 @@ def test_running_a_command_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (tmp_path / "made").exists()
     assert "provgraph" in modules
     assert modules & HEAVY == set()
+
+
+def test_a_question_imports_no_numpy(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    run = [sys.executable, "-m", "provgraph", "run", "--", "cp", "/etc/hostname", "made"]
+    subprocess.run(run, cwd=tmp_path, check=True)
+    modules = imported(["-m", "provgraph", "ask", 'file "made" | lineage'], tmp_path)
+    assert "apsw" in modules
+    assert modules & {"networkx", "numpy", "scipy"} == set()

@@ -20,6 +20,7 @@ from provgraph.store.embedded import apply, reading
 from provgraph.store.embedded import run as running
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
+from provgraph.store.embedded.warm import Engine, Warm
 
 __all__ = ["EmbeddedStore", "StoreOutdated", "open"]
 
@@ -31,11 +32,12 @@ class EmbeddedStore:
     known of the place where the file lies, or is None.
     """
 
-    def __init__(self, path: Path, opened: Opened) -> None:
+    def __init__(self, path: Path, opened: Opened, engine: Engine = "auto") -> None:
         self.path = path
         self.read_only = opened.read_only
         self.warning = opened.warning
         self._connection = opened.connection
+        self._warm = Warm(path, engine)
 
     def apply(self, batch: Batch) -> None:
         self._writable()
@@ -44,11 +46,11 @@ class EmbeddedStore:
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.path):
-            return running.run(self._connection, plan, budget)
+            return running.run(self._connection, plan, budget, self._warm)
 
     def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
         with explained(self.path):
-            return running.cone(self._connection, walk, budget)
+            return running.cone(self._connection, walk, budget, self._warm)
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         with explained(self.path):
@@ -82,6 +84,7 @@ class EmbeddedStore:
         self._writable()
         with explained(self.path):
             apply.clear(self._connection)
+        self._warm.forget()
 
     def close(self) -> None:
         """May be called twice; nothing else may be called afterwards."""
@@ -104,10 +107,13 @@ class EmbeddedStore:
             raise StoreError(f"{self.path}: the database cannot be written here")
 
 
-def open(path: Path, *, read_only: bool = False) -> EmbeddedStore:
+def open(path: Path, *, read_only: bool = False, engine: Engine = "auto") -> EmbeddedStore:
     """Open the store in a file, and make it if it does not exist and is to be written.
+
+    `engine` is for tests and benchmarks: what walks, SQL or a snapshot in memory. The answers are
+    the same; `auto` chooses by cost (`warm.py`).
 
     Raises `StoreError` if the file is damaged, not ours or of a newer version, or if SQLite is too
     old; `StoreOutdated` if it is of an older version, which `sync` rebuilds from the journal.
     """
-    return EmbeddedStore(path, open_database(path, read_only=read_only))
+    return EmbeddedStore(path, open_database(path, read_only=read_only), engine)

@@ -13,9 +13,10 @@ import apsw
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value
+from provgraph.store.embedded import changes
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
-from provgraph.store.embedded.schema import COLUMNS, Lexicon
+from provgraph.store.embedded.schema import COLUMNS, LINEAGE_NUMBERS, Lexicon
 from provgraph.store.embedded.transactions import writing
 
 _SHOWN: Final = ", ".join(f'n."{key}"' for key in COLUMNS)
@@ -80,7 +81,10 @@ def _remove_edges(
         for source, name, target, key in edges
         if name in lexicon.types
     )
-    _tally(connection, "edge_type", _removed(connection, _REMOVE_EDGE, known))
+    gone = _removed(connection, _REMOVE_EDGE, known)
+    _tally(connection, "edge_type", gone)
+    if any(number in LINEAGE_NUMBERS for number in gone):
+        changes.cut(connection)
 
 
 def _remove_nodes(connection: apsw.Connection, ids: list[str]) -> None:
@@ -88,6 +92,8 @@ def _remove_nodes(connection: apsw.Connection, ids: list[str]) -> None:
     for statement in _REMOVE_TOUCHING:
         _tally(connection, "edge_type", _removed(connection, statement, numbers))
     _tally(connection, "label", _removed(connection, _REMOVE_NODE, numbers))
+    if numbers:  # their edges are gone, and their numbers may be given again
+        changes.cut(connection)
 
 
 def _removed(
@@ -211,6 +217,7 @@ def _put_edges(
     rows = Edges(connection, edges, numbers, lexicon.types)
     inserted = rows.insert()
     _tally(connection, "edge_type", inserted)
+    changes.add(connection, {n: rows.added[n] for n in LINEAGE_NUMBERS if n in rows.added})
     if inserted.total() < len(edges):
         rows.merge()
 
@@ -229,4 +236,5 @@ def clear(connection: apsw.Connection) -> None:
         for table in ("node", "edge", "watermark", "spilled"):
             connection.execute(f"DELETE FROM {table}")
         connection.execute("UPDATE label SET count = 0; UPDATE edge_type SET count = 0")
+        changes.cut(connection)
     connection.execute("VACUUM")

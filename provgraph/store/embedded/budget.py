@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Final
 
 import apsw
@@ -34,6 +35,10 @@ class Meter:
             )
         if self._is_late():
             raise self._late()
+
+    def left(self) -> float:
+        """How many seconds the question may still run."""
+        return inf if self._deadline is None else self._deadline - time.monotonic()
 
     def _is_late(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline

@@ -47,6 +47,8 @@ class Edges:
         self._edges = edges
         self._numbers = numbers
         self._types = types
+        self.added: dict[int, array[int]] = {}
+        """The ends of what was inserted, by type, and perhaps of what was there already."""
 
     def insert(self) -> Counter[int]:
         """Insert those that do not exist, and count them by type."""
@@ -54,10 +56,12 @@ class Edges:
         before = self._connection.total_changes()
         for (number, key, properties), ends in self._grouped().items():
             ends.sort()  # in the table's order, which SQLite inserts faster
-            given = apsw.carray(array("q", ends))
-            self._connection.execute(_INSERT, (given, number, key, properties))
+            given = array("q", ends)
+            self._connection.execute(_INSERT, (apsw.carray(given), number, key, properties))
             after = self._connection.total_changes()
-            inserted[number] += after - before
+            if after > before:
+                inserted[number] += after - before
+                self.added.setdefault(number, array("q")).extend(given)
             before = after
         return inserted
 

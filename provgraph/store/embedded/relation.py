@@ -29,8 +29,8 @@ NO_MORE: Final = "NULL AS depth, NULL AS rank, NULL AS learned"
 NOTHING: Final = Relation(Sql(f"SELECT NULL AS id, {NO_MORE} WHERE 0"))
 
 # A row id and a depth in one integer of 64 bits, because `carray` gives one column.
-_BITS: Final = 40
-_LOW: Final = (1 << _BITS) - 1
+DEPTH_BITS: Final = 40
+_LOW: Final = (1 << DEPTH_BITS) - 1
 
 ORDER: Final = "r.rank, coalesce(r.depth, 0), n.at IS NULL, n.at, n.uid"
 """The order of rows, where `r` is a relation and `n` the node."""
@@ -51,13 +51,17 @@ def constant(ids: Iterable[int]) -> Relation:
 
 def with_depths(depths: Mapping[int, int]) -> Relation:
     """The relation of these ids and their depths."""
-    if not depths:
+    return packed(array("q", (depth << DEPTH_BITS | id for id, depth in depths.items())))
+
+
+def packed(rows: Any) -> Relation:
+    """The relation of an array of integers: a depth, shifted by `DEPTH_BITS`, and an id."""
+    if not len(rows):
         return NOTHING
-    packed = numbers(depth << _BITS | id for id, depth in depths.items())
     return Relation(
         sql(
-            f"SELECT value & {_LOW} AS id, value >> {_BITS} AS depth, NULL AS rank, NULL AS learned"
-            " FROM carray({})",
-            packed,
+            f"SELECT value & {_LOW} AS id, value >> {DEPTH_BITS} AS depth, NULL AS rank,"
+            " NULL AS learned FROM carray({})",
+            apsw.carray(rows),
         )
     )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import apsw
 
@@ -47,6 +47,7 @@ from provgraph.store.embedded.schema import (
     ARTIFACT,
     COLUMNS,
     LABEL_NUMBERS,
+    LINEAGE_TYPES,
     TYPE_NUMBERS,
     VERSION,
     Lexicon,
@@ -54,6 +55,10 @@ from provgraph.store.embedded.schema import (
 from provgraph.store.embedded.sql import Sql, joined, sql
 from provgraph.store.embedded.transactions import reading
 from provgraph.store.embedded.walk import cone_of, reached, visible
+from provgraph.store.embedded.warm import Ready, Warm
+
+if TYPE_CHECKING:
+    from provgraph.store.embedded.closure import Reached
 
 _DEEP: Final = 24
 _SET_OPERATORS: Final = {
@@ -64,8 +69,8 @@ _SET_OPERATORS: Final = {
 _VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
 
 
-def run(connection: apsw.Connection, plan: Plan, budget: Budget) -> Rows:
-    with executing(connection, budget) as execution:
+def run(connection: apsw.Connection, plan: Plan, budget: Budget, warm: Warm) -> Rows:
+    with executing(connection, budget, warm) as execution:
         if is_table(plan):
             return execution.table(plan)
         if isinstance(plan, Project):
@@ -73,16 +78,16 @@ def run(connection: apsw.Connection, plan: Plan, budget: Budget) -> Rows:
         return execution.whole(plan)
 
 
-def cone(connection: apsw.Connection, walk: Walk, budget: Budget) -> Cone:
-    with executing(connection, budget) as execution:
+def cone(connection: apsw.Connection, walk: Walk, budget: Budget, warm: Warm) -> Cone:
+    with executing(connection, budget, warm) as execution:
         return execution.cone(walk)
 
 
 @contextmanager
-def executing(connection: apsw.Connection, budget: Budget) -> Iterator[Execution]:
+def executing(connection: apsw.Connection, budget: Budget, warm: Warm) -> Iterator[Execution]:
     meter = Meter(budget)
     with meter.limiting(connection), reading(connection):
-        yield Execution(connection, Lexicon(connection), meter)
+        yield Execution(connection, Lexicon(connection), meter, warm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Execution:
     connection: apsw.Connection
     lexicon: Lexicon
     meter: Meter
+    warm: Warm
 
     # Rows
 
@@ -195,11 +201,32 @@ class Execution:
         )
 
     def walk(self, plan: Walk) -> Relation:
-        return with_depths(self.reached(plan, self.ids(plan.source)))
+        sources = self.ids(plan.source)
+        ready = self.ready(plan)
+        if ready is None:
+            return with_depths(self.reached(plan, sources))
+        from provgraph.store.embedded.warm_walk import relation  # numpy
+
+        return relation(self.reached_in(ready, plan, sources))
 
     def reached(self, plan: Walk, sources: Collection[int]) -> dict[int, int]:
-        stops = frozenset(self.ids(plan.stop_at)) if plan.stop_at is not None else frozenset()
-        return reached(self.connection, self.lexicon, plan, sources, stops, self.meter)
+        types, stops = self.lexicon.numbers_of(plan.via), frozenset(self.stops(plan))
+        with self.warm.paying():
+            return reached(self.connection, plan, types, sources, stops, self.meter)
+
+    def reached_in(self, ready: Ready, plan: Walk, sources: Collection[int]) -> Reached:
+        from provgraph.store.embedded.warm_walk import reached  # numpy
+
+        types, stops = self.lexicon.numbers_of(plan.via), self.stops(plan)
+        return reached(ready, self.connection, plan, types, sources, stops, self.meter)
+
+    def ready(self, plan: Walk) -> Ready | None:
+        if not self.lexicon.numbers_of(plan.via) <= LINEAGE_TYPES:
+            return None
+        return self.warm.ready(self.connection, self.meter.left())
+
+    def stops(self, plan: Walk) -> list[int]:
+        return self.ids(plan.stop_at) if plan.stop_at is not None else []
 
     def filter(self, plan: Filter) -> Relation:
         source = self.relation(plan.source)

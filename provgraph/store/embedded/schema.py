@@ -16,9 +16,10 @@ from typing import Final
 import apsw
 
 from provgraph.model.vocabulary import EDGE_TYPES, LABELS
+from provgraph.store.embedded import changes
 
 APPLICATION_ID: Final = 0x70726F76  # "prov", in the file's header
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Kept as `user_version`. A file of another version is rebuilt from the journal, not migrated."""
 
 COLUMNS: Final = (
@@ -38,11 +39,13 @@ COLUMNS: Final = (
 PLACES: Final = {key: place for place, key in enumerate(COLUMNS)}
 
 LABEL_NUMBERS: Final = {label: number for number, label in enumerate(LABELS, 1)}
-# Lineage's types stand side by side, so a walk reads one range of the index for each node.
+# Lineage's types stand side by side, from 1: a walk reads one range of the index for each node.
 TYPE_NUMBERS: Final = {
     edge.name: number
     for number, edge in enumerate(sorted(EDGE_TYPES, key=lambda edge: not edge.lineage), 1)
 }
+LINEAGE_NUMBERS: Final = range(1, 1 + sum(edge.lineage for edge in EDGE_TYPES))
+LINEAGE_TYPES: Final = frozenset(LINEAGE_NUMBERS)
 ARTIFACT: Final = LABEL_NUMBERS["Artifact"]
 VERSION: Final = LABEL_NUMBERS["Version"]
 
@@ -76,6 +79,12 @@ CREATE TABLE edge (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edge_incoming ON edge (dst, type, src);
 
+-- See changes.py.
+CREATE TABLE lineage_change (
+    seq INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, type INTEGER NOT NULL,
+    total INTEGER NOT NULL, edges BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE watermark (
     segment TEXT PRIMARY KEY, generation INTEGER NOT NULL, records INTEGER NOT NULL,
     stamp TEXT NOT NULL
@@ -96,6 +105,7 @@ def create(connection: apsw.Connection) -> None:
     connection.execute(TABLES)
     _number(connection, "label", LABEL_NUMBERS.items())
     _number(connection, "edge_type", TYPE_NUMBERS.items())
+    changes.cut(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -116,6 +126,10 @@ class Lexicon:
 
     def label_of(self) -> dict[int, str]:
         return {number: name for name, number in self.labels.items()}
+
+    def numbers_of(self, types: Iterable[str]) -> frozenset[int]:
+        """The numbers of those edge types that this file knows."""
+        return frozenset(self.types[name] for name in types if name in self.types)
 
     def has_column(self, key: str) -> bool:
         """Whether all values of a key stand in its column."""

@@ -22,16 +22,16 @@ from provgraph.store.embedded.sql import Sql, sql
 
 def reached(
     connection: apsw.Connection,
-    lexicon: Lexicon,
     plan: Walk,
+    types: frozenset[int],
     sources: Collection[int],
     stops: Collection[int],
     meter: Meter,
 ) -> dict[int, int]:
-    """The depth of each node reached, by row id."""
-    step = _step(plan, lexicon)
-    if step is None:
+    """The depth of each node reached over edges of these types, by row id."""
+    if not types:
         return {}
+    step = _step(plan, sorted(types))
     level = visible(connection, sources, plan.until)
     left = set(level)  # their edges have been followed
     depths: dict[int, int] = {}
@@ -47,11 +47,8 @@ def reached(
     return depths
 
 
-def _step(plan: Walk, lexicon: Lexicon) -> Sql | None:
+def _step(plan: Walk, types: list[int]) -> Sql:
     """The statement from one level to the next; its first parameter is the level."""
-    types = sorted(lexicon.types[name] for name in set(plan.via) if name in lexicon.types)
-    if not types:
-        return None
     here, there = ("src", "dst") if plan.toward == "origin" else ("dst", "src")
     # One range of the index for each node; the plus keeps SQLite from a seek for each type.
     among = sql("e.type BETWEEN {} AND {}", types[0], types[-1])

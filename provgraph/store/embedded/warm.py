@@ -1,0 +1,127 @@
+"""When does a store walk over a snapshot in memory rather than in SQL?
+
+When its walks in SQL have taken as long as the snapshot would take to get: whatever comes, a process
+then spends at most twice what would have been best. A command that asks one question never gets
+there, and never imports numpy; a server or a notebook does within seconds. Where numpy is not
+installed, SQL walks always. When edges were removed, the snapshot is of no use any more, and the
+count begins anew.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import apsw
+
+from provgraph.store.embedded.schema import LINEAGE_NUMBERS
+
+if TYPE_CHECKING:
+    from provgraph.store.embedded.closure import Walker
+    from provgraph.store.embedded.snapshot import Lineage
+
+Engine = Literal["auto", "sql", "snapshot"]
+
+# Seconds, about: what it costs to get ready.
+_IMPORT: Final = 0.16
+_LOAD: Final = 0.03
+_BUILD_AN_EDGE: Final = 0.6e-6
+
+_CAUTION: Final = 4  # getting ready may take this part of the time that a question has left
+
+WORTH_A_FILE: Final = 200_000
+"""Edges. A smaller snapshot is built as fast as its file is read and checked."""
+
+_EDGES: Final = f"SELECT sum(count) FROM edge_type WHERE id <= {LINEAGE_NUMBERS[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A snapshot of the state that the connection reads, and what walks over it."""
+
+    lineage: Lineage
+    walker: Walker
+
+
+class Warm:
+    """What one store has in memory."""
+
+    def __init__(self, database: Path, engine: Engine) -> None:
+        self._file = database.with_name(f"{database.name}-lineage")
+        self._engine = engine
+        self._ready: Ready | None = None
+        self._paid = 0.0
+        self._may_load = True
+
+    def ready(self, connection: apsw.Connection, left: float) -> Ready | None:
+        """The snapshot, where it is to be used; the caller holds the read transaction, and has
+        `left` seconds for its question."""
+        if self._ready is not None and not self._ready.lineage.follow(connection):
+            self._ready = None
+            self._paid = 0.0
+            self._may_load = True
+        if self._ready is None and (lineage := self._gotten(connection, left)) is not None:
+            from provgraph.store.embedded.closure import Walker
+
+            self._ready = Ready(lineage, Walker(lineage.size))
+        return self._ready
+
+    @contextmanager
+    def paying(self) -> Iterator[None]:
+        """Around a walk in SQL."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._paid += time.perf_counter() - start
+
+    def forget(self) -> None:
+        """Keep nothing, in memory or beside the database."""
+        self._ready = None
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def _gotten(self, connection: apsw.Connection, left: float) -> Lineage | None:
+        """The snapshot from its file, or built, where that is worth its cost."""
+        edges = int(connection.execute(_EDGES).get or 0)
+        if self._engine == "snapshot":
+            return self._loaded(connection, edges) or self._built(connection, edges)
+        if self._engine == "sql" or not has_numpy():
+            return None
+        worth = min(self._paid, left / _CAUTION) - ("numpy" not in sys.modules) * _IMPORT
+        if self._may_load and worth > _LOAD:
+            self._may_load = False  # until another is built
+            if lineage := self._loaded(connection, edges):
+                return lineage
+        return self._built(connection, edges) if worth > edges * _BUILD_AN_EDGE else None
+
+    def _loaded(self, connection: apsw.Connection, edges: int) -> Lineage | None:
+        if edges < WORTH_A_FILE or not self._file.exists():
+            return None
+        from provgraph.store.embedded.snapshot_file import load
+
+        lineage = load(self._file)
+        return lineage if lineage is not None and lineage.follow(connection) else None
+
+    def _built(self, connection: apsw.Connection, edges: int) -> Lineage | None:
+        from provgraph.store.embedded.snapshot import build
+        from provgraph.store.embedded.snapshot_file import load, save
+
+        lineage = build(connection)
+        if lineage is not None and edges >= WORTH_A_FILE and save(lineage, self._file):
+            mapped = load(self._file)  # memory that processes share
+            if mapped is not None and mapped.moment == lineage.moment:
+                return mapped
+        return lineage
+
+
+@cache
+def has_numpy() -> bool:
+    return find_spec("numpy") is not None
