@@ -16,7 +16,7 @@ from msgspec import structs
 
 from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
-from provgraph.errors import JournalError, NotFound, ProjectError, StoreError
+from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
 from provgraph.model.elements import Batch, Watermark
 from provgraph.model.identity import artifact_id, new_run_id
@@ -25,7 +25,7 @@ from provgraph.model.kinds import Kinds
 from provgraph.model.records import Observation, StepSeen
 from provgraph.model.translate import translate
 from provgraph.model.uri import path_of, uri_of
-from provgraph.query.plan import Budget, Column, Comparison, Find, Plan
+from provgraph.query.plan import Budget, Column, Comparison, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
     from provgraph.asking.queries import Query
     from provgraph.query.binder import Bound, Scope
+    from provgraph.query.completion import Vocabulary
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
 _CHUNK: Final = 50_000
+_MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
 
 Progress = Callable[[int, int], None]
@@ -286,7 +288,7 @@ class Graph(Selectors):
         from provgraph.asking.queries import Query
         from provgraph.query.syntax import parse
 
-        return Query(self, parse(text).query)
+        return Query(self, parse(text))
 
     def bind(self, question: str | Syntax) -> Bound:
         """A question, understood but not answered. Raises `QueryError`."""
@@ -303,6 +305,28 @@ class Graph(Selectors):
         return Scope(
             kinds=self.kinds.names, now=time.time_ns(), cwd=cwd, uri_of=lambda path: self.uri(path)
         )
+
+    def vocabulary(self) -> Vocabulary:
+        """What completion knows: the language's words here, and names in the graph. Those of a kind are
+        read once, the newest first."""
+        from provgraph.query.completion import Vocabulary
+
+        known: dict[str, list[str]] = {}
+
+        def names(kind: str, part: str) -> list[str]:
+            if kind not in known:
+                known[kind] = self._names(kind)
+            return [name for name in known[kind] if part.lower() in name.lower()]
+
+        return Vocabulary(self.scope(), names)
+
+    def _names(self, kind: str) -> list[str]:
+        with suppress(ProvgraphError):
+            newest = Sort(self.bind(kind).plan, (SortKey("at", descending=True),))
+            plan = Columns(Limit(newest, _MOST_NAMES), (Column("name", "name"),))
+            rows = self.answer(plan, Budget(seconds=2)).values
+            return list(dict.fromkeys(str(name) for (name,) in rows if name))
+        return []
 
     def answer(self, plan: Plan, budget: Budget | None = None) -> Rows:
         """The rows of a plan. Raises `BudgetExceeded`."""

@@ -8,7 +8,7 @@ one step. What is many of a kind folds into a count.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -70,6 +70,13 @@ def origins(store: Store, root: str, depth: int | None = None, limit: int = 100_
             cut = True
             break
         frontier, level = fresh, level + 1
+    return among(store, root, nodes, edges, cut=cut)
+
+
+def among(
+    store: Store, root: str, nodes: dict[str, Node], edges: Iterable[Edge], *, cut: bool = False
+) -> Origins:
+    """The part of a lineage that is made of these nodes, with what is context to them."""
     edges = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
     steps = [id for id, node in nodes.items() if node.label == "Step"]
     run_ids = {str(nodes[id].properties.get("run", "")) for id in steps} - {""}

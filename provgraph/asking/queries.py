@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from provgraph.asking.answers import Answer
     from provgraph.config import Project as Owner
-    from provgraph.model.elements import Node
+    from provgraph.model.elements import Edge, Node
     from provgraph.query.binder import Bound
     from provgraph.query.cypher import Statement
     from provgraph.store import Rows, Store
@@ -47,8 +47,15 @@ class Query(Verbs):
     `&`, `+` and `-` join two questions as sets.
     """
 
-    def __init__(self, graph: Asked, tree: syntax.Query, budget: Budget | None = None) -> None:
-        self._graph, self._tree, self._budget = graph, tree, budget
+    def __init__(
+        self, graph: Asked, question: syntax.Query | syntax.Syntax, budget: Budget | None = None
+    ) -> None:
+        self._graph, self._question, self._budget = graph, question, budget
+
+    @property
+    def _tree(self) -> syntax.Query:
+        asked = self._question
+        return asked.query if isinstance(asked, syntax.Syntax) else asked
 
     def _then(self, verb: str, /, **given: Any) -> Query:
         from provgraph.query.building import extended
@@ -77,20 +84,22 @@ class Query(Verbs):
 
     def within(self, *, seconds: float | None = None, nodes: int | None = None) -> Query:
         """The same question with a budget: past it, `BudgetExceeded` is raised."""
-        return Query(self._graph, self._tree, Budget(seconds, nodes))
+        return Query(self._graph, self._question, Budget(seconds, nodes))
 
     # What it is.
 
     @property
     def text(self) -> str:
-        """The question as it is written in the language."""
+        """The question as it is written in the language; one that was text is as it was."""
         return self.syntax.text
 
     @cached_property
     def syntax(self) -> syntax.Syntax:
+        if isinstance(self._question, syntax.Syntax):
+            return self._question
         from provgraph.query.written import written
 
-        return written(self._tree)
+        return written(self._question)
 
     @cached_property
     def bound(self) -> Bound:
@@ -159,17 +168,20 @@ class Query(Verbs):
         for node in self.nodes():
             graph.add_node(node.id)
             graph.nodes[node.id].update(python_values(node.properties), label=node.label)
-        for edge in self._graph.store.edges(list(graph)):
-            if edge.target in graph:
-                key = (edge.type, edge.key) if edge.key else edge.type
-                graph.add_edge(edge.source, edge.target, key)
-                held = python_values(edge.properties)
-                graph.edges[edge.source, edge.target, key].update(held, type=edge.type)
+        for edge in self.edges():
+            key = (edge.type, edge.key) if edge.key else edge.type
+            graph.add_edge(edge.source, edge.target, key)
+            held = python_values(edge.properties)
+            graph.edges[edge.source, edge.target, key].update(held, type=edge.type)
         return graph
 
     def nodes(self) -> list[Node]:
         """The nodes of the answer, in its order, whatever columns were selected. Raises `UsageError`
         if the rows are a table's, as those of `count` are."""
+        return [*self._nodes]
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
         from provgraph.model.elements import Node
 
         plan, rows = self.plan, self.rows
@@ -178,6 +190,11 @@ class Query(Verbs):
         if isinstance(plan, Project):
             rows = self._graph.answer(plan.source, self._budget)
         return [Node(id, label, held) for id, label, _, held, *_ in rows.values]
+
+    def edges(self) -> list[Edge]:
+        """Every edge between the nodes of the answer, from effect to cause."""
+        ids = {node.id for node in self.nodes()}
+        return [edge for edge in self._graph.store.edges(sorted(ids)) if edge.target in ids]
 
     def show(self, limit: int | None = 50) -> None:
         """Print the answer as a table: at most `limit` rows of it, and how many there are."""

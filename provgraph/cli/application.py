@@ -103,7 +103,9 @@ def main(words: list[str]) -> int:
     except ProvgraphError as error:
         if os.environ.get("PROVGRAPH_TRACEBACK"):
             raise
-        _tell(str(error))
+        from provgraph.cli.output import tell
+
+        tell(str(error))
         return error.exit_status
     except click.ClickException as error:
         error.show()
@@ -115,9 +117,3 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-
-
-def _tell(text: str) -> None:
-    from provgraph.model.uri import shown
-
-    print("\n".join(shown(line) for line in f"provgraph: {text}".split("\n")), file=sys.stderr)

@@ -123,3 +123,11 @@ def note(text: str) -> None:
     from provgraph.model.uri import shown
 
     print(f"provgraph: {shown(text)}", file=sys.stderr)
+
+
+def tell(error: str) -> None:
+    """An error, to standard error; nothing in it can drive the terminal."""
+    from provgraph.model.uri import shown
+
+    lines = f"provgraph: {error}".split("\n")
+    print("\n".join(shown(line) for line in lines), file=sys.stderr)

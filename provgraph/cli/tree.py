@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from provgraph.cli.text import count, digest, duration, moment, size
 from provgraph.model.elements import Node
@@ -29,10 +29,25 @@ DEEPEST = 40
 """How many levels are drawn; what lies behind is counted."""
 
 
-def rendered(root: Branch, deepest: int = DEEPEST) -> Tree:
+_OF_THE_EFFECT = {
+    **dict.fromkeys(_WORD, ""),
+    "code": "code of ",
+    "executed": "script of ",
+    "piped": "pipe to ",
+    "informed": "to ",
+    "derived": "became ",
+}
+"""What is said of a branch that is an effect of the one it stands under."""
+
+Toward = Literal["origin", "effect"]
+
+
+def rendered(root: Branch, deepest: int = DEEPEST, toward: Toward = "origin") -> Tree:
+    """The tree; `toward` says whether a branch is a cause or an effect of what it stands under."""
     from rich.tree import Tree
 
-    tree = Tree(_line(root), guide_style="dim")
+    words = _WORD if toward == "origin" else _OF_THE_EFFECT
+    tree = Tree(_line(root, words), guide_style="dim")
     stack = [(tree, root, 1)]
     while stack:
         parent, branch, level = stack.pop()
@@ -40,7 +55,7 @@ def rendered(root: Branch, deepest: int = DEEPEST) -> Tree:
             parent.add(_depth_line(branch))
             continue
         for child in branch.branches:
-            stack.append((parent.add(_line(child)), child, level + 1))
+            stack.append((parent.add(_line(child, words)), child, level + 1))
             if child.folded:
                 parent.add(_fold_line(child))
     return tree
@@ -57,11 +72,11 @@ def _depth_line(branch: Branch) -> Text:
     return Text(f"… {count(behind, 'line')} behind {name} (`--full` shows them)", style="dim")
 
 
-def _line(branch: Branch) -> Text:
+def _line(branch: Branch, words: dict[str, str]) -> Text:
     from rich.text import Text
 
-    word = _WORD[branch.relation]
-    if branch.relation == "derived" and branch.word:
+    word = words[branch.relation]
+    if branch.relation == "derived" and branch.word and words is _WORD:
         word = f"{branch.word} of "
     text = Text().append(word, style="dim")
     if branch.node.label == "Step":

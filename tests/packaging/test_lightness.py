@@ -24,6 +24,7 @@ HEAVY = frozenset(
         "networkx",
         "numpy",
         "pandas",
+        "prompt_toolkit",
         "pyarrow",
         "pydantic",
         "pydantic_core",

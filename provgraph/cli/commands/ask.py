@@ -2,56 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
 
 import click
 
-from provgraph.asking.answers import Answer, answer
-from provgraph.asking.tables import cells
-from provgraph.cli.output import json_option, write_json, write_table
+from provgraph.cli.answers import FORMATS, Format, write_answer
+from provgraph.cli.output import json_option
 from provgraph.cli.session import opened
-from provgraph.cli.text import count, plain
-from provgraph.query.plan import Budget
+from provgraph.graph import Graph
 
 
 @click.command(name="ask")
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds it may take.")
 @click.option("--max-nodes", type=click.IntRange(1), help="How many nodes it may visit.")
 @click.option("--explain", is_flag=True, help="Show every stage instead of the answer.")
+@click.option(
+    "--format", type=click.Choice(FORMATS), help="How the answer is printed; a table by default."
+)
 @json_option
 def command(
     query: tuple[str, ...],
     timeout: float | None,
     max_nodes: int | None,
     explain: bool,
+    format: Format | None,
     as_json: bool,
 ) -> None:
     """Answer a question in the query language.
+
+    Without QUERY it is a prompt on a terminal; else questions are read from standard input, one after
+    the other.
 
     \b
       provgraph ask 'model "churn" | lineage | where kind = dataset'
       provgraph ask 'run [exit != 0] | sort started desc | limit 5'
       provgraph ask 'script "train.py" | impact depth 1 | runs'
+      provgraph ask 'model "churn" | lineage' --format dot | dot -Tsvg > churn.svg
       provgraph ask 'explain file "m.pkl" | lineage'
     """
-    text = " ".join(query)
+    how: Format = format or ("json" if as_json else "table")
+
+    def answer(graph: Graph, text: str) -> None:
+        question = graph.ask(text).within(seconds=timeout, nodes=max_nodes)
+        if explain or question.syntax.explain:
+            click.echo(question.explain())
+        else:
+            write_answer(graph, question, how)
+
     with opened() as graph:
-        bound = graph.bind(text)
-        if explain or bound.explain:
-            from provgraph.query.explain import explain as explained
+        if query:
+            answer(graph, " ".join(query))
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            from provgraph.cli.prompt import prompt
 
-            click.echo(explained(text, bound, project=graph.project.id))
-            return
-        rows = graph.answer(bound.plan, Budget(seconds=timeout, nodes=max_nodes))
-        found = answer(rows, bound.plan)
-    if as_json:
-        write_json([_document(found, row) for row in found.values])
-        return
-    write_table(found.names, cells(found))
-    click.echo(count(len(found.values), "row"), err=True)
+            prompt(graph, answer)
+        else:
+            from provgraph.query.lines import questions
 
-
-def _document(answer: Answer, row: tuple[Any, ...]) -> dict[str, Any]:
-    cells = zip(answer.columns, row, strict=True)
-    return {column.name: plain(column.key, held) for column, held in cells}
+            for text in questions(sys.stdin):
+                answer(graph, text)
