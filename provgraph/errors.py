@@ -12,6 +12,7 @@ ProvgraphError                 every error that a person can mend; carries a hin
 ├── StoreError                 the store cannot be used: locked, damaged, of another version (5)
 ├── JournalError               a segment or spool is damaged (5)
 ├── CaptureError               a run cannot be recorded (5)
+├── KeyMissing                 a key that lies outside the project is not here (5)
 └── IngestError                a source cannot be read (5)
 
 Text states the fact; `hint` is the nearest fix. Neither addresses the reader.
@@ -121,6 +122,10 @@ class JournalError(ProvgraphError):
 
 
 class CaptureError(ProvgraphError):
+    exit_status = 5
+
+
+class KeyMissing(ProvgraphError):
     exit_status = 5
 
 

@@ -301,9 +301,12 @@ class Graph(Selectors):
         """What a question's words mean here and now."""
         from provgraph.query.binder import Scope
 
-        cwd = self.uri(os.getcwd())
         return Scope(
-            kinds=self.kinds.names, now=time.time_ns(), cwd=cwd, uri_of=lambda path: self.uri(path)
+            kinds=self.kinds.names,
+            now=time.time_ns(),
+            cwd=self.uri(os.getcwd()),
+            uri_of=lambda path: self.uri(path),
+            subjects=self._digests_of_subject,
         )
 
     def vocabulary(self) -> Vocabulary:
@@ -327,6 +330,11 @@ class Graph(Selectors):
             rows = self.answer(plan, Budget(seconds=2)).values
             return list(dict.fromkeys(str(name) for (name,) in rows if name))
         return []
+
+    def _digests_of_subject(self, name: str) -> tuple[str, ...] | None:
+        from provgraph.subjects import digests
+
+        return digests(self.project, name)
 
     def answer(self, plan: Plan, budget: Budget | None = None) -> Rows:
         """The rows of a plan. Raises `BudgetExceeded`."""

@@ -26,6 +26,10 @@ def _no_uri(path: str) -> str:
     return path
 
 
+def _no_subjects(name: str) -> tuple[str, ...] | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a question's words depend on.
@@ -33,13 +37,15 @@ class Scope:
     `kinds`: the kinds of versions that there are words for. `now`: nanoseconds UTC. `cwd`: the
     working directory relative to the project's root, where `./x` begins (a URI where it is outside).
     `uri_of`: the URI of a path that is absolute or leads out of the project. It is given the path
-    as it was written, but for `~`; that may be a glob.
+    as it was written, but for `~`; that may be a glob. `subjects`: the digests of the contents that
+    have the data of a subject of that name; None where nobody keeps such an index.
     """
 
     kinds: frozenset[str]
     now: int
     cwd: str = "."
     uri_of: Callable[[str], str] = _no_uri
+    subjects: Callable[[str], tuple[str, ...] | None] = _no_subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +268,7 @@ class _Binder:
             find = _with(find, which=self.which(node, node.version, find))
         if node.filter is None:
             return find
-        rows = fields.Rows(frozenset((label,)))
+        rows = fields.Rows(frozenset((find.label,)))
         asked = self.condition(node.filter, rows)
         return _with(find, where=asked if find.where is None else plan.AllOf((find.where, asked)))
 
@@ -288,6 +294,10 @@ class _Binder:
         name = node.text
         if not name:
             raise Mistake("the name is empty", node.span, "without a name, all are meant")
+        if find.label == "Subject" and not is_glob(name):
+            held = self.scope.subjects(name)
+            if held is not None:
+                return plan.Find("Version", plan.Digested(held))
         if find.label not in ("Version", "Artifact"):
             return _with(find, name=plan.Globbed(name) if is_glob(name) else plan.Named(name))
         digest = _DIGEST.fullmatch(name)

@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors, tracking < config < model < query < store, ingest < asking < graph < origins, doctor < web, notebook, demo < cli
+errors, tracking < config < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure < web, notebook, demo < cli
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"config"}),
     frozenset({"model"}),
     frozenset({"query"}),
-    frozenset({"store", "ingest"}),
+    frozenset({"store", "ingest", "subjects"}),
     frozenset({"asking"}),
     frozenset({"graph"}),
-    frozenset({"origins", "doctor"}),
+    frozenset({"origins", "doctor", "erasure"}),
     frozenset({"web", "notebook", "demo"}),
     frozenset({"cli"}),
     frozenset({"__init__"}),
