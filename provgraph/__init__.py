@@ -5,8 +5,11 @@ In a program that runs under `provgraph run`:
 >>> import provgraph
 >>> provgraph.log_params(depth=6)
 >>> provgraph.log_metrics(accuracy=0.97)
+>>> provgraph.log_prediction("customer-17", inputs=["models/churn.pkl"], score=0.93)
+>>> with provgraph.component("train", owner="ann"):
+...     pass
 
-Outside a run both do nothing. To ask what was recorded:
+Outside a run they do nothing. To ask what was recorded:
 
     graph = provgraph.open()
     graph.file("report.html").lineage().where(kind="dataset").show()
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
     from provgraph.asking.queries import Query as Query
     from provgraph.graph import Graph as Graph
     from provgraph.graph import open as open
+    from provgraph.tracking import component as component
     from provgraph.tracking import log_metrics as log_metrics
     from provgraph.tracking import log_params as log_params
+    from provgraph.tracking import log_prediction as log_prediction
 
 __version__ = "0.1.0"
 
@@ -31,10 +36,21 @@ _HOMES = {
     "Graph": "provgraph.graph",
     "Query": "provgraph.asking.queries",
     "open": "provgraph.graph",
+    "component": "provgraph.tracking",
     "log_metrics": "provgraph.tracking",
     "log_params": "provgraph.tracking",
+    "log_prediction": "provgraph.tracking",
 }
-__all__ = ["Graph", "Query", "__version__", "log_metrics", "log_params", "open"]
+__all__ = [
+    "Graph",
+    "Query",
+    "__version__",
+    "component",
+    "log_metrics",
+    "log_params",
+    "log_prediction",
+    "open",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,13 +17,21 @@ from msgspec import structs
 from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
-from provgraph.model.binding import Timelines, bound_batch, touched_uris
-from provgraph.model.elements import Batch, Watermark
-from provgraph.model.identity import artifact_id, new_run_id
+from provgraph.model.batches import batch_of
+from provgraph.model.elements import Batch, Node, Scalar, Watermark
+from provgraph.model.identity import new_run_id
 from provgraph.model.journal import Segment, SegmentWriter, read_segment, segments
 from provgraph.model.kinds import Kinds
-from provgraph.model.records import Observation, StepSeen
-from provgraph.model.translate import translate
+from provgraph.model.records import (
+    Annotated,
+    ComponentSeen,
+    Observation,
+    Record,
+    RunEnded,
+    RunStarted,
+    StepSeen,
+    When,
+)
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
@@ -206,11 +214,7 @@ class Graph(Selectors):
         report.records += len(segment.records)
 
     def _bound(self, records: list[Observation]) -> Batch:
-        translation = translate(records, self.project.id)
-        touched = touched_uris(translation)
-        known = self.store.timelines([artifact_id(self.project.id, uri) for uri in sorted(touched)])
-        timelines = Timelines(known.nodes, known.edges, touched)
-        return bound_batch(translation, timelines, self.project.id, self.kinds)
+        return batch_of(records, self.store, self.project.id, self.kinds)
 
     # What other tools know.
 
@@ -267,6 +271,67 @@ class Graph(Selectors):
         for edge in parents:
             known[shas[edge.source]].append(names[edge.target])
         return known
+
+    # What people say.
+
+    def flag(self, what: Query | str, reason: str = "") -> int:
+        """Flag the nodes of a question, `graph.flag(graph.prediction(where="prop.score < 0.1"))`;
+        returns how many. A text is a question in the query language. Raises `UsageError` where nothing
+        can be said of a node."""
+        return self.annotate(self._asked(what), "flag", value=reason)
+
+    def unflag(self, what: Query | str, reason: str = "") -> int:
+        """Take flags away."""
+        return self.annotate(self._asked(what), "unflag", value=reason)
+
+    def tag(self, what: Query | str, name: str, value: str | float | bool = True) -> int:
+        """Give a tag: `tag.NAME` in questions."""
+        return self.annotate(self._asked(what), "tag", name, value)
+
+    def untag(self, what: Query | str, name: str) -> int:
+        """Take a tag away."""
+        return self.annotate(self._asked(what), "untag", name)
+
+    def note(self, what: Query | str, text: str) -> int:
+        """Add a note, which stays."""
+        return self.annotate(self._asked(what), "note", value=text)
+
+    def _asked(self, what: Query | str) -> list[Node]:
+        return (self.ask(what) if isinstance(what, str) else what).nodes()
+
+    def annotate(self, nodes: Iterable[Node], what: str, name: str = "", value: Scalar = "") -> int:
+        """Write to the journal what is said of these nodes, who says it and when, and sync."""
+        from provgraph.ingest.capture.surroundings import Person
+        from provgraph.model.annotations import of_each
+
+        by, email = Person(self.root).read()
+        said = Annotated("", "", what, When(time.time_ns()), name, value, by, email)
+        records = list(of_each(nodes, said))
+        if records:
+            self._write("said", records)
+        return len(records)
+
+    def declare(
+        self,
+        component: str,
+        *,
+        description: str = "",
+        owner: str = "",
+        tags: Mapping[str, Scalar] | None = None,
+        runs: Iterable[str] = (),
+    ) -> None:
+        """Declare a component; `runs` are the ids of runs that are instances of it. What is empty stays
+        as it was."""
+        when = When(time.time_ns())
+        first = ComponentSeen(component, when, "", description, owner, dict(tags or {}))
+        self._write("said", [first, *(ComponentSeen(component, when, run) for run in runs)])
+
+    def _write(self, writer: str, records: Iterable[Record]) -> None:
+        name = f"{writer}-{new_run_id()}"
+        with SegmentWriter(self.project.journal, self.project.id, name) as segment:
+            for record in records:
+                segment.write(record)
+        self.sync()
 
     # Questions.
 
@@ -372,7 +437,8 @@ def _prepare(project: Project) -> None:
 
 
 def _chunks(records: list[Observation]) -> Iterator[tuple[list[Observation], bool]]:
-    """Records in transactions of a bounded size; each has the steps that its records name."""
+    """Records in transactions of a bounded size; each has the steps that its records name, and the
+    beginning of a run that ends in it."""
     if len(records) <= _CHUNK:
         yield records, True
         return
@@ -381,8 +447,10 @@ def _chunks(records: list[Observation]) -> Iterator[tuple[list[Observation], boo
         chunk = records[start : start + _CHUNK]
         named = {getattr(record, "step", "") for record in chunk}
         named -= {record.step for record in chunk if isinstance(record, StepSeen)}
+        ended = {record.run for record in chunk if isinstance(record, RunEnded)}
+        begun = [r for r in records[:start] if isinstance(r, RunStarted) and r.run in ended]
         yield (
-            [*(steps[s] for s in sorted(named) if s in steps), *chunk],
+            [*begun, *(steps[s] for s in sorted(named) if s in steps), *chunk],
             start + _CHUNK >= len(records),
         )
 

@@ -1,4 +1,4 @@
-"""What does a program say of its own run? Parameters and metrics, kept with it.
+"""What does a program say of its own run? Parameters, metrics, predictions, and which component it is.
 
 Nothing happens outside `provgraph run`, and nothing here fails: a program may call it always. Only
 the standard library is imported.
@@ -7,7 +7,9 @@ the standard library is imported.
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Iterable
+from contextlib import ContextDecorator
+from typing import Any, Final
 
 METRICS: Final = "PROVGRAPH_METRICS"
 """The variable that names the file of the run: a line of JSON for each value."""
@@ -31,16 +33,68 @@ def log_metrics(**values: object) -> None:
     _append("metric", values)
 
 
+def log_prediction(
+    name: str, *, inputs: Iterable[str | os.PathLike[str]] = (), **fields: object
+) -> None:
+    """Keep a prediction that this program made: a version of kind `prediction`, called `name`.
+
+    `inputs` are the files, or URIs, that it was made from, such as the model; `fields` are kept as
+    `prop.NAME`. A name said again is a new version of that prediction.
+
+    >>> log_prediction("customer-17", inputs=["models/churn.pkl"], score=0.93, label="leaves")
+    """
+    import time
+
+    names = [os.fspath(each) for each in inputs]
+    _write(
+        [
+            {
+                "kind": "prediction",
+                "name": name,
+                "at": time.time_ns(),
+                "inputs": [each if "://" in each else os.path.abspath(each) for each in names],
+                "fields": {key: _plain(value) for key, value in fields.items()},
+            }
+        ]
+    )
+
+
+class component(ContextDecorator):
+    """The run that this program belongs to is an instance of a component, a named stage of the project,
+    from when the block begins or the function is called. Other arguments are the component's tags.
+
+    >>> with component("train", description="fits the forest", owner="ann", tier="gold"):
+    ...     pass
+    >>> @component("train")
+    ... def main() -> None: ...
+    """
+
+    def __init__(
+        self, name: str, *, description: str = "", owner: str = "", **tags: object
+    ) -> None:
+        self._said = {"kind": "component", "name": name, "description": description, "owner": owner}
+        self._tags = {key: _plain(value) for key, value in tags.items()}
+
+    def __enter__(self) -> None:
+        import time
+
+        _write([{**self._said, "fields": self._tags, "at": time.time_ns()}])
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 def _append(kind: str, values: dict[str, object]) -> None:
+    _write([{"kind": kind, "name": name, "value": _plain(v)} for name, v in values.items()])
+
+
+def _write(said: list[dict[str, Any]]) -> None:
     path = os.environ.get(METRICS)
-    if not path or not values:
+    if not path or not said:
         return
     import json
 
-    lines = "".join(
-        json.dumps({"kind": kind, "name": name, "value": _plain(value), "pid": os.getpid()}) + "\n"
-        for name, value in values.items()
-    )
+    lines = "".join(json.dumps({**each, "pid": os.getpid()}) + "\n" for each in said)
     try:
         # One write to a file opened to append: lines of several processes do not mix.
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -217,6 +217,7 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
+    from provgraph.ingest.capture import said
     from provgraph.ingest.capture.assemble import Context, assemble
 
     manifest = evidence.manifest
@@ -261,9 +262,10 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         manifest.signal,
         verdict_of(gaps, seen=bool(images or unattributed)),
         gaps,
-        {**_said(recorded / METRICS), **manifest.properties},
+        {**said.properties(_text(recorded / METRICS)), **manifest.properties},
     )
-    records = [environment, started, *made.records, *unattributed, ended]
+    told = said.records(_text(recorded / METRICS), made.records, context)
+    records = [environment, started, *made.records, *unattributed, *told, ended]
     return Account(records, ended, len(made.records))
 
 
@@ -508,12 +510,7 @@ def recordings(project: Project) -> list[Path]:
     return [project.spools / name for name in sorted(names)]
 
 
-# --- Parameters and metrics
-
-
-def _said(path: Path) -> dict[str, Scalar]:
-    """What the program said by `provgraph.log_params` and `log_metrics`."""
-    return properties_of(_text(path))
+# --- What programs said
 
 
 def _text(path: Path) -> bytes:
@@ -521,27 +518,6 @@ def _text(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-class _Line(msgspec.Struct):
-    kind: str
-    name: str
-    value: str | int | float | bool
-
-
-def properties_of(lines: bytes) -> dict[str, Scalar]:
-    """The last value of each; lines that are none are left out.
-
-    >>> properties_of(b'{"kind":"metric","name":"auc","value":0.5}\\nnonsense\\n')
-    {'metric.auc': 0.5}
-    """
-    found: dict[str, Scalar] = {}
-    for line in lines.splitlines():
-        with suppress(msgspec.DecodeError):
-            said = msgspec.json.decode(line, type=_Line)
-            if said.kind in ("metric", "param") and said.name:
-                found[f"{said.kind}.{said.name}"] = said.value
-    return found
 
 
 def without_secrets(properties: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -9,15 +9,17 @@ from typing import Any
 
 from provgraph.cli.output import note
 from provgraph.cli.text import count
-from provgraph.errors import AmbiguousName
+from provgraph.errors import AmbiguousName, NotFound
 from provgraph.graph import Graph, not_found
 from provgraph.model.elements import Node
+from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import (
     Column,
     Digested,
     Every,
     Exactly,
     Find,
+    Latest,
     Name,
     Named,
     Plan,
@@ -92,6 +94,29 @@ def _digests(path: str) -> tuple[str, ...]:
 def _names(graph: Graph) -> list[str]:
     rows = graph.answer(Project(Find("Artifact"), (Column("name", "name"),)))
     return [name for (name,) in rows.values]
+
+
+def node_called(graph: Graph, name: str) -> Node:
+    """The one node that a person means by `name`: no file by its name, or the beginning of its id or
+    sha; else the latest version of a file. Raises `NotFound`, `AmbiguousName`."""
+    found = [
+        node
+        for label in LABELS
+        if label not in ("Version", "Artifact")
+        for node in nodes(graph, Find(label, name=Named(name)))
+    ] or graph.store.nodes([name])
+    if len(found) > 1:
+        listed = ", ".join(f"{node.label} {node.id[:9]}" for node in found[:6])
+        raise AmbiguousName(f"`{name}` may be {listed}", hint="give more of the id")
+    if found:
+        return found[0]
+    try:
+        return versions_called(graph, name, Latest())[-1]
+    except NotFound as error:
+        raise NotFound(
+            f"nothing recorded answers to `{name}`",
+            hint="`provgraph log` lists runs; ids may be cut after four characters",
+        ) from error
 
 
 def all_versions(graph: Graph, versions: list[Node]) -> list[Node]:

@@ -14,11 +14,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from provgraph.model.annotations import TYPE, annotated, is_said
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.identity import external_version_id, observation_key
 from provgraph.model.kinds import Kinds
+from provgraph.model.observed import (
+    content_of,
+    content_properties,
+    moment_of,
+    moment_properties,
+)
 from provgraph.model.records import Content, Name, Stat, When
-from provgraph.model.translate import Occurrence, Reference, Translation, artifact_node, in_time
+from provgraph.model.translate import (
+    Occurrence,
+    Reference,
+    Saying,
+    Translation,
+    artifact_node,
+    in_time,
+)
 from provgraph.model.vocabulary import EDGES
 
 SKEW: Final = 120 * 1_000_000_000
@@ -110,7 +124,8 @@ def _canonical(reference: Reference) -> tuple[Any, ...]:
         *(when.at, when.tick, when.boot, when.host),
         *(content.digest, content.blob, content.size),
         *(stat.device, stat.inode, stat.size, stat.mtime, stat.ctime),
-        *(reference.owner, reference.type, reference.word),
+        *(reference.owner, reference.type, reference.word, reference.of),
+        repr(reference.saying),
     )
 
 
@@ -119,6 +134,7 @@ class _Search:
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self.all = sorted(candidates, key=_age, reverse=True)
+        self.ids = {candidate.version for candidate in self.all}
         self.by_stat: defaultdict[Stat, list[Candidate]] = defaultdict(list)
         self.by_digest: defaultdict[str, list[Candidate]] = defaultdict(list)
         self.by_change: defaultdict[tuple[int, ...], list[Candidate]] = defaultdict(list)
@@ -132,9 +148,12 @@ class _Search:
                 self.by_change[_change(content.stat)].append(candidate)
 
     def preceding(self, reference: Reference) -> str | None:
-        """The newest candidate not after the reference whose content is what was seen: by the exact
-        stat, then by digest, then (where one side's digest is unknown) by inode, size and mtime."""
+        """The one that was meant; else the newest candidate not after the reference whose content is
+        what was seen: by the exact stat, then by digest, then (where one side's digest is unknown) by
+        inode, size and mtime."""
         content = reference.content
+        if reference.of in self.ids:
+            return reference.of
         if content.stat:
             found = _newest(self.by_stat.get(content.stat, ()), reference)
             if found and _agree(found.content, content):
@@ -201,6 +220,7 @@ def _externals(
 
     A digest makes a group. What has no digest joins the group that shares its git blob, then its
     inode, size and mtime; several groups may share a blob (line endings), the least digest gets it.
+    What is said of a version that was looked up joins that version's group.
     """
     groups: dict[str, list[Reference]] = {}
     blobs: dict[str, str] = {}
@@ -222,11 +242,13 @@ def _externals(
         if content.blob and not content.digest:
             join(blobs.get(content.blob, content.blob), reference)
     newest = _newest_group(groups)
-    for reference in unbound:
+    rest = [r for r in unbound if not (r.content.digest or r.content.blob)]
+    for reference in sorted(rest, key=lambda reference: bool(reference.of)):
         content = reference.content
-        if content.digest or content.blob:
-            continue
-        if content.stat:
+        meant = (key for key in groups if external_version_id(project, uri, key) == reference.of)
+        if reference.of and (key := next(meant, "")):
+            pass
+        elif content.stat:
             change = _change(content.stat)
             key = stats.get(change, "stat:" + ":".join(map(str, change)))
         else:
@@ -324,6 +346,7 @@ def bound_batch(translation: Translation, known: Timelines, project: str, kinds:
     for uri in sorted(known.touched):
         wanted.add(known.timeline(uri), known)
     wanted.finish(known)
+    wanted.annotate(known)
     _difference(known, wanted, batch)
     return batch
 
@@ -347,7 +370,7 @@ class Timelines:
         names: defaultdict[str, list[Name]] = defaultdict(list)
         for edge in self.edges.values():
             if edge.type == "VERSION_OF":
-                names[edge.source].append(Name(uris[edge.target], _when(edge.properties)))
+                names[edge.source].append(Name(uris[edge.target], moment_of(edge.properties)))
             elif EDGES[edge.type].bound:
                 reference = _reference(edge)
                 if reference.uri in self.touched:
@@ -404,18 +427,30 @@ class _Wanted:
         artifact = artifact_node(self.project, uri, kind.name)
         self.nodes[artifact.id] = artifact
         for external in bound.externals:
-            properties = _content_properties(external.content)
+            properties = content_properties(external.content)
             properties |= {"name": uri, "names": (uri,), "at": external.since.at}
             properties |= {"kind": kind.name, "reason": kind.reason}
             properties |= {"state": bound.states[external.version]}
             self.nodes[external.version] = Node(external.version, "Version", properties)
             self._edge(
-                Edge(external.version, "VERSION_OF", artifact.id, "", _moment(external.since))
+                Edge(
+                    external.version,
+                    "VERSION_OF",
+                    artifact.id,
+                    "",
+                    moment_properties(external.since),
+                )
             )
         for candidate in timeline.candidates:
             self.states[candidate.version, uri] = bound.states[candidate.version]
             self._edge(
-                Edge(candidate.version, "VERSION_OF", artifact.id, "", _moment(candidate.since))
+                Edge(
+                    candidate.version,
+                    "VERSION_OF",
+                    artifact.id,
+                    "",
+                    moment_properties(candidate.since),
+                )
             )
         for reference, target in bound.targets.items():
             self._edge(_bound_edge(reference, target, reference in bound.skewed))
@@ -430,7 +465,7 @@ class _Wanted:
             state = self.states.get((occurrence.version, last))
             if state is not None:
                 kind = self.kinds.kind(last)
-                properties = _content_properties(occurrence.content)
+                properties = content_properties(occurrence.content)
                 properties |= {
                     "name": last,
                     "names": tuple(dict.fromkeys(name.uri for name in occurrence.names)),
@@ -444,7 +479,26 @@ class _Wanted:
                     properties["by"] = occurrence.by
                 if occurrence.run:
                     properties["run"] = occurrence.run
+                properties |= {
+                    key: value for key, value in occurrence.properties if value is not None
+                }
                 self.nodes[occurrence.version] = Node(occurrence.version, "Version", properties)
+
+    def annotate(self, known: Timelines) -> None:
+        """Give the versions what was said of them, under any of their names."""
+        said: defaultdict[str, list[Edge]] = defaultdict(list)
+        before = (edge for edge in known.edges.values() if not _is_ours(edge, known))
+        for edge in (*self.edges.values(), *before):
+            if edge.type == TYPE:
+                said[edge.source].append(edge)
+        had = {id for id, node in known.nodes.items() if any(map(is_said, node.properties))}
+        for id in sorted(said.keys() | had):
+            if id in self.nodes:
+                self.nodes[id] = annotated(self.nodes[id], said[id])
+            elif id in known.nodes and "generated" in known.nodes[id].properties:
+                held = known.nodes[id].properties.items()
+                own = {key: value for key, value in held if not is_said(key)}
+                self.nodes[id] = annotated(Node(id, "Version", own), said[id])
 
     def _edge(self, edge: Edge) -> None:
         self.edges[edge.identity] = edge
@@ -456,7 +510,7 @@ def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
         before = known.nodes.get(id)
         if before is None:
             batch.nodes.append(node)
-        elif changed := _changed(before.properties, node.properties, _DERIVED):
+        elif changed := _changed(before.properties, node.properties, _ours(before)):
             batch.nodes.append(Node(id, node.label, changed))
     for identity, edge in wanted.edges.items():
         held = known.edges.get(identity)
@@ -481,6 +535,10 @@ _DERIVED: Final = ("digest", "blob", "size", "stat", "by", "run")
 """Properties of a version that binding may have to take back."""
 
 
+def _ours(node: Node) -> list[str]:
+    return [*_DERIVED, *filter(is_said, node.properties)]
+
+
 def _changed(
     before: Mapping[str, Value], after: Mapping[str, Value], ours: Iterable[str]
 ) -> dict[str, Value]:
@@ -499,13 +557,25 @@ def _is_ours(edge: Edge, known: Timelines) -> bool:
 
 
 def _bound_edge(reference: Reference, target: str, skewed: bool) -> Edge:
-    content = _content_properties(reference.content)
-    properties: dict[str, Value] = {"uri": reference.uri, **_moment(reference.when), **content}
+    content = content_properties(reference.content)
+    properties: dict[str, Value] = {
+        "uri": reference.uri,
+        **moment_properties(reference.when),
+        **content,
+    }
     if reference.word:
         properties["role" if reference.type in ("USED", "EXECUTED") else "how"] = reference.word
     if skewed:
         properties["clock"] = "skewed"
-    parts = (reference.uri, *_moment(reference.when).values(), *content.values(), reference.word)
+    parts = (
+        reference.uri,
+        *moment_properties(reference.when).values(),
+        *content.values(),
+        reference.word,
+    )
+    if reference.saying:
+        properties |= {"of": reference.of, **reference.saying.properties()}
+        parts = (*parts, reference.of, *reference.saying.properties().values())
     key = observation_key(*map(str, parts))
     if reference.type in _INCOMING:
         return Edge(reference.owner, reference.type, target, key, properties)
@@ -517,52 +587,20 @@ def _reference(edge: Edge) -> Reference:
     properties = edge.properties
     word = str(properties.get("role", properties.get("how", "")))
     uri = str(properties["uri"])
-    return Reference(owner, edge.type, uri, _when(properties), _content(properties), word)
+    saying = _saying(word, properties) if edge.type == TYPE else None
+    of = str(properties.get("of", ""))
+    return Reference(
+        owner, edge.type, uri, moment_of(properties), content_of(properties), word, of, saying
+    )
+
+
+def _saying(word: str, properties: Mapping[str, Value]) -> Saying:
+    at, value = properties.get("said", 0), properties.get("value", "")
+    assert isinstance(at, int) and not isinstance(value, tuple)
+    return Saying(at, word, str(properties.get("name", "")), value, str(properties.get("by", "")))
 
 
 def _occurrence(node: Node, names: tuple[Name, ...]) -> Occurrence:
     properties = node.properties
     by, run = str(properties.get("by", "")), str(properties.get("run", ""))
-    return Occurrence(node.id, names, _content(properties), by, run)
-
-
-def _moment(when: When) -> dict[str, Value]:
-    given: dict[str, Value] = {"at": when.at}
-    if when.tick:
-        given["tick"] = when.tick
-    if when.boot:
-        given["boot"] = when.boot
-    if when.host:
-        given["host"] = when.host
-    return given
-
-
-def _when(properties: Mapping[str, Value]) -> When:
-    at, tick = properties["at"], properties.get("tick", 0)
-    assert isinstance(at, int) and isinstance(tick, int)
-    return When(at, tick, str(properties.get("boot", "")), str(properties.get("host", "")))
-
-
-def _content_properties(content: Content) -> dict[str, Value]:
-    given: dict[str, Value] = {}
-    if content.digest:
-        given["digest"] = content.digest
-    if content.blob:
-        given["blob"] = content.blob
-    if content.size >= 0:
-        given["size"] = content.size
-    if content.stat:
-        s = content.stat
-        given["stat"] = f"{s.device}:{s.inode}:{s.size}:{s.mtime}:{s.ctime}"
-    return given
-
-
-def _content(properties: Mapping[str, Value]) -> Content:
-    size, stat = properties.get("size", -1), properties.get("stat")
-    assert isinstance(size, int)
-    return Content(
-        str(properties.get("digest", "")),
-        str(properties.get("blob", "")),
-        size,
-        Stat(*map(int, str(stat).split(":"))) if stat else None,
-    )
+    return Occurrence(node.id, names, content_of(properties), by, run)

@@ -128,6 +128,9 @@ BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
 
 OTHER: Final = "other"
 
+PREDICTIONS: Final = "prediction://"
+"""How the URI of a prediction that a program logged begins; it is one in every project."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -151,7 +154,7 @@ class Kinds:
         ('model', 'other')
         """
         built_in = ((glob, kind) for kind, globs in BUILT_IN.items() for glob in globs)
-        return cls((*own.items(), *built_in))
+        return cls(((f"{PREDICTIONS}**", "prediction"), *own.items(), *built_in))
 
     @property
     def names(self) -> frozenset[str]:

@@ -118,6 +118,7 @@ class Generated(Record, frozen=True, tag="generated"):
     names: list[Name]
     content: Content
     attributed: bool = True
+    properties: dict[str, Scalar] = {}  # `prop.x`: the fields of a prediction
 
 
 class Used(Record, frozen=True, tag="used"):
@@ -188,6 +189,37 @@ class EnvironmentSeen(Record, frozen=True, tag="environment"):
     properties: dict[str, Scalar] = {}
 
 
+class Annotated(Record, frozen=True, tag="annotated"):
+    """Somebody said something of a node. `what`: `flag` and `unflag` (`value` is the reason), `tag` and
+    `untag` (of the tag `name`), `note` (`value` is its text). A version is named by what was seen of
+    it too, because what it is called may change as more becomes known: its name, since when it was
+    there, and its content."""
+
+    node: str
+    label: str
+    what: str
+    when: When
+    name: str = ""
+    value: Scalar = ""
+    by: str = ""
+    email: str = ""
+    uri: str = ""
+    seen: When | None = None
+    content: Content = Content()
+
+
+class ComponentSeen(Record, frozen=True, tag="component"):
+    """A named stage of a project was declared; with `run`, by a run that is an instance of it. What is
+    empty was not said."""
+
+    name: str
+    when: When
+    run: str = ""
+    description: str = ""
+    owner: str = ""
+    tags: dict[str, Scalar] = {}
+
+
 class Done(Record, frozen=True, tag="done"):
     """The last record of a segment that was closed properly. `records` counts those before it."""
 
@@ -206,6 +238,8 @@ Observation = (
     | CommitSeen
     | Committed
     | EnvironmentSeen
+    | Annotated
+    | ComponentSeen
     | Done
 )
 

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from provgraph.model.elements import Edge, Node, Value
-from provgraph.model.identity import artifact_id, commit_id, named_id
+from provgraph.model.elements import Edge, Node, Scalar, Value
+from provgraph.model.identity import artifact_id, commit_id, named_id, observation_key
 from provgraph.model.records import (
+    Annotated,
     CommitSeen,
     Committed,
+    ComponentSeen,
     Content,
     Derived,
     Done,
@@ -32,7 +34,7 @@ from provgraph.model.records import (
     When,
 )
 from provgraph.model.uri import split
-from provgraph.model.vocabulary import Label
+from provgraph.model.vocabulary import LABELS, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,34 @@ class Occurrence:
     content: Content
     by: str = ""
     run: str = ""
+    properties: tuple[tuple[str, Scalar], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What `Annotated` says, without of whom."""
+
+    at: int
+    what: str
+    name: str
+    value: Scalar
+    by: str
+
+    def properties(self) -> dict[str, Value]:
+        """As an edge keeps it."""
+        said: dict[str, Value] = {
+            "said": self.at,
+            "name": self.name,
+            "value": self.value,
+            "by": self.by,
+        }
+        return {key: value for key, value in said.items() if value not in (None, "")}
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """An observation of what `uri` held at a moment. `owner` is the node at the edge's other end,
-    `word` the role or the manner."""
+    `word` the role or the manner. `of` is the version's id where the observer had looked it up."""
 
     owner: str
     type: str
@@ -57,6 +81,8 @@ class Reference:
     when: When
     content: Content
     word: str = ""
+    of: str = ""
+    saying: Saying | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +91,7 @@ class Translation:
     edges: dict[tuple[str, str, str, str], Edge] = field(default_factory=dict)
     occurrences: list[Occurrence] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+    components: list[ComponentSeen] = field(default_factory=list)
 
     def node(self, id: str, label: Label, **properties: Value) -> str:
         given: dict[str, Value] = {
@@ -86,6 +113,7 @@ def translate(records: Iterable[Observation], project: str) -> Translation:
     made = Translation()
     for record in records:
         _translate(record, project, steps, made)
+    _measure_runs(made)
     return made
 
 
@@ -145,6 +173,10 @@ def _translate(
                 packages=tuple(record.packages),
                 **record.properties,
             )
+        case Annotated():
+            _annotated(record, project, made)
+        case ComponentSeen():
+            _component(record, project, made)
         case Done():
             pass
         case _:
@@ -210,9 +242,13 @@ def _run_ended(record: RunEnded, made: Translation) -> None:
         gaps=tuple(record.gaps),
         **record.properties,
     )
-    started = made.nodes[record.run].properties.get("at")
-    if isinstance(started, int):
-        made.node(record.run, "Run", duration=record.when.at - started)
+
+
+def _measure_runs(made: Translation) -> None:
+    for node in made.nodes.values():
+        started, ended = node.properties.get("at"), node.properties.get("ended")
+        if node.label == "Run" and isinstance(started, int) and isinstance(ended, int):
+            node.properties["duration"] = ended - started
 
 
 def _step(record: StepSeen, made: Translation) -> None:
@@ -253,7 +289,9 @@ def _generated(record: Generated, step: StepSeen | None, made: Translation) -> N
     # A name held twice counts from its last time, so that the last name stays the last.
     names = {name.uri: name for name in sorted(record.names, key=in_time)}
     held = tuple(sorted(names.values(), key=in_time))
-    made.occurrences.append(Occurrence(record.version, held, record.content, by, run))
+    made.occurrences.append(
+        Occurrence(record.version, held, record.content, by, run, tuple(record.properties.items()))
+    )
 
 
 def in_time(name: Name) -> tuple[int, int, str]:
@@ -283,6 +321,40 @@ def _committed(record: Committed, made: Translation) -> None:
     if record.blob:
         when, content = When(record.at), Content(blob=record.blob)
         _refer(made, commit, "IN_COMMIT", record.uri, when, content, "")
+
+
+def _annotated(record: Annotated, project: str, made: Translation) -> None:
+    agent = _agent(record.by, record.email, project, made)
+    value = "" if record.value is None else record.value
+    said = Saying(record.when.at, record.what, record.name, value, record.by or record.email)
+    if record.label == "Version":
+        seen = record.seen or record.when
+        made.references.append(
+            Reference(
+                agent,
+                "ANNOTATED_BY",
+                record.uri,
+                seen,
+                record.content,
+                said.what,
+                of=record.node,
+                saying=said,
+            )
+        )
+    elif label := next((label for label in LABELS if label == record.label), None):
+        named = {"name": record.node[:9]} if label == "Run" else {}
+        made.node(record.node, label, kind=label.lower(), **named)
+        key = observation_key(said.what, *map(str, said.properties().values()))
+        made.edge(record.node, "ANNOTATED_BY", agent, key, how=said.what, **said.properties())
+
+
+def _component(record: ComponentSeen, project: str, made: Translation) -> None:
+    made.components.append(record)
+    component = named_id("k", project, record.name)
+    made.node(component, "Component", kind="component", name=record.name)
+    if record.run:
+        made.node(record.run, "Run", kind="run", name=record.run[:9])
+        made.edge(record.run, "INSTANCE_OF", component)
 
 
 def artifact_node(project: str, uri: str, kind: str) -> Node:

@@ -93,6 +93,14 @@ EDGE_TYPES: Final[tuple[EdgeType, ...]] = (
     EdgeType("IN_ENVIRONMENT", "in_environment", ("Run",), ("Environment",), lineage=False),
     EdgeType("INSTANCE_OF", "instance_of", ("Run",), ("Component",), lineage=False),
     EdgeType("ABOUT", "about", ("Version",), ("Subject",), lineage=False),
+    EdgeType(
+        "ANNOTATED_BY",
+        "annotated",
+        ("Version", "Run", "Step", "Commit", "Component"),
+        ("Agent",),
+        lineage=False,
+        bound=True,
+    ),
 )
 
 EDGES: Final[dict[str, EdgeType]] = {edge.name: edge for edge in EDGE_TYPES}
@@ -113,6 +121,13 @@ _TIMED: Final[tuple[Field, ...]] = (
     Field("exit", _T.NUMBER, "exit", "the exit status"),
     Field("signal", _T.TEXT, "signal", "the signal that ended it"),
 )
+_ANNOTATED: Final[tuple[Field, ...]] = (
+    Field("flagged", _T.BOOLEAN, "flagged", "whether somebody flagged it"),
+    Field("flag_reason", _T.TEXT, "flag_reason", "why it is flagged"),
+    Field("flagged_by", _T.TEXT, "flagged_by", "who flagged it"),
+    Field("flagged_at", _T.TIME, "flagged_at", "when it was flagged"),
+    Field("notes", _T.TEXTS, "notes", "what people noted about it, the oldest first"),
+)
 
 FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
     "Artifact": (
@@ -132,6 +147,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         Field("by", _T.TEXT, "by", "the script or program that generated it"),
         Field("run", _T.TEXT, "run", "the id of the run that generated it"),
         Field("reason", _T.TEXT, "reason", "why it has its kind"),
+        *_ANNOTATED,
     ),
     "Run": (
         *_COMMON,
@@ -142,6 +158,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         Field("dirty", _T.BOOLEAN, "dirty", "whether the work tree differed from that commit"),
         Field("verdict", _T.TEXT, "verdict", "complete, incomplete, or nothing recorded"),
         Field("gaps", _T.TEXTS, "gaps", "what may be missing from the record"),
+        *_ANNOTATED,
     ),
     "Step": (
         *_COMMON,
@@ -151,6 +168,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         Field("pid", _T.NUMBER, "pid", "process id"),
         Field("phase", _T.NUMBER, "phase", "which stretch of the process it is, from 0"),
         Field("run", _T.TEXT, "run", "the id of its run"),
+        *_ANNOTATED,
     ),
     "Commit": (
         *_COMMON,
@@ -160,6 +178,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         Field("message", _T.TEXT, "message", "the commit message"),
         Field("author", _T.TEXT, "author", "who wrote it"),
         Field("email", _T.TEXT, "email", "the author's address"),
+        *_ANNOTATED,
     ),
     "Agent": (*_COMMON, Field("email", _T.TEXT, "email", "electronic address")),
     "Environment": (
@@ -172,6 +191,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         *_COMMON,
         Field("description", _T.TEXT, "description", "what it does"),
         Field("owner", _T.TEXT, "owner", "who answers for it"),
+        *_ANNOTATED,
     ),
     "Subject": (*_COMMON,),
 }

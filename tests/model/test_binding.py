@@ -6,34 +6,31 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provgraph.model.binding import (
-    SKEW,
-    Candidate,
-    Timeline,
-    Timelines,
-    bind,
-    bound_batch,
-    touched_uris,
-)
-from provgraph.model.elements import Edge, Node
-from provgraph.model.identity import artifact_id, external_version_id
+from provgraph.model.batches import batch_of
+from provgraph.model.binding import SKEW, Candidate, Timeline, bind
+from provgraph.model.elements import Edge, Node, Scalar
+from provgraph.model.identity import commit_id, external_version_id, named_id
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import (
+    Annotated,
     CommitSeen,
     Committed,
+    ComponentSeen,
     Content,
     Derived,
     Generated,
     Invalidated,
     Name,
     Observation,
+    RunEnded,
     RunStarted,
     Stat,
     StepSeen,
     Used,
     When,
 )
-from provgraph.model.translate import Reference, translate
+from provgraph.model.translate import Reference
+from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Find
 from provgraph.store.memory import MemoryStore
 
@@ -163,22 +160,12 @@ def test_a_file_changed_by_hand_supersedes_what_was_generated() -> None:
 def synced(segments: Iterable[Sequence[Observation]]) -> MemoryStore:
     store = MemoryStore()
     for records in segments:
-        translation = translate(records, PROJECT)
-        touched = touched_uris(translation)
-        known = store.timelines([artifact_id(PROJECT, uri) for uri in sorted(touched)])
-        timelines = Timelines(known.nodes, known.edges, touched)
-        store.apply(bound_batch(translation, timelines, PROJECT, KINDS))
+        store.apply(batch_of(records, store, PROJECT, KINDS))
     return store
 
 
 def contents(store: MemoryStore) -> tuple[list[Node], list[Edge]]:
-    nodes = store.nodes(
-        [
-            row[0]
-            for label in ("Artifact", "Version", "Run", "Step", "Commit", "Agent", "Environment")
-            for row in store.run(Find(label)).values
-        ]
-    )
+    nodes = store.nodes([row[0] for label in LABELS for row in store.run(Find(label)).values])
     return nodes, store.edges([node.id for node in nodes])
 
 
@@ -230,7 +217,36 @@ def segment(draw: st.DrawFn, number: int) -> list[Observation]:
         records.append(
             Committed(f"c{number}", draw(URIS), "git:p", draw(st.integers(1, 30)) * 10**9)
         )
+    records += draw(st.lists(annotations(number), max_size=3))
+    for name in draw(st.lists(st.sampled_from(["train", "test"]), max_size=2)):
+        owner, said = draw(st.sampled_from(["", "ann", "bob"])), draw(MOMENTS)
+        tags: dict[str, Scalar] = draw(
+            st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["1", True]))
+        )
+        records.append(ComponentSeen(name, said, draw(st.sampled_from(["", run])), "", owner, tags))
+    if draw(st.booleans()):
+        records.append(RunEnded(run, draw(MOMENTS), 0, properties={"tag.x": "own"}))
     return records
+
+
+@st.composite
+def annotations(draw: st.DrawFn, number: int) -> Annotated:
+    """Of a version that is generated in this segment or another, or is external; or of a run, a step,
+    a commit or a component."""
+    what = draw(st.sampled_from(["flag", "unflag", "tag", "untag", "note"]))
+    name = draw(st.sampled_from(["x", "y"])) if what in ("tag", "untag") else ""
+    value = draw(st.sampled_from(["", "a", "b"]))
+    said, by = draw(MOMENTS), draw(st.sampled_from(["", "Ann", "Bob"]))
+    where = draw(st.sampled_from(["r0", "s0.0", "c0", "k", "version", "version", "version"]))
+    if where != "version":
+        label = {"r": "Run", "s": "Step", "c": "Commit", "k": "Component"}[where[0]]
+        id = {"c": commit_id("c0"), "k": named_id("k", PROJECT, "train")}.get(where[0], where)
+        return Annotated(id, label, what, said, name, value, by)
+    uri, seen, content = draw(URIS), draw(MOMENTS), draw(CONTENTS)
+    keys = [content.digest, content.blob, "stat:1:2:3:2"]
+    externals = [external_version_id(PROJECT, uri, key) for key in keys if key]
+    of = draw(st.sampled_from([*externals, f"v{number}.0.0", "v0.0.0", "v1.0.0"]))
+    return Annotated(of, "Version", what, said, name, value, by, "", uri, seen, content)
 
 
 @st.composite

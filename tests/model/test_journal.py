@@ -11,8 +11,10 @@ import pytest
 from provgraph.errors import JournalError
 from provgraph.model.journal import MAGIC, SegmentWriter, frame, read_segment, segments
 from provgraph.model.records import (
+    Annotated,
     CommitSeen,
     Committed,
+    ComponentSeen,
     Content,
     Derived,
     EnvironmentSeen,
@@ -45,17 +47,25 @@ ONE_OF_EACH: list[Record] = [
     RunEnded("r1", WHEN, 0, "", "complete", [], {"param.depth": 6}),
 ]
 
+"""What the first version wrote."""
+SINCE: list[Record] = [
+    Annotated("v1", "Version", "flag", WHEN, "", "odd", "Me", "me@x", "out.csv", WHEN, CONTENT),
+    Annotated("r1", "Run", "tag", WHEN, "stage", True),
+    ComponentSeen("train", WHEN, "r1", "fits", "me", {"tier": 1}),
+    Generated("s1", "v2", [Name("prediction://1", WHEN)], CONTENT, properties={"prop.score": 0.5}),
+]
 
-def written(folder: Path) -> Path:
+
+def written(folder: Path, records: list[Record] = ONE_OF_EACH) -> Path:
     with SegmentWriter(folder, "project", "one") as writer:
-        for record in ONE_OF_EACH:
+        for record in records:
             writer.write(record)
     return writer.path
 
 
 def test_every_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    segment = read_segment(written(tmp_path))
-    assert segment.records == ONE_OF_EACH
+    segment = read_segment(written(tmp_path, [*ONE_OF_EACH, *SINCE]))
+    assert segment.records == [*ONE_OF_EACH, *SINCE]
     assert (segment.condition, segment.lost) == ("whole", 0)
     assert segment.header.project == "project"
 

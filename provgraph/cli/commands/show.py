@@ -8,13 +8,10 @@ from typing import Final
 import click
 
 from provgraph.cli.output import json_option, write_json
-from provgraph.cli.session import described, nodes, opened, versions_called
+from provgraph.cli.session import described, node_called, opened
 from provgraph.cli.text import value
-from provgraph.errors import AmbiguousName, NotFound
-from provgraph.graph import Graph
+from provgraph.model.annotations import TYPE
 from provgraph.model.elements import Edge, Node
-from provgraph.model.vocabulary import LABELS
-from provgraph.query.plan import Find, Latest, Named
 
 
 @click.command(name="show")
@@ -26,7 +23,7 @@ def command(name: str, as_json: bool) -> None:
     NAME is the beginning of an id (as `log` and `history` print it), of a commit's sha, or a file.
     """
     with opened() as graph:
-        node = _called(graph, name)
+        node = node_called(graph, name)
         outgoing = graph.store.edges([node.id])
         incoming = graph.store.edges([node.id], incoming=True)
         ends = {edge.target for edge in outgoing} | {edge.source for edge in incoming}
@@ -39,27 +36,6 @@ def command(name: str, as_json: bool) -> None:
     _print(node, outgoing, incoming, around)
 
 
-def _called(graph: Graph, name: str) -> Node:
-    found = [
-        node
-        for label in LABELS
-        if label not in ("Version", "Artifact")
-        for node in nodes(graph, Find(label, name=Named(name)))
-    ] or graph.store.nodes([name])
-    if len(found) > 1:
-        listed = ", ".join(f"{node.label} {node.id[:9]}" for node in found[:6])
-        raise AmbiguousName(f"`{name}` may be {listed}", hint="give more of the id")
-    if found:
-        return found[0]
-    try:
-        return versions_called(graph, name, Latest())[-1]
-    except NotFound as error:
-        raise NotFound(
-            f"nothing recorded answers to `{name}`",
-            hint="`provgraph log` lists runs; ids may be cut after four characters",
-        ) from error
-
-
 def _link(edge: Edge, end: Node, direction: str) -> dict[str, object]:
     return {"type": edge.type, direction: end.id, "name": end.properties.get("name")}
 
@@ -67,14 +43,14 @@ def _link(edge: Edge, end: Node, direction: str) -> dict[str, object]:
 def _print(node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[str, Node]) -> None:
     click.echo(f"{node.label} {node.id}")
     for key, held in sorted(node.properties.items()):
-        if key not in ("kind", "stat", "generated") and (text := value(key, held)):
+        if key not in ("kind", "stat", "generated", "declared") and (text := value(key, held)):
             click.echo(f"  {key:<10} {text}")
     forth: tuple[list[Edge], str, Mapping[str, str]] = (outgoing, "target", {})
     for edges, end, words in (forth, (incoming, "source", _OF_THE_CAUSE)):
         for edge in sorted(edges, key=lambda edge: _place(edge, around[getattr(edge, end)])):
             other = around[getattr(edge, end)]
             phrase = words.get(edge.type) or edge.type.lower().replace("_", " ")
-            role = edge.properties.get("role") or edge.properties.get("channel") or ""
+            role = edge.properties.get("role") or edge.properties.get("channel") or _said(edge)
             name = value("name", other.properties.get("name") or other.id)
             click.echo(f"  {phrase:<14} {name}  {role}".rstrip() + f"  ({other.id[:9]})")
 
@@ -97,6 +73,7 @@ _OF_THE_CAUSE: Final = {
     "IN_ENVIRONMENT": "environment of",
     "INSTANCE_OF": "plan of",
     "ABOUT": "subject of",
+    "ANNOTATED_BY": "annotated",
 }
 """What a cause is to its effect: the word of each edge read against its direction."""
 
@@ -105,3 +82,11 @@ def _place(edge: Edge, other: Node) -> tuple[str, int, str]:
     """Edges of a type stand together, in order of time."""
     at = other.properties.get("at")
     return edge.type, at if isinstance(at, int) else 0, other.id
+
+
+def _said(edge: Edge) -> str:
+    """What an annotation says."""
+    if edge.type != TYPE:
+        return ""
+    said = (edge.properties.get(key) for key in ("how", "name", "value"))
+    return " ".join(value("name", word) for word in said if word not in (None, ""))
