@@ -30,6 +30,7 @@ _ORDER = [
     "component",
     "ingest",
     "sync",
+    "ui",
     "doctor",
     "demo",
 ]

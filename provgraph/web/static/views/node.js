@@ -1,0 +1,112 @@
+// The page of one node.
+
+import { get, node } from "../api.js";
+import { h, icon, show } from "../dom.js";
+import * as format from "../format.js";
+import { badge, line, preview, section, statusOf, values } from "../parts.js";
+
+export async function open(main, { parts: [id] }, current) {
+  const page = await get(node(id));
+  if (!current()) return;
+  const { card } = page;
+  document.title = `${card.title} · provgraph`;
+  show(
+    main,
+    h(
+      "article",
+      { class: "page" },
+      head(page),
+      gaps(page.gaps),
+      h(
+        "div",
+        { class: "split" },
+        h(
+          "div",
+          { class: "wide" },
+          page.message && section("Message", h("pre", { class: "message" }, page.message)),
+          card.label === "Version" && section("Content", preview(card)),
+          page.sections.map((one) => list(one)),
+        ),
+        h(
+          "aside",
+          { class: "side" },
+          section("Facts", values(page.values)),
+          page.version_count > 1 && versions(page),
+          page.run && card.label !== "Run" && section("Run", h("div", { class: "lines" }, line(page.run, { page: true, detail: page.run.name }))),
+          page.environment && environment(page.environment, card),
+        ),
+      ),
+    ),
+  );
+}
+
+function head({ card, number, version_count: total }) {
+  const where = card.label === "Version" ? card.name : card.label === "Step" || card.label === "Run" ? card.command : card.name;
+  return h(
+    "header",
+    { class: "head" },
+    h("div", { class: "row" }, badge(card), statusOf(card), number && total > 1 && h("span", { class: "quiet" }, `version ${number} of ${total}`), h("span", { class: "quiet" }, card.at ? format.moment(card.at) : "")),
+    h("h1", {}, card.title),
+    where && where !== card.title && h("p", { class: "mono where" }, where),
+    ["Version", "Step"].includes(card.label) &&
+      h("p", { class: "row" }, h("a", { class: "button primary", href: `#/graph/${encodeURIComponent(card.id)}` }, icon("graph"), "Where it comes from"), h("a", { class: "button", href: `#/query?q=${encodeURIComponent(asked(card))}` }, icon("terminal"), "Ask about it")),
+  );
+}
+
+function asked(card) {
+  if (card.label === "Step") return `step ${card.id.slice(0, 12)} | impact`;
+  return `file ${JSON.stringify(card.name)} | lineage`;
+}
+
+export function gaps(list) {
+  if (!list.length) return null;
+  return h("section", { class: "notice warn" }, icon("warn"), h("div", {}, h("h2", {}, "The record of this run may miss something"), h("ul", {}, list.map((gap) => h("li", {}, gap)))));
+}
+
+function list({ title, total, cards }) {
+  const rest = total - cards.length;
+  return section(
+    h("span", {}, title, " ", h("span", { class: "quiet count" }, total.toLocaleString("en"))),
+    h("div", { class: "lines" }, cards.map((card) => line(card, { page: !["Version", "Step"].includes(card.label) }))),
+    rest > 0 && h("p", { class: "quiet" }, `and ${format.count(rest, "more", "more")}`),
+  );
+}
+
+function versions({ card, versions: cards, version_count: total }) {
+  const first = total - cards.length;
+  return section(
+    `Versions`,
+    h(
+      "ol",
+      { class: "versions" },
+      cards
+        .map((one, i) => ({ one, number: first + i + 1, before: cards[i - 1] }))
+        .reverse()
+        .map(({ one, number, before }) =>
+          h(
+            "li",
+            { class: one.id === card.id ? "here" : null },
+            h("a", { href: `#/node/${encodeURIComponent(one.id)}`, "aria-current": one.id === card.id ? "true" : null }, h("span", { class: "number" }, `${number}`), h("span", {}, format.moment(one.at)), h("code", {}, format.digest(one.digest))),
+            before && h("a", { class: "plain small", href: `#/diff/${encodeURIComponent(before.id)}/${encodeURIComponent(one.id)}`, title: `Compare with version ${number - 1}`, "aria-label": `Compare version ${number} with ${number - 1}` }, icon("compare", 14)),
+          ),
+        ),
+    ),
+  );
+}
+
+function environment(found, card) {
+  return section(
+    "Environment",
+    h("p", {}, card.id === found.id ? found.name : h("a", { href: `#/node/${encodeURIComponent(found.id)}` }, found.name)),
+    found.packages.length > 0 &&
+      h(
+        "details",
+        { open: card.id === found.id },
+        h("summary", {}, format.count(found.packages.length, "package")),
+        h("ul", { class: "packages" }, found.packages.map((one) => {
+          const [name, version = ""] = one.split("==");
+          return h("li", {}, h("span", {}, name), h("code", {}, version));
+        })),
+      ),
+  );
+}
