@@ -43,7 +43,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 soak: $(INSTALLED)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -rs --timeout=7200 $(or $(TESTS),tests/contract)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -rs --timeout=7200 $(or $(TESTS),tests/contract tests/query/test_fuzz.py)
 
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim embedded_store git_history; do \

@@ -84,13 +84,34 @@ class QueryError(ProvgraphError):
         """
         begin = self.text.rfind("\n", 0, self.start) + 1
         line = self.text[begin:].split("\n", 1)[0]
-        width = max(1, min(self.end, begin + len(line)) - self.start)
+        end = min(self.end, begin + len(line)) - begin
+        line, start, end = _cut(line, self.start - begin, max(end, self.start - begin + 1))
         shown = [
             f"query:{self.line}:{self.column}: {self.message}",
             f"  {line.expandtabs(1)}",
-            f"  {' ' * (self.column - 1)}{'^' * width}",
+            f"  {' ' * start}{'^' * (end - start)}",
         ]
         return "\n".join(shown + ([f"  hint: {self.hint}"] if self.hint else []))
+
+
+_LONGEST = 160
+
+
+def _cut(line: str, start: int, end: int) -> tuple[str, int, int]:
+    """A line that a screen can show, with the place in it.
+
+    >>> line, start, end = _cut("x" * 500 + "bad" + "y" * 500, 500, 503)
+    >>> line[start:end], len(line), line[:2], line[-2:]
+    ('bad', 162, '…x', 'y…')
+    """
+    if len(line) <= _LONGEST:
+        return line, start, end
+    begin = max(0, min(start - _LONGEST // 3, len(line) - _LONGEST))
+    kept = line[begin : begin + _LONGEST]
+    before = "…" if begin else ""
+    after = "…" if begin + _LONGEST < len(line) else ""
+    shift = len(before) - begin
+    return f"{before}{kept}{after}", start + shift, min(end + shift, len(before) + len(kept))
 
 
 class QuerySyntaxError(QueryError):

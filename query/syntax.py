@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DEEPEST: Final = 200
 """How many levels a tree may have; the stages of a pipeline stand on one another and count too."""
 
+LONGEST: Final = 200_000
+"""How many characters a question may have."""
+
 
 class Span(NamedTuple):
     """Character offsets into the text, the end excluded."""
@@ -194,6 +197,7 @@ def parse_condition(text: str) -> Condition:
 def _parsed(text: str, start: _Start) -> Tree[Token]:
     from lark.exceptions import UnexpectedInput
 
+    _refuse_monsters(text)
     try:
         return _parser(start).parse(text)
     except UnexpectedInput as error:
@@ -225,7 +229,7 @@ class Reached:
 
 
 def reached(text: str) -> Reached:
-    """Never raises.
+    """Never raises; of a text that is too long to be a question, nothing is read.
 
     >>> here = reached('file "m.pkl" | lineage ]')
     >>> [lexeme.text for lexeme in here.lexemes], here.end
@@ -233,6 +237,8 @@ def reached(text: str) -> Reached:
     """
     from lark.exceptions import UnexpectedInput
 
+    if len(text) > LONGEST:
+        return Reached((), (), frozenset(), 0)
     parser: Any = _parser("start").parse_interactive(text)
     lexemes: list[Lexeme] = []
     end = len(text)
@@ -276,6 +282,26 @@ _UNESCAPED: Final = {escape: character for character, escape in _ESCAPED.items()
 # The parser, kept between processes: docs/decisions/parser-cache.md says why.
 
 
+_BRACKET: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|([(\[])|([)\]])')
+
+
+def _refuse_monsters(text: str) -> None:
+    """What is too long or too deep is told so before a parser spends seconds on it."""
+    if len(text) > LONGEST:
+        message = f"the question is longer than {LONGEST:,} characters"
+        raise QuerySyntaxError(message, text=text, start=LONGEST, end=0)
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += bool(found[1]) - bool(found[2])
+        if depth > DEEPEST:
+            raise _too_deep(text, found.start())
+
+
+def _too_deep(text: str, start: int) -> QuerySyntaxError:
+    message = f"this nests more than {DEEPEST} levels deep"
+    return QuerySyntaxError(message, text=text, start=start, end=0)
+
+
 _Start = Literal["start", "condition"]
 
 
@@ -312,6 +338,8 @@ def _syntax_error(text: str, error: UnexpectedInput) -> QuerySyntaxError:
     parser: Any = error.interactive_parser
     accepted: frozenset[str] = frozenset(parser.accepts()) or frozenset({"$END"})
     expected = _in_words(accepted)
+    if expected == "a condition" and not re.search(r"[\[|]", text[: error.pos_in_stream]):
+        expected = "a query"  # in a parenthesis that may yet become either
     token = getattr(error, "token", None)
     if token is not None and token.type == "$END" and "EXPLAIN" in accepted:
         return QuerySyntaxError(
@@ -425,9 +453,7 @@ def _built(text: str, root: Tree[Token]) -> Any:
         below = max((levels.get(id(child), 0) for child in tree.children), default=0)
         level = below + (len(children) - 1 if tree.data == "pipeline" else 1)
         if level > DEEPEST:
-            raise QuerySyntaxError(
-                f"this nests more than {DEEPEST} levels deep", text=text, start=span.start, end=0
-            )
+            raise _too_deep(text, span.start)
         levels[id(tree)] = level
         nodes[id(tree)] = _RULES[tree.data](_Source(text, span), children)
     return nodes[id(root)]

@@ -116,12 +116,13 @@ class Query(Verbs):
 
         return explain(self.text, self.bound, project=self._graph.project.id)
 
-    def cypher(self) -> Statement:
-        """The Cypher that asks a Neo4j for it: `text` and `parameters`."""
-        from provgraph.query.cypher import Cypher
+    def cypher(self) -> list[Statement]:
+        """What a Neo4j is asked for it, each with `text` and `parameters`: one statement, and before it
+        what operators fetch that Cypher cannot say."""
+        from provgraph.query.explain import statements
         from provgraph.query.optimizer import optimize
 
-        return Cypher.compile(optimize(self.plan), self._graph.project.id)
+        return statements(optimize(self.plan), self._graph.project.id)
 
     def __str__(self) -> str:
         return self.text

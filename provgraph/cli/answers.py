@@ -10,10 +10,12 @@ import click
 from msgspec import structs
 
 from provgraph.asking.answers import answer
+from provgraph.asking.missing import missing
 from provgraph.asking.queries import Query
 from provgraph.asking.tables import cells
-from provgraph.cli.output import present, write_csv, write_json_rows, write_table
+from provgraph.cli.output import note, present, write_csv, write_json_rows, write_table
 from provgraph.cli.text import count, plain
+from provgraph.errors import NotFound
 from provgraph.graph import Graph
 from provgraph.model.elements import Edge, Node
 from provgraph.model.vocabulary import EDGES
@@ -25,7 +27,11 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 def write_answer(graph: Graph, query: Query, format: Format) -> None:
     """Raises what asking raises, before anything is written; `UsageError` where the rows are a table's
-    and the format shows nodes."""
+    and the format shows nodes; `NotFound` where there are no rows because a name finds nothing."""
+    for wrong in missing(graph, query.plan):
+        if isinstance(wrong, NotFound) and not len(query):
+            raise wrong
+        note(wrong.message)
     match format:
         case "table":
             found = answer(query.rows, query.plan)

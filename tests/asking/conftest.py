@@ -52,3 +52,25 @@ def graph(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
     monkeypatch.chdir(project)
     with provgraph.open() as opened:
         yield opened
+
+
+@pytest.fixture
+def twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
+    """Two files of one name, in two folders."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.txt").write_text(folder)
+    recorded = [
+        sys.executable,
+        "-m",
+        "provgraph",
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "cat */same.txt > all.txt",
+    ]
+    subprocess.run(recorded, cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    with provgraph.open() as opened:
+        yield opened

@@ -170,10 +170,11 @@ def test_a_question_explains_itself(graph: Graph) -> None:
     question = graph.model("churn").lineage(depth=2)
     assert "Walk toward origin" in question.explain()
     assert 'model "churn" | lineage depth 2' in question.explain()
-    statement = question.cypher()
+    (statement,) = question.cypher()
     assert statement.text.startswith("MATCH")
     assert "churn" not in statement.text
     assert "churn" in statement.parameters.values()
+    assert len(graph.model("churn").slice(against=graph.file("raw/*")).cypher()) > 1
 
 
 def test_a_budget_ends_a_question(graph: Graph) -> None:

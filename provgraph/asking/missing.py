@@ -1,0 +1,146 @@
+"""Which of a question's names find nothing, or more than one thing may have been meant by?
+
+A question about what is not there has an empty answer, which would read as "from nothing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, assert_never
+
+from provgraph.errors import AmbiguousName, NotFound
+from provgraph.model.text import count
+from provgraph.query.mistake import listed
+from provgraph.query.plan import (
+    Column,
+    Digested,
+    Every,
+    Exactly,
+    Find,
+    Globbed,
+    Identified,
+    InCommit,
+    Latest,
+    Limit,
+    Named,
+    Nth,
+    Plan,
+    Project,
+    Which,
+    WithDigest,
+    sources,
+)
+from provgraph.query.values import moment_text
+
+if TYPE_CHECKING:
+    from provgraph.asking.queries import Asked
+
+_FEW: Final = 6
+
+
+def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
+    """What the selectors of a plan do not find, and names that several files have, in order."""
+    for find in dict.fromkeys(finds(plan)):
+        if found := _missing(graph, find):
+            yield found
+
+
+def finds(plan: Plan) -> Iterator[Find]:
+    """The selectors of a plan that have a name or a version, from left to right.
+
+    >>> from provgraph.query.plan import SetOp
+    >>> [find.label for find in finds(SetOp("union", Find("Run", Named("r1")), Find("Step")))]
+    ['Run']
+    """
+    if isinstance(plan, Find):
+        if plan.name is not None or not isinstance(plan.which, Every | Latest):
+            yield plan
+        return
+    for source in sources(plan).values():
+        yield from finds(source)
+
+
+def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
+    if isinstance(find.name, Globbed | Identified) or _is_there(graph, replace(find, where=None)):
+        return _ambiguous(graph, find)
+    anyway = replace(find, where=None, which=Every())
+    if find.label == "Version" and _is_there(graph, anyway):
+        return _no_version(graph, find, anyway)
+    kind = find.kind or ("file" if find.files else find.label.lower())
+    other = replace(anyway, kind=None, files=False)
+    if find.name is not None and other != anyway and _is_there(graph, other):
+        kinds = sorted(set(_column(graph, other, "kind")))
+        hint = f"it is {listed(kinds)}"
+        return NotFound(f"`{_name(find)}` is no {kind}", hint=hint)
+    return NotFound(f"no {kind} answers to `{_name(find)}`", hint=_near(graph, find))
+
+
+def _name(find: Find) -> str:
+    match find.name:
+        case Exactly(name) | Named(name, _):
+            return name
+        case Globbed(pattern):
+            return pattern
+        case Digested(words) | Identified(words):
+            return listed(words, "or")
+        case None:
+            return "any name"
+        case _:
+            assert_never(find.name)
+
+
+def _is_there(graph: Asked, find: Find) -> bool:
+    return bool(graph.answer(Limit(find, 1)).values)
+
+
+def _column(graph: Asked, find: Find, key: str) -> list[str]:
+    rows = graph.answer(Project(find, (Column(key, key),))).values
+    return [str(value) for (value,) in rows if value is not None]
+
+
+def _no_version(graph: Asked, find: Find, anyway: Find) -> NotFound:
+    name = _name(find)
+    number = len(_column(graph, anyway, "id"))
+    has = f"`{name}` has {count(number, 'version')}"
+    return NotFound(f"{has}, and none {_which(find.which)}", hint="`history` lists them")
+
+
+def _which(which: Which) -> str:
+    match which:
+        case Nth(number):
+            return f"is number {number}"
+        case WithDigest(prefix):
+            return f"has a digest that begins with {prefix}"
+        case InCommit(prefix):
+            return f"is in a commit {prefix}"
+        case Latest(until) | Every(until):
+            return "" if until is None else f"is from before {moment_text(until)[:10]}"
+        case _:
+            assert_never(which)
+
+
+def _ambiguous(graph: Asked, find: Find) -> AmbiguousName | None:
+    """For a name that is the last part of several files' names."""
+    if find.label != "Version" or not isinstance(find.name, Named):
+        return None
+    names = sorted(set(_column(graph, replace(find, where=None), "name")))
+    if len(names) < 2:
+        return None
+    shown = [f"`{name}`" for name in names[:_FEW]] + (["..."] if len(names) > _FEW else [])
+    return AmbiguousName(
+        f"`{find.name.name}` may be {count(len(names), 'file')}, and all of them are meant: "
+        f"{', '.join(shown)}",
+        hint="name one of them whole",
+    )
+
+
+def _near(graph: Asked, find: Find) -> str | None:
+    import difflib
+
+    names = set(_column(graph, Find("Artifact" if find.label == "Version" else find.label), "name"))
+    wanted = _name(find)
+    by_base = {name.rpartition("/")[2]: name for name in sorted(names)}
+    near = difflib.get_close_matches(wanted, [*names, *by_base], n=3, cutoff=0.6)
+    found = list(dict.fromkeys(by_base.get(name, name) for name in near))
+    return f"near it: {', '.join(f'`{name}`' for name in found)}" if found else None

@@ -1,0 +1,31 @@
+"""`provgraph ask` about what is not there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def recorded(cli: Any, project: Path) -> Any:
+    (project / "in.txt").write_text("input")
+    cli("run", "--", "sh", "-c", "cat in.txt > out.txt")
+    return cli
+
+
+def test_a_name_that_nothing_answers_to_ends_with_status_3(recorded: Any) -> None:
+    done = recorded("ask", 'file "ou.txt" | lineage', check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no file answers to `ou.txt`\n  hint: near it: `out.txt`" in done.stderr
+
+
+def test_an_answer_that_is_empty_for_another_reason_is_an_answer(recorded: Any) -> None:
+    assert json.loads(recorded("ask", "run [exit = 9]", "--json").stdout) == []
+    assert json.loads(recorded("ask", 'file "*.parquet"', "--json").stdout) == []
+
+
+def test_a_barrier_that_is_not_there_is_noted_beside_the_answer(recorded: Any) -> None:
+    done = recorded("ask", 'file "out.txt" | lineage stop at (file "im.txt")')
+    assert "in.txt" in done.stdout
+    assert "no file answers to `im.txt`" in done.stderr
