@@ -54,7 +54,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class SyncReport:
-    """What a sync did. `problems` are damaged or torn segments, in words; `pending` counts segments
+    """What a sync did. `recovered` counts runs that were left to it to be written down. `problems` are damaged or torn segments, in words; `pending` counts segments
     that another process is still applying or writing."""
 
     segments: int = 0

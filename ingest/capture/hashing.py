@@ -48,6 +48,11 @@ def _inode(stat: Stat) -> Inode:
     return stat.device, stat.inode
 
 
+def _is_touched(one: Stat, other: Stat) -> bool:
+    """Whether nothing but times tells two states of a file apart."""
+    return _inode(one) == _inode(other) and one.size == other.size
+
+
 def stat_of(found: os.stat_result) -> Stat:
     return Stat(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
@@ -112,6 +117,18 @@ def _digest(file: int, size: int, interrupted: Callable[[], bool]) -> str:
         if interrupted():
             raise Interrupted
     return hasher.hexdigest()
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A digest that somebody else took: `asked` is the stat that was told, `found` the one that was
+    hashed. `began` is a tick before the first byte was read, `at` the time (nanoseconds, UTC) when
+    the last had been."""
+
+    asked: Stat
+    found: Stat
+    digest: str
+    began: int
+    at: int
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -274,7 +291,9 @@ class Contents:
     """What the files of one run contained, as events tell of them.
 
     `matters` says which paths are worth hashing while the program still runs; `interrupted` is
-    asked between pieces, after which nothing more is hashed.
+    asked between pieces, after which nothing more is hashed. Where the run has ended some time ago,
+    `until` is when (nanoseconds, UTC) and `ends` knows the stats that files had then: what was
+    changed since is not taken for what the run had.
     """
 
     def __init__(
@@ -282,10 +301,14 @@ class Contents:
         cache: Cache | None = None,
         matters: Callable[[bytes], bool] = lambda path: True,
         interrupted: Callable[[], bool] = never,
+        until: int = 0,
+        ends: Callable[[bytes], Stat | None] = lambda path: None,
     ) -> None:
         self._cache = cache
         self.matters = matters
         self._interrupted = interrupted
+        self._until = until
+        self._ends = ends
         self._digests: dict[Stat, str] = {}
         self._young: set[Stat] = set()
         self._by_inode: dict[Inode, dict[tuple[int, int], str]] = {}
@@ -314,18 +337,37 @@ class Contents:
         """What the file had when its stat was `stat`, at `tick`: with a digest where that is
         certain, else with the stat alone. No stat means the file as it is now. Every event has to
         have been observed before."""
-        stat = stat or regular(path)
+        stat = stat or self.end(path)
         if stat is None:
             return Content()
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
         lenient = stat in self._closed and self._written.get(_inode(stat), 0) <= tick
-        digest = self.known(stat) or self._hash(path, stat, lenient=lenient)
+        digest = self.known(stat)
+        if not digest and lenient and (end := self.end(path)) and _is_touched(stat, end):
+            digest = self.known(end)
+        digest = digest or self._hash(path, stat, lenient=lenient)
         return Content(digest, self.blobs.get(stat, ""), stat.size, stat)
+
+    def end(self, path: bytes) -> Stat | None:
+        """The file's stat when the run ended, now if it has only just; None if that is not known."""
+        end = self._ends(path)
+        if end is None:
+            end = regular(path)
+            if end is not None and self._is_later(end):
+                return None
+        return end
+
+    def take(self, found: Found) -> None:
+        """Believe a digest that was taken during the run; in order of `began` among the events."""
+        self._remember(found.asked, found.digest, found.found, found.at)
 
     def close(self) -> None:
         if self._cache:
             self._cache.close()
+
+    def _is_later(self, stat: Stat) -> bool:
+        return 0 < self._until < stat.ctime
 
     def _opened(self, event: Opened, hashing: bool) -> None:
         self._named(event.after, event.path)
@@ -372,8 +414,9 @@ class Contents:
 
     def _hash(self, path: bytes, stat: Stat, *, lenient: bool = False) -> str:
         def accept(found: Stat) -> bool:
-            same = _inode(found) == _inode(stat) and found.size == stat.size
-            return same and (found.mtime == stat.mtime or lenient)
+            same = found.mtime == stat.mtime and found.size == stat.size
+            same = same or (lenient and _is_touched(stat, found) and not self._is_later(found))
+            return same and _inode(found) == _inode(stat)
 
         for name in (path, *reversed(self._names.get(_inode(stat), {}))):
             if self.stopped:
@@ -384,16 +427,16 @@ class Contents:
                 self.stopped = True
                 break
             if hashed:
-                self._remember(stat, *hashed)
+                now = time.time_ns()
+                self._remember(stat, *hashed, now)
+                if self._cache:
+                    self._cache.keep(hashed[1], hashed[0], now)
                 return hashed[0]
         return ""
 
-    def _remember(self, asked: Stat, digest: str, found: Stat) -> None:
-        now = time.time_ns()
+    def _remember(self, asked: Stat, digest: str, found: Stat, now: int) -> None:
         for stat in (asked, found):
             self._digests[stat] = digest
             self._by_inode.setdefault(_inode(stat), {})[stat.size, stat.mtime] = digest
             if now - max(stat.mtime, stat.ctime) < _TICK:
                 self._young.add(stat)
-        if self._cache:
-            self._cache.keep(found, digest, now)

@@ -22,6 +22,12 @@ FOLDERS: Final = frozenset(
 )
 """Names that mean an installation or a cache wherever they are."""
 
+SKIPPED: Final = FOLDERS | {b".git", b".hg", b".svn", b".provgraph"}
+"""Names of folders that are never looked into for changes."""
+
+MARKS: Final = (b"pyvenv.cfg", b"conda-meta")
+"""A folder that holds one of these is an environment."""
+
 HOME_FOLDERS: Final = frozenset(
     b".cache .config .local .ipython .jupyter .matplotlib .conda .mamba .npm .yarn .cargo .rustup"
     b" .pyenv .rbenv .nvm .ssh .gnupg .pki .aws .azure .kube .docker .java .m2 .gradle .ccache .nv"

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Final
 
 from provgraph.errors import CaptureError
+from provgraph.ingest.capture.surroundings import tick
 
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
@@ -60,11 +61,12 @@ class NotStarted(CaptureError):
 
 class Program:
     """A program that was started. `status` is None while it runs, then its exit status, or the
-    negative number of the signal that ended it. `interrupted` says that we were told to end after
+    negative number of the signal that ended it; `ended` is the tick when that was seen. `interrupted` says that we were told to end after
     the program had. Raises `NotStarted`."""
 
     def __init__(self, path: str, argv: list[str], env: Mapping[str, str]) -> None:
         self.status: int | None = None
+        self.ended = 0
         self.interrupted = False
         self._taken = set(signal.valid_signals()) - _OURS
         # Ignored, its children would be gone before they could be waited for.
@@ -111,14 +113,14 @@ class Program:
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
         except ChildProcessError:  # somebody else's handler took it
-            self.status = 0
+            self.ended, self.status = tick(), 0
             return
         if pid == 0:
             return
         if os.WIFSTOPPED(status):
             self._stop_too(os.WSTOPSIG(status))
         else:
-            self.status = os.waitstatus_to_exitcode(status)
+            self.ended, self.status = tick(), os.waitstatus_to_exitcode(status)
 
     def _stop_too(self, number: int) -> None:
         """The shell waits for us, so it learns by our stopping that the program stopped."""

@@ -1,16 +1,18 @@
 """What is on the disk of a run that is being captured, and how it becomes a segment of the journal.
 
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
-runner lives), `run.json` (all that another process needs to finish the record), `events` (the shim's
-spool), `python/` (what Python processes said), `metrics.ndjson` and `nested` (the process ids of runners
-within the run, whose programs are in records of their own). The runner makes it and seals it; if it
-is killed, `recover` does the same later, with less.
+runner lives), `run.json` (all that another process needs to finish the record) or in its place `front` (all
+that the native front saw, `front.py`), `events` (the shim's spool), `python/` (what Python processes
+said), `metrics.ndjson` and `nested` (the process ids of runners within the run, whose programs are in
+records of their own). Python's runner makes it and seals it; if it is killed, `recover` does the same
+later, with less. What the native front recorded is always left to `recover`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +22,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import audit, surroundings, tree, worktree
+from provgraph.ingest.capture import audit, front, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -32,7 +34,7 @@ from provgraph.ingest.capture.events import (
     Renamed,
     Truncated,
 )
-from provgraph.ingest.capture.hashing import Cache, Contents, regular
+from provgraph.ingest.capture.hashing import Cache, Contents, Found, regular
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.surroundings import Machine
 from provgraph.model.elements import Scalar
@@ -124,6 +126,10 @@ class Recording(msgspec.Struct, frozen=True):
     def manifest(self) -> Manifest | None:
         return read_manifest(self.folder)
 
+    def told(self, project: Project) -> front.Told | None:
+        """What the native front saw, if it was the one to record. Raises JournalError."""
+        return front.read(self.folder, worktree.work_tree_of(os.fsencode(project.root)))
+
     def release(self) -> None:
         os.close(self.lock)
 
@@ -163,6 +169,20 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
+def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> Manifest:
+    """The same as Python's runner would have written it."""
+    return Manifest(
+        front.started(told, project, person),
+        told.machine,
+        told.began,
+        told.pid,
+        told.ended,
+        told.status if told.status >= 0 and told.ended else None,
+        signal.Signals(-told.status).name if told.status < 0 else "",
+        properties=without_secrets(front.properties(told)),
+    )
+
+
 class Outside:
     """Which paths are never part of a project's record."""
 
@@ -181,7 +201,11 @@ class Outside:
 
 
 def contents_of(
-    project: Project, run: str, outside: Outside, interrupted: Callable[[], bool]
+    project: Project,
+    run: str,
+    outside: Outside,
+    interrupted: Callable[[], bool],
+    told: front.Told | None = None,
 ) -> Contents:
     noise = Noise(os.fsencode(project.root))
 
@@ -189,12 +213,22 @@ def contents_of(
         return noise.fold(path) is None and not outside(path)
 
     cache = Cache(project.state / CACHE, run)
-    return Contents(cache, matters, interrupted)
+    if told is None or not told.ended:
+        return Contents(cache, matters, interrupted)
+
+    def at_the_end(path: bytes) -> Stat | None:
+        return told.after.stat(path) if told.after else None
+
+    until = told.ended + told.machine.offset
+    contents = Contents(cache, matters, interrupted, until, at_the_end)
+    contents.stopped = told.stopped
+    return contents
 
 
 class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
-    started, None where nobody looked; `start` how the work tree stood."""
+    started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
+    `packages` are what was found out when it ended, if that is not now."""
 
     manifest: Manifest
     events: list[Event]
@@ -205,6 +239,9 @@ class Evidence(msgspec.Struct):
     before: tree.Look | None = None
     start: worktree.Start = worktree.Start()
     ignored: tree.Ignored | None = None
+    after: tree.Look | None = None
+    digests: list[Found] = []
+    packages: Mapping[bytes, list[bytes]] = {}
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -224,8 +261,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     machine, run = manifest.machine, manifest.started.run
     root = os.fsencode(project.root)
     evidence.events = without_runners(evidence.events, nested_runners(recorded))
-    for event in evidence.events:
-        evidence.contents.observe(event, hashing=False)
+    _observe(evidence)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
     _add_blobs(root, evidence, changes)
@@ -250,6 +286,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     environment = surroundings.environment(
         [*made.environment_reads, *_of_packages(evidence.events)],
         {found.prefix: found.version for found in evidence.interpretations},
+        listed=evidence.packages,
     )
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
     gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
@@ -265,8 +302,22 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         {**said.properties(_text(recorded / METRICS)), **manifest.properties},
     )
     told = said.records(_text(recorded / METRICS), made.records, context)
-    records = [environment, started, *made.records, *unattributed, *told, ended]
+    records = [started, environment, *made.records, *unattributed, *told, ended]
     return Account(records, ended, len(made.records))
+
+
+def _observe(evidence: Evidence) -> None:
+    """Let the contents take in the events, and between them the digests that were taken then."""
+    taken = iter(sorted(evidence.digests, key=lambda found: found.began))
+    found = next(taken, None)
+    for event in evidence.events:
+        while found is not None and found.began < event.tick:
+            evidence.contents.take(found)
+            found = next(taken, None)
+        evidence.contents.observe(event, hashing=False)
+    while found is not None:
+        evidence.contents.take(found)
+        found = next(taken, None)
 
 
 def tell_outer(spool: str) -> None:
@@ -324,6 +375,8 @@ def verdict_of(gaps: list[str], *, seen: bool) -> str:
 def _look_again(root: bytes, evidence: Evidence) -> tree.Look | None:
     if evidence.before is None or not evidence.before.whole or evidence.ignored is None:
         return None
+    if evidence.after is not None:
+        return evidence.after
     return tree.look(root, evidence.ignored)
 
 
@@ -375,7 +428,7 @@ def _add_blobs(root: bytes, evidence: Evidence, changes: list[tree.Change]) -> N
     named |= {change.path for change in changes}
     inside = work_tree.rstrip(b"/") + b"/"
     wanted = sorted(path for path in named if path.startswith(inside) and contents.matters(path))
-    stats = {path: stat for path in wanted if (stat := regular(path))}
+    stats = {path: stat for path in wanted if (stat := contents.end(path))}
     if evidence.before is not None:
         paths = [path for path in wanted if path in evidence.before.files]
         for path, blob in worktree.blobs_at_start(root, paths, evidence.start).items():

@@ -1,23 +1,24 @@
-"""Which runs lost their recorder, and what can still be written down of them?
+"""Which runs wait to be written down, and which lost their recorder?
 
-A runner that is killed leaves its recording behind; so does one whose program left processes that
-were still at work. When nobody holds the recording's lock and its processes have ended, the events
-are assembled as the runner would have done it. Who recovers holds that lock meanwhile, so it is done
-once; the ids are the same whoever does it, so doing it twice would change nothing.
+The native front leaves its recording to be written down later. A runner that is killed leaves its own
+behind; so does one whose program left processes that were still at work. When nobody holds the
+recording's lock and its processes have ended, the events are assembled as Python's runner does it at
+once. Who recovers holds that lock meanwhile, so it is done once; the ids are the same whoever does
+it, so doing it twice would change nothing. Of a run that is still going on, its start is told.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError
-from provgraph.ingest.capture import audit, tree
+from provgraph.ingest.capture import audit, front, tree, worktree
 from provgraph.ingest.capture.events import Event, Exited
 from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
@@ -28,6 +29,7 @@ from provgraph.ingest.capture.recording import (
     Recording,
     account,
     contents_of,
+    manifest_of,
     recordings,
 )
 from provgraph.ingest.capture.spool import Spool
@@ -36,6 +38,8 @@ from provgraph.model.journal import SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 
 KILLED: Final = "provgraph was killed before the run ended"
+Ask = Callable[[front.Told], tuple[str, str]]
+"""Asks who worked there: the name and the address."""
 _ABANDONED: Final = 3600.0
 """Seconds after which a folder without a manifest is taken for one whose runner died making it."""
 
@@ -46,7 +50,8 @@ def orphans(project: Project) -> list[Path]:
     for folder in recordings(project):
         recording = Recording.claim(folder)
         if recording is not None:
-            if (folder / MANIFEST).exists() and _has_ended(recording):
+            _, manifest = described(project, recording, lambda told: ("", ""))
+            if _is_described(folder) and _has_ended(recording, manifest):
                 found.append(folder)
             recording.release()
     return found
@@ -59,13 +64,15 @@ def recover(project: Project) -> list[Path]:
     for the next time; what holds nothing is removed.
     """
     written = []
+    ask = asking(project)
     for folder in recordings(project):
         recording = Recording.claim(folder)
         if recording is None:
+            _tell_start(project, folder, ask)
             _remove_remains(folder)
             continue
         try:
-            segment = _recover(project, recording)
+            segment = _recover(project, recording, ask)
         except (OSError, ProvgraphError):
             recording.release()
             continue
@@ -74,58 +81,125 @@ def recover(project: Project) -> list[Path]:
     return written
 
 
-def _recover(project: Project, recording: Recording) -> Path | None:
-    manifest = recording.manifest()
+def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
+    told, manifest = described(project, recording, ask)
     if manifest is None:
-        if (recording.folder / MANIFEST).exists() or _is_old(recording.folder):
+        if _is_described(recording.folder) or _is_old(recording.folder):
             recording.remove()
         else:
             recording.release()
         return None
-    if not _has_ended(recording):
+    if not _has_ended(recording, manifest):
         recording.release()
         return None
-    late = _is_whole(project.journal / f"{manifest.started.run}.segment")
-    events, gaps = _events(recording)
+    late = is_whole(project.journal / f"{manifest.started.run}.segment")
+    events, gaps = seen_events(recording)
     # A runner saves the end only if something stayed behind.
     if late and not any(0 < manifest.ended < event.tick for event in events):
         recording.remove()
         return None
-    segment = _write(project, recording, manifest, events, gaps, late=late)
+    if late:
+        told = None  # it told what happened until the end
+    segment = _write(project, recording, manifest, told, events, gaps, late=late)
     recording.remove()
     return segment
+
+
+def asking(project: Project) -> Ask:
+    """Git is asked once for all runs with the same settings."""
+    answers: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+
+    def ask(told: front.Told) -> tuple[str, str]:
+        key = tuple(told.settings.items())
+        if key not in answers:
+            answers[key] = front.person(project, told)
+        return answers[key]
+
+    return ask
+
+
+def described(
+    project: Project, recording: Recording, ask: Ask
+) -> tuple[front.Told | None, Manifest | None]:
+    """What the native front told of a run, if it was the one, and what is known whoever it was."""
+    told = None
+    with suppress(ProvgraphError):
+        told = recording.told(project)
+    manifest = recording.manifest()
+    if manifest is None and told is not None:
+        manifest = manifest_of(told, project, ask(told))
+    return told, manifest
+
+
+def _is_described(folder: Path) -> bool:
+    return (folder / MANIFEST).exists() or front.is_there(folder)
 
 
 def _write(
     project: Project,
     recording: Recording,
     manifest: Manifest,
+    told: front.Told | None,
     events: list[Event],
     gaps: list[str],
     *,
     late: bool,
 ) -> Path:
     """`late`: the run has been recorded, but for what it left behind did afterwards."""
-    ended = manifest.ended
-    manifest.ended = max([event.tick for event in events], default=manifest.began)
-    if not late:
-        manifest.gaps.append(KILLED)
-        if not ended:
-            manifest.exit = _exit_of(manifest.pid, events)
-    ignored = tree.Ignored.of(os.fsencode(project.root))
-    outside = Outside(project, ignored)
-    contents = contents_of(project, manifest.started.run, outside, never)
-    evidence = Evidence(
-        manifest, events, gaps, contents, outside, list(audit.read(recording.python))
-    )
+    if told is None or not told.ended:
+        ended = manifest.ended
+        manifest.ended = max([event.tick for event in events], default=manifest.began)
+        if not late:
+            manifest.gaps.append(KILLED)
+            if not ended:
+                manifest.exit = _exit_of(manifest.pid, events)
+    evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
     prepare_state(project)
-    with _writer(project, manifest.started.run) as writer:
+    with writer_for(project, manifest.started.run) as writer:
         for record in made.records:
             if not (late and _is_of_the_run(record)):
                 writer.write(record)
-    contents.close()
+    evidence.contents.close()
     return writer.path
+
+
+def evidence_of(
+    project: Project,
+    recording: Recording,
+    manifest: Manifest,
+    told: front.Told | None,
+    events: list[Event],
+    gaps: list[str],
+) -> Evidence:
+    """All that a recording holds. `told` is what the native front saw, if it was the one."""
+    ignored = tree.Ignored.of(os.fsencode(project.root))
+    outside = Outside(project, ignored)
+    contents = contents_of(project, manifest.started.run, outside, never, told)
+    spoken = list(audit.read(recording.python))
+    evidence = Evidence(manifest, events, gaps, contents, outside, spoken)
+    if told is not None:
+        evidence.start, evidence.digests, evidence.packages = (
+            told.start,
+            told.digests,
+            told.packages,
+        )
+        evidence.before, evidence.after, evidence.ignored = told.before, told.after, ignored
+    return evidence
+
+
+def _tell_start(project: Project, folder: Path, ask: Ask) -> None:
+    """Journal the start of a run that the native front is at; Python's runner has done so itself."""
+    segment = project.journal / f"{folder.name}.segment"
+    if segment.exists() or not front.is_there(folder):
+        return
+    with suppress(OSError, ProvgraphError):
+        told = front.read(folder, worktree.work_tree_of(os.fsencode(project.root)))
+        if told is None or told.ended:
+            return
+        writer = SegmentWriter(project.journal, project.id, folder.name)
+        writer.write(front.started(told, project, ask(told)))
+        writer.leave()
 
 
 def _is_of_the_run(record: Record) -> bool:
@@ -133,22 +207,19 @@ def _is_of_the_run(record: Record) -> bool:
     return isinstance(record, (EnvironmentSeen, RunStarted, RunEnded))
 
 
-def _writer(project: Project, run: str) -> SegmentWriter:
-    """A segment of its own beside the one that was left open: that may have been applied already.
-
-    A recovery that was killed leaves one behind too; then the next number is taken.
-    """
-    for number in range(1, 1000):
+def writer_for(project: Project, run: str) -> SegmentWriter:
+    """The run's segment, or where one was left open one beside it: that may have been applied
+    already. A recovery that was killed leaves one behind too; then the next number is taken."""
+    for name in (run, *(f"{run}.{number}" for number in range(1, 1000))):
         with suppress(JournalError):
-            return SegmentWriter(project.journal, project.id, f"{run}.{number}")
-        if not (project.journal / f"{run}.{number}.segment").exists():
+            return SegmentWriter(project.journal, project.id, name)
+        if not (project.journal / f"{name}.segment").exists():
             break
     raise JournalError(f"{project.journal} cannot be written")
 
 
-def _has_ended(recording: Recording) -> bool:
+def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
     """Whether no process of the run lives; after a new boot none does."""
-    manifest = recording.manifest()
     if manifest is not None and manifest.machine.boot != boot_id():
         return True
     if manifest is not None and manifest.pid and not recording.events.exists():
@@ -158,12 +229,14 @@ def _has_ended(recording: Recording) -> bool:
     return True
 
 
-def _events(recording: Recording) -> tuple[list[Event], list[str]]:
+def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[list[Event], list[str]]:
+    """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
     if not recording.events.exists():
         return [], []
     try:
         with Spool(recording.events) as spool:
-            spool.seal()
+            if sealing:
+                spool.seal()
             return spool.events(), spool.gaps()
     except (ProvgraphError, ValueError) as error:
         return [], [f"the spool is damaged: {error}"]
@@ -174,7 +247,7 @@ def _exit_of(pid: int, events: list[Event]) -> int | None:
     return statuses[-1] if statuses else None
 
 
-def _is_whole(segment: Path) -> bool:
+def is_whole(segment: Path) -> bool:
     try:
         return read_segment(segment).condition == "whole"
     except (OSError, ProvgraphError):

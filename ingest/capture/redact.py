@@ -39,6 +39,9 @@ _SHORT: Final[dict[str, tuple[str, ...]]] = {
     "docker": ("-p",),
     "podman": ("-p",),
 }
+SECRETIVE: Final = frozenset(_SHORT)
+"""Programs to which a letter means a password."""
+
 _LOGIN_ONLY: Final = frozenset({"docker", "podman"})  # elsewhere their -p publishes a port
 
 

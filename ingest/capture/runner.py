@@ -20,6 +20,7 @@ from provgraph.config import Project, prepare_state
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import audit, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
+from provgraph.ingest.capture.hashing import Contents
 from provgraph.ingest.capture.program import (
     NOT_FOUND,
     NotStarted,
@@ -29,7 +30,6 @@ from provgraph.ingest.capture.program import (
     untraceable,
 )
 from provgraph.ingest.capture.recording import (
-    Account,
     Evidence,
     Manifest,
     Outside,
@@ -85,7 +85,7 @@ def run(
         die_by(signal.SIGINT)
         raise
     except (OSError, ProvgraphError) as error:
-        note(f"not recorded: {_said(error)}")
+        note(f"not recorded: {said(error)}")
         return _run_alone(argv)
     try:
         path, words = capture.command(find(argv[0], os.environ))
@@ -118,7 +118,7 @@ def _print(line: str) -> None:
             print(line, file=sys.stderr, flush=True)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     if isinstance(error, ProvgraphError):
         return error.message
     return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error)
@@ -223,7 +223,7 @@ class Capture:
         with suppress(OSError):
             self._recording.save(self._manifest)
         status = program.wait(self._watch)
-        self._manifest.ended = tick()
+        self._manifest.ended = program.ended
         return status
 
     def finish(self, status: int) -> RunEnded | None:
@@ -235,7 +235,7 @@ class Capture:
         try:
             return self._finish()
         except (OSError, ProvgraphError) as error:
-            note(f"the run was not recorded to its end: {_said(error)}")
+            note(f"the run was not recorded to its end: {said(error)}")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become one of the program
             note(f"the run was not recorded to its end ({type(error).__name__}: {error})")
         self._recording.release()
@@ -273,7 +273,8 @@ class Capture:
             self._recording.release()
         else:
             self._recording.remove()
-        self._warn(made)
+        if self._spool is not None:
+            warn(made.ended, [os.fsencode(word) for word in self.argv], self._contents)
         return made.ended
 
     def _open_spool(self, backend: str) -> tuple[Spool | None, list[str]]:
@@ -286,6 +287,8 @@ class Capture:
             if backend != "ptrace":
                 self._library = shim.library(cache)
             create(self._recording.events, self._tracer)
+            if backend == "auto":
+                self._tell_front()
             return Spool(self._recording.events), []
         except ProvgraphError as error:
             note(f"{error.message}; only changes of files are recorded")
@@ -299,6 +302,15 @@ class Capture:
             if self._backend == "ptrace":
                 raise
             return None
+
+    def _tell_front(self) -> None:
+        """Let the native front do the next run itself, if it left us this one."""
+        from provgraph.ingest.capture import launcher
+
+        native = launcher.of_this_process()
+        if native is not None:
+            with suppress(OSError, ProvgraphError):
+                launcher.note_for(native, self._library, self._tracer)
 
     def _watch(self) -> float:
         """Take in what happened since; the seconds until the next time."""
@@ -330,39 +342,55 @@ class Capture:
         if spool is None:
             return False
         self._events += spool.fresh()
-        staying = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
-        staying |= set(self._newborn())
+        staying = still_at_work(spool, self._run, self._manifest.pid)
         if staying:
             self._events = without_pending(self._events, staying)
-            several = len(staying) != 1
-            self._manifest.gaps.append(
-                f"{len(staying)} process{'es' * several} outlived the run; what "
-                f"{'they' if several else 'it'} did later is recorded by the first sync after"
-            )
+            self._manifest.gaps.append(outlived(len(staying)))
             self._recording.save(self._manifest)
         return bool(staying)
 
-    def _newborn(self) -> Iterator[int]:
-        """Processes of this run that were forked a moment ago and have not written anything yet."""
-        mark = f"{RUN}={self._run}".encode()
-        for name in os.listdir("/proc"):
-            if self._manifest.pid and name.isdigit() and int(name) > self._manifest.pid:
-                with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                    if mark in file.read().split(b"\0"):
-                        yield int(name)
 
-    def _warn(self, made: Account) -> None:
-        ended = made.ended
-        if ended.verdict == "nothing recorded" and ended.exit == 0 and self._spool is not None:
-            reason = self._blindness()
-            note(f"NOTHING was recorded of this run{': ' + reason if reason else ''}")
-        elif self._contents.stopped:
-            note("interrupted while hashing; some files are recorded without a digest")
+def still_at_work(spool: Spool, run: str, program: int) -> set[int]:
+    """The processes of a run that have not ended yet."""
+    seen = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
+    return seen | set(_newborn(run, program))
 
-    def _blindness(self) -> str:
-        with suppress(NotStarted):
-            return untraceable(find(self.argv[0], os.environ), os.environ)
-        return ""
+
+def _newborn(run: str, program: int) -> Iterator[int]:
+    """Processes of this run that were forked a moment ago and have not written anything yet."""
+    mark = f"{RUN}={run}".encode()
+    for name in os.listdir("/proc"):
+        if program and name.isdigit() and int(name) > program:
+            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read().split(b"\0"):
+                    yield int(name)
+
+
+def outlived(count: int) -> str:
+    """
+    >>> outlived(1)
+    '1 process outlived the run; what it did later is recorded by the first sync after'
+    """
+    several = count != 1
+    return (
+        f"{count} process{'es' * several} outlived the run; what "
+        f"{'they' if several else 'it'} did later is recorded by the first sync after"
+    )
+
+
+def warn(ended: RunEnded, argv: list[bytes], contents: Contents) -> None:
+    """Say loudly what a person should know of a record before it is needed."""
+    if ended.verdict == "nothing recorded" and ended.exit == 0:
+        reason = _blindness(os.fsdecode(argv[0]))
+        note(f"NOTHING was recorded of this run{': ' + reason if reason else ''}")
+    elif contents.stopped:
+        note("interrupted while hashing; some files are recorded without a digest")
+
+
+def _blindness(name: str) -> str:
+    with suppress(NotStarted):
+        return untraceable(find(name, os.environ), os.environ)
+    return ""
 
 
 def without_pending(events: list[Event], living: set[int]) -> list[Event]:

@@ -58,17 +58,24 @@ def account() -> str:
 
 
 class Person:
-    """Who is at work: git's `user.name` and `user.email`, asked when this is made."""
+    """Who is at work: git's `user.name` and `user.email`, asked when this is made. `environment` says
+    where git's settings are, ours if it is not given."""
 
-    def __init__(self, folder: bytes) -> None:
-        self._asked: Command = git(folder, "config", "-z", "--get-regexp", r"^user\.(name|email)$")
+    def __init__(self, folder: bytes, environment: Mapping[str, str] | None = None) -> None:
+        words = ["config", "-z", "--get-regexp", r"^user\.(name|email)$"]
+        self._asked: Command = git(folder, *words, environment=environment)
 
     def read(self) -> tuple[str, str]:
         """The name, the account's where git knows none, and the address or nothing."""
+        name, email = self.configured()
+        name = os.environ.get("GIT_AUTHOR_NAME") or name or account()
+        return name, os.environ.get("GIT_AUTHOR_EMAIL") or email
+
+    def configured(self) -> tuple[str, str]:
+        """The same as git's settings alone have it."""
         status, output = self._asked.wait()
         said = _settings(output) if status == 0 else {}
-        name = os.environ.get("GIT_AUTHOR_NAME") or said.get("user.name") or account()
-        return name, os.environ.get("GIT_AUTHOR_EMAIL") or said.get("user.email", "")
+        return said.get("user.name", ""), said.get("user.email", "")
 
 
 def _settings(output: bytes) -> dict[str, str]:
@@ -121,27 +128,33 @@ def site_folders(reads: Iterable[bytes]) -> list[bytes]:
     return sorted({found[0] for path in reads if (found := _SITE.match(path))})
 
 
-def packages(folder: bytes) -> list[str]:
-    """The distributions installed in a folder, `name==version`, by the names of their metadata.
+def packages(folder: bytes, names: Iterable[bytes] | None = None) -> list[str]:
+    """The distributions installed in a folder, `name==version`, by the names of their metadata;
+    `names` are those that the folder held, if it was listed before.
 
-    >>> packages(b"/nonexistent")
-    []
+    >>> packages(b"/nonexistent"), packages(b"/x", [b"a_b-1.0.dist-info", b"a_b"])
+    ([], ['a-b==1.0'])
     """
     found = set()
     with suppress(OSError):
-        for name in os.listdir(folder):
+        for name in os.listdir(folder) if names is None else names:
             if match := _METADATA.match(os.fsdecode(name)):
                 found.add(f"{re.sub(r'[-_.]+', '-', match[1]).lower()}=={match[2]}")
     return sorted(found)
 
 
 def environment(
-    reads: Iterable[bytes], interpreters: Mapping[str, str], folders: Iterable[bytes] = ()
+    reads: Iterable[bytes],
+    interpreters: Mapping[str, str],
+    folders: Iterable[bytes] = (),
+    listed: Mapping[bytes, Iterable[bytes]] | None = None,
 ) -> EnvironmentSeen:
     """What a run ran in. `reads` are what it read of installed software, `interpreters` the Python
-    versions that were seen, by installation prefix, `folders` more folders of packages."""
+    versions that were seen, by installation prefix, `folders` more folders of packages, `listed`
+    the names in those that were listed when the run ended."""
     sites = sorted({*site_folders(reads), *folders})
-    installed = sorted({package for folder in sites for package in packages(folder)})
+    then = listed or {}
+    installed = sorted({each for folder in sites for each in packages(folder, then.get(folder))})
     python = ", ".join(sorted({*interpreters.values()})) or _version_by_folder(reads)
     system = operating_system()
     prefixes = " ".join(sorted(interpreters))

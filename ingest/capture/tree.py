@@ -16,16 +16,13 @@ from typing import Final
 
 import msgspec
 
-from provgraph.ingest.capture.noise import FOLDERS
+from provgraph.ingest.capture.noise import MARKS, SKIPPED
 from provgraph.model.records import Stat
 
 MOST: Final = 200_000
 """The most entries (files and folders) that a look takes in."""
 
 IGNORE_FILE: Final = b".provgraphignore"
-SKIPPED: Final = FOLDERS | {b".git", b".hg", b".svn", b".provgraph"}
-_MARKS: Final = (b"pyvenv.cfg", b"conda-meta")
-"""A folder that holds one of these is an environment."""
 
 _State = tuple[int, int, int, int, int]
 
@@ -67,7 +64,7 @@ def look(root: bytes, ignored: Ignored, most: int = MOST) -> Look:
         seen += len(entries)
         if seen > most:
             return Look(whole=False)
-        if folder != root and any(entry.name in _MARKS for entry in entries):
+        if folder != root and any(entry.name in MARKS for entry in entries):
             continue
         for entry in entries:
             path = entry.path

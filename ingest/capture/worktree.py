@@ -14,30 +14,13 @@ from typing import Final
 
 import msgspec
 
+from provgraph.ingest.capture.elsewhere import REPOSITORY_VARIABLES
+
 TAG: Final = "git:"
 LARGEST: Final = 512 * 1024 * 1024
 """A larger file (bytes) that git does not track is not hashed for it."""
 _MANY: Final = 200
 """So many paths are named to git one by one; for more, it lists all."""
-
-_REPOSITORY_VARIABLES: Final = frozenset(
-    [
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_CONFIG",
-        "GIT_DIR",
-        "GIT_GRAFT_FILE",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_INTERNAL_SUPER_PREFIX",
-        "GIT_NO_REPLACE_OBJECTS",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_PREFIX",
-        "GIT_REPLACE_REF_BASE",
-        "GIT_SHALLOW_FILE",
-        "GIT_WORK_TREE",
-    ]
-)
 
 
 class Command:
@@ -98,18 +81,25 @@ def _memory_file(content: bytes = b"") -> int:
     return file
 
 
-def _environment() -> dict[str, str]:
-    """Ours, but for what would point git at another repository (as in a hook) or be traced."""
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The one that is given, but for what would point git at another repository (as in a hook) or
+    be traced."""
     kept = {
         name: value
-        for name, value in os.environ.items()
-        if name not in _REPOSITORY_VARIABLES and not name.startswith("PROVGRAPH_")
+        for name, value in given.items()
+        if name not in REPOSITORY_VARIABLES and not name.startswith("PROVGRAPH_")
     }
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
-def git(folder: bytes, *words: str, given: bytes = b"", literal: bool = False) -> Command:
-    env = _environment()
+def git(
+    folder: bytes,
+    *words: str,
+    given: bytes = b"",
+    literal: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Command:
+    env = _environment(os.environ if environment is None else environment)
     if literal:
         env["GIT_LITERAL_PATHSPECS"] = "1"
     return Command(
@@ -152,14 +142,15 @@ class Status:
         if self._command is None or self.work_tree is None:
             return Start()
         status, output = self._command.wait()
-        return _start(self.work_tree, output) if status == 0 else Start()
+        return start_of(self.work_tree, output) if status == 0 else Start()
 
 
-def _start(work_tree: bytes, output: bytes) -> Start:
-    """
-    >>> _start(b"/p", b"# branch.oid ab12\\0# branch.head main\\0")
+def start_of(work_tree: bytes, output: bytes) -> Start:
+    """What the output of `git status --porcelain=v2 --branch -z` says.
+
+    >>> start_of(b"/p", b"# branch.oid ab12\\0# branch.head main\\0")
     Start(commit='ab12', dirty=False, changed=frozenset(), known=True)
-    >>> found = _start(b"/p", b"# branch.oid (initial)\\0" b"1 AM N... 0 1 1 0 ab a b.py\\0")
+    >>> found = start_of(b"/p", b"# branch.oid (initial)\\0" b"1 AM N... 0 1 1 0 ab a b.py\\0")
     >>> found.commit, found.dirty, found.changed
     ('', True, frozenset({b'/p/a b.py'}))
     """
@@ -257,7 +248,7 @@ def _changed(work_tree: bytes, names: list[bytes]) -> Callable[[], set[bytes] | 
         if status != 0:
             return None
         inside = len(work_tree.rstrip(b"/")) + 1
-        return {path[inside:] for path in _start(work_tree, output).changed}
+        return {path[inside:] for path in start_of(work_tree, output).changed}
 
     return answer
 

@@ -25,6 +25,10 @@ _USAGE = (
 _BACKENDS = ("auto", "preload", "ptrace", "none")
 
 
+FINISH = "--finish"
+"""With it the native front asks to write down the run of a recording at once."""
+
+
 class Invocation(msgspec.Struct):
     argv: list[str] = []
     properties: dict[str, Scalar] = {}
@@ -34,6 +38,10 @@ class Invocation(msgspec.Struct):
 
 def main(words: list[str]) -> int:
     """Run a command under capture; returns the exit status that the shell should see."""
+    if len(words) == 2 and words[0] == FINISH:
+        from provgraph.ingest.capture.finish import finish
+
+        return finish(Path(words[1]))
     try:
         wanted = parse(words)
         project = _project()
@@ -91,21 +99,13 @@ def _assignment(word: str, rest: Iterator[str]) -> tuple[str, Scalar]:
     flag, joined, given = word.partition("=")
     if flag not in ("--tag", "--param"):
         raise UsageError(f"run has no flag `{flag}`", hint=_USAGE)
-    name, equals, value = (given if joined else next(rest, "")).partition("=")
+    given = given if joined else next(rest, "")
+    name, equals, _ = given.partition("=")
     if not name or not equals:
         raise UsageError(f"`{flag}` wants NAME=VALUE", hint=_USAGE)
-    if flag == "--tag":
-        return f"tag.{name}", value
-    return f"param.{name}", _number(value)
+    from provgraph.ingest.capture.front import property_of
 
-
-def _number(text: str) -> Scalar:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return property_of(flag, given)
 
 
 def _project() -> Project:

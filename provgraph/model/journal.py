@@ -116,6 +116,13 @@ class SegmentWriter:
         finally:
             os.close(self._file)
 
+    def leave(self) -> None:
+        """Close the segment without its mark: more is known later, and stands in another."""
+        try:
+            self.flush()
+        finally:
+            os.close(self._file)
+
     def __enter__(self) -> Self:
         return self
 
@@ -123,10 +130,7 @@ class SegmentWriter:
         if kind is None:
             self.close()
         else:
-            try:
-                self.flush()
-            finally:
-                os.close(self._file)
+            self.leave()
 
 
 def read_segment(path: Path) -> Segment:

@@ -1,5 +1,5 @@
 """Fixtures of the capture tests."""
 
-from capture.workspace import workspace
+from capture.workspace import native_front, native_workspace, workspace
 
-__all__ = ["workspace"]
+__all__ = ["native_front", "native_workspace", "workspace"]

@@ -15,8 +15,8 @@ from capture.workspace import Workspace
 
 from provgraph.ingest.capture.recording import Recording
 from provgraph.ingest.capture.recover import KILLED, orphans, recover
-from provgraph.model.journal import read_segment, segments
-from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
+from provgraph.model.journal import SegmentWriter, read_segment, segments
+from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen, When
 
 WAIT = "n=0; while [ ! -e go ] && [ $((n+=1)) -lt 3000 ]; do sleep 0.02; done"
 
@@ -24,6 +24,11 @@ WAIT = "n=0; while [ ! -e go ] && [ $((n+=1)) -lt 3000 ]; do sleep 0.02; done"
 def until(found: Callable[[], object]) -> None:
     while not found():
         time.sleep(0.01)
+
+
+def described(workspace: Workspace, run: str) -> Path:
+    """The file that tells of a run."""
+    return workspace.project.spools / run / ("front" if workspace.native else "run.json")
 
 
 def killed(workspace: Workspace, script: str) -> None:
@@ -99,13 +104,14 @@ def test_many_recover_at_once_and_one_does_it(workspace: Workspace) -> None:
 def test_a_recovery_that_was_killed_is_done_again_to_the_same_records(workspace: Workspace) -> None:
     killed(workspace, "echo x > x")
     until(lambda: orphans(workspace.project))
-    run = workspace.started.run
+    (run,) = workspace.spools()
     # What a recovery killed midway leaves: an open segment, and the recording.
-    torn = workspace.project.journal / f"{run}.1.segment"
-    whole = (workspace.project.journal / f"{run}.segment").read_bytes()
-    torn.write_bytes(whole[:-3])
+    first, second = (run, f"{run}.1") if workspace.native else (f"{run}.1", f"{run}.2")
+    with SegmentWriter(workspace.project.journal, workspace.project.id, first) as torn:
+        torn.write(StepSeen("s1", run, [], "", When(1)))
+    torn.path.write_bytes(torn.path.read_bytes()[:-3])
     (segment,) = recover(workspace.project)
-    assert segment.stem == f"{run}.2"
+    assert segment.stem == second
     assert read_segment(segment).condition == "whole"
 
 
@@ -165,7 +171,7 @@ def test_a_damaged_manifest_is_given_up(workspace: Workspace) -> None:
     killed(workspace, "echo x > x")
     until(lambda: orphans(workspace.project))
     (name,) = workspace.spools()
-    Path(workspace.project.spools, name, "run.json").write_bytes(b"{")
+    described(workspace, name).write_bytes(b"{")
     assert recover(workspace.project) == []
     assert workspace.spools() == []
 
@@ -179,13 +185,7 @@ def test_every_moment_of_a_kill_leaves_a_readable_journal(workspace: Workspace) 
     until(
         lambda: (
             len(orphans(workspace.project))
-            == len(
-                [
-                    n
-                    for n in workspace.spools()
-                    if (workspace.project.spools / n / "run.json").exists()
-                ]
-            )
+            == len([run for run in workspace.spools() if described(workspace, run).exists()])
         )
     )
     recover(workspace.project)

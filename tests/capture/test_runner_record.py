@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,22 +71,30 @@ def test_files_are_recorded_with_their_digests_and_the_segment_is_whole(
 
 def test_nothing_is_left_in_the_spool_and_all_is_private(workspace: Workspace) -> None:
     workspace.run("sh", "-c", "ls -lR .provgraph > listing; echo x > out")
+    assert workspace.ended.verdict == "complete"
     assert workspace.spools() == []
     for path in workspace.project.state.rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600) or path.name == ".gitignore"
     listing = (workspace.root / "listing").read_text()
     assert workspace.started.run in listing
-    spooled = [line for line in listing.splitlines() if " events" in line or " run.json" in line]
+    own = " front" if workspace.native else " run.json"
+    spooled = [line for line in listing.splitlines() if " events" in line or own in line]
     assert len(spooled) == 2
     assert all(line.startswith("-rw-------") for line in spooled)
 
 
-def test_the_start_is_in_the_journal_before_the_program_runs(workspace: Workspace) -> None:
-    workspace.run("sh", "-c", "cp .provgraph/journal/*.segment seen")
-    seen = read_segment(workspace.root / "seen")
-    assert [type(record) for record in seen.records] == [RunStarted]
-    assert seen.condition == "open"
+def test_the_start_can_be_asked_for_while_the_program_runs(workspace: Workspace) -> None:
+    process = workspace.start("sh", "-c", "touch begun; cat", stdin=subprocess.PIPE)
+    while not (workspace.root / "begun").exists():
+        time.sleep(0.01)
+    (started,) = workspace.records()
+    (segment,) = segments(workspace.project.journal)
+    assert read_segment(segment).condition == "open"
+    assert workspace.records() == [started]
+    process.communicate("")
+    assert started in workspace.all(RunStarted)
+    assert {record.run for record in workspace.all(RunStarted)} == {workspace.ended.run}
 
 
 def test_who_where_when_and_how(workspace: Workspace) -> None:

@@ -30,7 +30,7 @@ def command(rebuild: bool, as_json: bool) -> int:
         for problem in report.problems:
             note(problem)
         if report.recovered:
-            note(f"{count(report.recovered, 'run')} recovered that had not been ended properly")
+            note(f"{count(report.recovered, 'run')} written down that waited for it")
         click.echo(
             f"applied {count(report.records, 'record')} of {count(report.segments, 'segment')};"
             f" the graph has {count(sum(statistics.nodes.values()), 'node')}"

@@ -1,0 +1,264 @@
+"""What did the native front write down of a run? Reads the file `front` of its recording.
+
+`docs/recording-format.md` tells the format, `native/main.c` writes it. The front only observes: who
+started what, when, from which state of the work tree, how the project looked before and after, which
+bytes the files had. What that means is worked out here and where Python's own runner works it out.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from provgraph.config import Project
+from provgraph.errors import JournalError
+from provgraph.ingest.capture import redact, surroundings, tree, worktree
+from provgraph.ingest.capture.hashing import TAG, Found
+from provgraph.ingest.capture.surroundings import Machine
+from provgraph.model.elements import Scalar
+from provgraph.model.records import RunStarted, Stat
+from provgraph.model.uri import text_of, uri_of
+
+FILE: Final = "front"
+MAGIC: Final = 0x31544E5246475650
+VERSION: Final = 1
+
+SETTINGS: Final = (
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+)
+
+TREE_UNCHANGED, TREE_TOO_LARGE, HASHING_STOPPED, TO_BE_FINISHED = (1 << n for n in range(4))
+_HEAD: Final = struct.Struct("=QIIQiI32x")
+_SECTION: Final = struct.Struct("=II")
+_BEGUN: Final = struct.Struct("=QqIIII")
+_WORD: Final = struct.Struct("=I")
+_STATE: Final = struct.Struct("=QQqqq")
+_DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s")
+_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
+_UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
+
+
+class Told(msgspec.Struct):
+    """`began` and `ended` are ticks; `ended` is 0 if the front did not live to see the end. `status`
+    is the program's exit status, or the negative number of the signal that ended it. `flags` are
+    the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
+    of packages that were used, `settings` the variables that say where git's settings are. `before` and `after` are None where nobody looked."""
+
+    run: str
+    machine: Machine
+    began: int
+    account: int
+    cwd: bytes
+    author: str
+    email: str
+    settings: dict[str, str]
+    flags: list[str]
+    argv: list[bytes]
+    pid: int = 0
+    ended: int = 0
+    status: int = 0
+    to_be_finished: bool = False
+    stopped: bool = False
+    start: worktree.Start = worktree.Start()
+    before: tree.Look | None = None
+    after: tree.Look | None = None
+    digests: list[Found] = []
+    packages: dict[bytes, list[bytes]] = {}
+
+
+def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
+    """What the front wrote into a recording, None where it wrote nothing whole.
+
+    `work_tree` is the root of the git work tree around the project. Raises JournalError where the
+    file comes from another version.
+    """
+    try:
+        data = (folder / FILE).read_bytes()
+    except OSError:
+        return None
+    if len(data) < _HEAD.size:
+        return None
+    magic, version, marks, ended, status, pid = _HEAD.unpack_from(data)
+    if magic != MAGIC or version != VERSION:
+        raise JournalError(f"{folder / FILE} comes from another version of provgraph")
+    sections = dict(_sections(data))
+    if _START not in sections:
+        return None
+    told = _started(folder.name, sections[_START])
+    told.pid, told.ended, told.status = pid, ended, os.waitstatus_to_exitcode(status)
+    told.to_be_finished, told.stopped = bool(marks & TO_BE_FINISHED), bool(marks & HASHING_STOPPED)
+    if work_tree is not None and _STATUS in sections:
+        told.start = _status(work_tree, sections[_STATUS])
+    if ended:
+        _look(told, marks, sections)
+    told.digests = [_found(raw) for raw in _DIGEST.iter_unpack(sections.get(_DIGESTS, b""))]
+    told.packages = _packages(sections.get(_PACKAGES, b""))
+    return told
+
+
+def is_there(folder: Path) -> bool:
+    return (folder / FILE).exists()
+
+
+def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = _HEAD.size
+    while at + _SECTION.size <= len(data):
+        kind, size = _SECTION.unpack_from(data, at)
+        at += _SECTION.size
+        if at + size > len(data):  # the front was killed, or the disk was full
+            return
+        yield kind, data[at : at + size]
+        at += size + (-size & 7)
+
+
+class _Texts:
+    """Reads one text after the other: a length and the bytes."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def more(self) -> bool:
+        return self.at + _WORD.size <= len(self.data)
+
+    def next(self) -> bytes:
+        size = _WORD.unpack_from(self.data, self.at)[0]
+        self.at += _WORD.size + size
+        return self.data[self.at - size : self.at]
+
+    def shown(self) -> str:
+        return self.next().decode("utf-8", "replace")
+
+
+def _started(run: str, data: bytes) -> Told:
+    began, offset, account, settings, flags, words = _BEGUN.unpack_from(data)
+    texts = _Texts(data, _BEGUN.size)
+    boot, host, cwd = texts.shown(), texts.shown(), texts.next()
+    return Told(
+        run,
+        Machine(host, boot, offset),
+        began,
+        account,
+        cwd,
+        texts.shown(),
+        texts.shown(),
+        dict(os.fsdecode(texts.next()).split("=", 1) for _ in range(settings)),
+        [os.fsdecode(texts.next()) for _ in range(flags)],
+        [texts.next() for _ in range(words)],
+    )
+
+
+def _status(work_tree: bytes, data: bytes) -> worktree.Start:
+    status = struct.unpack_from("=i", data)[0]
+    return worktree.start_of(work_tree, data[4:]) if status == 0 else worktree.Start()
+
+
+def _look(told: Told, marks: int, sections: dict[int, bytes]) -> None:
+    if marks & TREE_TOO_LARGE:
+        told.before = tree.Look(whole=False)
+    elif _BEFORE in sections:
+        told.before = _entries(sections[_BEFORE])
+        after = sections.get(_AFTER)
+        told.after = told.before if after is None else _entries(after)
+    elif marks & TREE_UNCHANGED:  # and nothing of it was touched
+        told.before = told.after = tree.Look()
+
+
+def _entries(data: bytes) -> tree.Look:
+    look, at = tree.Look(), 0
+    while at + _WORD.size <= len(data):
+        word = _WORD.unpack_from(data, at)[0]
+        end = at + _WORD.size + (word & (_NO_FILE - 1))
+        path, at = data[at + _WORD.size : end], end
+        if word & _UNREADABLE:
+            look.unreadable.add(path)
+            continue
+        if not word & _NO_FILE:
+            look.files[path] = _STATE.unpack_from(data, at)
+        at += _STATE.size
+    return look
+
+
+def _found(raw: tuple[int, ...]) -> Found:
+    *states, began, at, digest = raw
+    assert isinstance(digest, bytes)
+    return Found(Stat(*states[:5]), Stat(*states[5:]), TAG + digest.hex(), began, at)
+
+
+def _packages(data: bytes) -> dict[bytes, list[bytes]]:
+    texts = _Texts(data)
+    found: dict[bytes, list[bytes]] = {}
+    while texts.more():
+        names = found.setdefault(texts.next(), [])
+        while texts.more() and (name := texts.next()):
+            names.append(name)
+    return found
+
+
+# --- What it means
+
+
+def started(told: Told, project: Project, person: tuple[str, str] = ("", "")) -> RunStarted:
+    """The record of the run's start. `person` is what git says of who works here."""
+    root = os.fsencode(project.root)
+    try:
+        user = pwd.getpwuid(told.account).pw_name
+    except KeyError:
+        user = str(told.account)
+    return RunStarted(
+        told.run,
+        redact.argv([text_of(word) for word in told.argv]),
+        uri_of(told.cwd, root, told.machine.host),
+        told.machine.when(told.began),
+        user=user,
+        agent=told.author or person[0] or user,
+        email=told.email or person[1],
+        commit=told.start.commit,
+        dirty=told.start.dirty,
+        backend="preload",
+    )
+
+
+def person(project: Project, told: Told) -> tuple[str, str]:
+    """Who worked there, as git's settings have it; both empty where they say nothing."""
+    ours = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return surroundings.Person(os.fsencode(project.root), ours | told.settings).configured()
+
+
+def properties(told: Told) -> dict[str, Scalar]:
+    """What `--tag` and `--param` said."""
+    found: dict[str, Scalar] = {}
+    words = iter(told.flags)
+    for word in words:
+        flag, joined, given = word.partition("=")
+        name, value = property_of(flag, given if joined else next(words, ""))
+        found[name] = value
+    return found
+
+
+def property_of(flag: str, given: str) -> tuple[str, Scalar]:
+    """The property that `--tag` or `--param` with NAME=VALUE means.
+
+    >>> property_of("--tag", "a=1"), property_of("--param", "depth=6"), property_of("--param", "x=y")
+    (('tag.a', '1'), ('param.depth', 6), ('param.x', 'y'))
+    """
+    name, _, value = given.partition("=")
+    return (f"tag.{name}", value) if flag == "--tag" else (f"param.{name}", _number(value))
+
+
+def _number(text: str) -> Scalar:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

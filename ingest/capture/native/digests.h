@@ -1,0 +1,342 @@
+/* What bytes do files have? Digests by the files' stats: what this run found, and the cache across
+ * runs, as `hashing.py` has them. Each that becomes known is kept for the reader, with its moment. */
+
+#ifndef PROVGRAPH_DIGESTS_H
+#define PROVGRAPH_DIGESTS_H
+
+#include "blake3.h"
+#include "noise.h"
+
+enum { TICK_STEP = 20000000, YOUNG_IN_CACHE = 2000000000, PIECE = 1 << 20 };
+
+/* A digest in the record. `asked` is the state that an event told, `found` the one that was hashed;
+ * `began` is the tick before the first byte was read, `at` the time of day after the last. */
+struct told_digest {
+    struct state asked, found;
+    uint64_t began, at;
+    uint8_t digest[32];
+};
+
+static struct buffer digests; /* of told_digest */
+static struct buffer fresh_cache;
+static bool stopped; /* somebody wants us to end */
+static void (*between_pieces)(void);
+
+/* ---- known in this run, whatever the ctime: chmod, link and rename change that alone ------------- */
+
+struct known {
+    struct state state;
+    uint64_t began, at;
+    uint8_t digest[32];
+};
+
+static struct known **known_places;
+static size_t known_room, known_count;
+
+static uint64_t state_hash(const struct state *s) {
+    uint64_t h = s->inode * 0x9e3779b97f4a7c15u ^ s->device;
+    h = (h ^ (uint64_t)s->size) * 0xff51afd7ed558ccdu;
+    h = (h ^ (uint64_t)s->mtime) * 0xc4ceb9fe1a85ec53u;
+    return h ^ h >> 29;
+}
+
+static struct known **place_of(struct known **places, size_t room, const struct state *s) {
+    size_t at = state_hash(s) & (room - 1);
+    for (; places[at]; at = (at + 1) & (room - 1)) {
+        const struct state *k = &places[at]->state;
+        if (k->inode == s->inode && k->device == s->device && k->size == s->size &&
+            k->mtime == s->mtime)
+            break;
+    }
+    return &places[at];
+}
+
+static struct known *find_known(const struct state *s) {
+    return known_room ? *place_of(known_places, known_room, s) : NULL;
+}
+
+static void make_known(const struct state *s, const uint8_t digest[32], uint64_t began, uint64_t at) {
+    if ((known_count + 1) * 2 > known_room) {
+        size_t room = known_room ? known_room * 2 : 256;
+        struct known **places = map_memory(room * sizeof *places);
+        if (failed(places)) return;
+        for (size_t n = 0; n < known_room; n++)
+            if (known_places[n]) *place_of(places, room, &known_places[n]->state) = known_places[n];
+        known_places = places, known_room = room;
+    }
+    struct known **place = place_of(known_places, known_room, s);
+    if (!*place) {
+        if (!(*place = keep(sizeof **place))) return;
+        known_count++;
+        (*place)->state = *s;
+    }
+    (*place)->began = began, (*place)->at = at;
+    memcpy((*place)->digest, digest, 32);
+}
+
+static void tell(const struct state *asked, const struct state *found, const uint8_t digest[32],
+                 uint64_t began, uint64_t at) {
+    make_known(asked, digest, began, at);
+    make_known(found, digest, began, at);
+    struct told_digest told = {.asked = *asked, .found = *found, .began = began, .at = at};
+    memcpy(told.digest, digest, 32);
+    append(&digests, &told, sizeof told);
+}
+
+static bool is_young(const struct state *s, uint64_t at, uint64_t than) {
+    int64_t changed = s->mtime > s->ctime ? s->mtime : s->ctime;
+    return (int64_t)at - changed < (int64_t)than;
+}
+
+/* ---- the cache across runs --------------------------------------------------------------------- */
+
+#define CACHE_MAGIC "provgraph digests 1\n"
+enum { CACHE_HEAD = sizeof CACHE_MAGIC - 1, CACHE_WIDTH = 76, CACHE_KEY = 16, LOOSE_FILES = 64 };
+
+static char cache_folder[PATH_ROOM];
+static struct slice sorted_cache;
+static const uint8_t **loose; /* by device and inode, the newest of each */
+static size_t loose_room;
+
+static uint64_t big_endian(const uint8_t *at) {
+    uint64_t n;
+    __builtin_memcpy(&n, at, 8);
+    return __builtin_bswap64(n);
+}
+
+static uint32_t crc32_of(const uint8_t *at, size_t size) {
+    uint32_t crc = ~0u;
+    for (; size; size--) {
+        crc ^= *at++;
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
+    }
+    return ~crc;
+}
+
+static void encode_entry(uint8_t to[CACHE_WIDTH], const struct state *s, const uint8_t digest[32]) {
+    uint64_t fields[5] = {s->device, s->inode, (uint64_t)s->size, (uint64_t)s->mtime,
+                          (uint64_t)s->ctime};
+    for (int n = 0; n < 5; n++) fields[n] = __builtin_bswap64(fields[n]);
+    memcpy(to, fields, 40);
+    memcpy(to + 40, digest, 32);
+    uint32_t crc = __builtin_bswap32(crc32_of(to, 72));
+    memcpy(to + 72, &crc, 4);
+}
+
+static const uint8_t **loose_place(const uint8_t *key) {
+    size_t at = (big_endian(key + 8) * 0x9e3779b97f4a7c15u ^ big_endian(key)) & (loose_room - 1);
+    while (loose[at] && memcmp(loose[at], key, CACHE_KEY) != 0) at = (at + 1) & (loose_room - 1);
+    return &loose[at];
+}
+
+struct loose_file {
+    int64_t written;
+    struct slice content;
+};
+
+static int list_loose(struct loose_file found[LOOSE_FILES]) {
+    int folder = open_at(AT_FDCWD, cache_folder, O_RDONLY | O_DIRECTORY, 0), count = 0;
+    if (folder < 0) return 0;
+    char names[4096], path[PATH_ROOM];
+    long size;
+    while ((size = call3(SYS_getdents64, folder, names, sizeof names)) > 0)
+        for (long at = 0; at < size && count < LOOSE_FILES; at += *(uint16_t *)(names + at + 16)) {
+            const char *name = names + at + 19;
+            struct stat s;
+            if (!ends(slice_of(name), ".loose") || !stat_at(folder, name, &s, 0)) continue;
+            if (!JOIN(path, cache_folder, "/", name)) continue;
+            struct slice content = mapped_file(path);
+            if (content.size < CACHE_HEAD || !begins(content, CACHE_MAGIC)) continue;
+            struct loose_file one = {state_of(&s).mtime, content};
+            int place = count++;
+            for (; place && found[place - 1].written > one.written; place--)
+                found[place] = found[place - 1];
+            found[place] = one;
+        }
+    close_file(folder);
+    return count;
+}
+
+static void load_cache(void) {
+    static bool loaded;
+    if (loaded) return;
+    loaded = true;
+    char path[PATH_ROOM];
+    if (!JOIN(path, cache_folder, "/sorted")) return;
+    sorted_cache = mapped_file(path);
+    if (!begins(sorted_cache, CACHE_MAGIC) || (sorted_cache.size - CACHE_HEAD) % CACHE_WIDTH)
+        sorted_cache.size = 0;
+    struct loose_file files[LOOSE_FILES];
+    int count = list_loose(files);
+    size_t entries = 0;
+    for (int n = 0; n < count; n++) entries += (files[n].content.size - CACHE_HEAD) / CACHE_WIDTH;
+    if (!entries) return;
+    for (loose_room = 256; loose_room < 2 * entries; loose_room *= 2) {}
+    loose = map_memory(loose_room * sizeof *loose);
+    if (failed(loose)) loose = NULL;
+    for (int n = 0; n < count && loose; n++)
+        for (size_t at = CACHE_HEAD; at + CACHE_WIDTH <= files[n].content.size; at += CACHE_WIDTH) {
+            const uint8_t *entry = (const uint8_t *)files[n].content.at + at;
+            *loose_place(entry) = entry;
+        }
+}
+
+static const uint8_t *find_sorted(const uint8_t key[CACHE_KEY]) {
+    if (!sorted_cache.size) return NULL;
+    const uint8_t *data = (const uint8_t *)sorted_cache.at + CACHE_HEAD;
+    size_t low = 0, high = (sorted_cache.size - CACHE_HEAD) / CACHE_WIDTH;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = memcmp(data + middle * CACHE_WIDTH, key, CACHE_KEY);
+        if (order == 0) return data + middle * CACHE_WIDTH;
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+static bool find_cached(const struct state *s, uint8_t digest[32]) {
+    load_cache();
+    uint8_t wanted[CACHE_WIDTH] = {0}, nothing[32] = {0};
+    encode_entry(wanted, s, nothing);
+    const uint8_t *entry = loose ? *loose_place(wanted) : NULL;
+    if (!entry) entry = find_sorted(wanted);
+    uint32_t crc;
+    if (!entry || memcmp(entry, wanted, 40) != 0) return false;
+    memcpy(&crc, entry + 72, 4);
+    if (__builtin_bswap32(crc) != crc32_of(entry, 72)) return false;
+    memcpy(digest, entry + 40, 32);
+    return true;
+}
+
+static void cache_digest(const struct state *s, const uint8_t digest[32], uint64_t at) {
+    uint8_t entry[CACHE_WIDTH];
+    if (is_young(s, at, YOUNG_IN_CACHE)) return;
+    encode_entry(entry, s, digest);
+    if (!fresh_cache.size) append(&fresh_cache, CACHE_MAGIC, CACHE_HEAD);
+    append(&fresh_cache, entry, sizeof entry);
+}
+
+/* Nothing in the cache is needed: it is left out where it cannot be written. */
+static void save_cache(const char *run) {
+    char path[PATH_ROOM];
+    if (!fresh_cache.size || fresh_cache.lost || !JOIN(path, cache_folder, "/", run, ".loose")) return;
+    call3(SYS_mkdirat, AT_FDCWD, cache_folder, 0700);
+    int file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0) return;
+    write_all(file, fresh_cache.at, fresh_cache.size, 0);
+    close_file(file);
+}
+
+/* ---- hashing ----------------------------------------------------------------------------------- */
+
+static int open_to_hash(const char *path) {
+    int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
+    int file = open_at(AT_FDCWD, path, flags | O_NOATIME, 0);
+    return file == -EPERM ? open_at(AT_FDCWD, path, flags, 0) : file; /* that is for the owner only */
+}
+
+static bool digest_of(int file, uint8_t digest[32]) {
+    static struct blake3 b;
+    static char *piece;
+    if (!piece) {
+        piece = map_memory(PIECE);
+        if (failed(piece)) {
+            piece = NULL;
+            return false;
+        }
+    }
+    blake3_begin(&b);
+    long n;
+    while ((n = call3(SYS_read, file, piece, PIECE)) > 0) {
+        blake3_add(&b, piece, (size_t)n);
+        if (n == PIECE && between_pieces) between_pieces();
+        if (stopped) return false;
+    }
+    blake3_end(&b, digest);
+    return n == 0;
+}
+
+/* Hash the file if it has the state that was asked for, before and after its bytes are read. */
+static void hash_file(const char *path, const struct state *asked) {
+    struct stat s;
+    uint8_t digest[32];
+    if (stopped) return;
+    int file = open_to_hash(path);
+    if (file < 0) return;
+    if (call2(SYS_fstat, file, &s) == 0 && S_ISREG(s.st_mode)) {
+        struct state before = state_of(&s);
+        if (before.inode == asked->inode && before.device == asked->device &&
+            before.size == asked->size && before.mtime == asked->mtime) {
+            uint64_t began = tick();
+            if (digest_of(file, digest) && call2(SYS_fstat, file, &s) == 0) {
+                struct state after = state_of(&s);
+                uint64_t at = wall();
+                if (same_state(&before, &after)) {
+                    tell(asked, &before, digest, began, at);
+                    cache_digest(&before, digest, at);
+                }
+            }
+        }
+    }
+    close_file(file);
+}
+
+/* What the cache knows of a state that may be gone by the time that the record is made. */
+static bool recall(const struct state *s) {
+    uint8_t digest[32];
+    if (s->size == 0 || find_known(s)) return true;
+    if (!find_cached(s, digest)) return false;
+    tell(s, s, digest, tick(), wall());
+    return true;
+}
+
+/* ---- the paths whose content the record may speak of --------------------------------------------- */
+
+static char **paths;
+static size_t paths_room, paths_count;
+
+static char *path_kept(struct slice path) {
+    if ((paths_count + 1) * 2 > paths_room) {
+        size_t room = paths_room ? paths_room * 2 : 256;
+        char **places = map_memory(room * sizeof *places);
+        if (failed(places)) return NULL;
+        for (size_t n = 0; n < paths_room; n++) {
+            if (!paths[n]) continue;
+            size_t at = hash_of(slice_of(paths[n])) & (room - 1);
+            while (places[at]) at = (at + 1) & (room - 1);
+            places[at] = paths[n];
+        }
+        paths = places, paths_room = room;
+    }
+    size_t at = hash_of(path) & (paths_room - 1);
+    for (; paths[at]; at = (at + 1) & (paths_room - 1))
+        if (same(slice_of(paths[at]), path)) return paths[at];
+    paths[at] = text_kept(path);
+    paths_count += paths[at] != NULL;
+    return paths[at];
+}
+
+/* A path was told, with the state that it had at `when` unless that is NULL; `written` after a write. */
+static void look_into(struct slice path, const struct state *s, uint64_t when, bool written) {
+    if (!matters(path)) return;
+    char *kept = path_kept(path);
+    if (!kept || !s || s->size == 0) return;
+    struct known *known = find_known(s);
+    /* A second write within one step of the clock: no stat tells. */
+    bool doubtful = known && written && known->began < when && is_young(s, known->at, TICK_STEP);
+    if (doubtful || !recall(s)) hash_file(kept, s);
+}
+
+/* Every path as it is now. */
+static void look_at_ends(void) {
+    struct stat s;
+    for (size_t n = 0; n < paths_room && !stopped; n++)
+        if (paths[n] && stat_at(AT_FDCWD, paths[n], &s, AT_SYMLINK_NOFOLLOW) &&
+            S_ISREG(s.st_mode)) {
+            struct state now = state_of(&s);
+            if (!recall(&now)) hash_file(paths[n], &now);
+        }
+}
+
+#endif

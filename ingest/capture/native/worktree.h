@@ -1,0 +1,212 @@
+/* How does the git work tree stand? Git is asked, unless nothing that its answer depends on changed
+ * since it was asked last: HEAD and what it names, the index, the settings, and every file's state.
+ *
+ * What is kept is the answer's text; `worktree.py` reads it. */
+
+#ifndef PROVGRAPH_WORKTREE_H
+#define PROVGRAPH_WORKTREE_H
+
+#include "program.h"
+#include "tree.h"
+
+static const char *const repository_variables[] = {REPOSITORY_VARIABLES, NULL};
+static char work_tree[PATH_ROOM]; /* empty where there is none */
+
+struct git_answer {
+    bool known;
+    int status;
+    struct buffer output;
+};
+
+/* The nearest folder upwards from the project's root that holds a `.git`. */
+static void find_work_tree(void) {
+    char path[PATH_ROOM];
+    struct slice folder = root;
+    memcpy(work_tree, root.at, root.size + 1);
+    for (;;) {
+        if (JOIN(path, work_tree, "/.git") && is_there(path)) return;
+        while (folder.size && folder.at[folder.size - 1] != '/') folder.size--;
+        if (!folder.size) break;
+        work_tree[--folder.size] = 0;
+    }
+    if (!is_there("/.git")) return;
+    work_tree[0] = '/', work_tree[1] = 0;
+}
+
+/* Ours, but for what would point git at another repository. */
+static char **git_environment(char *const *envp) {
+    size_t count = 0, kept = 0;
+    while (envp[count]) count++;
+    char **made = keep((count + 4) * sizeof *made);
+    for (size_t n = 0; made && n < count; n++) {
+        struct slice rest = slice_of(envp[n]);
+        struct slice name = until(&rest, '=');
+        if (is_any(name, repository_variables) || begins(name, "PROVGRAPH_") ||
+            same(name, slice_of("GIT_OPTIONAL_LOCKS")) || same(name, slice_of("LC_ALL")) ||
+            same(name, slice_of("GIT_TERMINAL_PROMPT")))
+            continue;
+        made[kept++] = envp[n];
+    }
+    if (!made) return NULL;
+    made[kept++] = "GIT_OPTIONAL_LOCKS=0";
+    made[kept++] = "GIT_TERMINAL_PROMPT=0";
+    made[kept++] = "LC_ALL=C";
+    made[kept] = NULL;
+    return made;
+}
+
+static void ask_git(char *const *envp, struct git_answer *answer) {
+    char git[PATH_ROOM];
+    char *const argv[] = {"git", "-C", work_tree, "-c", "core.fsmonitor=false", "status",
+                          "--porcelain=v2", "--branch", "-z", "--untracked-files=no",
+                          "--no-renames", NULL};
+    char **ours = git_environment(envp);
+    if (!ours || !find_program("git", envp, git)) return;
+    int output = (int)call2(SYS_memfd_create, "provgraph", MFD_CLOEXEC);
+    if (output < 0) return;
+    long pid = start(&(struct launch){git, argv, ours, output});
+    struct stat s;
+    int status = 0;
+    if (pid > 0 && call4(SYS_wait4, pid, &status, 0, NULL) == pid &&
+        call2(SYS_fstat, output, &s) == 0) {
+        size_t done = 0, size = (size_t)s.st_size;
+        char *to = extend(&answer->output, size);
+        while (to && done < size) {
+            long n = call4(SYS_pread64, output, to + done, size - done, done);
+            if (n <= 0) break;
+            done += (size_t)n;
+        }
+        answer->known = to && done == size;
+        answer->status = status & 0x7f ? -(status & 0x7f) : status >> 8 & 0xff;
+    }
+    close_file(output);
+}
+
+/* ---- when git need not be asked ----------------------------------------------------------------- */
+
+#define ANSWER_MAGIC "provgraph work tree 1\n"
+enum { ANSWER_HEAD = sizeof ANSWER_MAGIC - 1, LONGEST_REF = 512 };
+
+static bool add_file_state(struct blake3 *b, const char *folder, const char *name, uint64_t *newest) {
+    char path[PATH_ROOM];
+    struct stat s;
+    struct state now = {0};
+    if (!JOIN(path, folder, name)) return false;
+    if (stat_at(AT_FDCWD, path, &s, 0)) now = state_of(&s);
+    if ((uint64_t)now.ctime > *newest) *newest = (uint64_t)now.ctime;
+    blake3_add(b, &now, sizeof now);
+    return true;
+}
+
+/* Whether a look saw all that git does: no name that looks leave out stands in the index. */
+static bool sees_all(const struct look *look, const char *folder) {
+    char path[PATH_ROOM], name[PATH_ROOM];
+    if (!JOIN(path, folder, "/index")) return false;
+    struct slice index = mapped_file(path);
+    if (!index.at) return !is_there(path);
+    bool all = index.size > 12 && index.at[7] < 4; /* version 4 shortens names */
+    for (const char *const *skipped = skipped_names; all && *skipped; skipped++)
+        all = JOIN(name, *skipped, "/") && !contains(index, name);
+    for (int n = 0; all && n < look->environment_count; n++)
+        all = JOIN(name, look->environments[n].at + root.size + 1, "/") && !contains(index, name);
+    call2(SYS_munmap, index.at, index.size);
+    return all;
+}
+
+/* All that git's answer depends on, as one number; false where that cannot be told. `newest` is the
+ * latest moment that a file of it changed. */
+static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[32],
+                        uint64_t *newest) {
+    static struct blake3 b;
+    char folder[PATH_ROOM], path[PATH_ROOM], head[LONGEST_REF];
+    struct stat s;
+    *newest = 0;
+    if (!look->whole || look->skipped || !same(slice_of(work_tree), root)) return false;
+    if (!JOIN(folder, work_tree, "/.git") || !stat_at(AT_FDCWD, folder, &s, AT_SYMLINK_NOFOLLOW) ||
+        !S_ISDIR(s.st_mode))
+        return false;
+    if (!JOIN(path, work_tree, "/.gitmodules") || is_there(path)) return false;
+    if (!JOIN(path, folder, "/HEAD")) return false;
+    long size = read_file(path, head, sizeof head - 1);
+    if (size <= 0 || size >= (long)sizeof head - 1) return false;
+    if (!sees_all(look, folder)) return false;
+    blake3_begin(&b);
+    blake3_add(&b, head, (size_t)size);
+    while (size && head[size - 1] == '\n') size--;
+    head[size] = 0;
+    if (begins(slice_of(head), "ref: ")) {
+        char value[LONGEST_REF];
+        if (contains(slice_of(head), "..") || !JOIN(path, folder, "/", head + 5)) return false;
+        long read = read_file(path, value, sizeof value);
+        if (read >= (long)sizeof value || (read > 4 && memcmp(value, "ref:", 4) == 0)) return false;
+        blake3_add(&b, value, read > 0 ? (size_t)read : 0);
+    }
+    const char *home = variable(envp, "HOME"), *config = variable(envp, "XDG_CONFIG_HOME");
+    static const char *const inside[] = {"/packed-refs", "/index", "/config", "/config.worktree",
+                                         "/info/attributes", "/reftable/tables.list", NULL};
+    for (int n = 0; inside[n]; n++)
+        if (!add_file_state(&b, folder, inside[n], newest)) return false;
+    if (!add_file_state(&b, "/etc", "/gitconfig", newest) ||
+        !add_file_state(&b, home ? home : "", "/.gitconfig", newest) ||
+        !add_file_state(&b, home ? home : "", "/.config/git/config", newest) ||
+        !add_file_state(&b, home ? home : "", "/.config/git/attributes", newest) ||
+        !add_file_state(&b, config ? config : "", "/git/config", newest))
+        return false;
+    for (; *envp; envp++)
+        if (begins(slice_of(*envp), "GIT_")) blake3_add(&b, *envp, length_of(*envp) + 1);
+    struct entry e;
+    for (size_t at = 0; at < look->entries.size;) {
+        at = entry_at(look, at, &e);
+        if (e.mark & UNREADABLE) return false;
+        if ((uint64_t)e.state.ctime > *newest) *newest = (uint64_t)e.state.ctime;
+        if (e.state.mtime > 0 && (uint64_t)e.state.mtime > *newest) *newest = (uint64_t)e.state.mtime;
+    }
+    blake3_add(&b, look->entries.at, look->entries.size);
+    blake3_end(&b, to);
+    return true;
+}
+
+static bool read_answer(const char *path, const uint8_t print[32], struct git_answer *answer) {
+    struct slice kept = mapped_file(path);
+    bool right = kept.size >= ANSWER_HEAD + 32 && begins(kept, ANSWER_MAGIC) &&
+                 memcmp(kept.at + ANSWER_HEAD, print, 32) == 0;
+    if (right) {
+        append(&answer->output, kept.at + ANSWER_HEAD + 32, kept.size - ANSWER_HEAD - 32);
+        answer->known = !answer->output.lost;
+    }
+    if (kept.at) call2(SYS_munmap, kept.at, kept.size);
+    return right && answer->known;
+}
+
+static void keep_answer(const char *path, const uint8_t print[32], const struct git_answer *answer,
+                        const char *run) {
+    char fresh[PATH_ROOM];
+    struct buffer text = {0};
+    call3(SYS_mkdirat, AT_FDCWD, cache_folder, 0700);
+    if (!JOIN(fresh, path, ".", run)) return;
+    append(&text, ANSWER_MAGIC, ANSWER_HEAD);
+    append(&text, print, 32);
+    append(&text, answer->output.at, answer->output.size);
+    int file = open_at(AT_FDCWD, fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (file < 0) return;
+    bool whole = !text.lost && write_all(file, text.at, text.size, 0);
+    close_file(file);
+    if (!whole || call5(SYS_renameat2, AT_FDCWD, fresh, AT_FDCWD, path, 0) < 0)
+        call3(SYS_unlinkat, AT_FDCWD, fresh, 0);
+}
+
+static void ask_or_remember(const struct look *look, char *const *envp, const char *run,
+                            struct git_answer *answer) {
+    char path[PATH_ROOM];
+    uint8_t print[32], again[32];
+    uint64_t newest, began = wall();
+    bool told = fingerprint(look, envp, print, &newest) && JOIN(path, cache_folder, "/worktree");
+    if (told && read_answer(path, print, answer)) return;
+    ask_git(envp, answer);
+    /* A file that changed just now could change again without its state telling. */
+    if (told && answer->known && answer->status == 0 && newest + YOUNG_IN_CACHE < began &&
+        fingerprint(look, envp, again, &newest) && memcmp(print, again, 32) == 0)
+        keep_answer(path, print, answer, run);
+}
+
+#endif
