@@ -140,17 +140,21 @@ def tracer(fallback: Path | None = None) -> Path:
 
 def _found(native: Native, fallback: Path | None) -> Path:
     name = file_name(native)
-    folders = [Path(__file__).parent, *_folders(fallback)]
-    for folder in folders:
+    own = Path(__file__).parent / name
+    folders = _folders(fallback)
+    for folder in [own.parent, *folders] if _can_be_named(own.parent) else folders:
         if (folder / name).is_file():
             return folder / name
-    compiler = _compiler(native)
-    for folder in folders[1:]:
+    compiler = "" if own.is_file() else _compiler(native)
+    for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if os.statvfs(folder).f_flag & os.ST_NOEXEC:
                 continue
-            compile_shim(folder / name, compiler, native)
+            if compiler:
+                compile_shim(folder / name, compiler, native)
+            else:
+                _copy(own, folder / name)
         except OSError:
             continue
         return folder / name
@@ -160,13 +164,26 @@ def _found(native: Native, fallback: Path | None) -> Path:
     )
 
 
+def _copy(own: Path, target: Path) -> None:
+    import shutil
+
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copy(own, fresh)
+    fresh.replace(target)
+
+
 def _folders(fallback: Path | None) -> list[Path]:
-    """Where it may be kept. LD_PRELOAD splits at spaces and colons and knows no quoting."""
+    """Where it may be kept, if it is not where we are installed."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folders = [Path(home) / "provgraph"]
     if fallback is not None:
         folders.append(fallback.absolute())
-    return [f for f in folders if f.is_absolute() and not set(" :\t\n$") & set(str(f))]
+    return [folder for folder in folders if folder.is_absolute() and _can_be_named(folder)]
+
+
+def _can_be_named(folder: Path) -> bool:
+    """LD_PRELOAD splits at spaces and colons and knows no quoting."""
+    return not set(" :\t\n$") & set(str(folder))
 
 
 def _compiler(native: Native) -> str:

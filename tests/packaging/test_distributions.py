@@ -21,6 +21,7 @@ Build = Callable[..., Path]
 SHIM = f"provgraph/ingest/capture/{shim.file_name()}"
 TRACER = f"provgraph/ingest/capture/{shim.file_name(shim.TRACER)}"
 METADATA = f"provgraph-{__version__}.dist-info/"
+FRONT = f"provgraph-{__version__}.data/scripts/provgraph"
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("cc") is None or sys.platform != "linux", reason="no C compiler for Linux"
@@ -34,6 +35,13 @@ def contents(wheel: Path) -> set[str]:
     return {name for name in names if not name.startswith(METADATA)}
 
 
+def scripts(wheel: Path) -> list[str]:
+    """The entry points that an installer makes scripts of."""
+    with zipfile.ZipFile(wheel) as archive:
+        lines = archive.read(f"{METADATA}entry_points.txt").decode().splitlines()
+    return [line for line in lines if "=" in line]
+
+
 def files(tree: Path) -> Iterator[str]:
     """The files of the package in a tree, as they are named when it is installed."""
     for folder, installed in (("provgraph", ""), ("query", "provgraph"), ("ingest", "provgraph")):
@@ -43,11 +51,11 @@ def files(tree: Path) -> Iterator[str]:
 
 
 def test_the_wheel_has_every_file_of_the_package_and_no_other(tree: Path, wheel: Path) -> None:
-    assert contents(wheel) - {SHIM, TRACER} == set(files(tree))
+    assert contents(wheel) - {SHIM, TRACER, FRONT} == set(files(tree))
 
 
 def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
-    assert {name.split("/")[0] for name in contents(wheel)} == {"provgraph"}
+    assert {name.split("/")[0] for name in contents(wheel) - {FRONT}} == {"provgraph"}
 
 
 @pytest.mark.parametrize(
@@ -71,12 +79,23 @@ def test_with_a_compiler_the_wheel_has_the_shim_and_is_for_this_platform(wheel: 
     assert wheel.name == f"provgraph-{__version__}-py3-none-linux_{platform.machine()}.whl"
 
 
+@needs_compiler
+def test_with_a_compiler_provgraph_is_the_native_front_and_python_stands_beside_it(
+    wheel: Path,
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(FRONT).startswith(b"\x7fELF")
+        assert archive.getinfo(FRONT).external_attr >> 16 & 0o111 == 0o111
+    assert scripts(wheel) == ["provgraph-python = provgraph.__main__:main"]
+
+
 def test_without_a_compiler_the_wheel_is_pure_and_the_build_succeeds(
     tree: Path, build: Build, tmp_path: Path
 ) -> None:
     wheel = build("wheel", tree, tmp_path, CC="/nowhere/cc")
     assert wheel.name == f"provgraph-{__version__}-py3-none-any.whl"
     assert contents(wheel) == set(files(tree))
+    assert scripts(wheel) == ["provgraph = provgraph.__main__:main"]
 
 
 def test_the_sdist_builds_the_same_wheel(
