@@ -57,7 +57,7 @@ distclean: clean
 	rm -rf $(VENV) provgraph.egg-info
 
 # Installed anew when what it needs, or the interpreter, may have changed.
-$(INSTALLED): pyproject.toml setup.py
+$(INSTALLED): pyproject.toml setup.py $(wildcard ingest/capture/native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo 'provgraph needs Python 3.11 or newer; $(PYTHON) is $(or $(VERSION),not here).'; \
 	    echo 'Choose another one, such as: make PYTHON=python3.13 $(MAKECMDGOALS)'; exit 1; } >&2

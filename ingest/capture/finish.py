@@ -25,7 +25,7 @@ from provgraph.ingest.capture.recover import (
 from provgraph.ingest.capture.runner import (
     note,
     outlived,
-    said,
+    reason_of,
     still_at_work,
     warn,
     without_pending,
@@ -43,7 +43,7 @@ def finish(folder: Path) -> int:
     except KeyboardInterrupt:
         return 130  # the next sync does it
     except (OSError, ProvgraphError) as error:
-        note(f"the run was not recorded to its end: {said(error)}")
+        note(f"the run was not recorded to its end: {reason_of(error)}")
     except Exception as error:  # noqa: BLE001 - a fault of ours must not become one of the program
         note(f"the run was not recorded to its end ({type(error).__name__}: {error})")
     return 0

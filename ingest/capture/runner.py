@@ -85,7 +85,7 @@ def run(
         die_by(signal.SIGINT)
         raise
     except (OSError, ProvgraphError) as error:
-        note(f"not recorded: {said(error)}")
+        note(f"not recorded: {reason_of(error)}")
         return _run_alone(argv)
     try:
         path, words = capture.command(find(argv[0], os.environ))
@@ -118,7 +118,7 @@ def _print(line: str) -> None:
             print(line, file=sys.stderr, flush=True)
 
 
-def said(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     if isinstance(error, ProvgraphError):
         return error.message
     return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error)
@@ -235,7 +235,7 @@ class Capture:
         try:
             return self._finish()
         except (OSError, ProvgraphError) as error:
-            note(f"the run was not recorded to its end: {said(error)}")
+            note(f"the run was not recorded to its end: {reason_of(error)}")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become one of the program
             note(f"the run was not recorded to its end ({type(error).__name__}: {error})")
         self._recording.release()
