@@ -18,6 +18,7 @@ from provgraph.errors import ProjectError
 
 FILE: Final = "provgraph.toml"
 STATE: Final = ".provgraph"
+EMBEDDED: Final = "embedded"
 _ID: Final = re.compile(r'^id\s*=\s*"([0-9a-z][0-9a-z-]{7,63})"\s*(?:#.*)?$', re.MULTILINE)
 _NAME: Final = re.compile(r'^name\s*=\s*"([^"\\\x00-\x1f]{1,200})"\s*(?:#.*)?$', re.MULTILINE)
 
@@ -48,6 +49,22 @@ class Project(msgspec.Struct, frozen=True, dict=True):
     @property
     def database(self) -> Path:
         return self.state / "graph.db"
+
+    @property
+    def local_server(self) -> Path:
+        """Where `provgraph neo4j` keeps the project's own server."""
+        return self.state / "neo4j"
+
+    @property
+    def store_uri(self) -> str:
+        """Where the graph is kept, if not in `database`: the environment says it, or `[store]`."""
+        named = os.environ.get("PROVGRAPH_STORE", "")
+        if not named:
+            section = self.settings.get("store", {})
+            named = section.get("uri", "") if isinstance(section, dict) else section
+        if not isinstance(named, str):
+            raise ProjectError(f"{self.file}: [store] wants `uri`, in quotes")
+        return "" if named == EMBEDDED else named
 
     @cached_property
     def settings(self) -> dict[str, Any]:

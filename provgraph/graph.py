@@ -35,6 +35,7 @@ from provgraph.model.records import (
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
+from provgraph.store import StoreChanged
 
 if TYPE_CHECKING:
     from datetime import date
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 50_000
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
+_TRIES: Final = 20
 _PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
 
 Progress = Callable[[int, int], None]
@@ -65,7 +67,7 @@ class SyncReport:
 
 
 class Graph(Selectors):
-    """The graph of a project, in the embedded store.
+    """The graph of a project, in the store that its settings name.
 
     `Graph.open()` finds the project around a folder; `sync` brings in what the journal has that the
     store has not; `ask` takes a question in the query language, `answer` a plan. The language's kinds are
@@ -92,6 +94,11 @@ class Graph(Selectors):
 
     @cached_property
     def store(self) -> Store:
+        """Where the settings say: in the project's own file, or in a Neo4j."""
+        if self.project.store_uri:
+            from provgraph.store.neo4j import open_for
+
+            return open_for(self.project, read_only=self.read_only)
         from provgraph.store.embedded import StoreOutdated
         from provgraph.store.embedded import open as open_embedded
 
@@ -177,7 +184,10 @@ class Graph(Selectors):
             raise StoreError(f"{self.project.state} cannot be written")
         try:
             self.store.clear()
-        except StoreError:  # damaged or outdated: the journal has everything, start anew
+        except StoreError:
+            if self.project.store_uri:
+                raise
+            # damaged or outdated: the journal has everything, start anew
             self.__dict__.pop("store", None)
             self._drop()
         return self.sync(progress)
@@ -208,10 +218,21 @@ class Graph(Selectors):
             report.problems.append(problem)
         mark = Watermark(path.stem, segment.header.generation, len(segment.records), stamp)
         for chunk, last in _chunks(segment.records):
-            batch = self._bound(chunk)
-            self.store.apply(structs.replace(batch, watermarks=[mark]) if last else batch)
+            self._apply_chunk(chunk, [mark] if last else [])
         report.segments += 1
         report.records += len(segment.records)
+
+    def _apply_chunk(self, records: list[Observation], marks: list[Watermark]) -> None:
+        """Bound again where another machine wrote between what was read and what is written."""
+        for left in reversed(range(_TRIES)):
+            batch = self._bound(records)
+            try:
+                self.store.apply(structs.replace(batch, watermarks=marks))
+            except StoreChanged:
+                if not left:
+                    raise
+            else:
+                return
 
     def _bound(self, records: list[Observation]) -> Batch:
         return batch_of(records, self.store, self.project.id, self.kinds)

@@ -1,9 +1,13 @@
 """In CI a part that is missing is a failure: a skipped test there fails, and says what it missed."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from provgraph.store.neo4j import Settings
 
 
 @pytest.hookimpl(wrapper=True)
@@ -15,3 +19,36 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not accept: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(request: pytest.FixtureRequest) -> Iterator["Settings"]:
+    """A Neo4j of the current calendar release (or the one that the environment names)."""
+    import servers
+
+    from provgraph.store.neo4j.server import CURRENT
+
+    found = servers.named() or servers.composed(request)
+    if found is not None:
+        yield found
+        return
+    with servers.local(CURRENT) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def neo4j_lts() -> Iterator["Settings"]:
+    """A Neo4j of the line that is kept for long."""
+    import servers
+
+    from provgraph.store.neo4j.server import LTS
+
+    with servers.local(LTS) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def docker_compose_file() -> str:
+    import servers
+
+    return str(servers.COMPOSE)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Watermark
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 
-__all__ = ["Rows", "Statistics", "Store", "Surroundings"]
+__all__ = ["Rows", "Statistics", "Store", "StoreChanged", "Surroundings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Surroundings:
 class Statistics:
     nodes: dict[str, int]
     edges: dict[str, int]
+
+
+class StoreChanged(StoreError):
+    """Somebody else has written since `timelines` was asked, so what a batch binds may no longer
+    hold. Nothing was changed: ask again, bind again."""
 
 
 class Store(Protocol):

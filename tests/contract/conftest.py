@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,18 +23,26 @@ settings.register_profile("soak", settings.get_profile("ci"), max_examples=50_00
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-@pytest.fixture(params=["memory", "embedded", "snapshot"])
+@pytest.fixture(params=["memory", "embedded", "snapshot", "neo4j"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty store of each kind; `snapshot` is the embedded one, walking in memory."""
-    opened = _open(request.param, tmp_path)
+    opened = _open(request.param, tmp_path, request)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["memory", "embedded", "snapshot"])
+def near_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind that needs no server: they are asked most."""
+    opened = _open(request.param, tmp_path, request)
     yield opened
     opened.close()
 
 
 @pytest.fixture(params=["embedded", "snapshot"])
 def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store of each kind that is held against the reference."""
-    opened = _open(request.param, tmp_path)
+    """An empty store of each of those that is held against the reference."""
+    opened = _open(request.param, tmp_path, request)
     yield opened
     opened.close()
 
@@ -47,10 +56,15 @@ def narrow_and_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closure, "WIDE", 4)
 
 
-def _open(kind: str, folder: Path) -> Store:
+def _open(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
     if kind == "memory":
         return MemoryStore()
+    opened: Store
+    if kind == "neo4j":
+        neo4j = importlib.import_module("provgraph.store.neo4j")
+        opened = neo4j.open(request.getfixturevalue("neo4j_server"), secrets.token_hex(8))
+        return opened
     embedded = importlib.import_module("provgraph.store.embedded")
     engine = "snapshot" if kind == "snapshot" else "sql"
-    opened: Store = embedded.open(folder / "graph.db", engine=engine)
+    opened = embedded.open(folder / "graph.db", engine=engine)
     return opened

@@ -1,0 +1,159 @@
+"""The store of a team: a provenance graph in a Neo4j, through the official driver.
+
+Every statement is about one project: several may share a database. Questions run in transactions
+that are tried again where the server says so; a batch is one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from provgraph.config import Project
+from provgraph.errors import StoreError
+from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.query.operators import Cone
+from provgraph.query.plan import Budget, Plan, Walk
+from provgraph.store import Rows, Statistics, Surroundings
+
+try:
+    from provgraph.store.neo4j.apply import Writer
+    from provgraph.store.neo4j.connection import Connection
+    from provgraph.store.neo4j.dialect import dialect
+    from provgraph.store.neo4j.faults import explained
+    from provgraph.store.neo4j.reading import Reader
+    from provgraph.store.neo4j.run import Runner
+    from provgraph.store.neo4j.schema import prepare, server_version
+    from provgraph.store.neo4j.settings import Settings, settings_of
+except ImportError as error:
+    raise StoreError(
+        "the driver for Neo4j is not installed", hint="pip install 'provgraph[neo4j]'"
+    ) from error
+
+__all__ = ["Neo4jStore", "Settings", "open", "open_for"]
+
+
+class Neo4jStore:
+    """A `Store` in a Neo4j database. `version` is the server's.
+
+    `warning` says what is to be known of the database, or is None.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        project: str,
+        version: str,
+        warning: str | None,
+        read_only: bool,
+    ) -> None:
+        self.uri = connection.uri
+        self.version = version
+        self.warning = warning
+        self.read_only = read_only
+        self._connection = connection
+        self._writer = Writer(connection, project)
+        self._reader = Reader(connection, project)
+        self._runner = Runner(connection, dialect(server_version(version)), project)
+        self._expected: int | None = None
+
+    def apply(self, batch: Batch) -> None:
+        """Raises `StoreChanged` if somebody else wrote after this store's last `timelines`: what
+        was bound by them may no longer hold."""
+        self._writable()
+        expected, self._expected = self._expected, None
+        with explained(self.uri):
+            self._writer.apply(batch, expected)
+
+    def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
+        with explained(self.uri):
+            return self._runner.run(plan, budget)
+
+    def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
+        with explained(self.uri):
+            return self._runner.cone(walk, budget)
+
+    def nodes(self, ids: Sequence[str]) -> list[Node]:
+        with explained(self.uri):
+            return self._reader.nodes(ids)
+
+    def edges(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> list[Edge]:
+        with explained(self.uri):
+            return self._reader.edges(ids, types, incoming=incoming)
+
+    def degrees(
+        self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+    ) -> dict[str, dict[str, int]]:
+        with explained(self.uri):
+            return self._reader.degrees(ids, types, incoming=incoming)
+
+    def timelines(self, artifacts: Sequence[str]) -> Surroundings:
+        with explained(self.uri):
+            self._expected = self._reader.writes()
+            return self._reader.timelines(artifacts)
+
+    def watermarks(self) -> dict[str, Watermark]:
+        with explained(self.uri):
+            return self._reader.watermarks()
+
+    def statistics(self) -> Statistics:
+        with explained(self.uri):
+            return self._reader.statistics()
+
+    def clear(self) -> None:
+        self._writable()
+        with explained(self.uri):
+            self._writer.clear()
+
+    def beside(self, project: str) -> Neo4jStore:
+        """The graph of another project in this database, over the same connection."""
+        return Neo4jStore(self._connection, project, self.version, self.warning, self.read_only)
+
+    def close(self) -> None:
+        """May be called twice; nothing else may be called afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _writable(self) -> None:
+        if self.read_only:
+            raise StoreError(f"{self.uri}: opened to read only")
+
+
+def open(
+    settings: Settings,
+    project: str,
+    *,
+    read_only: bool = False,
+    bookmarks: Path | None = None,
+) -> Neo4jStore:
+    """Open the graph of a project (its id) in a database, and make our constraints and indexes
+    there if they are missing. Raises `StoreError`."""
+    with explained(settings.uri):
+        connection = Connection(settings, bookmarks)
+        try:
+            connection.check()
+            version, warning = prepare(connection, make=settings.schema_ and not read_only)
+        except BaseException:
+            connection.close()
+            raise
+    return Neo4jStore(connection, project, version, warning, read_only)
+
+
+def open_for(project: Project, *, read_only: bool = False) -> Neo4jStore:
+    """The store that a project's settings name. Raises `StoreError`, `ProjectError`."""
+    bookmarks = project.state / "neo4j-bookmarks.json"
+    return open(settings_of(project), project.id, read_only=read_only, bookmarks=bookmarks)

@@ -1,0 +1,123 @@
+"""Statements to one database: in transactions that are tried again, after what was written before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from neo4j import (
+    READ_ACCESS,
+    WRITE_ACCESS,
+    Bookmarks,
+    Driver,
+    GraphDatabase,
+    ManagedTransaction,
+    NotificationMinimumSeverity,
+    Query,
+    unit_of_work,
+)
+
+from provgraph import __version__
+from provgraph.store.neo4j.names import Names
+from provgraph.store.neo4j.settings import Settings
+
+T = TypeVar("T")
+Work = Callable[[ManagedTransaction], T]
+
+_CONNECT_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 20.0
+
+
+class Connection:
+    """A driver for one database. `bookmarks` is the file by which one process sees what another of
+    this project wrote, whichever member of a cluster answers it."""
+
+    def __init__(self, settings: Settings, bookmarks: Path | None = None) -> None:
+        self.uri = settings.uri
+        self.names = Names(settings.prefix)
+        self._database = settings.database
+        self._file = bookmarks
+        self._manager = GraphDatabase.bookmark_manager(
+            initial_bookmarks=Bookmarks.from_raw_values(_read(bookmarks)),
+            bookmarks_consumer=self._keep,
+        )
+        self.driver: Driver = GraphDatabase.driver(
+            settings.uri,
+            auth=(settings.user, settings.secret()),
+            user_agent=f"provgraph/{__version__}",
+            connection_timeout=_CONNECT_SECONDS,
+            max_transaction_retry_time=_RETRY_SECONDS,
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+            telemetry_disabled=True,
+        )
+
+    def check(self) -> None:
+        """Raises the driver's error at once where nothing answers."""
+        self.driver.verify_connectivity()
+
+    def read(self, work: Work[T], timeout: float | None = None) -> T:
+        with self._session(READ_ACCESS) as session:
+            found: T = session.execute_read(unit_of_work(timeout=timeout)(work))
+            return found
+
+    def write(self, work: Work[T]) -> T:
+        """One transaction: all of it or nothing, and again where the server says so."""
+        with self._session(WRITE_ACCESS) as session:
+            found: T = session.execute_write(work)
+            return found
+
+    def one(self, text: str, **parameters: Any) -> Sequence[Any]:
+        """The one row of a statement."""
+        said = self.names.said(text)
+        row = self.read(lambda transaction: transaction.run(said, parameters).single(strict=True))
+        return tuple(row.values())
+
+    def columns(self, text: str, timeout: float | None = None, **parameters: Any) -> list[Any]:
+        """The one row of a statement whose columns are lists."""
+        return list(self.read(lambda each: columns(each, text, parameters), timeout))
+
+    def alone(self, text: str, **parameters: Any) -> None:
+        """A statement that brings its own transactions, or changes the schema."""
+        with self._session(WRITE_ACCESS) as session:
+            session.run(Query(self.names.said(text)), parameters).consume()
+
+    def close(self) -> None:
+        self.driver.close()
+
+    def _session(self, access: str) -> Any:
+        return self.driver.session(
+            database=self._database,
+            default_access_mode=access,
+            bookmark_manager=self._manager,
+            fetch_size=-1,
+        )
+
+    def _keep(self, bookmarks: Bookmarks) -> None:
+        if self._file is None:
+            return
+        new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        try:
+            new.write_text(json.dumps(sorted(bookmarks.raw_values)), "utf-8")
+            new.replace(self._file)
+        except OSError:  # a folder that cannot be written: the next process may see less
+            new.unlink(missing_ok=True)
+
+
+def columns(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> list[Any]:
+    """The one row of a statement that gives one."""
+    return list(transaction.run(text, parameters).single(strict=True))
+
+
+def _read(file: Path | None) -> list[str]:
+    """
+    >>> _read(None), _read(Path("/nowhere"))
+    ([], [])
+    """
+    try:
+        found = json.loads(file.read_text("utf-8")) if file else []
+    except (OSError, ValueError):
+        return []
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []

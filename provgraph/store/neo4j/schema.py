@@ -1,0 +1,81 @@
+"""Does the database have what our statements rely on, and is it of our version?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from neo4j.exceptions import Forbidden, ForbiddenOnReadOnlyDatabase
+
+from provgraph.errors import StoreError
+from provgraph.store.neo4j.connection import Connection
+
+SCHEMA_VERSION: Final = 1
+OLDEST_SERVER: Final = (5, 26)
+_READ: Final = """
+CALL dbms.components() YIELD name, versions WITH name, versions WHERE name = 'Neo4j Kernel'
+OPTIONAL MATCH (s:ProvgraphSchema)
+RETURN versions[0] AS server, coalesce(s.version, 0) AS schema
+"""
+_WRITE: Final = "MERGE (s:ProvgraphSchema) SET s.version = $version"
+
+_WITHOUT: Final = (
+    "the database has none of our constraints and indexes: questions are slow, and two writers"
+    " may make a node twice; an administrator makes them with `provgraph neo4j schema`"
+)
+
+
+def server_version(text: str) -> tuple[int, int]:
+    """
+    >>> server_version("5.26.30"), server_version("2026.08.1"), server_version("5.27-aura")
+    ((5, 26), (2026, 8), (5, 27))
+    """
+    major, minor = text.split("-")[0].split(".")[:2]
+    return int(major), int(minor)
+
+
+def require_server(version: str, uri: str) -> None:
+    """
+    >>> require_server("4.4.30", "bolt://db")
+    Traceback (most recent call last):
+    provgraph.errors.StoreError: bolt://db: Neo4j 4.4.30 is too old
+      hint: 5.26 and newer are supported
+    """
+    if server_version(version) < OLDEST_SERVER:
+        raise StoreError(f"{uri}: Neo4j {version} is too old", hint="5.26 and newer are supported")
+
+
+def require_schema(version: int, uri: str) -> None:
+    """
+    >>> require_schema(SCHEMA_VERSION + 1, "bolt://db")
+    Traceback (most recent call last):
+    provgraph.errors.StoreError: bolt://db: written by a newer provgraph (schema 2; this one writes 1)
+      hint: upgrade provgraph
+    """
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{uri}: written by a newer provgraph (schema {version}; this one writes"
+            f" {SCHEMA_VERSION})",
+            hint="upgrade provgraph",
+        )
+
+
+def prepare(connection: Connection, *, make: bool) -> tuple[str, str | None]:
+    """The server's version, and a warning where constraints and indexes are missing; they are made
+    where `make` says so and it is allowed. Raises `StoreError` for versions that do not fit."""
+    server, version = connection.one(_READ)
+    require_server(server, connection.uri)
+    require_schema(version, connection.uri)
+    if version == SCHEMA_VERSION:
+        return server, None
+    if not make:
+        return server, _WITHOUT
+    try:
+        for statement in connection.names.schema():
+            connection.alone(statement)
+        connection.alone("CALL db.awaitIndexes(300)")
+        connection.alone(_WRITE, version=SCHEMA_VERSION)
+    except ForbiddenOnReadOnlyDatabase:
+        return server, None
+    except Forbidden:
+        return server, _WITHOUT
+    return server, None

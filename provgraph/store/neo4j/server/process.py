@@ -1,0 +1,312 @@
+"""Start a Neo4j in a folder, stop it, and say whether it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from provgraph.errors import StoreError
+from provgraph.store.neo4j.server.archives import class_path, java
+from provgraph.store.neo4j.server.releases import Release
+
+USER: Final = "neo4j"
+_HOST: Final = "127.0.0.1"
+_OPENED: Final = tuple(
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in ("java.nio", "java.io", "sun.nio.ch")
+)
+_SHOWN_LINES: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `born` tells its process apart from a later one with its number."""
+
+    version: str
+    pid: int
+    born: str
+    port: int
+
+    @property
+    def uri(self) -> str:
+        return f"bolt://{_HOST}:{self.port}"
+
+
+class LocalServer:
+    """The server whose folder is `home`; it need not run, or exist."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    @property
+    def password_file(self) -> Path:
+        return self.home / "password"
+
+    def password(self) -> str:
+        return self.password_file.read_text("utf-8").strip()
+
+    def running(self) -> Running | None:
+        """The server, if its process lives."""
+        state = self._state()
+        return state if state and state.born == _born(state.pid) else None
+
+    def start(
+        self,
+        release: Release,
+        *,
+        port: int | None = None,
+        heap: str = "512m",
+        page_cache: str = "256m",
+        patience: float = 120.0,
+        told: Callable[[int, int], None] | None = None,
+    ) -> Running:
+        """Start it, and wait until it answers. One that runs is left as it is.
+
+        The port is the last one if it is free, else any. Raises `StoreError`.
+        """
+        archives, program = class_path(release, told), java()
+        _private(self.home)
+        with self._locked():
+            running = self.running()
+            if running is None:
+                self._refuse_older(release)
+                port = port or self._free_port()
+                self._configure(port, heap, page_cache)
+                self._set_password(program, archives)
+                running = self._launch(program, archives, release, heap, port)
+            elif release.version != running.version:
+                raise StoreError(
+                    f"Neo4j {running.version} runs here already, at {running.uri}",
+                    hint="stop it first: `provgraph neo4j stop`",
+                )
+            self._await(running, patience)
+        return running
+
+    def stop(self, patience: float = 60.0) -> bool:
+        """Stop it, and wait until it has; whether it ran. One that does not end within the patience
+        is killed, which it survives without loss. Raises `StoreError` if it lives even then."""
+        running = self.running()
+        if running is None:
+            self._forget()
+            return False
+        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, number)
+            if _ended(running, seconds):
+                self._forget()
+                return True
+        raise StoreError(f"the process {running.pid} of Neo4j does not end")
+
+    # What is kept in the folder.
+
+    @property
+    def _state_file(self) -> Path:
+        return self.home / "server.json"
+
+    def _state(self) -> Running | None:
+        try:
+            return Running(**json.loads(self._state_file.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _forget(self) -> None:
+        """That it runs; its port and release are kept."""
+        state = self._state()
+        if state is not None:
+            _write(self._state_file, json.dumps(asdict(state) | {"pid": 0, "born": ""}))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        file = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
+
+    def _refuse_older(self, release: Release) -> None:
+        """A database that a newer release has written is not read by an older one."""
+        state = self._state()
+        if state is not None and release.place < Release(state.version).place:
+            raise StoreError(
+                f"{self.home} was written by Neo4j {state.version}, which {release.version}"
+                " cannot read",
+                hint=f"start {state.version}, or remove the folder and sync again",
+            )
+
+    def _free_port(self) -> int:
+        state = self._state()
+        for wanted in (state.port if state else 0, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((_HOST, wanted))
+                except OSError:
+                    continue
+                return int(probe.getsockname()[1])
+        raise StoreError(f"there is no free port on {_HOST}")
+
+    def _configure(self, port: int, heap: str, page_cache: str) -> None:
+        _private(self.home / "conf")
+        settings = {
+            "server.default_listen_address": _HOST,
+            "server.bolt.listen_address": f"{_HOST}:{port}",
+            "server.http.enabled": "false",
+            "server.https.enabled": "false",
+            "server.memory.heap.max_size": heap,
+            "server.memory.pagecache.size": page_cache,
+            "dbms.security.auth_enabled": "true",
+            "dbms.usage_report.enabled": "false",
+            "db.transaction.monitor.check.interval": "500ms",
+            "db.tx_log.rotation.retention_policy": "false",
+        }
+        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        _write(self.home / "conf" / "neo4j.conf", text)
+
+    def _set_password(self, program: Path, archives: list[Path]) -> None:
+        """Before the first start, so that there is no moment with the usual one; in a file of
+        arguments, so that no list of processes shows it."""
+        if self.password_file.exists() and (self.home / "data").exists():
+            return
+        password = secrets.token_hex(20)
+        words = self.home / "password-arguments"
+        _write(words, f"dbms\nset-initial-password\n{password}\n")
+        try:
+            done = subprocess.run(
+                [
+                    program,
+                    *_OPENED,
+                    self._class_path(archives),
+                    "org.neo4j.cli.AdminTool",
+                    f"@{words}",
+                ],
+                env=self._environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            words.unlink()
+        if done.returncode:
+            raise StoreError(f"Neo4j takes no password: {(done.stderr or done.stdout).strip()}")
+        _write(self.password_file, password + "\n")
+
+    # The process.
+
+    def _environment(self) -> dict[str, str]:
+        ours = {"NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
+        others = {name: text for name, text in os.environ.items() if not name.startswith("NEO4J_")}
+        return others | ours
+
+    def _class_path(self, archives: list[Path]) -> str:
+        """In a file of arguments: it is long."""
+        file = self.home / "conf" / "class-path"
+        joined = os.pathsep.join(map(str, archives)).replace("\\", "\\\\").replace('"', '\\"')
+        _write(file, f'-cp "{joined}"\n')
+        return f"@{file}"
+
+    def _launch(
+        self, program: Path, archives: list[Path], release: Release, heap: str, port: int
+    ) -> Running:
+        words = [
+            str(program),
+            f"-Xmx{heap}",
+            *_OPENED,
+            "--enable-native-access=ALL-UNNAMED",
+            self._class_path(archives),
+            release.main_class,
+            f"--home-dir={self.home}",
+            f"--config-dir={self.home / 'conf'}",
+        ]
+        (self.home / "logs" / "neo4j.log").unlink(missing_ok=True)
+        with open(self.home / "output.log", "wb") as output:
+            process = subprocess.Popen(
+                words,
+                env=self._environment(),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        running = Running(release.version, process.pid, _born(process.pid) or "", port)
+        _write(self._state_file, json.dumps(asdict(running)))
+        return running
+
+    def _await(self, running: Running, patience: float) -> None:
+        until = time.monotonic() + patience
+        while not self._answers(running):
+            if running.born != _born(running.pid):
+                self._forget()
+                raise StoreError(f"Neo4j {running.version} did not start\n{self._last_lines()}")
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"Neo4j {running.version} does not answer within {patience:g} s"
+                    f"\n{self._last_lines()}",
+                    hint=f"it goes on starting; {self.home}/logs tells more",
+                )
+            time.sleep(0.2)
+
+    def _answers(self, running: Running) -> bool:
+        from neo4j import GraphDatabase
+        from neo4j.exceptions import DriverError, Neo4jError
+
+        with contextlib.suppress(OSError), socket.create_connection((_HOST, running.port), 1):
+            try:
+                auth = (USER, self.password())
+                with GraphDatabase.driver(running.uri, auth=auth, connection_timeout=2) as driver:
+                    driver.verify_connectivity()
+            except (DriverError, Neo4jError):
+                return False
+            return True
+        return False
+
+    def _last_lines(self) -> str:
+        for file in (self.home / "logs" / "neo4j.log", self.home / "output.log"):
+            with contextlib.suppress(OSError):
+                lines = file.read_text("utf-8", "replace").splitlines()
+                if any(lines):
+                    return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
+        return f"  (nothing is written in {self.home}/logs)"
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, for its owner only."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)
+
+
+def _born(pid: int) -> str | None:
+    """When a process started, in ticks since boot; None if it does not live."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _ended(running: Running, patience: float) -> bool:
+    until = time.monotonic() + patience
+    while running.born == _born(running.pid):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True

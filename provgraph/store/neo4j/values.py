@@ -1,0 +1,84 @@
+"""Which values does Neo4j keep, and how do they come back?"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from provgraph.errors import StoreError
+from provgraph.model.elements import Properties, Value
+
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**63 - 1
+_OURS: Final = frozenset(("id", "project"))
+
+
+def kept(properties: Properties) -> dict[str, Any]:
+    """Properties as the driver takes them; a null removes.
+
+    >>> kept({"names": ("a", "b"), "size": None})
+    {'names': ['a', 'b'], 'size': None}
+
+    Raises `StoreError` for what cannot be kept.
+    """
+    return {_key(key): _value(key, value) for key, value in properties.items()}
+
+
+def _key(key: str) -> str:
+    if not key or "\0" in key or key in _OURS:
+        raise StoreError(f"a property named {key!r} cannot be kept in Neo4j")
+    return key
+
+
+def _value(key: str, value: Value) -> Any:
+    match value:
+        case None | bool() | float() | str():
+            return value
+        case int() if _SMALLEST <= value <= _LARGEST:
+            return value
+        case int():
+            raise StoreError(f"property `{key}`: an integer of more than 64 bits cannot be kept")
+        case tuple() | list() if all(isinstance(member, str) for member in value):
+            return list(value)
+        case _:
+            raise StoreError(f"property `{key}`: a {type(value).__name__} cannot be kept")
+
+
+def given_back(value: Any) -> Any:
+    """A value as it was given: a list is a tuple, and what stands for null is None again.
+
+    >>> given_back(["a"]), given_back({}), given_back(1.0)
+    (('a',), None, 1.0)
+    """
+    if type(value) is list:
+        return tuple(value)
+    return None if type(value) is dict else value
+
+
+def properties_of(held: dict[str, Any]) -> dict[str, Value]:
+    """A node's own properties, without what says which node it is."""
+    del held["id"], held["project"]
+    for key, value in held.items():
+        if type(value) is list:
+            held[key] = tuple(value)
+    return held
+
+
+def asked(value: Any) -> Any:
+    """A parameter: an integer beyond 64 bits is as good as the float next to it, since nothing that
+    is kept lies between them.
+
+    >>> asked(2**63), asked([1, 2**70])
+    (9.223372036854776e+18, [1, 1.1805916207174113e+21])
+    """
+    match value:
+        case list():
+            return [asked(member) for member in value]
+        case dict():
+            return {name: asked(member) for name, member in value.items()}
+        case int() if not _SMALLEST <= value <= _LARGEST:
+            try:
+                return float(value)
+            except OverflowError:
+                return float("inf") if value > 0 else float("-inf")
+        case _:
+            return value

@@ -1,0 +1,145 @@
+"""A Neo4j answers as the reference does, on many graphs at once.
+
+What takes the time is planning a statement, so every plan is asked of every graph of its draw, each
+graph a project of one database. That none sees another's nodes is part of what is tested.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from contract.graphs import graphs
+from contract.plans import Question, questions
+from contract.test_answers import agree, exactly
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from provgraph.model.elements import Batch, Node
+from provgraph.query.optimizer import optimize
+from provgraph.query.plan import Plan
+from provgraph.store.memory import MemoryStore
+from provgraph.store.neo4j import Neo4jStore, Settings
+from provgraph.store.neo4j import open as open_neo4j
+
+pytestmark = pytest.mark.timeout(2400)
+GRAPHS, PLANS = 4, 2  # a draw: 32 pairs of a graph and a plan
+DRAWS = st.lists(questions(PLANS), min_size=GRAPHS, max_size=GRAPHS)
+SOAKS = settings().max_examples > 1000
+EXAMPLES = 1600 if SOAKS else 160  # 5,120 pairs
+
+
+@pytest.fixture(scope="module")
+def current(neo4j_server: Settings) -> Iterator[Neo4jStore]:
+    with open_neo4j(neo4j_server, "any") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def lts(neo4j_lts: Settings) -> Iterator[Neo4jStore]:
+    with open_neo4j(neo4j_lts, "any") as store:
+        yield store
+
+
+@settings(max_examples=EXAMPLES)
+@given(draw=DRAWS)
+def test_every_graph_answers_every_plan_as_the_reference_does(
+    current: Neo4jStore, draw: list[Question]
+) -> None:
+    every_pair_agrees(current, draw)
+
+
+@settings(max_examples=EXAMPLES // 8)
+@given(draw=DRAWS)
+def test_so_it_does_on_the_line_that_is_kept_for_long(
+    lts: Neo4jStore, draw: list[Question]
+) -> None:
+    assert lts.version.startswith("5.26.")
+    every_pair_agrees(lts, draw)
+
+
+def every_pair_agrees(database: Neo4jStore, draw: list[Question]) -> None:
+    plans = [plan for _, asked in draw for plan in asked]
+    pairs = [(graph, reference(graph)) for graph, _ in draw]
+    with projects(database, len(pairs)) as stores:
+        for store, (graph, _) in zip(stores, pairs, strict=True):
+            store.apply(graph)
+
+        def differing(plan: Plan) -> list[tuple[Neo4jStore, MemoryStore, Plan]]:
+            """The optimized plan is the one that is asked; the plan itself where it differs."""
+            asked = optimize(plan)
+            return [
+                (store, known, plan)
+                for store, (_, known) in zip(stores, pairs, strict=True)
+                if exactly(store.run(asked)) != exactly(known.run(plan))
+            ]
+
+        with ThreadPoolExecutor(2) as threads:
+            for found in threads.map(differing, plans):
+                for store, known, plan in found:
+                    agree(store, known, plan)  # fails with the smallest part that differs
+                    note(f"{plan!r}\n{optimize(plan)!r}")
+                    assert exactly(store.run(optimize(plan))) == exactly(known.run(plan))
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(first=questions(), second=questions(2, max_nodes=8))
+def test_a_graph_that_grew_and_shrank_answers_as_the_reference_does(
+    current: Neo4jStore, first: Question, second: Question
+) -> None:
+    """The batches meet in their ids; then the first one's nodes go, but those of the second."""
+    known = MemoryStore()
+    kept = {node.id for node in second[0].nodes}
+    gone = Batch(removed_nodes=[node.id for node in first[0].nodes if node.id not in kept])
+    with projects(current, 1) as (store,):
+        for batch in (first[0], second[0], gone):
+            known.apply(batch)
+            store.apply(batch)
+            for plan in first[1] + second[1]:
+                agree(store, known, plan)
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(graph=graphs())
+def test_a_batch_comes_back_as_it_was_given_however_often(
+    current: Neo4jStore, graph: Batch
+) -> None:
+    known, ids = reference(graph), [node.id for node in graph.nodes]
+    with projects(current, 1) as (store,):
+        for _ in range(2):
+            store.apply(graph)
+            assert store.nodes(ids) == known.nodes(ids)
+            assert store.edges(ids) == known.edges(ids)
+            assert store.edges(ids, incoming=True) == known.edges(ids, incoming=True)
+            assert store.degrees(ids) == known.degrees(ids)
+            assert store.timelines(ids) == known.timelines(ids)
+            assert store.statistics() == known.statistics()
+
+
+def test_the_comparison_sees_another_projects_nodes(current: Neo4jStore) -> None:
+    from provgraph.query.plan import Find
+
+    with projects(current, 2) as (one, other):
+        one.apply(Batch(nodes=[Node("r1", "Run", {"name": "a"})]))
+        other.apply(Batch(nodes=[Node("r1", "Run", {"name": "b"})]))
+        assert exactly(one.run(Find("Run"))) != exactly(other.run(Find("Run")))
+
+
+def reference(graph: Batch) -> MemoryStore:
+    store = MemoryStore()
+    store.apply(graph)
+    return store
+
+
+@contextmanager
+def projects(database: Neo4jStore, count: int) -> Iterator[list[Neo4jStore]]:
+    """Empty projects of a database."""
+    stores = [database.beside(secrets.token_hex(8)) for _ in range(count)]
+    try:
+        yield stores
+    finally:
+        for store in stores:
+            store.clear()
