@@ -46,7 +46,7 @@ soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -rs --timeout=7200 $(or $(TESTS),tests/contract tests/query/test_fuzz.py)
 
 bench: $(INSTALLED)
-	for benchmark in whole_commands capture_shim embedded_store git_history; do \
+	for benchmark in whole_commands capture_shim embedded_store git_history compiler; do \
 	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
 
 clean:

@@ -166,6 +166,7 @@ class _Place:
         elif _type(last) == "VBAR":
             yield from self.verbs()
         elif any(_type(part) == "VBAR" for part in inside):
+            yield from self.rest_of_verb(inside)
             if stage := self.stage(inside, len(self.before)):
                 yield from self.in_stage(stage)
         else:
@@ -210,11 +211,25 @@ class _Place:
         if not bars or bars[-1] + 1 >= len(inside):
             return None
         bar, word = inside[bars[-1]], inside[bars[-1] + 1]
-        verb = verbs.find(word.text) if word is not None else None
-        if bar is None or word is None or verb is None:
+        if bar is None or word is None:
             return None
         lexemes = [x for x in self.here.lexemes if word.span.end <= x.span.start < end]
+        whole = f"{word.text} {lexemes[0].text}" if lexemes else ""
+        if whole in verbs.names():
+            word, lexemes = Lexeme("WORD", whole, word.span), lexemes[1:]
+        verb = verbs.find(word.text)
+        if verb is None:
+            return None
         return _Stage(verb, self.before[self.begin_of(bar) : bar.span.start], _flat(lexemes))
+
+    def rest_of_verb(self, inside: tuple[Lexeme | None, ...]) -> Iterator[Found]:
+        """The second word of a verb whose first stands there."""
+        bar, word = inside[-2:] if len(inside) > 1 else (None, None)
+        if _type(bar) != "VBAR" or word is None:
+            return
+        for name in verbs.names():
+            if name.startswith(f"{word.text} "):
+                yield name.removeprefix(f"{word.text} "), "verb", _summary(verbs.load(name))
 
     def begin_of(self, bar: Lexeme) -> int:
         """Where the pipeline begins that goes on after a bar."""

@@ -77,7 +77,7 @@ class _Words:
         self.open: list[str] = []  # the verb around each bracket
 
     def part(self, word: str, after: str) -> Part:
-        if self.before == "VBAR":
+        if self.before == "VBAR" or f"{self.verb} {word}" in verbs.names():
             return "verb"
         if after in ("OP", "IN", "NOT_IN") or self.before in ("AND", "OR", "NOT", "LSQB"):
             return "field"
@@ -101,7 +101,7 @@ class _Words:
             case "SETOP":
                 self.verb = ""
         if part == "verb":
-            self.verb = lexeme.text
+            self.verb = lexeme.text if self.before == "VBAR" else f"{self.verb} {lexeme.text}"
         self.before = lexeme.type
 
 

@@ -58,6 +58,18 @@ def test_every_verb_is_suggested_after_a_bar_with_what_it_does() -> None:
     assert suggested("file x | upst") == ["upstream"]
 
 
+def test_a_verb_of_two_words_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = verbs.load
+    monkeypatch.setattr(verbs, "names", lambda: ("limit", "lineage again"))
+    monkeypatch.setattr(verbs, "load", lambda name: load("lineage" if " " in name else name))
+    assert suggested("file x | li") == ["limit", "lineage again"]
+    assert suggested("file x | lineage ag") == ["again"]
+    assert "depth" in suggested("file x | lineage again ")
+    assert suggested("file x | lineage again depth 3 st") == ["stop at"]
+    text = "file x | lineage again depth 3"
+    assert [part for _, part in parts(text)][3:6] == ["verb", "verb", "phrase"]
+
+
 def test_the_phrases_of_a_verb_are_suggested_until_they_are_given() -> None:
     assert {"depth", "via", "stop at", "as of", "|"} <= set(suggested("file x | lineage "))
     found = suggested("file x | lineage depth 3 ")
