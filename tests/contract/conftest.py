@@ -39,9 +39,10 @@ def near_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store
     opened.close()
 
 
-@pytest.fixture(params=["embedded", "snapshot"])
+@pytest.fixture(params=["embedded", "snapshot", "numpy"])
 def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """An empty store of each of those that is held against the reference."""
+    """An empty store of each kind that is held against the reference; `numpy` is the snapshot
+    without its compiled library."""
     opened = _open(request.param, tmp_path, request)
     yield opened
     opened.close()
@@ -65,6 +66,6 @@ def _open(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
         opened = neo4j.open(request.getfixturevalue("neo4j_server"), secrets.token_hex(8))
         return opened
     embedded = importlib.import_module("provgraph.store.embedded")
-    engine = "snapshot" if kind == "snapshot" else "sql"
+    engine = "sql" if kind == "embedded" else kind
     opened = embedded.open(folder / "graph.db", engine=engine)
     return opened

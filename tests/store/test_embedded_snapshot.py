@@ -20,7 +20,15 @@ from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LABELS, LINEAGE_EDGES
 from provgraph.query.plan import Column, Comparison, Find, Identified, Project, Walk
 from provgraph.store import embedded
-from provgraph.store.embedded import EmbeddedStore, adjacency, changes, closure, snapshot_file, warm
+from provgraph.store.embedded import (
+    EmbeddedStore,
+    adjacency,
+    changes,
+    closure,
+    own_sql,
+    snapshot_file,
+    warm,
+)
 
 STEPS = Find("Step")
 IDS = tuple(f"s{number:03}" for number in range(40))
@@ -194,6 +202,17 @@ def test_a_snapshot_ends_with_an_edge(opened: Callable[..., EmbeddedStore]) -> N
     assert causes(reader) == [IDS[1], IDS[2]]
     writer.apply(Batch(removed_edges=[informed((1, 2))[0].identity]))
     assert causes(reader) == [IDS[1]]
+
+
+def test_what_a_persons_own_sql_changed_is_seen(
+    opened: Callable[..., EmbeddedStore], tmp_path: Path
+) -> None:
+    store = opened()
+    store.apply(Batch(steps(0, 1, 2), informed((0, 1), (1, 2))))
+    assert causes(store) == [IDS[1], IDS[2]]
+    with own_sql.asked(tmp_path / "graph.db", "DELETE FROM edge WHERE src = 2", write=True) as done:
+        assert list(done.rows) == []
+    assert causes(store) == [IDS[1]]
 
 
 def test_one_of_two_parallel_edges_may_go(opened: Callable[..., EmbeddedStore]) -> None:

@@ -1,18 +1,20 @@
 """Which nodes does a walk over a snapshot reach, and how far are they? Breadth first, in arrays.
 
-A level is a handful of numpy's calls, whatever its size; where levels are narrow (a chain, a ladder
-of diamonds), as many steps of Python are faster.
+Compiled where that can be had, as long as nothing need be asked on the way. Else a level is a handful
+of numpy's calls, whatever its size; where levels are narrow, as many steps of Python are faster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from provgraph.store.embedded.adjacency import Adjacency, Ids
+from provgraph.store.embedded.kernel import Kernel
 
 Level = Ids | list[int]
 
@@ -38,33 +40,64 @@ class Reached:
     """Row ids by depth: those at depth d, from 1, are the next `counts[d - 1]`."""
 
     ids: Ids
-    counts: list[int]
+    counts: Ids
 
     def depths(self) -> Ids:
         return np.arange(1, len(self.counts) + 1).repeat(self.counts)
+
+    def first(self, count: int) -> Reached:
+        """The levels that hold the so many nearest nodes."""
+        ends = self.counts.cumsum()
+        levels = int(np.searchsorted(ends, count)) + 1
+        return Reached(self.ids[: ends[:levels].max(initial=0)], self.counts[:levels])
 
 
 class Walker:
     """Walks over nodes below `size`, one walk at a time."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, kernel: Kernel | None = None) -> None:
+        self.kernel = kernel
         self._unseen = np.ones(size, np.bool_)
         self._stopping = np.zeros(size, np.bool_)
-        self._owner = np.zeros(size, np.int32)
+        self.places = np.zeros(size, np.int32)
+        """For whoever needs a place for each node; it holds anything."""
         self._counting = np.arange(1 << 12)
 
     def reached(self, side: Adjacency, sources: Ids, bounds: Bounds) -> Reached:
-        levels = _Levels()
         if bounds.stops is not None:
             self._stopping[bounds.stops] = True
+        try:
+            if self.kernel is not None and bounds.visible is None:
+                return self._compiled(self.kernel, side, sources, bounds)
+            return self._by_levels(side, sources, bounds)
+        finally:
+            if bounds.stops is not None:
+                self._stopping[bounds.stops] = False
+
+    def _compiled(self, kernel: Kernel, side: Adjacency, sources: Ids, bounds: Bounds) -> Reached:
+        found, ends = self._found
+        stopping = None if bounds.stops is None else self._stopping
+        levels = kernel.reached(
+            side, bounds.types, stopping, self._unseen, sources, bounds.max_hops, found, ends
+        )
+        counts = np.diff(ends[:levels], prepend=0)
+        ids = found[: counts.sum()].copy()
+        bounds.visit(len(ids))
+        return Reached(ids, counts)
+
+    @cached_property
+    def _found(self) -> tuple[Ids, Ids]:
+        size = len(self._unseen)
+        return np.empty(size, np.int64), np.empty(size, np.int64)
+
+    def _by_levels(self, side: Adjacency, sources: Ids, bounds: Bounds) -> Reached:
+        levels = _Levels()
         try:
             self._walk(side, sources, bounds, levels)
         finally:
             ids = levels.ids()
             self._unseen[ids] = True
-            if bounds.stops is not None:
-                self._stopping[bounds.stops] = False
-        return Reached(ids, levels.counts)
+        return Reached(ids, np.array(levels.counts, np.int64))
 
     def _walk(self, side: Adjacency, level: Level, bounds: Bounds, levels: _Levels) -> None:
         is_plain = bounds.types is None and bounds.visible is None
@@ -100,8 +133,8 @@ class Walker:
         """Those not seen yet, each once."""
         found = found.compress(self._unseen.take(found))
         numbers = self._first(len(found))
-        self._owner[found] = numbers
-        return found.compress(self._owner.take(found) == numbers)
+        self.places[found] = numbers
+        return found.compress(self.places.take(found) == numbers)
 
     def _first(self, count: int) -> Ids:
         if count > len(self._counting):

@@ -17,7 +17,7 @@ from typing import Any, Final
 import apsw
 
 from provgraph.errors import BudgetExceeded, QuerySyntaxError, StoreError, UsageError
-from provgraph.store.embedded import views
+from provgraph.store.embedded import changes, views
 from provgraph.store.embedded.faults import explained
 from provgraph.store.embedded.opening import open_database
 
@@ -66,6 +66,8 @@ def asked(
             if write:
                 with connection:
                     yield _selected(connection, text)
+                    if connection.total_changes():
+                        changes.cut(connection)
             else:
                 yield _selected(connection, text)
     finally:

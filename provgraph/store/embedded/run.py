@@ -31,6 +31,7 @@ from provgraph.query.plan import (
     SetOp,
     Slice,
     Sort,
+    SortKey,
     Versions,
     Walk,
     is_table,
@@ -123,12 +124,12 @@ class Execution:
         return Rows(names, [tuple(row[n] for n in names) for row in table(plan, self)])
 
     def projected(self, plan: Project) -> Rows:
+        if not plan.columns:
+            return Rows((), [()] * self.size(plan.source))
         shown = [self.shown(column) for column in plan.columns]
-        rows = self.rows(plan.source, joined(", ", [part for part, _ in shown] or [Sql("NULL")]))
+        rows = self.rows(plan.source, joined(", ", [part for part, _ in shown]))
         names = tuple(column.name for column in plan.columns)
         readers = [read for _, read in shown]
-        if not names:
-            return Rows((), [() for _ in rows])
         if not any(readers):
             return Rows(names, rows.fetchall())
         return Rows(names, [_read(row, readers) for row in rows])
@@ -184,7 +185,7 @@ class Execution:
             case Given():
                 return self.given(plan)
             case Slice():
-                return self.counted(self.given(known(plan, self)))
+                return self.slice(plan)
             case Count():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
@@ -200,14 +201,16 @@ class Execution:
             )
         )
 
-    def walk(self, plan: Walk) -> Relation:
+    def walk(self, plan: Walk, first: int | None = None) -> Relation:
+        """The rows of a walk; its `first` so many are enough."""
         sources = self.ids(plan.source)
         ready = self.ready(plan)
         if ready is None:
             return with_depths(self.reached(plan, sources))
         from provgraph.store.embedded.warm_walk import relation  # numpy
 
-        return relation(self.reached_in(ready, plan, sources))
+        found = self.reached_in(ready, plan, sources)
+        return relation(found if first is None else found.first(first))
 
     def reached(self, plan: Walk, sources: Collection[int]) -> dict[int, int]:
         types, stops = self.lexicon.numbers_of(plan.via), frozenset(self.stops(plan))
@@ -301,12 +304,14 @@ class Execution:
         )
 
     def sort(self, plan: Sort) -> Relation:
-        source = self.relation(plan.source)
-        keys = [self.sort_key(key.key) for key in plan.by]
+        return self.sorted(self.relation(plan.source), plan.by)
+
+    def sorted(self, source: Relation, by: Sequence[SortKey]) -> Relation:
+        keys = [self.sort_key(key.key) for key in by]
         named = joined("", [sql(f", {{}} AS k{nth}", key) for nth, key in enumerate(keys)])
         order = "".join(
             f"k{nth} IS NULL, k{nth}{' DESC' if key.descending else ''}, "
-            for nth, key in enumerate(plan.by)
+            for nth, key in enumerate(by)
         )
         return Relation(
             sql(
@@ -326,8 +331,22 @@ class Execution:
         first = sql(f"(SELECT m.value FROM json_each({at.json}, {{}}) AS m LIMIT 1)", at.path)
         return first if at.column is None else sql(f"coalesce({at.column}, {{}})", first)
 
+    def slice(
+        self, plan: Slice, order: Sequence[SortKey] = (), first: int | None = None
+    ) -> Relation:
+        """The rows of a slice; `first` as many in this order are enough, and what is equal to one of
+        them."""
+        ready = self.warm.ready(self.connection, self.meter.left())
+        if ready is None:
+            return self.counted(self.given(known(plan, self)))
+        from provgraph.store.embedded.warm_slice import sliced  # numpy
+
+        against = self.ids(plan.against) if plan.against is not None else []
+        rows = sliced(ready, plan, self.ids(plan.source), against, self.meter)
+        return (rows if first is None else rows.first(first, order)).relation()
+
     def limit(self, plan: Limit) -> Relation:
-        source = self.relation(plan.source)
+        source = self.first(plan.source, plan.count)
         return Relation(
             sql(
                 "SELECT r.id, r.depth, r.rank, r.learned FROM ({}) AS r CROSS JOIN node n ON n.id = r.id"
@@ -338,6 +357,16 @@ class Execution:
             source.nesting + 1,
         )
 
+    def first(self, plan: Plan, count: int) -> Relation:
+        """The relation of a plan; what is not among its first rows may be left out."""
+        match plan:
+            case Walk():
+                return self.walk(plan, count)
+            case Sort(Slice() as slice, by) if all(key.key.startswith(":") for key in by):
+                return self.sorted(self.slice(slice, by, count), by)
+            case _:
+                return self.relation(plan)
+
     # What operators ask of an engine (`Reader`)
 
     def columns(self, plan: Project) -> list[tuple[Any, ...]]:
@@ -345,9 +374,7 @@ class Execution:
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         if not plan.by:
-            ids = self.relation(plan.source).sql
-            found = self.connection.execute(f"SELECT count(*) FROM ({ids.text})", ids.parameters)
-            return found.fetchall()
+            return [(self.size(plan.source),)]
         shown = [self.shown(column) for column in plan.by]
         keys = ", ".join(f"k{nth}" for nth in range(len(shown)))
         types = ", ".join(f"typeof(k{nth})" for nth in range(len(shown)))
@@ -365,10 +392,22 @@ class Execution:
 
     def cone(self, walk: Walk) -> Cone:
         starts = visible(self.connection, self.ids(walk.source), walk.until)
+        ready = self.ready(walk)
+        if ready is not None:
+            from provgraph.store.embedded.warm_walk import cone  # numpy
+
+            around = self.reached_in(ready, walk, starts)
+            return cone(ready, self.connection, self.lexicon, walk, starts, around)
         found = self.reached(walk, starts)
         return cone_of(self.connection, self.lexicon, walk.via, starts, found)
 
     # Between operators
+
+    def size(self, plan: Plan) -> int:
+        """How many rows there are, without reading them."""
+        asked = self.relation(plan).sql
+        found = self.connection.execute(f"SELECT count(*) FROM ({asked.text})", asked.parameters)
+        return int(found.get)
 
     def ids(self, plan: Plan) -> list[int]:
         asked = self.relation(plan).sql

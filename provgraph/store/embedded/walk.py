@@ -92,12 +92,7 @@ def cone_of(
     if not rows:
         return Cone([], [], [], [], [])
     place = {row: at for at, row in enumerate(rows)}
-    label_of = lexicon.label_of()
-    known = connection.execute(
-        "SELECT n.id, n.uid, n.label FROM carray(?) AS r CROSS JOIN node n ON n.id = r.value",
-        (numbers(rows),),
-    )
-    names = {id: (uid, cast(Label, label_of[label])) for id, uid, label in known}
+    names = named(connection, lexicon, rows)
     types = [lexicon.types[name] for name in set(via) if name in lexicon.types]
     pairs = connection.execute(
         "SELECT DISTINCT e.src, e.dst FROM carray(?) AS r CROSS JOIN edge e ON e.src = r.value"
@@ -106,9 +101,22 @@ def cone_of(
     )
     inside = [(place[src], place[dst]) for src, dst in pairs if dst in place]
     return Cone(
-        [names[row][0] for row in rows],
-        [names[row][1] for row in rows],
+        [id for id, _ in names],
+        [label for _, label in names],
         [place[start] for start in starts],
         [effect for effect, _ in inside],
         [cause for _, cause in inside],
     )
+
+
+def named(
+    connection: apsw.Connection, lexicon: Lexicon, rows: Collection[int]
+) -> list[tuple[str, Label]]:
+    """The ids and labels of nodes, of one at least, in the order of these row ids."""
+    label_of = lexicon.label_of()
+    known = connection.execute(
+        "SELECT n.id, n.uid, n.label FROM carray(?) AS r CROSS JOIN node n ON n.id = r.value",
+        (numbers(rows),),
+    )
+    names = {row: (uid, cast(Label, label_of[label])) for row, uid, label in known}
+    return [names[row] for row in rows]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from provgraph.store.embedded.closure import Walker
     from provgraph.store.embedded.snapshot import Lineage
 
-Engine = Literal["auto", "sql", "snapshot"]
+Engine = Literal["auto", "sql", "snapshot", "numpy"]
+"""`numpy` is the snapshot without its compiled library."""
 
 # Seconds, about: what it costs to get ready.
 _IMPORT: Final = 0.16
@@ -69,8 +70,10 @@ class Warm:
             self._may_load = True
         if self._ready is None and (lineage := self._gotten(connection, left)) is not None:
             from provgraph.store.embedded.closure import Walker
+            from provgraph.store.embedded.kernel import kernel
 
-            self._ready = Ready(lineage, Walker(lineage.size))
+            compiled = kernel() if self._engine != "numpy" else None
+            self._ready = Ready(lineage, Walker(lineage.size, compiled))
         return self._ready
 
     @contextmanager
@@ -91,7 +94,7 @@ class Warm:
     def _gotten(self, connection: apsw.Connection, left: float) -> Lineage | None:
         """The snapshot from its file, or built, where that is worth its cost."""
         edges = int(connection.execute(_EDGES).get or 0)
-        if self._engine == "snapshot":
+        if self._engine in ("snapshot", "numpy"):
             return self._loaded(connection, edges) or self._built(connection, edges)
         if self._engine == "sql" or not has_numpy():
             return None

@@ -8,13 +8,15 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from provgraph.query.operators import Cone
 from provgraph.query.plan import Walk
 from provgraph.store.embedded.adjacency import Ids
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.closure import Bounds, Reached
 from provgraph.store.embedded.relation import DEPTH_BITS, Relation, packed
-from provgraph.store.embedded.schema import LINEAGE_NUMBERS, LINEAGE_TYPES
-from provgraph.store.embedded.walk import visible
+from provgraph.store.embedded.schema import LINEAGE_NUMBERS, LINEAGE_TYPES, Lexicon
+from provgraph.store.embedded.subgraph import among
+from provgraph.store.embedded.walk import named, visible
 from provgraph.store.embedded.warm import Ready
 
 
@@ -47,6 +49,34 @@ def reached(
     )
     side = ready.lineage.side(plan.toward)
     return ready.walker.reached(side, start[start < size], bounds)
+
+
+def cone(
+    ready: Ready,
+    connection: apsw.Connection,
+    lexicon: Lexicon,
+    plan: Walk,
+    starts: list[int],
+    reached: Reached,
+) -> Cone:
+    """The nodes of a walk, which left `starts` and has `reached` others, with the edges between."""
+    start = _ids(dict.fromkeys(starts))
+    nodes = np.concatenate([start, np.setdiff1d(reached.ids, start)])
+    if not len(nodes):
+        return Cone([], [], [], [], [])
+    names = named(connection, lexicon, nodes.tolist())
+    inside = np.flatnonzero(nodes < ready.lineage.size)
+    types = _among(lexicon.numbers_of(plan.via))
+    pairs = among(ready.lineage.origin, nodes[inside], ready.walker.places, types)
+    effects, causes = (inside[ends] for ends in pairs)
+    once = np.unique(effects * len(nodes) + causes)
+    return Cone(
+        [id for id, _ in names],
+        [label for _, label in names],
+        list(range(len(start))),
+        (once // len(nodes)).tolist(),
+        (once % len(nodes)).tolist(),
+    )
 
 
 def _ids(ids: Collection[int]) -> Ids:
