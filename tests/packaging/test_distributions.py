@@ -16,10 +16,12 @@ import pytest
 
 from provgraph import __version__
 from provgraph.ingest.capture import shim
+from provgraph.store.embedded import native
 
 Build = Callable[..., Path]
 SHIM = f"provgraph/ingest/capture/{shim.file_name()}"
 TRACER = f"provgraph/ingest/capture/{shim.file_name(shim.TRACER)}"
+WALKS = f"provgraph/store/embedded/{native.file_name()}"
 METADATA = f"provgraph-{__version__}.dist-info/"
 FRONT = f"provgraph-{__version__}.data/scripts/provgraph"
 
@@ -51,7 +53,7 @@ def files(tree: Path) -> Iterator[str]:
 
 
 def test_the_wheel_has_every_file_of_the_package_and_no_other(tree: Path, wheel: Path) -> None:
-    assert contents(wheel) - {SHIM, TRACER, FRONT} == set(files(tree))
+    assert contents(wheel) - {SHIM, TRACER, WALKS, FRONT} == set(files(tree))
 
 
 def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
@@ -65,6 +67,7 @@ def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
         "provgraph/query/grammar.lark",
         "provgraph/ingest/capture/preload.c",
         "provgraph/ingest/capture/tracer.c",
+        "provgraph/store/embedded/walk.c",
         "provgraph/demo/project/pipeline.sh",
         "provgraph/demo/project/src/features.py",
     ],
@@ -75,7 +78,7 @@ def test_the_wheel_has_what_is_not_a_module(name: str, wheel: Path) -> None:
 
 @needs_compiler
 def test_with_a_compiler_the_wheel_has_the_shim_and_is_for_this_platform(wheel: Path) -> None:
-    assert {SHIM, TRACER} <= contents(wheel)
+    assert {SHIM, TRACER, WALKS} <= contents(wheel)
     assert wheel.name == f"provgraph-{__version__}-py3-none-linux_{platform.machine()}.whl"
 
 
@@ -166,6 +169,17 @@ def test_the_installed_tracer_is_found_and_can_be_run(installed: Path, tmp_path:
     assert found == [str(installed / TRACER)]
     done = subprocess.run([installed / TRACER], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")  # it wants arguments
+
+
+@needs_compiler
+def test_the_installed_walks_are_found_without_a_compiler(installed: Path, tmp_path: Path) -> None:
+    question = """if True:
+        from provgraph.store.embedded import kernel, native
+        print(native.library())
+        print(kernel.kernel() is not None)
+    """
+    found = answers(installed, question, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert found == [str(installed / WALKS), "True"]
 
 
 @needs_compiler
