@@ -43,7 +43,7 @@ _SECTION: Final = struct.Struct("=II")
 _BEGUN: Final = struct.Struct("=QqIIII")
 _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
-_DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s")
+_DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
 _START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
 
@@ -189,9 +189,10 @@ def _entries(data: bytes) -> tree.Look:
 
 
 def _found(raw: tuple[int, ...]) -> Found:
-    *states, began, at, digest = raw
-    assert isinstance(digest, bytes)
-    return Found(Stat(*states[:5]), Stat(*states[5:]), TAG + digest.hex(), began, at)
+    *states, began, at, digest, blob = raw
+    assert isinstance(digest, bytes) and isinstance(blob, bytes)
+    named = blob.hex() if any(blob) else ""
+    return Found(Stat(*states[:5]), Stat(*states[5:]), TAG + digest.hex(), began, at, named)
 
 
 def _packages(data: bytes) -> dict[bytes, list[bytes]]:

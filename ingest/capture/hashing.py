@@ -122,22 +122,27 @@ def _digest(file: int, size: int, interrupted: Callable[[], bool]) -> str:
 class Found(msgspec.Struct, frozen=True):
     """A digest that somebody else took: `asked` is the stat that was told, `found` the one that was
     hashed. `began` is a tick before the first byte was read, `at` the time (nanoseconds, UTC) when
-    the last had been."""
+    the last had been. `blob` is git's name of the bytes as they are, without a tag; empty where it
+    was not asked for."""
 
     asked: Stat
     found: Stat
     digest: str
     began: int
     at: int
+    blob: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
+    """`blob` is git's name of the same bytes, zeros where nobody asked for it."""
+
     stat: Stat
     digest: bytes
+    blob: bytes = bytes(20)
 
 
-MAGIC: Final = b"provgraph digests 1\n"
-_ENTRY: Final = struct.Struct(">QQqqq32s")
+MAGIC: Final = b"provgraph digests 2\n"
+_ENTRY: Final = struct.Struct(">QQqqq32s20s")
 _WIDTH: Final = _ENTRY.size + 4
 _KEY: Final = 16
 _SORTED: Final = "sorted"
@@ -148,7 +153,7 @@ _MANY_LOOSE: Final = 32
 
 def _encoded(entry: Entry) -> bytes:
     device, inode, size, mtime, ctime = _fields(entry.stat)
-    raw = _ENTRY.pack(device, inode, size, mtime, ctime, entry.digest)
+    raw = _ENTRY.pack(device, inode, size, mtime, ctime, entry.digest, entry.blob)
     return raw + zlib.crc32(raw).to_bytes(4, "big")
 
 
@@ -159,8 +164,8 @@ def _fields(stat: Stat) -> tuple[int, int, int, int, int]:
 def _decoded(raw: bytes) -> Entry | None:
     if zlib.crc32(raw[:-4]) != int.from_bytes(raw[-4:], "big"):
         return None
-    *fields, digest = _ENTRY.unpack(raw[:-4])
-    return Entry(Stat(*fields), digest)
+    *fields, digest, blob = _ENTRY.unpack(raw[:-4])
+    return Entry(Stat(*fields), digest, blob)
 
 
 def _entries(data: bytes) -> Iterator[Entry]:
@@ -198,7 +203,7 @@ class Cache:
         if not self._loaded:
             self._load()
         key = (stat.device, stat.inode)
-        entry = self._loose.get(key) or self._search(_ENTRY.pack(*key, 0, 0, 0, b"")[:_KEY])
+        entry = self._loose.get(key) or self._search(_ENTRY.pack(*key, 0, 0, 0, b"", b"")[:_KEY])
         return TAG + entry.digest.hex() if entry and entry.stat == stat else ""
 
     def keep(self, stat: Stat, digest: str, now: int) -> None:
@@ -317,6 +322,8 @@ class Contents:
         self._written: dict[Inode, int] = {}
         self._closed: set[Stat] = set()
         self.blobs: dict[Stat, str] = {}
+        self.plain_blobs: dict[Stat, str] = {}
+        """What git would name the bytes as they are, before any conversion."""
         self.stopped = False
 
     def observe(self, event: Event, *, hashing: bool = True) -> None:
@@ -361,6 +368,8 @@ class Contents:
     def take(self, found: Found) -> None:
         """Believe a digest that was taken during the run; in order of `began` among the events."""
         self._remember(found.asked, found.digest, found.found, found.at)
+        if found.blob:
+            self.plain_blobs[found.asked] = self.plain_blobs[found.found] = found.blob
 
     def close(self) -> None:
         if self._cache:

@@ -439,6 +439,11 @@ def _add_blobs(root: bytes, evidence: Evidence, changes: list[tree.Change]) -> N
     for path, blob in worktree.blobs(root, asked).items():
         if regular(path) == stats[path]:
             contents.blobs[stats[path]] = blob
+    plain = contents.plain_blobs
+    gone = {path: plain[stats[path]] for path in asked if stats[path] in plain}
+    gone = {path: name for path, name in gone.items() if stats[path] not in contents.blobs}
+    for path, blob in worktree.blobs_of_plain(root, gone).items():
+        contents.blobs[stats[path]] = blob
 
 
 def _paths(event: Event) -> tuple[bytes, ...]:

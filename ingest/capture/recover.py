@@ -50,9 +50,10 @@ def orphans(project: Project) -> list[Path]:
     for folder in recordings(project):
         recording = Recording.claim(folder)
         if recording is not None:
-            _, manifest = described(project, recording, lambda told: ("", ""))
-            if _is_described(folder) and _has_ended(recording, manifest):
-                found.append(folder)
+            with suppress(ProvgraphError):
+                _, manifest = described(project, recording, lambda told: ("", ""))
+                if _is_described(folder) and _has_ended(recording, manifest):
+                    found.append(folder)
             recording.release()
     return found
 
@@ -121,10 +122,9 @@ def asking(project: Project) -> Ask:
 def described(
     project: Project, recording: Recording, ask: Ask
 ) -> tuple[front.Told | None, Manifest | None]:
-    """What the native front told of a run, if it was the one, and what is known whoever it was."""
-    told = None
-    with suppress(ProvgraphError):
-        told = recording.told(project)
+    """What the native front told of a run, if it was the one, and what is known whoever it was.
+    Raises JournalError where that comes from another version."""
+    told = recording.told(project)
     manifest = recording.manifest()
     if manifest is None and told is not None:
         manifest = manifest_of(told, project, ask(told))

@@ -120,11 +120,13 @@ def work_tree_of(folder: bytes) -> bytes | None:
 
 class Start(msgspec.Struct, frozen=True):
     """How a work tree stood. `commit` is empty before the first one; `changed` are the absolute
-    paths of tracked files that differ from the index. `known` is False where git did not answer."""
+    paths of tracked files that differ from the index, `staged` those that the index holds otherwise
+    than the commit, with the blobs there. `known` is False where git did not answer."""
 
     commit: str = ""
     dirty: bool | None = None
     changed: frozenset[bytes] = frozenset()
+    staged: dict[bytes, str] = {}
     known: bool = False
 
 
@@ -149,22 +151,24 @@ def start_of(work_tree: bytes, output: bytes) -> Start:
     """What the output of `git status --porcelain=v2 --branch -z` says.
 
     >>> start_of(b"/p", b"# branch.oid ab12\\0# branch.head main\\0")
-    Start(commit='ab12', dirty=False, changed=frozenset(), known=True)
+    Start(commit='ab12', dirty=False, changed=frozenset(), staged={}, known=True)
     >>> found = start_of(b"/p", b"# branch.oid (initial)\\0" b"1 AM N... 0 1 1 0 ab a b.py\\0")
-    >>> found.commit, found.dirty, found.changed
-    ('', True, frozenset({b'/p/a b.py'}))
+    >>> found.commit, found.dirty, found.changed, found.staged
+    ('', True, frozenset({b'/p/a b.py'}), {b'/p/a b.py': 'ab'})
     """
-    commit, dirty, changed = "", False, set()
+    commit, dirty, changed, staged = "", False, set(), {}
     for entry in output.split(b"\0"):
         if entry.startswith(b"# branch.oid "):
             commit = entry[len(b"# branch.oid ") :].decode("ascii", "replace")
         elif entry[:2] in (b"1 ", b"u "):
             dirty = True
-            path = entry.split(b" ", 8 if entry[:1] == b"1" else 10)[-1]
+            *fields, path = entry.split(b" ", 8 if entry[:1] == b"1" else 10)
+            if entry[:1] == b"1" and entry[2:3] not in (b".", b"D"):
+                staged[os.path.join(work_tree, path)] = fields[7].decode("ascii", "replace")
             if entry[:1] == b"u" or entry[3:4] != b".":
                 changed.add(os.path.join(work_tree, path))
     known_commit = "" if commit == "(initial)" else commit
-    return Start(known_commit, dirty, frozenset(changed), known=True)
+    return Start(known_commit, dirty, frozenset(changed), staged, known=True)
 
 
 def blobs(root: bytes, paths: Iterable[bytes]) -> dict[bytes, str]:
@@ -194,13 +198,68 @@ def blobs(root: bytes, paths: Iterable[bytes]) -> dict[bytes, str]:
 
 
 def blobs_at_start(root: bytes, paths: Iterable[bytes], start: Start) -> dict[bytes, str]:
-    """The blob ids of tracked files that did not differ from the index when the run started."""
+    """The blob ids of tracked files that did not differ from the index when the run started. They
+    are the same whenever this is asked."""
     work_tree = work_tree_of(root)
     if work_tree is None or not start.known:
         return {}
-    names = list(_names(work_tree, (path for path in paths if path not in start.changed)))
-    found = _listed(work_tree, names)
-    return {os.path.join(work_tree, name): TAG + blob for name, blob in found.items()}
+    same = [path for path in paths if path not in start.changed]
+    found = {path: start.staged[path] for path in same if path in start.staged}
+    names = list(_names(work_tree, (path for path in same if path not in found)))
+    committed = _committed(work_tree, start.commit, names)
+    found |= {os.path.join(work_tree, name): blob for name, blob in committed.items()}
+    return {path: TAG + blob for path, blob in found.items()}
+
+
+def blobs_of_plain(root: bytes, named: Mapping[bytes, str]) -> dict[bytes, str]:
+    """The blob ids of files that may have changed since: `named` are git's names of their bytes as
+    they were. Left out is what `blobs` leaves out, and what git converts before it names it."""
+    work_tree = work_tree_of(root)
+    if work_tree is None or not named or _converts_all(work_tree):
+        return {}
+    names = list(_names(work_tree, named))
+    tracked = _listed(work_tree, names)
+    kept = _not_ignored(work_tree, [name for name in names if name not in tracked])
+    rest = [name for name in names if name in tracked or name in kept]
+    converted = _converted(work_tree, rest)
+    paths = {os.path.join(work_tree, name) for name in rest if name not in converted}
+    return {path: TAG + named[path] for path in paths}
+
+
+def _converts_all(work_tree: bytes) -> bool:
+    status, output = git(work_tree, "config", "--get", "core.autocrlf").wait()
+    return status == 0 and output.strip().lower() not in (b"", b"false", b"no", b"off", b"0")
+
+
+_CONVERTING: Final = ("text", "eol", "crlf", "filter", "ident", "working-tree-encoding")
+
+
+def _converted(work_tree: bytes, names: list[bytes]) -> set[bytes]:
+    """The files of which git would store something else than their bytes, as far as attributes tell."""
+    if not names:
+        return set()
+    given = b"".join(name + b"\0" for name in names)
+    status, output = git(work_tree, "check-attr", "-z", "--stdin", *_CONVERTING, given=given).wait()
+    if status != 0:
+        return set(names)
+    fields = output.split(b"\0")
+    triples = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
+    return {name for name, _, value in triples if value not in (b"unspecified", b"unset")}
+
+
+def _committed(work_tree: bytes, commit: str, names: list[bytes]) -> dict[bytes, str]:
+    """What a commit has: name -> blob."""
+    if not commit or not names:
+        return {}
+    some = [os.fsdecode(name) for name in names] if len(names) <= _MANY else []
+    words = ["ls-tree", "-r", "-z", "--full-tree", commit, "--", *some]
+    status, output = git(work_tree, *words, literal=True).wait()
+    wanted, found = set(names), {}
+    for entry in output.split(b"\0") if status == 0 else ():
+        about, _, name = entry.partition(b"\t")
+        if name in wanted and about.startswith(b"100"):
+            found[name] = about.split(b" ")[2].decode("ascii")
+    return found
 
 
 def _names(work_tree: bytes, paths: Iterable[bytes]) -> Iterator[bytes]:

@@ -143,7 +143,7 @@ def test_many_entries_are_merged_and_all_are_still_found(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("file", ["sorted", "r9.loose"])
 @pytest.mark.parametrize(
-    "damage", [b"", b"nonsense", MAGIC[:5], MAGIC + b"short", MAGIC + bytes(76), bytes(4000)]
+    "damage", [b"", b"nonsense", MAGIC[:5], MAGIC + b"short", MAGIC + bytes(96), bytes(4000)]
 )
 def test_a_damaged_cache_is_ignored(tmp_path: Path, file: str, damage: bytes) -> None:
     (tmp_path / file).write_bytes(damage)
@@ -162,7 +162,7 @@ def test_one_flipped_bit_loses_its_entry_alone(tmp_path: Path) -> None:
     cache.close()
     loose = tmp_path / "r1.loose"
     data = bytearray(loose.read_bytes())
-    data[len(MAGIC) + 76 + 60] ^= 1
+    data[len(MAGIC) + 96 + 60] ^= 1
     loose.write_bytes(data)
     found = Cache(tmp_path, "r2")
     assert [bool(found.find(Stat(1, n, 3, OLD, OLD))) for n in (1, 2, 3)] == [True, False, True]

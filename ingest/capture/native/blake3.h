@@ -1,7 +1,7 @@
 /* BLAKE3 in its plain mode, as the paper defines it: 16 chunks at a time in the lanes of vectors.
  *
  * In: bytes, in pieces of any size. Out: 32 bytes. Nothing is allocated and no library is needed;
- * tests/capture/test_front_digest.py holds it against the library that Python uses. */
+ * tests/capture/test_front.py holds it against the library that Python uses. */
 
 #ifndef PROVGRAPH_BLAKE3_H
 #define PROVGRAPH_BLAKE3_H

@@ -6,28 +6,47 @@
 
 #include "blake3.h"
 #include "noise.h"
+#include "sha1.h"
 
 enum { TICK_STEP = 20000000, YOUNG_IN_CACHE = 2000000000, PIECE = 1 << 20 };
+enum { LARGEST_BLOB = 512 << 20, BLOB_BYTES = 20 };
 
-/* A digest in the record. `asked` is the state that an event told, `found` the one that was hashed;
- * `began` is the tick before the first byte was read, `at` the time of day after the last. */
+/* What is known of bytes: their BLAKE3, and the name that git gives them as they are, which is all
+ * zeros where nobody asked for it. */
+struct names {
+    uint8_t digest[32], blob[BLOB_BYTES];
+};
+
+/* What stands in the record. `asked` is the state that an event told, `found` the one that was
+ * hashed; `began` is the tick before the first byte was read, `at` the time of day after the last. */
 struct told_digest {
     struct state asked, found;
     uint64_t began, at;
-    uint8_t digest[32];
+    struct names names;
+    uint32_t unused;
 };
 
 static struct buffer digests; /* of told_digest */
 static struct buffer fresh_cache;
 static bool stopped; /* somebody wants us to end */
 static void (*between_pieces)(void);
+static struct slice blob_folder; /* below it, files get git's name, too; empty where none do */
+
+static bool wants_blob(struct slice path, const struct state *s) {
+    return blob_folder.size && s->size <= LARGEST_BLOB && is_in(path, blob_folder);
+}
+
+static bool has_blob(const struct names *n) {
+    static const uint8_t none[BLOB_BYTES];
+    return memcmp(n->blob, none, BLOB_BYTES) != 0;
+}
 
 /* ---- known in this run, whatever the ctime: chmod, link and rename change that alone ------------- */
 
 struct known {
     struct state state;
     uint64_t began, at;
-    uint8_t digest[32];
+    struct names names;
 };
 
 static struct known **known_places;
@@ -55,7 +74,7 @@ static struct known *find_known(const struct state *s) {
     return known_room ? *place_of(known_places, known_room, s) : NULL;
 }
 
-static void make_known(const struct state *s, const uint8_t digest[32], uint64_t began, uint64_t at) {
+static void make_known(const struct state *s, const struct names *names, uint64_t began, uint64_t at) {
     if ((known_count + 1) * 2 > known_room) {
         size_t room = known_room ? known_room * 2 : 256;
         struct known **places = map_memory(room * sizeof *places);
@@ -71,15 +90,14 @@ static void make_known(const struct state *s, const uint8_t digest[32], uint64_t
         (*place)->state = *s;
     }
     (*place)->began = began, (*place)->at = at;
-    memcpy((*place)->digest, digest, 32);
+    (*place)->names = *names;
 }
 
-static void tell(const struct state *asked, const struct state *found, const uint8_t digest[32],
+static void tell(const struct state *asked, const struct state *found, const struct names *names,
                  uint64_t began, uint64_t at) {
-    make_known(asked, digest, began, at);
-    make_known(found, digest, began, at);
-    struct told_digest told = {.asked = *asked, .found = *found, .began = began, .at = at};
-    memcpy(told.digest, digest, 32);
+    make_known(asked, names, began, at);
+    make_known(found, names, began, at);
+    struct told_digest told = {*asked, *found, began, at, *names, 0};
     append(&digests, &told, sizeof told);
 }
 
@@ -90,8 +108,9 @@ static bool is_young(const struct state *s, uint64_t at, uint64_t than) {
 
 /* ---- the cache across runs --------------------------------------------------------------------- */
 
-#define CACHE_MAGIC "provgraph digests 1\n"
-enum { CACHE_HEAD = sizeof CACHE_MAGIC - 1, CACHE_WIDTH = 76, CACHE_KEY = 16, LOOSE_FILES = 64 };
+#define CACHE_MAGIC "provgraph digests 2\n"
+enum { NAMED = 40 + sizeof(struct names), CACHE_WIDTH = NAMED + 4 };
+enum { CACHE_HEAD = sizeof CACHE_MAGIC - 1, CACHE_KEY = 16, LOOSE_FILES = 64 };
 
 static char cache_folder[PATH_ROOM];
 static struct slice sorted_cache;
@@ -113,14 +132,14 @@ static uint32_t crc32_of(const uint8_t *at, size_t size) {
     return ~crc;
 }
 
-static void encode_entry(uint8_t to[CACHE_WIDTH], const struct state *s, const uint8_t digest[32]) {
+static void encode_entry(uint8_t to[CACHE_WIDTH], const struct state *s, const struct names *names) {
     uint64_t fields[5] = {s->device, s->inode, (uint64_t)s->size, (uint64_t)s->mtime,
                           (uint64_t)s->ctime};
     for (int n = 0; n < 5; n++) fields[n] = __builtin_bswap64(fields[n]);
     memcpy(to, fields, 40);
-    memcpy(to + 40, digest, 32);
-    uint32_t crc = __builtin_bswap32(crc32_of(to, 72));
-    memcpy(to + 72, &crc, 4);
+    memcpy(to + 40, names, sizeof *names);
+    uint32_t crc = __builtin_bswap32(crc32_of(to, NAMED));
+    memcpy(to + NAMED, &crc, 4);
 }
 
 static const uint8_t **loose_place(const uint8_t *key) {
@@ -195,24 +214,25 @@ static const uint8_t *find_sorted(const uint8_t key[CACHE_KEY]) {
     return NULL;
 }
 
-static bool find_cached(const struct state *s, uint8_t digest[32]) {
+static bool find_cached(const struct state *s, struct names *names) {
+    static const struct names nothing;
+    uint8_t wanted[CACHE_WIDTH] = {0};
     load_cache();
-    uint8_t wanted[CACHE_WIDTH] = {0}, nothing[32] = {0};
-    encode_entry(wanted, s, nothing);
+    encode_entry(wanted, s, &nothing);
     const uint8_t *entry = loose ? *loose_place(wanted) : NULL;
     if (!entry) entry = find_sorted(wanted);
     uint32_t crc;
     if (!entry || memcmp(entry, wanted, 40) != 0) return false;
-    memcpy(&crc, entry + 72, 4);
-    if (__builtin_bswap32(crc) != crc32_of(entry, 72)) return false;
-    memcpy(digest, entry + 40, 32);
+    memcpy(&crc, entry + NAMED, 4);
+    if (__builtin_bswap32(crc) != crc32_of(entry, NAMED)) return false;
+    memcpy(names, entry + 40, sizeof *names);
     return true;
 }
 
-static void cache_digest(const struct state *s, const uint8_t digest[32], uint64_t at) {
+static void cache_names(const struct state *s, const struct names *names, uint64_t at) {
     uint8_t entry[CACHE_WIDTH];
     if (is_young(s, at, YOUNG_IN_CACHE)) return;
-    encode_entry(entry, s, digest);
+    encode_entry(entry, s, names);
     if (!fresh_cache.size) append(&fresh_cache, CACHE_MAGIC, CACHE_HEAD);
     append(&fresh_cache, entry, sizeof entry);
 }
@@ -236,9 +256,22 @@ static int open_to_hash(const char *path) {
     return file == -EPERM ? open_at(AT_FDCWD, path, flags, 0) : file; /* that is for the owner only */
 }
 
-static bool digest_of(int file, uint8_t digest[32]) {
+static char *decimal(char *to, uint64_t number) {
+    char digits[20];
+    int n = 0;
+    do digits[n++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (n) *to++ = digits[--n];
+    *to = 0;
+    return to;
+}
+
+/* `size` is what the file said; where it has another by now, its states will differ, too. */
+static bool names_of(int file, int64_t size, bool blob, struct names *names) {
     static struct blake3 b;
+    static struct sha1 sha;
     static char *piece;
+    char head[32] = "blob ";
     if (!piece) {
         piece = map_memory(PIECE);
         if (failed(piece)) {
@@ -246,21 +279,26 @@ static bool digest_of(int file, uint8_t digest[32]) {
             return false;
         }
     }
+    memset(names, 0, sizeof *names);
     blake3_begin(&b);
+    sha1_begin(&sha);
+    sha1_add(&sha, head, (size_t)(decimal(head + 5, (uint64_t)size) - head) + 1);
     long n;
     while ((n = call3(SYS_read, file, piece, PIECE)) > 0) {
         blake3_add(&b, piece, (size_t)n);
+        if (blob) sha1_add(&sha, piece, (size_t)n);
         if (n == PIECE && between_pieces) between_pieces();
         if (stopped) return false;
     }
-    blake3_end(&b, digest);
+    blake3_end(&b, names->digest);
+    if (blob) sha1_end(&sha, names->blob);
     return n == 0;
 }
 
 /* Hash the file if it has the state that was asked for, before and after its bytes are read. */
 static void hash_file(const char *path, const struct state *asked) {
     struct stat s;
-    uint8_t digest[32];
+    struct names names;
     if (stopped) return;
     int file = open_to_hash(path);
     if (file < 0) return;
@@ -269,12 +307,13 @@ static void hash_file(const char *path, const struct state *asked) {
         if (before.inode == asked->inode && before.device == asked->device &&
             before.size == asked->size && before.mtime == asked->mtime) {
             uint64_t began = tick();
-            if (digest_of(file, digest) && call2(SYS_fstat, file, &s) == 0) {
+            bool blob = wants_blob(slice_of(path), asked);
+            if (names_of(file, before.size, blob, &names) && call2(SYS_fstat, file, &s) == 0) {
                 struct state after = state_of(&s);
                 uint64_t at = wall();
                 if (same_state(&before, &after)) {
-                    tell(asked, &before, digest, began, at);
-                    cache_digest(&before, digest, at);
+                    tell(asked, &before, &names, began, at);
+                    cache_names(&before, &names, at);
                 }
             }
         }
@@ -282,13 +321,15 @@ static void hash_file(const char *path, const struct state *asked) {
     close_file(file);
 }
 
-/* What the cache knows of a state that may be gone by the time that the record is made. */
-static bool recall(const struct state *s) {
-    uint8_t digest[32];
-    if (s->size == 0 || find_known(s)) return true;
-    if (!find_cached(s, digest)) return false;
-    tell(s, s, digest, tick(), wall());
-    return true;
+/* What the cache knows of a state that may be gone by the time that the record is made; whether that
+ * is all that is wanted of it. An empty file is known by its size. */
+static bool recall(const struct state *s, bool blob) {
+    struct names names;
+    struct known *known = s->size ? find_known(s) : NULL;
+    if (s->size == 0 || (known && (!blob || has_blob(&known->names)))) return true;
+    if (known || !find_cached(s, &names)) return false;
+    tell(s, s, &names, tick(), wall());
+    return !blob || has_blob(&names);
 }
 
 /* ---- the paths whose content the record may speak of --------------------------------------------- */
@@ -325,7 +366,7 @@ static void look_into(struct slice path, const struct state *s, uint64_t when, b
     struct known *known = find_known(s);
     /* A second write within one step of the clock: no stat tells. */
     bool doubtful = known && written && known->began < when && is_young(s, known->at, TICK_STEP);
-    if (doubtful || !recall(s)) hash_file(kept, s);
+    if (doubtful || !recall(s, wants_blob(path, s))) hash_file(kept, s);
 }
 
 /* Every path as it is now. */
@@ -335,7 +376,7 @@ static void look_at_ends(void) {
         if (paths[n] && stat_at(AT_FDCWD, paths[n], &s, AT_SYMLINK_NOFOLLOW) &&
             S_ISREG(s.st_mode)) {
             struct state now = state_of(&s);
-            if (!recall(&now)) hash_file(paths[n], &now);
+            if (!recall(&now, wants_blob(slice_of(paths[n]), &now))) hash_file(paths[n], &now);
         }
 }
 

@@ -320,6 +320,7 @@ static bool make_recording(uint64_t began) {
     look_at_tree(&before);
     find_work_tree();
     if (work_tree[0]) ask_or_remember(&before, variables, run, &answer);
+    if (work_tree[0] && names_plain_bytes(&before, variables)) blob_folder = root;
     struct buffer start_told = {0}, status_told = {0}, made = {0};
     append(&made, &head, sizeof head);
     describe_start(&start_told, began, offset);
@@ -564,6 +565,13 @@ static bool is_usual(void) {
     return call4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
 }
 
+/* Whether a tracer did not come to its end: the next sync could no longer tell. */
+static bool traced(void) {
+    for (int n = 0; n < TRACERS && spool_file.size >= DATA_START; n++)
+        if (spool_head()->tracers[n]) return true;
+    return false;
+}
+
 static void run_captured(void) {
     static char path[PATH_ROOM];
     uint64_t began = tick();
@@ -607,7 +615,8 @@ static void run_captured(void) {
     head.ended = program.at, head.status = program.status;
     bool living = anybody_lives() || anybody_newborn();
     bool now = !whole || living || secret_seen || !image_seen || stopped ||
-               (work_tree[0] && project_touched) || recordings_waiting() >= MOST_WAITING;
+               (work_tree[0] && project_touched && !blob_folder.size) || traced() ||
+               recordings_waiting() >= MOST_WAITING;
     if (now) head.flags |= TO_BE_FINISHED;
     if (!living) seal_spool();
     save_head();

@@ -159,13 +159,13 @@ static void compare_looks(const struct look *before, const struct look *after) {
         }
         if (found) places[(place - 1) & (room - 1)] |= STILL_THERE;
         if (found && !was.mark && same_state(&was.state, &e.state)) continue;
-        if (found && !was.mark) recall(&was.state);
+        if (found && !was.mark) recall(&was.state, false);
         look_into(e.path, &e.state, tick(), false);
     }
     for (size_t n = 0; n < room; n++)
         if (places[n] && !(places[n] & STILL_THERE)) {
             entry_at(before, places[n] - 1, &was);
-            if (!was.mark) recall(&was.state);
+            if (!was.mark) recall(&was.state, false);
         }
     call2(SYS_munmap, places, room * sizeof *places);
 }

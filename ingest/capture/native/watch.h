@@ -193,7 +193,7 @@ static void on_record(const struct record *head, struct slice rest) {
     }
     case OPENED: {
         bool held = take_state(&rest, &s);
-        if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other);
+        if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other, false);
         struct slice path = take_text(&rest);
         note_site(path);
         note_compiled(path);
@@ -209,7 +209,7 @@ static void on_record(const struct record *head, struct slice rest) {
     }
     case RENAMED: {
         bool held = head->flags & HAS_STAT && take_state(&rest, &s);
-        if (head->flags & HAS_REPLACED && take_state(&rest, &other)) recall(&other);
+        if (head->flags & HAS_REPLACED && take_state(&rest, &other)) recall(&other, false);
         take_text(&rest);
         struct slice target = take_text(&rest);
         if (!(head->flags & DIRECTORY)) on_path(target, held ? &s : NULL, when, false);
@@ -223,12 +223,12 @@ static void on_record(const struct record *head, struct slice rest) {
         break;
     }
     case UNLINKED: {
-        if (head->flags & HAS_STAT && take_state(&rest, &s)) recall(&s);
+        if (head->flags & HAS_STAT && take_state(&rest, &s)) recall(&s, false);
         if (is_inside(take_text(&rest))) project_touched = true;
         break;
     }
     case TRUNCATED: {
-        if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other);
+        if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other, false);
         bool held = head->flags & HAS_STAT && take_state(&rest, &s);
         on_path(take_text(&rest), held ? &s : NULL, when, true);
         break;

@@ -33,6 +33,53 @@ static void find_work_tree(void) {
     work_tree[0] = '/', work_tree[1] = 0;
 }
 
+static bool mentions(const char *folder, const char *name, const char *const *words) {
+    static char text[1 << 15];
+    char path[PATH_ROOM];
+    if (!JOIN(path, folder, name)) return true;
+    long size = read_file(path, text, sizeof text);
+    if (size == sizeof text) return true;
+    for (long n = 0; n < size; n++)
+        if (text[n] >= 'A' && text[n] <= 'Z') text[n] |= 32;
+    for (; size > 0 && *words; words++)
+        if (contains((struct slice){text, (size_t)size}, *words)) return true;
+    return false;
+}
+
+/* Whether git names the project's files by nothing but their bytes, by SHA-1: no attributes (line
+ * endings, filters, LFS), and no setting that does the same. */
+static bool names_plain_bytes(const struct look *look, char *const *envp) {
+    static const char *const converting[] = {"autocrlf", "attributesfile", "objectformat", "include",
+                                             NULL};
+    char folder[PATH_ROOM], path[PATH_ROOM];
+    const char *home = variable(envp, "HOME"), *config = variable(envp, "XDG_CONFIG_HOME");
+    const char *global = variable(envp, "GIT_CONFIG_GLOBAL"), *system = variable(envp, "GIT_CONFIG_SYSTEM");
+    struct entry e;
+    if (!JOIN(folder, work_tree, "/.git") || !is_folder(folder) || !look->whole) return false;
+    if (!JOIN(path, folder, "/info/attributes") || is_there(path)) return false;
+    if (!JOIN(path, home ? home : "", "/.config/git/attributes") || is_there(path)) return false;
+    if (!JOIN(path, config ? config : "", "/git/attributes") || is_there(path)) return false;
+    if (is_there("/etc/gitattributes")) return false;
+    if (mentions(folder, "/config", converting) || mentions(folder, "/config.worktree", converting) ||
+        mentions(home ? home : "", "/.gitconfig", converting) ||
+        mentions(home ? home : "", "/.config/git/config", converting) ||
+        mentions(config ? config : "", "/git/config", converting) ||
+        mentions(global ? global : "", "", converting) ||
+        mentions(system ? system : "/etc/gitconfig", "", converting))
+        return false;
+    for (size_t at = 0; at < look->entries.size;) {
+        at = entry_at(look, at, &e);
+        if (same(last_part(e.path), slice_of(".gitattributes"))) return false;
+    }
+    for (struct slice above = root; above.size > length_of(work_tree);) {
+        while (above.size && root.at[above.size - 1] != '/') above.size--;
+        if (above.size) above.size--;
+        char *kept = text_kept(above);
+        if (!kept || !JOIN(path, kept, "/.gitattributes") || is_there(path)) return false;
+    }
+    return true;
+}
+
 /* Ours, but for what would point git at another repository. */
 static char **git_environment(char *const *envp) {
     size_t count = 0, kept = 0;
