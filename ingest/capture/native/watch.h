@@ -4,9 +4,10 @@
 #ifndef PROVGRAPH_WATCH_H
 #define PROVGRAPH_WATCH_H
 
-#include "../preload.h"
 #include "secrets.h"
 #include "tree.h"
+
+#include "../preload.h"
 
 enum { TRUNCATION_STATES = 2, MOST_SITES = 64 };
 
@@ -265,16 +266,17 @@ static void find_chunks(void) {
     bool open = false; /* a chunk whose head is not written yet */
     while (at + sizeof(struct chunk) <= end) {
         const struct chunk *c = (const struct chunk *)(spool_file.at + at);
-        if (__atomic_load_n(&c->magic, __ATOMIC_ACQUIRE) != CHUNK_MAGIC || c->size < GRANULE ||
-            c->size % GRANULE) {
+        bool begun = __atomic_load_n(&c->magic, __ATOMIC_ACQUIRE) == CHUNK_MAGIC;
+        uint32_t size = __atomic_load_n(&c->size, __ATOMIC_RELAXED); /* once: others may write it */
+        if (!begun || size < GRANULE || size % GRANULE) {
             open = true;
             at += GRANULE;
             continue;
         }
         if (open) break; /* chunks behind it wait for the last look, which passes over it */
-        struct part p = {at + sizeof *c, at + c->size < spool_file.size ? at + c->size : spool_file.size};
+        struct part p = {at + sizeof *c, at + size < spool_file.size ? at + size : spool_file.size};
         append(&parts, &p, sizeof p);
-        at += c->size;
+        at += size;
         next_chunk = at;
     }
 }
