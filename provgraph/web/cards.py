@@ -53,13 +53,23 @@ def nodes(graph: Graph, plan: Plan) -> list[Node]:
 def cards(graph: Graph, found: Iterable[Node], *, counted: bool = False) -> list[Card]:
     """In the order they are given; `counted` looks at how many edges lead on."""
     found = list(found)
-    if not counted:
-        return [Card.of(node) for node in found]
     ids = [node.id for node in found]
-    causes, effects = _degrees(graph, ids, incoming=False), _degrees(graph, ids, incoming=True)
-    return [Card.of(n, causes.get(n.id, 0), effects.get(n.id, 0)) for n in found]
+    commits = _degrees(graph, ids, ("IN_COMMIT",))
+    causes = _degrees(graph, ids, LINEAGE_EDGES) if counted else {}
+    effects = _degrees(graph, ids, LINEAGE_EDGES, incoming=True) if counted else {}
+    return [
+        Card.of(
+            node,
+            commits=commits.get(node.id, 0),
+            causes=causes.get(node.id, 0),
+            effects=effects.get(node.id, 0),
+        )
+        for node in found
+    ]
 
 
-def _degrees(graph: Graph, ids: Sequence[str], *, incoming: bool) -> dict[str, int]:
-    counts = graph.store.degrees(ids, LINEAGE_EDGES, incoming=incoming)
+def _degrees(
+    graph: Graph, ids: Sequence[str], types: Sequence[str], *, incoming: bool = False
+) -> dict[str, int]:
+    counts = graph.store.degrees(ids, types, incoming=incoming)
     return {id: sum(by_type.values()) for id, by_type in counts.items()}

@@ -12,7 +12,7 @@ from typing import Final
 from provgraph.errors import UsageError
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
-from provgraph.model.text import plain
+from provgraph.model.text import plain, value
 from provgraph.model.uri import shown
 from provgraph.query.plan import Limit, Plan, Runs, SetOp, Walk
 from provgraph.web.cards import nodes, only, shown_node
@@ -139,8 +139,14 @@ def _values(key: str, title: str, one: Node, two: Node, keys: Iterable[str]) -> 
 
 
 def _shown(node: Node, keys: Iterable[str]) -> dict[str, str]:
-    held = {key: plain(key, node.properties.get(key)) for key in keys}
-    return {key: shown(str(value)) for key, value in held.items() if value is not None}
+    """As people read them, but for times and digests, which the page shortens: what differs in what
+    is left out is different too."""
+    held = {key: node.properties.get(key) for key in keys}
+    return {
+        key: shown(str(plain(key, one))) if key in ("at", "digest", "blob") else value(key, one)
+        for key, one in held.items()
+        if one is not None
+    }
 
 
 def compared(key: str, title: str, left: Mapping[str, str], right: Mapping[str, str]) -> Changes:

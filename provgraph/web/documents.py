@@ -40,7 +40,7 @@ class Failure(Document):
 
 class Card(Document):
     """A node in short. `title` is the last part of its name; `causes` and `effects` count the
-    lineage edges that lead from it and to it."""
+    lineage edges that lead from it and to it, `commits` the commits that a version stands in."""
 
     id: str
     label: str
@@ -60,11 +60,12 @@ class Card(Document):
     by: str | None = None
     phase: int | None = None
     unseen: bool = False
+    commits: int = 0
     causes: int = 0
     effects: int = 0
 
     @classmethod
-    def of(cls, node: Node, causes: int = 0, effects: int = 0) -> Self:
+    def of(cls, node: Node, *, commits: int = 0, causes: int = 0, effects: int = 0) -> Self:
         held = node.properties
         name = shown(str(held.get("name") or node.id))
         if node.label == "Commit":
@@ -89,6 +90,7 @@ class Card(Document):
             signal=str(held["signal"]) if held.get("signal") else None,
             run=str(held["run"]) if held.get("run") else None,
             unseen=held.get("how") == "unattributed",
+            commits=commits,
             causes=causes,
             effects=effects,
             **given,

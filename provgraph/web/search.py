@@ -50,25 +50,33 @@ def _plans(text: str) -> Iterator[Plan]:
     """From what is cheap and certain to what is neither."""
     yield Find("Artifact", name=Named(text, stems=True))
     if len(text) >= 4:
-        yield Find("Run", name=Named(text))
-        yield Find("Commit", name=Named(text))
-        yield Find("Step", name=Named(text))
+        for label in ("Run", "Commit", "Step"):
+            yield Find(label, name=Named(text))
     if is_glob(text):
         yield Find("Artifact", name=Globbed(text))
     if "/" not in text:
         yield Find("Artifact", name=Globbed(f"{text}*"))
-    yield Find("Artifact", where=_holds("name", text))
+    for form in _forms(text):
+        # With a slash it is held against whole names, which an index has.
+        yield Find("Artifact", name=Globbed(f"**/**{form}**"))
     newest = (SortKey("at", descending=True),)
-    yield Sort(Find("Run", where=_holds("command", text)), newest)
     yield Sort(Find("Commit", where=_holds("message", text)), newest)
+    yield Sort(Find("Run", where=_holds("command", text)), newest)
     for label in ("Agent", "Component"):
-        yield Find(label, where=_holds("name", text))
+        yield Find(label, where=_holds("name", text))  # type: ignore[arg-type]
 
 
 def _holds(key: str, text: str) -> Condition:
-    """Whether a field holds the text, in one of the cases that people write."""
-    forms = dict.fromkeys((text, text.lower(), text.upper(), text.capitalize()))
-    return AnyOf(tuple(Comparison(key, "~", f"**{form}**") for form in forms))
+    return AnyOf(tuple(Comparison(key, "~", f"**{form}**") for form in _forms(text)))
+
+
+def _forms(text: str) -> list[str]:
+    """The text in the cases that people write.
+
+    >>> _forms("Raw"), _forms("7")
+    (['Raw', 'raw', 'RAW'], ['7'])
+    """
+    return list(dict.fromkeys((text, text.lower(), text.upper(), text.capitalize())))
 
 
 def _place(node: Node, text: str) -> tuple[int, int, str, str]:

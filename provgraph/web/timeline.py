@@ -19,9 +19,8 @@ from provgraph.query.plan import (
     Project,
     Sort,
     SortKey,
-    Walk,
 )
-from provgraph.web.cards import BUDGET, cards, nodes, only
+from provgraph.web.cards import BUDGET, cards, nodes
 from provgraph.web.documents import Activity, Day, Entry, Timeline
 
 _NEWEST = (SortKey("at", descending=True),)
@@ -35,8 +34,7 @@ def timeline(graph: Graph, before: str | None, limit: int) -> Timeline:
     until = int(before) if before else 2**63 - 1
     found = [node for label in ("Run", "Commit") for node in _newest(graph, label, until, limit)]
     newest = sorted(found, key=lambda node: (-_at(node), node.id))[:limit]
-    runs = [node for node in newest if node.label == "Run"]
-    outputs = {run.id: _outputs(graph, run) for run in runs}
+    outputs = _outputs(graph, [node.id for node in newest if node.label == "Run"])
     entries = [
         Entry(card=card, outputs=outputs.get(node.id, 0), author=_author(node))
         for node, card in zip(newest, cards(graph, newest), strict=True)
@@ -61,11 +59,16 @@ def _author(node: Node) -> str | None:
     return shown(str(held)) if held else None
 
 
-def _outputs(graph: Graph, run: Node) -> int:
-    steps = Walk(only(run), "effect", ("PART_OF",), max_hops=1)
-    rows = graph.answer(Project(steps, (Column("id", "id"),)), BUDGET).values
-    made = graph.store.degrees([id for (id,) in rows], ("GENERATED_BY",), incoming=True)
-    return sum(count for by_type in made.values() for count in by_type.values())
+def _outputs(graph: Graph, runs: list[str]) -> dict[str, int]:
+    """How many versions each of these runs made."""
+    run_of = {
+        edge.source: edge.target for edge in graph.store.edges(runs, ("PART_OF",), incoming=True)
+    }
+    made = graph.store.degrees(list(run_of), ("GENERATED_BY",), incoming=True)
+    counts = Counter[str]()
+    for step, by_type in made.items():
+        counts[run_of[step]] += sum(by_type.values())
+    return counts
 
 
 def activity(graph: Graph) -> Activity:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provgraph import demo
 from provgraph.config import create_project
-from provgraph.model.elements import Batch
+from provgraph.model.elements import Batch, Edge, Node
 from provgraph.store import embedded
 
 
@@ -45,3 +45,77 @@ def project_of(folder: Path, *batches: Batch) -> Path:
         for batch in batches:
             store.apply(batch)
     return folder
+
+
+NOON = 1_780_000_000_000_000_000
+
+
+def version(number: int, name: str, kind: str = "dataset", **properties: object) -> list[Node]:
+    """A version and its artifact."""
+    base = name.rsplit("/", 1)[-1]
+    held = {"name": name, "names": (name,), "kind": kind, "at": NOON + number, "size": number}
+    return [
+        Node(f"v{number:026d}", "Version", {**held, "state": "present", **properties}),  # type: ignore[dict-item]
+        Node(f"a{number:026d}", "Artifact", {"name": name, "base": base, "kind": kind}),
+    ]
+
+
+def of(number: int) -> Edge:
+    return Edge(f"v{number:026d}", "VERSION_OF", f"a{number:026d}")
+
+
+def fan(outputs: int) -> Batch:
+    """A step that reads one table and writes so many shards."""
+    step = Node("s1", "Step", {"name": "split.py", "kind": "step", "at": NOON, "command": "split"})
+    nodes, edges = [step, *version(0, "data/raw.csv")], [of(0), Edge("s1", "USED", id_of(0))]
+    for n in range(1, outputs + 1):
+        nodes += version(n, f"data/shards/shard-{n:04d}.csv")
+        edges += [of(n), Edge(id_of(n), "GENERATED_BY", "s1")]
+    return Batch(nodes, edges)
+
+
+def id_of(number: int) -> str:
+    return f"v{number:026d}"
+
+
+SCRIPT = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+
+
+def hostile() -> Batch:
+    """Names, commands and messages that would do harm if they were taken for markup."""
+    name = f"data/{SCRIPT.replace('/', ' ')}.csv"
+    nodes = [
+        *version(1, name),
+        *version(2, "data/\u202ecsv.exe"),
+        Node(
+            "s1",
+            "Step",
+            {"name": SCRIPT, "kind": "step", "command": SCRIPT, "at": NOON, "run": "r1"},
+        ),
+        Node(
+            "r1",
+            "Run",
+            {"name": "r1", "kind": "run", "command": SCRIPT, "at": NOON, "gaps": (SCRIPT,)},
+        ),
+        Node(
+            "c1",
+            "Commit",
+            {
+                "name": "c1",
+                "kind": "commit",
+                "sha": "c1",
+                "message": SCRIPT,
+                "author": SCRIPT,
+                "at": NOON,
+            },
+        ),
+    ]
+    edges = [
+        of(1),
+        of(2),
+        Edge(id_of(1), "GENERATED_BY", "s1"),
+        Edge("s1", "USED", id_of(2), "", {"role": SCRIPT}),
+        Edge("s1", "PART_OF", "r1"),
+        Edge("r1", "AT_COMMIT", "c1"),
+    ]
+    return Batch(nodes, edges)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from web.conftest import Explorer, Windows
+from web.looking import again, boxes, drawn, overlapping, redrawn, settled
 
 from provgraph.graph import Graph
 
 WIDTHS = ((1440, 900), (1024, 768), (390, 844))
-
-BOXES = """() => {
-  const cy = document.querySelector(".canvas")._cyreg.cy;
-  return cy.nodes().map((node) => {
-    const { x1, y1, x2, y2 } = node.boundingBox({ includeLabels: true, includeOverlays: false });
-    return { id: node.id(), kind: node.data("kind"), x1, y1, x2, y2 };
-  });
-}"""
 
 
 @pytest.fixture(scope="session")
@@ -66,34 +57,6 @@ def _id(graph: Graph, name: str) -> str:
     return str(graph.ask(f'file "{name}"').rows.values[-1][0])
 
 
-def settled(page: Page) -> None:
-    """Wait until nothing is being fetched or drawn."""
-    expect(page.locator(".waiting")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
-    if page.locator(".canvas").count():
-        drawn(page)
-
-
-def drawn(page: Page) -> None:
-    page.wait_for_selector(".canvas[data-drawn]", state="attached")
-
-
-def boxes(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate(BOXES)
-    return found
-
-
-def overlapping(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Pairs of boxes that lie over one another by more than a line's width."""
-    return [
-        (a["id"], b["id"])
-        for n, a in enumerate(found)
-        for b in found[n + 1 :]
-        if min(a["x2"], b["x2"]) - max(a["x1"], b["x1"]) > 3
-        and min(a["y2"], b["y2"]) - max(a["y1"], b["y1"]) > 3
-    ]
-
-
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_a_view_is_whole_and_accessible(
@@ -124,13 +87,11 @@ def test_no_card_lies_over_another_however_much_is_opened(
     drawn(page)
     page.locator(".canvas").focus()
     for key in ("Enter", "ArrowLeft", "Enter", "ArrowLeft", "Enter", "ArrowDown", "Enter"):
-        turn = page.locator(".canvas").get_attribute("data-drawn")
+        before = again(page)
         page.keyboard.press(key)
         if key == "Enter":
+            redrawn(page, before)
             page.wait_for_load_state("networkidle")
-            page.wait_for_function(
-                "(turn) => document.querySelector('.canvas').dataset.drawn !== turn", arg=turn
-            )
         assert overlapping(boxes(page)) == []
     page.keyboard.press("f")
     window.picture(f"opened-{width}")

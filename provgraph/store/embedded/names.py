@@ -178,7 +178,8 @@ class Finder:
                     ],
                 )
             case Identified(ids):
-                return sql("SELECT n.id FROM node n WHERE {} AND {}", own, _identified(ids))
+                begun = joined(" AND ", [Sql(f"+n.label = {label}"), *_own(plan)])
+                return sql("SELECT n.id FROM node n WHERE {} AND {}", begun, _identified(ids))
             case Digested():
                 return _no_ids()
             case _:

@@ -59,7 +59,12 @@ export function stateOf(card) {
     if (card.exit) return `failed with ${card.exit}`;
     return "";
   }
+  if (card.state === "external" && card.commits) return ""; // it came with a commit: nothing to wonder at
   return STATES[card.state] ?? "";
+}
+
+export function isFromOutside(card) {
+  return card.state === "external" && !card.commits;
 }
 
 const RELATIONS = {

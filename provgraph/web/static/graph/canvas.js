@@ -2,7 +2,7 @@
 
 import cytoscape from "/static/vendor/cytoscape/cytoscape.esm.min.mjs";
 import * as format from "../format.js";
-import { familyOf, FAMILIES, foldWord, iconOf, relationOf, stateOf, wordOf } from "../kinds.js";
+import { FAMILIES, familyOf, foldWord, iconOf, isFromOutside, relationOf, stateOf, wordOf } from "../kinds.js";
 import { colours, onTheme } from "../theme.js";
 import { fits, forget, tag, TAG } from "./art.js";
 import { place } from "./layout.js";
@@ -92,10 +92,13 @@ export class Canvas {
     const [dx, dy] = held && found.places[anchor] ? [held.x - found.places[anchor].x, held.y - found.places[anchor].y] : [0, 0];
     const before = this.places;
     this.places = new Map(Object.entries(found.places).map(([id, at]) => [id, { x: at.x + dx, y: at.y + dy }]));
+    const fresh = [...this.places.keys()].filter((id) => !before.has(id));
     this.bends = Object.fromEntries(Object.entries(found.bends).map(([id, points]) => [id, points.map((p) => ({ x: p.x + dx, y: p.y + dy }))]));
     this.picture = picture;
     this.update(drawing, before, anchor);
-    if (fit) this.fit();
+    if (fit) this.fit(0.8);
+    else this.show(fresh, anchor);
+    performance.mark("drawn");
     this.host.dataset.drawn = String(turn);
   }
 
@@ -220,7 +223,7 @@ export class Canvas {
           tag: tag(iconOf(card), about ? `${wordOf(card)} · ${about}` : wordOf(card), colour(`kind-${family}`), colour(state ? "warn" : "quiet")),
           title: card.command && card.label !== "Version" ? card.command : card.name,
         });
-        node.toggleClass("outside", card.state === "external");
+        node.toggleClass("outside", isFromOutside(card));
         node.toggleClass("gone", ["deleted", "erased", "superseded"].includes(card.state));
         node.toggleClass("failed", Boolean(card.exit || card.signal));
         node.toggleClass("focus", card.id === picture.focus);
@@ -255,21 +258,43 @@ export class Canvas {
     this.cy.getElementById(id).select();
   }
 
-  fit() {
+  // Show all of the picture, but no smaller than `least`: rather less of it than none of its words.
+  fit(least = 0.1) {
     const { cy } = this;
     cy.resize();
-    const room = Math.min(cy.width(), cy.height()) < 500 ? 24 : 56;
+    const room = Math.min(cy.width(), cy.height()) < 500 ? 24 : 64;
     cy.fit(cy.elements(), room);
     if (cy.zoom() > 1) {
       cy.zoom(1);
       cy.center(cy.elements());
     }
-    // Text is readable from about half its size: rather less of the picture than none of its words.
-    const least = 0.55;
     if (cy.zoom() < least && this.picture?.focus) {
       cy.zoom(least);
       cy.center(cy.getElementById(this.picture.focus));
     }
+  }
+
+  // Move as little as brings what is new into sight, and the anchor never out of it.
+  show(fresh, anchor) {
+    const at = this.places.get(anchor);
+    if (!fresh.length || !at) return;
+    const { cy } = this;
+    const [zoom, pan] = [cy.zoom(), cy.pan()];
+    const places = fresh.map((id) => this.places.get(id));
+    const by = { x: 0, y: 0 };
+    for (const [axis, size, half] of [["x", cy.width(), CARD.width / 2 + HANDLE.width + 24], ["y", cy.height(), CARD.height / 2 + 24]]) {
+      const seen = places.map((place) => place[axis] * zoom + pan[axis]);
+      const edge = half * zoom;
+      const [low, high] = [Math.min(...seen) - edge, Math.max(...seen) + edge];
+      if (low < 0) by[axis] = -low;
+      else if (high > size) by[axis] = size - high;
+      const here = at[axis] * zoom + pan[axis];
+      by[axis] = Math.max(edge - here, Math.min(size - edge - here, by[axis]));
+      if (here < edge || here > size - edge) by[axis] = 0; // it was out of sight already
+    }
+    if (!by.x && !by.y) return;
+    if (still.matches) cy.panBy(by);
+    else cy.animate({ panBy: by, duration: 180, easing: "ease-out" });
   }
 
   zoom(factor) {

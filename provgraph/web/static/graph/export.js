@@ -1,7 +1,7 @@
 // The picture as a file: SVG with real text, or PNG.
 
 import { svg } from "../dom.js";
-import { familyOf, wordOf } from "../kinds.js";
+import { familyOf, isFromOutside, wordOf } from "../kinds.js";
 import { colours } from "../theme.js";
 import { CARD } from "./canvas.js";
 
@@ -23,7 +23,7 @@ export function svgOf(canvas) {
     const family = node.data("family") ?? "context";
     const card = node.data("card");
     const shape = { x: x - CARD.width / 2, y: y - CARD.height / 2, width: CARD.width, height: CARD.height, rx: ROUND[familyOf(card ?? {})] ?? 8, fill: colour(card ? `card-${family}` : "raised"), stroke: colour(card ? `edge-${family}` : "line-strong"), "stroke-width": 1.2 };
-    if (card?.state === "external" || !card) shape["stroke-dasharray"] = "4 3";
+    if ((card && isFromOutside(card)) || !card) shape["stroke-dasharray"] = "4 3";
     root.append(svg("g", {}, svg("title", {}, node.data("title") ?? ""), svg("rect", shape), ...words(node, card, family, x, y, colour)));
   }
   return new XMLSerializer().serializeToString(root);

@@ -6,12 +6,14 @@ import { busy, h, icon, say, show } from "../dom.js";
 import * as format from "../format.js";
 import { Canvas } from "../graph/canvas.js";
 import { png, save, svgOf } from "../graph/export.js";
+import { begin } from "../graph/layout.js";
 import { Picture } from "../graph/picture.js";
 import { FAMILIES, familyOf, foldWord, iconOf, relationOf, stateOf, wordOf } from "../kinds.js";
 import { badge, preview, statusOf, values } from "../parts.js";
 
 export async function open(main, { parts: [id], query }, current) {
   const started = performance.now();
+  begin();
   const ids = query.get("ids");
   const picture = ids ? await Picture.of(ids.split(",")) : await Picture.around(id);
   if (!current()) return null;
@@ -126,6 +128,7 @@ class Explore {
   async change(anchor, act, words) {
     const before = this.keep();
     const started = performance.now();
+  begin();
     this.tell(null);
     try {
       const fresh = (await act()) ?? [];

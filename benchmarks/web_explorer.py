@@ -1,0 +1,222 @@
+"""How fast is the explorer, in a browser without a graphics card?
+
+    python benchmarks/web_explorer.py [--nodes 1000000] [--folder /tmp]
+
+Serves the demo and a large graph, looks at both with headless Chromium, and prints what the browser's
+own performance interface measured: the first view from navigation to the drawn picture, an expansion
+from the click to the drawn picture, the longest and the median frame of a pan with 500 cards drawn,
+and the layout of 1,000 cards in the worker. Each is the least of several; figures are of this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from layered_graph import Layered
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from provgraph import demo
+from provgraph.config import create_project
+from provgraph.graph import Graph
+from provgraph.model.vocabulary import LINEAGE_EDGES
+from provgraph.query.plan import Column, Find, Identified, Limit, Project, Walk
+from provgraph.store import embedded
+
+ROUNDS = 5
+
+FRAMES = """async () => {
+  const cy = document.querySelector(".canvas")._cyreg.cy;
+  const frames = [];
+  let before = performance.now();
+  for (let i = 0; i < 60; i += 1) {
+    cy.panBy({ x: i % 20 < 10 ? 9 : -9, y: i % 14 < 7 ? 5 : -5 });
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    frames.push(now - before);
+    before = now;
+  }
+  return frames.slice(2);
+}"""
+
+LAYOUT = """async (count) => {
+  const { place } = await import("/static/graph/layout.js");
+  let seed = 7;
+  const random = () => ((seed = (seed * 16807) % 2147483647) / 2147483647);
+  const nodes = Array.from({ length: count }, (_, i) => ({ id: `n${i}`, width: 196, height: 50 }));
+  const edges = [];
+  for (let i = 1; i < count; i += 1) {
+    for (let k = 0; k < (i % 3 ? 1 : 2); k += 1) {
+      const from = Math.max(0, i - 1 - Math.floor(random() * 40));
+      edges.push({ id: `${from} ${i} ${k}`, source: `n${from}`, target: `n${i}` });
+    }
+  }
+  await place(nodes.slice(0, 2), []);
+  const began = performance.now();
+  let longest = 0;
+  let last = began;
+  let done = false;
+  const watch = () => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; if (!done) setTimeout(watch, 0); };
+  watch();
+  const found = await place(nodes, edges);
+  done = true;
+  return { whole: performance.now() - began, worker: found.milliseconds, longest };
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, default=None)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.folder) as name, sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        folder = Path(name)
+        small, model = recorded_demo(folder / "demo")
+        with served(small) as url:
+            first_views(browser, "the demo", url, model)
+        large, version = layered(folder / "large", asked.nodes)
+        with served(large) as url:
+            first_views(browser, f"{asked.nodes:,} nodes", url, version)
+            expansions(browser, url, version)
+            pan(browser, url, large, version)
+            layout(browser, url)
+        browser.close()
+
+
+def show(what: str, figure: str) -> None:
+    print(f"{what:58} {figure}", flush=True)
+
+
+def recorded_demo(folder: Path) -> tuple[Path, str]:
+    demo.prepare(folder)
+    for words in (("run", "--", *demo.PIPELINE), ("ingest", "git")):
+        subprocess.run(
+            [sys.executable, "-m", "provgraph", *words],
+            cwd=folder,
+            env=demo.environment(),
+            check=True,
+            capture_output=True,
+        )
+    with Graph.open(folder) as graph:
+        return folder, str(graph.ask('file "models/best.pkl"').rows.values[0][0])
+
+
+def layered(folder: Path, nodes: int) -> tuple[Path, str]:
+    """A project with the large graph, and the last version of its first project."""
+    folder.mkdir()
+    project = create_project(folder)
+    graph = Layered(nodes)
+    with embedded.open(project.database) as store:
+        for batch in graph.batches():
+            store.apply(batch)
+    return folder, graph.projects[0].recent[-1]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "provgraph", "ui", "--no-open", "--port", "0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+/", process.stdout.readline())
+        assert found is not None
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def window(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(address)
+    yield page
+    context.close()
+
+
+def drawn(page: Page) -> float:
+    """Milliseconds from navigation until the picture was drawn."""
+    page.wait_for_selector(".canvas[data-drawn]", state="attached", timeout=60_000)
+    return float(page.evaluate("performance.getEntriesByName('drawn')[0].startTime"))
+
+
+def first_views(browser: Browser, what: str, url: str, id: str) -> None:
+    pictures, overviews = [], []
+    for _ in range(ROUNDS):
+        with window(browser, f"{url}#/graph/{id}") as page:
+            pictures.append(drawn(page))
+        with window(browser, url) as page:
+            page.wait_for_selector(".home", timeout=60_000)
+            overviews.append(float(page.evaluate("performance.now()")))
+    show(f"first picture, {what}: least, median", figures(pictures))
+    show(f"overview, {what}: least, median", figures(overviews))
+
+
+def expansions(browser: Browser, url: str, id: str) -> None:
+    steps = []
+    with window(browser, f"{url}#/graph/{id}") as page:
+        drawn(page)
+        page.locator(".canvas").focus()
+        for _ in range(8):
+            before = page.evaluate("performance.getEntriesByName('step').length")
+            page.keyboard.press("ArrowLeft")
+            page.keyboard.press("Enter")
+            page.wait_for_function(
+                "(n) => performance.getEntriesByName('step').length > n", arg=before
+            )
+            page.wait_for_timeout(400)
+        steps = page.evaluate("performance.getEntriesByName('step').map((one) => one.duration)")
+    show(f"a step on, {len(steps)} of them: least, median, most", figures(steps, most=True))
+
+
+def pan(browser: Browser, url: str, folder: Path, id: str, cards: int = 500) -> None:
+    with Graph.open(folder) as graph:
+        whole = Walk(Find("Version", name=Identified((id,))), "origin", LINEAGE_EDGES)
+        rows = graph.answer(Project(Limit(whole, cards), (Column("id", "id"),))).values
+    assert len(rows) == cards, "the lineage is too small"
+    with window(browser, f"{url}#/graph?ids={','.join(row[0] for row in rows)}") as page:
+        drawn(page)
+        for words, zoom in (("as it opens", None), ("all of it in sight", "f")):
+            if zoom:
+                page.locator(".canvas").focus()
+                page.keyboard.press(zoom)
+            frames = page.evaluate(FRAMES)
+            show(f"a frame of a pan, {cards} drawn, {words}: median, most", spread(frames))
+
+
+def layout(browser: Browser, url: str, cards: int = 1000) -> None:
+    with window(browser, url) as page:
+        page.wait_for_selector(".home")
+        found = [page.evaluate(LAYOUT, cards) for _ in range(ROUNDS)]
+    show(f"layout of {cards} cards, as the page sees it", figures([f["whole"] for f in found]))
+    show("  longest pause of the page meanwhile", figures([f["longest"] for f in found]))
+
+
+def figures(milliseconds: list[float], *, most: bool = False) -> str:
+    shown = [min(milliseconds), statistics.median(milliseconds)]
+    return ", ".join(f"{one:.0f} ms" for one in [*shown, *([max(milliseconds)] if most else [])])
+
+
+def spread(milliseconds: list[float]) -> str:
+    return f"{statistics.median(milliseconds):.0f} ms, {max(milliseconds):.0f} ms"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What a person does with the explorer, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import Page, expect
+from web.conftest import Explorer, Windows
+from web.looking import again, cards, classes, drawn, open_by, redrawn, settled
+
+from provgraph.graph import Graph
+
+
+@pytest.fixture
+def model(graph: Graph) -> str:
+    return str(graph.ask('file "models/best.pkl"').rows.values[0][0])
+
+
+@pytest.fixture
+def maker(graph: Graph, model: str) -> str:
+    """The step that made the model."""
+    return graph.store.edges([model], ("GENERATED_BY",))[0].target
+
+
+@pytest.fixture
+def picture(explorer: Explorer, windows: Windows, model: str) -> Page:
+    """The picture around the model, as it opens."""
+    page = windows.open(explorer.view(f"/graph/{model}")).page
+    drawn(page)
+    return page
+
+
+def test_a_few_letters_and_enter_lead_to_the_picture(explorer: Explorer, windows: Windows) -> None:
+    page = windows.open(explorer.view()).page
+    page.keyboard.press("/")
+    page.keyboard.type("best")
+    expect(page.get_by_role("option").first).to_contain_text("models/best.pkl")
+    page.keyboard.press("Enter")
+    drawn(page)
+    expect(page.locator(".panel h2")).to_have_text("best.pkl")
+    assert len(cards(page)) == 2
+
+
+def test_a_click_opens_causes_and_what_stood_stays(
+    picture: Page, model: str, maker: str, graph: Graph
+) -> None:
+    before = cards(picture)
+    open_by(picture, f"handle origin {maker}")
+    after = cards(picture)
+    causes = {edge.target for edge in graph.store.edges([maker], ("USED", "EXECUTED"))}
+    assert after.keys() - before.keys() == causes
+    for id, place in before.items():
+        assert after[id] == pytest.approx(place, abs=1), id
+    assert all(after[id]["x"] < after[maker]["x"] < after[model]["x"] for id in causes)
+
+
+def test_an_address_brings_back_what_was_opened_hidden_and_pinned(
+    picture: Page, windows: Windows, maker: str, graph: Graph
+) -> None:
+    open_by(picture, f"handle origin {maker}")
+    script = graph.store.edges([maker], ("EXECUTED",))[0].target
+    picture.get_by_role("button", name="List").click()
+    picture.locator(f"tr[data-id='{script}'] .link").first.click()
+    before = again(picture)
+    picture.locator("[data-act='hide']").click()
+    redrawn(picture, before)
+    shown = cards(picture).keys()
+    assert script not in shown
+    other = windows.open(picture.url).page
+    drawn(other)
+    assert cards(other).keys() == shown
+    before = again(other)
+    other.get_by_role("button", name="Show", exact=True).click()
+    redrawn(other, before)
+    assert script in cards(other)
+
+
+def test_a_pinned_path_stands_out_and_undo_takes_it_back(picture: Page, maker: str) -> None:
+    open_by(picture, f"handle origin {maker}")
+    picture.locator(".canvas").focus()
+    picture.keyboard.press("ArrowLeft")
+    picture.keyboard.press("ArrowLeft")
+    pinned = picture.evaluate("document.querySelector('.canvas')._cyreg.cy.$(':selected').id()")
+    before = again(picture)
+    picture.keyboard.press("p")
+    redrawn(picture, before)
+    assert "pinned" in classes(picture, pinned)
+    assert "dim" not in classes(picture, maker)
+    assert any("dim" in classes(picture, id) for id in cards(picture))
+    before = again(picture)
+    picture.keyboard.press("u")
+    redrawn(picture, before)
+    assert not any("dim" in classes(picture, id) for id in cards(picture))
+
+
+def test_the_list_has_what_the_graph_has_and_opens_it_too(
+    picture: Page, maker: str, graph: Graph
+) -> None:
+    picture.get_by_role("button", name="List").click()
+    rows = picture.locator(".graph-list tbody tr")
+    assert rows.count() == len(cards(picture)) == 2
+    before = again(picture)
+    rows.filter(has_text="choose.py").first.get_by_role("button", name=re.compile("cause")).click()
+    redrawn(picture, before)
+    assert (
+        rows.count()
+        == len(cards(picture))
+        == 2 + len(graph.store.edges([maker], ("USED", "EXECUTED", "INFORMED_BY")))
+    )
+
+
+def test_the_picture_is_saved_as_svg_png_and_json(
+    picture: Page, tmp_path: Path, model: str, maker: str
+) -> None:
+    def saved(name: str) -> bytes:
+        picture.get_by_label("Save the picture").click()
+        with picture.expect_download() as download:
+            picture.get_by_role("button", name=name).click()
+        assert download.value.suggested_filename == f"best.pkl.{name.lower()}"
+        return Path(download.value.path()).read_bytes()
+
+    svg = ElementTree.fromstring(saved("SVG"))
+    words = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"best.pkl", "choose.py", "model"} <= set(words)
+    assert saved("PNG").startswith(b"\x89PNG")
+    document = json.loads(saved("JSON"))
+    assert {node["id"] for node in document["nodes"]} == {model, maker}
+
+
+def test_colours_can_be_chosen_and_are_kept(picture: Page) -> None:
+    assert picture.evaluate("getComputedStyle(document.body).colorScheme") == "light"
+    picture.get_by_role("button", name="Use dark colours").click()
+    assert picture.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    picture.reload()
+    drawn(picture)
+    assert picture.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_a_node_that_is_not_there_is_said_so(explorer: Explorer, windows: Windows) -> None:
+    for address in ("/node/vmissing", "/graph/vmissing", "/diff/vmissing/vmissing", "/nowhere"):
+        page = windows.open(explorer.view(address)).page
+        heading = page.locator("main h1").filter(has_text=re.compile("Nothing|no such"))
+        expect(heading).to_be_visible()
+
+
+# Questions.
+
+
+def test_words_are_completed_and_the_answer_leads_on(explorer: Explorer, windows: Windows) -> None:
+    page = windows.open(explorer.view("/query")).page
+    box = page.get_by_label("A question in the query language")
+    box.press_sequentially("model best | lin")
+    expect(page.locator("#query-options [aria-selected='true']")).to_contain_text("lineage")
+    page.keyboard.press("Tab")
+    box.press_sequentially("| where kind = dataset")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    link = page.locator(".rows").get_by_role("link", name="data/raw/labels.csv")
+    expect(link).to_be_visible()
+    page.get_by_role("link", name="Draw them").click()
+    drawn(page)
+    assert len(cards(page)) >= 5
+
+
+def test_a_mistake_is_marked_where_it_is(explorer: Explorer, windows: Windows) -> None:
+    page = windows.open(explorer.view(f"/query?q={quote('model best | linage depth 2')}")).page
+    expect(page.locator(".editor mark")).to_have_text("linage")
+    expect(page.get_by_role("alert").filter(has_text="unknown verb")).to_contain_text(
+        "`lineage` might be meant"
+    )
+    word = page.locator(".editor mark").bounding_box()
+    box = page.locator("#query-text").bounding_box()
+    assert word is not None and box is not None
+    assert box["x"] < word["x"] and word["y"] < box["y"] + 40
+    area = page.locator("#query-text")
+    assert area.evaluate("(box) => box.selectionStart") == len("model best | ")
+
+
+def test_versions_are_compared_from_the_page_of_one(
+    explorer: Explorer, windows: Windows, graph: Graph
+) -> None:
+    forest = graph.ask('file "models/forest.pkl"').rows.values[0][0]
+    page = windows.open(explorer.view(f"/node/{forest}")).page
+    page.get_by_role("link", name="Compare version 2 with 1").click()
+    settled(page)
+    expect(page.locator("main h1")).to_have_text("forest.pkl: what changed")
+    expect(page.locator(".both .removed").filter(has_text="n_estimators = 60")).to_be_visible()
+    expect(page.locator(".both .added").filter(has_text="n_estimators = 30")).to_be_visible()
