@@ -5,9 +5,14 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from provgraph.store.neo4j import Settings
+
+
+settings.register_profile("unhurried", deadline=None)  # no test looks at a clock
+settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(wrapper=True)

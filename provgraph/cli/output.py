@@ -47,14 +47,18 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """RFC 4180, in UTF-8: lines end in CR LF, a missing value is an empty field, and a list is JSON."""
     import csv
 
+    from provgraph.model.uri import shown
+
     sys.stdout.flush()
+    plain = shown if sys.stdout.isatty() else str  # a name may not drive the terminal
     out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", errors="surrogateescape", newline="")
     try:
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(columns)
         number = 0
         for row in rows:
-            writer.writerow([_field(value) for value in row])
+            cells = (_field(value) for value in row)
+            writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in cells])
             number += 1
     finally:
         out.flush()

@@ -29,3 +29,10 @@ def test_a_barrier_that_is_not_there_is_noted_beside_the_answer(recorded: Any) -
     done = recorded("ask", 'file "out.txt" | lineage stop at (file "im.txt")')
     assert "in.txt" in done.stdout
     assert "no file answers to `im.txt`" in done.stderr
+
+
+def test_a_budget_ends_a_question_with_status_4_and_no_answer(recorded: Any) -> None:
+    for words in (("--max-nodes", "1"), ("--timeout", "0.000000001")):
+        done = recorded("ask", "file * | lineage", *words, check=False)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert f"raise `{words[0]}`" in done.stderr

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
+import apsw
 import pytest
 
 from provgraph.errors import (
@@ -16,7 +21,9 @@ from provgraph.errors import (
 )
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import FIELDS, LABELS
+from provgraph.query.plan import Budget
 from provgraph.store import embedded
+from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.own_sql import asked
 from provgraph.store.embedded.views import VIEWS
 
@@ -145,6 +152,36 @@ def test_a_statement_without_end_is_ended(database: Path) -> None:
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
     with pytest.raises(BudgetExceeded), asked(database, endless, seconds=0.05) as found:
         list(found.rows)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@contextmanager
+def interrupted(seconds: float) -> Iterator[None]:
+    """A signal comes, as Ctrl-C's does."""
+
+    def come(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, come)
+    timer = Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_ends_a_statement_and_a_question(database: Path) -> None:
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+    with pytest.raises(Interrupted), interrupted(0.05), asked(database, endless) as found:
+        list(found.rows)
+    connection = apsw.Connection(":memory:")
+    with pytest.raises(Interrupted), Meter(Budget()).limiting(connection), interrupted(0.05):
+        connection.execute(endless).fetchall()
 
 
 def test_no_database_is_no_crash(tmp_path: Path) -> None:

@@ -51,10 +51,8 @@ class Meter:
 
     @contextmanager
     def limiting(self, connection: apsw.Connection) -> Iterator[None]:
-        """Interrupt the connection's statements when the time is up."""
-        if self._deadline is None:
-            yield
-            return
+        """Interrupt the connection's statements when the time is up. That Python is called now and then
+        is what lets Ctrl-C end a statement, too."""
         connection.set_progress_handler(self._is_late, _STEPS)
         try:
             yield
