@@ -31,12 +31,14 @@ def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
     """The verb with its arguments. Raises `Mistake`."""
     items = _Items(stage, verb)
     found: dict[str, Any] = {}
+    places: dict[str, syntax.Span] = {}
     while not items.at_end:
         span = items.span
         name, argument = items.phrase()
         if name in found:
             raise Mistake(f"`{argument.phrase}` is given twice", span)
         found[name] = _READERS[argument.takes](items, argument, reading)
+        places[argument.phrase] = span
     for name in verb.needs():
         if name not in found:
             wanted = verb.arguments()[name]
@@ -46,7 +48,23 @@ def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
                 syntax.Span(end, end + 1),
                 _for_example(verb, wanted),
             )
+    for name in found:
+        _check_company(verb.arguments()[name], places, verb)
     return verb(**found) if found else verb.model_construct()  # which builds no schema
+
+
+def _check_company(given: Argument, places: dict[str, syntax.Span], verb: type[Verb]) -> None:
+    """Whether an argument has those beside it that it wants, and no others."""
+    if given.excludes and given.excludes in places:
+        raise Mistake(
+            f"`{given.phrase}` and `{given.excludes}` exclude each other", places[given.phrase]
+        )
+    if given.beside and given.beside not in places:
+        raise Mistake(
+            f"`{given.phrase}` wants a `{given.beside}` beside it",
+            places[given.phrase],
+            _for_example(verb, given),
+        )
 
 
 def _for_example(verb: type[Verb], argument: Argument) -> str | None:
@@ -120,13 +138,18 @@ class _Items:
             hint: str | None = f"`{item.name.text} {item.value.text}`, without `{item.operator}`"
         elif self.at and isinstance(item, syntax.Condition):
             before = self.stage.items[self.at - 1]
-            both = isinstance(before, syntax.Condition) and not isinstance(before, syntax.Word)
+            both = self._takes_conditions and not isinstance(before, syntax.Word)
+            both = both and isinstance(before, syntax.Condition)
             hint = "conditions are joined with `and` or `or`" if both else self._takes(phrases)
         else:
             hint = self._takes(phrases)
         if isinstance(item, syntax.Word):
             hint = nearest(item.text, phrases) or hint
         return Mistake(f"`{self.stage.verb.text}` cannot take this", self.span, hint)
+
+    @property
+    def _takes_conditions(self) -> bool:
+        return any(argument.takes is Takes.CONDITION for argument in self.arguments.values())
 
     def _takes(self, phrases: list[str]) -> str:
         verb = self.stage.verb.text

@@ -50,6 +50,7 @@ from provgraph.query.plan import (
     Negate,
     Nth,
     Operator,
+    Paths,
     Plan,
     Project,
     Runs,
@@ -147,6 +148,27 @@ class Cypher:
         text = "\n".join(dialect.cone(walk))
         return Statement(text, dialect.parameters)
 
+    @classmethod
+    def compile_edges(cls, plan: Plan, via: Sequence[str], project: str | None = None) -> Statement:
+        """The edges of these types out of a plan's rows, in one row of lists: `effects`, `types`,
+        `causes`, the ends as ids.
+
+        >>> print(Cypher.compile_edges(Find("Run"), ("BY",)).text)
+        MATCH (n:Run)
+        MATCH (n)-[r:BY]->(y)
+        WITH DISTINCT n, type(r) AS type, y
+        RETURN collect(n.id) AS effects, collect(type) AS types, collect(y.id) AS causes
+        """
+        dialect = cls(project)
+        types = "|".join(edge_type(type) for type in via)
+        lines = [
+            *dialect.rows(plan, depth=False),
+            f"MATCH (n)-[r:{types}]->(y)" if types else "MATCH (n)-[r]->(y) WHERE false",
+            "WITH DISTINCT n, type(r) AS type, y",
+            "RETURN collect(n.id) AS effects, collect(type) AS types, collect(y.id) AS causes",
+        ]
+        return Statement("\n".join(lines), dialect.parameters)
+
     def cone(self, walk: Walk) -> Lines:
         starts = self.rows(walk.source, depth=False)
         if walk.until is not None:
@@ -217,7 +239,7 @@ class Cypher:
                 return self.rows(source, depth=depth)
             case Given():
                 return self.given(plan)
-            case Slice() | Count():
+            case Slice() | Count() | Paths():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
@@ -444,7 +466,7 @@ class Cypher:
                 return self.order(plan.source)
             case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
-            case Slice() | Count():
+            case Slice() | Count() | Paths():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)

@@ -15,10 +15,11 @@ from typing import Any, TypeVar, assert_never
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Node, Value
 from provgraph.model.uri import is_file
-from provgraph.model.vocabulary import LINEAGE_EDGES
+from provgraph.model.vocabulary import EDGES, LINEAGE_EDGES
 from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
-from provgraph.query.operators import Cone, Record, table
+from provgraph.query.operators import Cone, Record, above
+from provgraph.query.operators.counting import counted
 from provgraph.query.operators.slicing import learned
 from provgraph.query.order import in_order_of
 from provgraph.query.plan import (
@@ -40,12 +41,14 @@ from provgraph.query.plan import (
     Name,
     Named,
     Nth,
+    Paths,
     Plan,
     Project,
     Runs,
     SetOp,
     Slice,
     Sort,
+    Table,
     Versions,
     Walk,
     WithDigest,
@@ -114,14 +117,23 @@ class Evaluator:
                 )
             case Slice():
                 return in_order(self.slice(plan))
-            case Count():
+            case Count() | Paths():
                 raise AssertionError("the rows of a table are no nodes: `records` gives them")
             case _:
                 assert_never(plan)
 
     def records(self, plan: Plan) -> list[Record]:
         """The rows of a table, in its order."""
-        return table(plan, self)
+        return above(plan, self.tabulated)
+
+    def tabulated(self, plan: Table) -> list[Record]:
+        match plan:
+            case Count():
+                return counted(plan, self.counts(plan))
+            case Paths():
+                return self.paths(plan)
+            case _:
+                assert_never(plan)
 
     def satisfies(self, row: Row, condition: Condition) -> bool:
         return holds(condition, row.value)
@@ -338,7 +350,72 @@ class Evaluator:
         start = Find(self.node(id).label, Identified((id,)))
         return [row.node.id for row in self.walk(Walk(start, "origin", LINEAGE_EDGES))]
 
+    # Tables
+
+    def paths(self, plan: Paths) -> list[Record]:
+        """Every simple path, then the first of them."""
+        ends = {row.node.id for row in self.rows(plan.to)}
+        starts = [row.node.id for row in self.rows(plan.source)]
+        found = sorted(
+            (len(path) - 1, path, toward == "effect")
+            for toward in ("origin", "effect")
+            for start in starts
+            if not self.is_hidden(start, plan.until)
+            for path in self.simple((start,), plan, toward)
+            if path[-1] in ends and len(path) > 1
+        )
+        if not plan.every:
+            found = sorted({path[1][-1]: path for path in reversed(found)}.values())
+        return [
+            self.placed(plan, number, depth, path, "effect" if against else "origin")
+            for number, (_, path, against) in enumerate(found[: plan.most], 1)
+            for depth in range(len(path))
+        ]
+
+    def simple(self, path: tuple[str, ...], plan: Paths, toward: str) -> Iterator[tuple[str, ...]]:
+        """A path, and all that go on from it."""
+        self.meter.each([path[-1]])
+        yield path
+        if plan.max_hops is not None and len(path) > plan.max_hops:
+            return
+        follow = self.causes if toward == "origin" else self.effects
+        for other in dict.fromkeys(follow(path[-1], *plan.via)):
+            if other not in path and not self.is_hidden(other, plan.until):
+                yield from self.simple((*path, other), plan, toward)
+
+    def placed(
+        self, plan: Paths, number: int, depth: int, path: tuple[str, ...], toward: str
+    ) -> Record:
+        node = self.node(path[depth])
+        edge = None
+        if depth < len(path) - 1:
+            ends = path[depth : depth + 2]
+            effect, cause = ends if toward == "origin" else ends[::-1]
+            edge = tuple(
+                EDGES[type].phrase
+                for type in EDGES
+                if type in plan.via and cause in self.causes(effect, type)
+            )
+        return {
+            "path": number,
+            "depth": depth,
+            "toward": toward,
+            "id": node.id,
+            "type": node.label.lower(),
+            "kind": node.properties.get("kind"),
+            "name": node.properties.get("name"),
+            "time": node.properties.get("at"),
+            "edge": edge,
+        }
+
     # What operators ask of an engine (`Reader`)
+
+    def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
+        effects = [row.node.id for row in self.rows(plan)]
+        return [(e, type, c) for e in effects for type in via for c in {*self.causes(e, type)}]
+
+    def visit(self, nodes: int) -> None:
+        self.meter.visit(nodes)
 
     def columns(self, plan: Project) -> list[tuple[Value, ...]]:
         keys = [column.key for column in plan.columns]
@@ -406,7 +483,11 @@ class Meter:
 
     def each(self, found: list[T]) -> list[T]:
         """The same, counted. Raises `BudgetExceeded`."""
-        self.visited += len(found)
+        self.visit(len(found))
+        return found
+
+    def visit(self, many: int) -> None:
+        self.visited += many
         nodes, seconds = self.budget.nodes, self.budget.seconds
         if nodes is not None and self.visited > nodes:
             raise BudgetExceeded(
@@ -418,7 +499,6 @@ class Meter:
                 f"the question takes longer than {seconds:g} s",
                 hint="narrow it, or raise `--timeout`",
             )
-        return found
 
 
 def matches(pattern: str, text: Value) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import Any
 
@@ -93,6 +93,13 @@ class _Fetches:
     def cone(self, walk: Walk) -> Cone:
         self.statements.append(Cypher.compile_cone(walk, self.project))
         return Cone([], [], [], [], [])
+
+    def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
+        self.statements.append(Cypher.compile_edges(plan, via, self.project))
+        return []
+
+    def visit(self, nodes: int) -> None:
+        return None
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         self.statements.append(Cypher.compile_count(plan, self.project))

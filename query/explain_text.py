@@ -104,10 +104,19 @@ def operator_text(here: plan.Plan) -> str:
         case plan.Slice():
             least = "" if here.support is None else f", at least {here.support}"
             return f"Slice: what the rows were made from{least}"
+        case plan.Paths():
+            return _paths(here)
         case plan.Count():
             return f"Count by {_columns(here.by)}"
         case _:
             assert_never(here)
+
+
+def _paths(here: plan.Paths) -> str:
+    which = "all" if here.every else "the shortest to each"
+    which += f", the first {here.most}" if here.most is not None else ""
+    far = f", at most {here.max_hops} edges" if here.max_hops is not None else ""
+    return f"Paths via {', '.join(here.via)}, {which}{far}{_until(here.until)}"
 
 
 def _columns(columns: tuple[plan.Column, ...]) -> str:

@@ -322,8 +322,32 @@ class Count:
     by: tuple[Column, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """How the source's rows are connected with those of `to`: a row a node of a path.
+
+    A path leads from one of the source's rows to another node, a row of `to`, along edges of the types
+    `via`, all of them in their direction (`toward` is `origin`) or all against it (`effect`), and comes
+    by no node twice. Paths are in order of their length, then of their nodes' ids, then toward the
+    origin before toward the effect; they are numbered as `path`. There is one for each row of `to`, the
+    first that leads to it; with `every`, all are there. `most` bounds their number, `max_hops` their
+    length; `until` (nanoseconds UTC): nodes with a later `at` do not exist.
+
+    `depth` is how far along the path a node is, from 0; `edge` are the types, in words, that join it
+    to the next.
+    """
+
+    source: Plan
+    to: Plan
+    via: tuple[str, ...]
+    every: bool = False
+    most: int | None = None
+    max_hops: int | None = None
+    until: int | None = None
+
+
 Fetched = Slice
-Table = Count
+Table = Count | Paths
 Plan = (
     Find
     | Walk
@@ -338,6 +362,7 @@ Plan = (
     | Given
     | Slice
     | Count
+    | Paths
 )
 
 _P = TypeVar("_P", bound=Plan)

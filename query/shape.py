@@ -15,6 +15,7 @@ from provgraph.query.plan import (
     Find,
     Given,
     Limit,
+    Paths,
     Plan,
     Project,
     Runs,
@@ -35,7 +36,18 @@ _SLICE: Final = (
 LEARNED: Final[dict[str, Field]] = {field.key: field for field in _SLICE}
 """What operators learn of their rows, by key."""
 
-_TABULATED: Final = (Field("count", _N, "count", "how many rows"),)
+_TABULATED: Final = (
+    Field("count", _N, "count", "how many rows"),
+    Field("path", _N, "path", "which path it is, from 1"),
+    Field("toward", FieldType.TEXT, "toward", "whether paths lead to the origin or to the effect"),
+    Field("type", FieldType.TEXT, "type", "version, step, run ..."),
+    Field("edge", FieldType.TEXTS, "edge", "what joins a node to the next of its path"),
+)
+_PATHS: Final = (
+    *(Column(key, key) for key in ("path", "depth", "toward", "id", "type", "kind", "name")),
+    Column("time", "at"),
+    Column("edge", "edge"),
+)
 _TYPES: Final[dict[str, FieldType]] = {
     field.key: field.type
     for fields in (*FIELDS.values(), (DEPTH,), LEARNED.values(), _TABULATED)
@@ -79,7 +91,7 @@ def labels(plan: Plan) -> frozenset[Label]:
             return frozenset(plan.labels)
         case Slice():
             return frozenset(("Version", "Step"))
-        case Count():
+        case Count() | Paths():
             return frozenset()
         case Filter() | Sort() | Limit() | Project():
             return labels(plan.source)
@@ -144,7 +156,7 @@ def has_depth(plan: Plan) -> bool:
             return True
         case Filter() | Sort() | Limit() | Project():
             return has_depth(plan.source)
-        case Find() | Versions() | Runs() | SetOp() | Given() | Slice() | Count():
+        case Find() | Versions() | Runs() | SetOp() | Given() | Slice() | Count() | Paths():
             return False
         case _:
             assert_never(plan)
@@ -163,7 +175,7 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             return tuple(LEARNED[key] for key in plan.keys)
         case Filter() | Sort() | Limit() | Project():
             return learned(plan.source)
-        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Count():
+        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Count() | Paths():
             return ()
         case _:
             assert_never(plan)
@@ -179,6 +191,8 @@ def columns(plan: Plan) -> tuple[Column, ...]:
     match plan:
         case Count(_, by):
             return (*by, Column("count", "count"))
+        case Paths():
+            return _PATHS
         case Filter() | Sort() | Limit():
             return columns(plan.source)
         case Project(source, kept):

@@ -38,13 +38,16 @@ class Takes(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Argument:
     """`phrase` is the words before it, "" for none. With `leads` they can be left out right after
-    the verb. `choices` are the words that it takes, where it takes words."""
+    the verb. `choices` are the words that it takes, where it takes words. `beside` is the phrase of an
+    argument that it cannot be without, `excludes` of one that it cannot stand beside."""
 
     phrase: str
     takes: Takes
     meaning: str
     leads: bool = False
     choices: tuple[str, ...] = ()
+    beside: str = ""
+    excludes: str = ""
 
     @property
     def wants(self) -> str:

@@ -350,6 +350,46 @@ class Verbs:
         """
         return self._then("lineage", depth=depth, via=via, stop_at=stop_at, as_of=as_of)
 
+    def paths(
+        self,
+        *,
+        to: Query | str,
+        shortest: bool = False,
+        all: bool = False,
+        limit: int | None = None,
+        depth: int | None = None,
+        via: Words | None = None,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """A table of how the rows are connected with others: a row a node of a path, with its place.
+
+        A path follows the edges from effects to causes (`toward` says `origin`), or all of them the other
+        way, whichever connects the two; it comes by no node twice. For each of the others it is the
+        shortest that leads to it; with `all`, every path, the shortest first, up to a `limit`. Of equally
+        long ones the first by the ids of their nodes comes first.
+
+        `path` numbers the paths and `depth` the nodes of one, from 0; `edge` is what joins a node to the
+        next. Names mean all their versions, on both sides. A run stands for its steps.
+
+        to: where the paths lead
+        shortest: the shortest to each, as without a word
+        all: every path, the shortest first; with a `limit`
+        limit: the first so many paths
+        depth: at most so many edges long
+        via: along these edges only, between the very rows
+        as_of: as if nothing later had happened
+        """
+        return self._then(
+            "paths",
+            to=to,
+            shortest=shortest,
+            all=all,
+            limit=limit,
+            depth=depth,
+            via=via,
+            as_of=as_of,
+        )
+
     def runs(
         self,
     ) -> Query:

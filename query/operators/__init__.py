@@ -7,7 +7,7 @@ same by them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
@@ -20,10 +20,12 @@ from provgraph.query.plan import (
     Given,
     Known,
     Limit,
+    Paths,
     Plan,
     Project,
     Slice,
     Sort,
+    Table,
     Walk,
     with_sources,
 )
@@ -53,6 +55,12 @@ class Reader(Protocol):
 
     def cone(self, walk: Walk) -> Cone:
         """What a walk leaves and reaches."""
+
+    def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
+        """The edges of these types out of a plan's rows: effect, type, cause. Each once, in no order."""
+
+    def visit(self, nodes: int) -> None:
+        """Counts nodes that an operator looks at by itself. Raises `BudgetExceeded`."""
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         """The groups of a count in any order: the values, then how many. Equal values may come in
@@ -87,23 +95,41 @@ Record = dict[str, Any]
 
 def table(plan: Plan, reader: Reader) -> list[Record]:
     """The rows of a table and of what stands above it, by column."""
+    return above(plan, lambda made: records(made, reader))
+
+
+def records(plan: Table, reader: Reader) -> list[Record]:
+    """The rows of a table."""
     match plan:
         case Count():
             from provgraph.query.operators.counting import counted
 
             return counted(plan, reader.counts(plan))
+        case Paths():
+            from provgraph.query.operators.pathfinding import found
+
+            return found(plan, reader)
+        case _:
+            assert_never(plan)
+
+
+def above(plan: Plan, made: Callable[[Table], list[Record]]) -> list[Record]:
+    """What the operators above a table make of its rows, which `made` gives."""
+    match plan:
+        case Count() | Paths():
+            return made(plan)
         case Filter(source, condition):
             from provgraph.query.conditions import holds
 
-            return [row for row in table(source, reader) if holds(condition, row.get)]
+            return [row for row in above(source, made) if holds(condition, row.get)]
         case Sort(source, by):
             from provgraph.query.order import in_order_of
 
-            return in_order_of(by, table(source, reader), lambda row, key: row.get(key))
+            return in_order_of(by, above(source, made), lambda row, key: row.get(key))
         case Limit(source, count):
-            return table(source, reader)[: max(count, 0)]
+            return above(source, made)[: max(count, 0)]
         case Project(source, columns):
             kept = [(column.name, column.key) for column in columns]
-            return [{name: row[key] for name, key in kept} for row in table(source, reader)]
+            return [{name: row[key] for name, key in kept} for row in above(source, made)]
         case _:
             raise AssertionError(f"{type(plan).__name__} makes no table")

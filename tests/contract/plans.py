@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final, Literal
 
@@ -51,6 +51,7 @@ from provgraph.query.plan import (
     Negate,
     Nth,
     Operator,
+    Paths,
     Plan,
     Project,
     Runs,
@@ -279,6 +280,8 @@ def sliced(random: Random, source: Plan, against: Plan) -> Plan:
 
 def table(random: Random, source: Plan) -> Plan:
     """A table, and perhaps something over it."""
+    if random.random() < 0.5:
+        return connected(random, source)
     keys = random.sample(tuple(_CONSTANTS), random.choice((0, 1, 1, 2)))
     counted: Plan = Count(source, tuple(Column(f"of {key}", key) for key in keys))
     if random.random() < 0.3:
@@ -287,6 +290,40 @@ def table(random: Random, source: Plan) -> Plan:
     if keys and random.random() < 0.3:
         counted = Sort(counted, (SortKey(f"of {keys[0]}", random.random() < 0.5),))
     return Limit(counted, 2) if random.random() < 0.2 else counted
+
+
+def anchor(random: Random) -> Find:
+    """One or two of the nodes that lineage runs between, or all of a label."""
+    label: Label = random.choice(("Version", "Version", "Step"))
+    if random.random() < 0.5:
+        return Find(label)
+    ids = [id for id, of in LABEL_OF.items() if of == label]
+    return Find(label, Identified(tuple(random.choices(ids[:6], k=random.choice((1, 1, 2))))))
+
+
+def connected(random: Random, source: Plan) -> Plan:
+    """Paths, few enough to be told one by one, and perhaps something over them."""
+    walk_like = walk(random, source, None)
+    found: Plan = Paths(
+        source if random.random() < 0.5 else anchor(random),
+        rows(random, 1) if random.random() < 0.3 else anchor(random),
+        walk_like.via,
+        random.random() < 0.6,
+        random.choice((None, 1, 3, 8)),
+        random.choice((None, None, 1, 2, 3, 5)),
+        walk_like.until,
+    )
+    match random.randrange(6):
+        case 0:
+            return Filter(found, Comparison("edge", random.choice(("=", "!=")), "used"))
+        case 1:
+            return Filter(found, Comparison("depth", random.choice(_OPERATORS), 1))
+        case 2:
+            return Sort(
+                found, (SortKey(random.choice(("edge", "name", "time")), random.random() < 0.5),)
+            )
+        case _:
+            return found
 
 
 def plan(random: Random, depth: int = 3) -> Plan:
@@ -303,6 +340,14 @@ def plan(random: Random, depth: int = 3) -> Plan:
     return Project(asked, tuple(columns))
 
 
+OPERATORS: Final[dict[str, Callable[[Random, Plan], Plan]]] = {
+    "around": around,
+    "paths": connected,
+    "slice": lambda random, source: sliced(random, source, rows(random, 1)),
+}
+"""Those that have questions of their own, over any rows."""
+
+
 def question(random: Random, count: int, max_nodes: int) -> Question:
     """A graph and plans to run on it; of three tries, the first whose answer is not empty."""
     asked = graph(random, max_nodes)
@@ -310,6 +355,23 @@ def question(random: Random, count: int, max_nodes: int) -> Question:
     store.apply(asked)
     tries = ([plan(random) for _ in range(3)] for _ in range(count))
     return asked, [next((t for t in each if store.run(t).values), each[0]) for each in tries]
+
+
+def questions_of(operator: str, count: int = 4) -> st.SearchStrategy[Question]:
+    """About one operator, with answers that are not empty as far as a few tries give such."""
+
+    def draw(random: Random) -> Question:
+        asked = graph(random)
+        store = MemoryStore()
+        store.apply(asked)
+        make = OPERATORS[operator]
+        tries = (
+            [make(random, rows(random, random.randint(0, 2))) for _ in range(4)]
+            for _ in range(count)
+        )
+        return asked, [next((t for t in each if store.run(t).values), each[0]) for each in tries]
+
+    return st.builds(draw, RANDOMS)
 
 
 def questions(count: int = 1, max_nodes: int = 14) -> st.SearchStrategy[Question]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from contract.graphs import chain, diamonds, id_of
-from contract.plans import Question, parts, questions
-from hypothesis import given, note
+from contract.plans import OPERATORS, Question, parts, questions, questions_of
+from hypothesis import given, note, settings
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LINEAGE_EDGES, Label
 from provgraph.query.operators import Cone
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Budget, Find, Identified, Limit, Plan, Walk
+from provgraph.query.plan import Budget, Find, Identified, Limit, Paths, Plan, Walk
 from provgraph.store import Rows, Store
 from provgraph.store.memory import MemoryStore
 
@@ -37,6 +39,24 @@ def test_a_store_answers_as_the_reference_does(compared: Store, question: Questi
     compared.apply(graph)
     for plan in plans:
         agree(compared, reference, plan)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_store_answers_as_the_reference_does_what_is_asked_of(
+    compared: Store, operator: str
+) -> None:
+    @settings(max_examples=max(60, settings().max_examples // 16))
+    @given(question=questions_of(operator))
+    def answers(question: Question) -> None:
+        graph, plans = question
+        reference = MemoryStore()
+        reference.apply(graph)
+        compared.clear()
+        compared.apply(graph)
+        for plan in plans:
+            agree(compared, reference, plan)
+
+    answers()
 
 
 @given(first=questions(), second=questions(2, max_nodes=8))
@@ -97,6 +117,30 @@ def test_sixty_stacked_diamonds_are_a_hundred_and_eighty_nodes(store: Store) -> 
     values = store.run(lineage("v00000")).values
     assert len(values) == 180
     assert values[-1][2] == 120
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_paths_through_sixty_stacked_diamonds_are_not_all_followed(
+    compared: Store, every: bool
+) -> None:
+    compared.apply(shaped(*diamonds(60)))
+    first, last = (Find("Version", Identified((id,))) for id in ("v00000", "v00180"))
+    found = compared.run(Paths(last, first, LINEAGE_EDGES, every, 10)).values
+    paths = [[row[3] for row in found if row[0] == number] for number in range(1, 12)]
+    assert [len(path) for path in paths] == ([121] * 10 if every else [121] + [0] * 9) + [0]
+    assert paths[:10] == sorted(paths[:10]) if every else paths[0][:2] == ["v00180", "v00178"]
+    assert {row[2] for row in found} == {"effect"}
+
+
+def test_a_budget_ends_paths_that_wind_through_a_knot(compared: Store) -> None:
+    """Any two of its nodes are joined both ways, so there are more paths than anybody waits for."""
+    among = [(n, "INFORMED_BY", m) for n in range(12) for m in range(12) if n != m]
+    compared.apply(shaped(["Step"] * 12, among))
+    ends = [Find("Step", Identified((id,))) for id in ("s00000", "s00011")]
+    knot = Paths(ends[0], ends[1], LINEAGE_EDGES, every=True, most=10**9)
+    with pytest.raises(BudgetExceeded):
+        compared.run(knot, Budget(nodes=20_000))
+    assert len(compared.run(replace(knot, most=100), Budget(nodes=20_000)).values) > 200
 
 
 def test_a_budget_of_nodes_ends_a_walk_that_reaches_more(store: Store) -> None:

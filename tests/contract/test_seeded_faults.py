@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis.errors import NoSuchExample
 
 from provgraph.model.elements import Batch, Node, Value
 from provgraph.query.evaluate import Evaluator, Row
+from provgraph.query.operators import Record
 from provgraph.query.order import rank
 from provgraph.query.plan import (
     Around,
@@ -28,6 +29,7 @@ from provgraph.query.plan import (
     Membership,
     Name,
     Nth,
+    Paths,
     Plan,
     Runs,
     SetOp,
@@ -301,6 +303,26 @@ class ForgetsWhatWasLearned(Evaluator):
     def rows(self, plan: Plan) -> list[Row]:
         rows = super().rows(plan)
         return [replace(row, learned={}) for row in rows] if isinstance(plan, Filter) else rows
+
+
+class FollowsPathsOneWay(Evaluator):
+    def simple(self, path: tuple[str, ...], plan: Paths, toward: str) -> Iterator[tuple[str, ...]]:
+        return super().simple(path, plan, toward) if toward == "origin" else iter(())
+
+
+class GoesAnEdgeTooFarAlongAPath(Evaluator):
+    def paths(self, plan: Paths) -> list[Record]:
+        return super().paths(replace(plan, max_hops=plan.max_hops and plan.max_hops + 1))
+
+
+class GivesOneTargetsPathOnly(Evaluator):
+    def paths(self, plan: Paths) -> list[Record]:
+        return super().paths(plan if plan.every else replace(plan, most=1))
+
+
+class NamesOneTypeOfEdgeOnly(Evaluator):
+    def paths(self, plan: Paths) -> list[Record]:
+        return [{**row, "edge": row["edge"] and row["edge"][:1]} for row in super().paths(plan)]
 
 
 class CountsEqualNumbersApart(Evaluator):

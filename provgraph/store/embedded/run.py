@@ -25,6 +25,7 @@ from provgraph.query.plan import (
     Find,
     Given,
     Limit,
+    Paths,
     Plan,
     Project,
     Runs,
@@ -186,7 +187,7 @@ class Execution:
                 return self.given(plan)
             case Slice():
                 return self.slice(plan)
-            case Count():
+            case Count() | Paths():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
@@ -400,6 +401,20 @@ class Execution:
             return cone(ready, self.connection, self.lexicon, walk, starts, around)
         found = self.reached(walk, starts)
         return cone_of(self.connection, self.lexicon, walk.via, starts, found)
+
+    def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
+        types = {TYPE_NUMBERS[name]: name for name in via}
+        asked = sql(
+            "SELECT DISTINCT s.uid, e.type, d.uid FROM ({}) AS r CROSS JOIN edge e ON e.src = r.id"
+            f" AND +e.type IN ({', '.join(map(str, types))}) CROSS JOIN node s ON s.id = e.src"
+            " CROSS JOIN node d ON d.id = e.dst",
+            self.relation(plan).sql,
+        )
+        found = self.connection.execute(asked.text, asked.parameters)
+        return [(effect, types[type], cause) for effect, type, cause in found]
+
+    def visit(self, nodes: int) -> None:
+        self.meter.visit(nodes)
 
     # Between operators
 
