@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from contract.graphs import graphs
-from contract.plans import Question, questions
+from contract.plans import OPERATORS, Question, questions, questions_of
 from contract.test_answers import agree, exactly
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
@@ -50,6 +50,20 @@ def test_every_graph_answers_every_plan_as_the_reference_does(
     current: Neo4jStore, draw: list[Question]
 ) -> None:
     every_pair_agrees(current, draw)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_every_graph_answers_as_the_reference_does_what_is_asked_of(
+    current: Neo4jStore, operator: str
+) -> None:
+    drawn = st.lists(questions_of(operator, PLANS), min_size=GRAPHS, max_size=GRAPHS)
+
+    @settings(max_examples=EXAMPLES // 20)
+    @given(draw=drawn)
+    def answers(draw: list[Question]) -> None:  # 8 draws: 256 pairs
+        every_pair_agrees(current, draw)
+
+    answers()
 
 
 @settings(max_examples=EXAMPLES // 8)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from neo4j import ManagedTransaction
@@ -57,21 +58,22 @@ class Runner:
                 hint="narrow it, or raise `--timeout`",
             )
         return self.connection.read(
-            lambda transaction: work(Execution(transaction, self, budget.nodes)), seconds
+            lambda transaction: work(Execution(transaction, self, budget)), seconds
         )
 
 
 class Execution:
-    """One plan in one transaction: the `Reader` of the operators that Cypher does not say. `most` is
-    how many nodes may be visited."""
+    """One plan in one transaction: the `Reader` of the operators that Cypher does not say."""
 
-    def __init__(self, transaction: ManagedTransaction, runner: Runner, most: int | None) -> None:
+    def __init__(self, transaction: ManagedTransaction, runner: Runner, budget: Budget) -> None:
         self.transaction = transaction
         self.names = runner.connection.names
         self.dialect = runner.dialect
         self.project = runner.project
-        self.most = most
+        self.most = budget.nodes
         self.visited = 0
+        self.seconds = budget.seconds
+        self.began = time.monotonic()
 
     def answer(self, plan: Plan) -> Rows:
         if is_table(plan):
@@ -130,6 +132,24 @@ class Execution:
             [place[cause] for _, cause in inside],
         )
 
+    def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
+        statement = self.dialect.compile_edges(self.ready(plan), via, self.project)
+        effects, types, causes = self.lists(statement.text, statement.parameters)
+        return list(zip(effects, map(self.names.word, types), causes, strict=True))
+
+    def visit(self, nodes: int) -> None:
+        self.visited += nodes
+        if self.most is not None and self.visited > self.most:
+            raise BudgetExceeded(
+                f"the question visits more than {self.most} nodes",
+                hint="narrow it, or raise `--max-nodes`",
+            )
+        if self.seconds is not None and time.monotonic() - self.began > self.seconds:
+            raise BudgetExceeded(
+                f"the question takes longer than {self.seconds:g} s",
+                hint="narrow it, or raise `--timeout`",
+            )
+
     # Statements
 
     def ready(self, plan: Plan) -> Plan:
@@ -137,19 +157,14 @@ class Execution:
         plan = carried_out(plan, self)
         if self.most is not None:
             for operator in visiting(plan):
-                self.visit(operator, self.most)
+                self.visit_rows(operator, self.most)
         return plan
 
-    def visit(self, operator: Plan, most: int) -> None:
+    def visit_rows(self, operator: Plan, most: int) -> None:
         counted = self.dialect(self.project)
         text = counted.count(operator, most - self.visited)
         (number,) = self.lists(text, counted.parameters)
-        self.visited += number
-        if self.visited > most:
-            raise BudgetExceeded(
-                f"the question visits more than {most} nodes",
-                hint="narrow it, or raise `--max-nodes`",
-            )
+        self.visit(number)
 
     def lists(self, text: str, parameters: dict[str, Any]) -> list[Any]:
         return columns(self.transaction, self.said(text), self.given(parameters))
