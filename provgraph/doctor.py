@@ -129,14 +129,17 @@ def _journal(project: Project) -> Iterator[Finding]:
 def _store(project: Project) -> Iterator[Finding]:
     from provgraph.graph import Graph
 
-    if not project.database.exists():
+    where = project.store_uri
+    if not where and not project.database.exists():
         yield Finding("store", "limited", "none yet", "the first question makes it")
         return
     try:
         with Graph(project, read_only=True) as graph:
             statistics = graph.store.statistics()
     except ProvgraphError as error:
-        yield Finding("store", "bad", error.message, "provgraph sync --rebuild")
+        remedy = "provgraph sync --rebuild" if not where else error.hint or ""
+        yield Finding("store", "bad", error.message, remedy)
     else:
         nodes, edges = sum(statistics.nodes.values()), sum(statistics.edges.values())
-        yield Finding("store", "good", f"{nodes:,} nodes, {edges:,} edges")
+        place = f" in {where}" if where else ""
+        yield Finding("store", "good", f"{nodes:,} nodes, {edges:,} edges{place}")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from provgraph.cli.output import note
+import click
+
+from provgraph.cli.output import Command, note
 from provgraph.cli.text import count
 from provgraph.errors import AmbiguousName, NotFound
 from provgraph.graph import Graph, not_found
@@ -29,11 +31,30 @@ from provgraph.query.plan import (
 )
 
 
+def store_option(command: Command) -> Command:
+    """`--store`, the same on every command that asks."""
+    option = click.option(
+        "--store",
+        metavar="URI",
+        expose_value=False,
+        callback=_choose_store,
+        help="Ask this store: neo4j://host:7687, or `embedded`.",
+    )
+    return option(command)
+
+
+def _choose_store(context: click.Context, option: click.Parameter, uri: str | None) -> None:
+    if uri:
+        os.environ["PROVGRAPH_STORE"] = uri
+
+
 @contextmanager
 def opened() -> Iterator[Graph]:
     """The graph around the working directory, brought up to date; problems are said, not raised."""
     with Graph.open() as graph:
         report = graph.sync()
+        if graph.store.warning:
+            note(graph.store.warning)
         for problem in report.problems:
             note(problem)
         if report.pending:

@@ -45,7 +45,10 @@ class StoreChanged(StoreError):
 
 
 class Store(Protocol):
-    """A provenance graph that is kept somewhere. All stores give the same answers."""
+    """A provenance graph that is kept somewhere. All stores give the same answers. `warning` says
+    what is to be known of the place, or is None."""
+
+    warning: str | None
 
     def apply(self, batch: Batch) -> None:
         """Apply a batch durably, in one transaction. Raises `StoreError` and changes nothing if it

@@ -27,6 +27,7 @@ class MemoryStore:
     """A `Store`. `graph` is a `networkx.MultiDiGraph`; `evaluator` runs the plans."""
 
     evaluator = Evaluator
+    warning: str | None = None
 
     def __init__(self) -> None:
         self.graph: Any

@@ -119,6 +119,37 @@ def _state(pid: int) -> str:
         return "Z"
 
 
+def test_the_journal_waits_for_a_server_that_is_away(bare_cli: Cli, project: Path) -> None:
+    server = LocalServer(project / ".provgraph" / "neo4j")
+    bare_cli("neo4j", "start")
+    try:
+        with (project / "provgraph.toml").open("a") as settings:
+            settings.write(f'[store]\nuri = "{_uri(bare_cli)}"\n')
+        bare_cli("run", "--", "touch", "first.txt")
+        assert "first.txt" in bare_cli("ask", "file *").stdout
+
+        _kill(bare_cli)
+        bare_cli("run", "--", "touch", "second.txt")  # capture never asks the database
+        for words in (["ask", "file *"], ["sync"], ["cypher", "RETURN 1"]):
+            done = bare_cli(*words, check=False)
+            assert done.returncode == 5
+            assert "nothing answers there" in done.stderr
+            assert "stays in the journal" in done.stderr
+
+        server.start(LTS, more={"server.databases.default_to_read_only": "true"})
+        done = bare_cli("sync", check=False)
+        assert done.returncode == 5
+        assert "the database cannot be written" in done.stderr
+        server.stop()
+
+        bare_cli("neo4j", "start")
+        assert {"first.txt", "second.txt"} <= set(bare_cli("ask", "file *").stdout.split())
+        bare_cli("sync", "--rebuild")
+        assert {"first.txt", "second.txt"} <= set(bare_cli("ask", "file *").stdout.split())
+    finally:
+        server.stop(patience=0)
+
+
 def test_a_port_that_is_taken_is_told_with_the_logs_last_lines(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -8,7 +8,7 @@ import click
 
 from provgraph.cli.answers import FORMATS, Format, write_answer
 from provgraph.cli.output import json_option
-from provgraph.cli.session import opened
+from provgraph.cli.session import opened, store_option
 from provgraph.graph import Graph
 
 
@@ -20,6 +20,7 @@ from provgraph.graph import Graph
 @click.option(
     "--format", type=click.Choice(FORMATS), help="How the answer is printed; a table by default."
 )
+@store_option
 @json_option
 def command(
     query: tuple[str, ...],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from provgraph.cli.output import json_option, write_json, write_table
-from provgraph.cli.session import all_versions, described, opened, versions_called
+from provgraph.cli.session import all_versions, described, opened, store_option, versions_called
 from provgraph.cli.text import value
 from provgraph.model.elements import Node
 from provgraph.origins import first_commits
@@ -14,6 +14,7 @@ from provgraph.query.plan import Latest
 
 @click.command(name="history")
 @click.argument("name")
+@store_option
 @json_option
 def command(name: str, as_json: bool) -> None:
     """List the versions of a file, oldest first, and what made each.

@@ -7,7 +7,7 @@ from collections import defaultdict
 import click
 
 from provgraph.cli.output import json_option, write_json, write_table
-from provgraph.cli.session import described, nodes, opened, versions_called
+from provgraph.cli.session import described, nodes, opened, store_option, versions_called
 from provgraph.cli.text import count, value
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LINEAGE_EDGES
@@ -18,6 +18,7 @@ from provgraph.query.plan import Every, Find, Identified, Nth, Walk, Which
 @click.argument("name")
 @click.option("--version", "number", type=click.IntRange(1), help="Of the nth version alone.")
 @click.option("--all", "every", is_flag=True, help="List files that are deleted, too.")
+@store_option
 @json_option
 def command(name: str, number: int | None, every: bool, as_json: bool) -> None:
     """Show what was made from a file, directly or not: what is touched if it goes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from provgraph.cli.output import json_option, write_json, write_table
-from provgraph.cli.session import described, nodes, opened
+from provgraph.cli.session import described, nodes, opened, store_option
 from provgraph.cli.text import value
 from provgraph.model.elements import Node
 from provgraph.query.plan import Find, Limit, Sort, SortKey
@@ -13,6 +13,7 @@ from provgraph.query.plan import Find, Limit, Sort, SortKey
 
 @click.command(name="log")
 @click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True)
+@store_option
 @json_option
 def command(number: int, as_json: bool) -> None:
     """List the recorded runs, newest first."""

@@ -9,6 +9,7 @@ import click
 
 from provgraph.cli.output import json_option, note, write_json
 from provgraph.config import find_project, prepare_state
+from provgraph.store.neo4j.names import Names
 from provgraph.store.neo4j.server import LocalServer, Running, release
 
 
@@ -81,6 +82,16 @@ def status(as_json: bool) -> int:
     else:
         click.echo(f"no Neo4j runs in {server.home}; `provgraph neo4j start` starts one")
     return 1
+
+
+@command.command()
+@click.option("--prefix", default="", help="What labels and edge types begin with.")
+def schema(prefix: str) -> None:
+    """Print the statements that make our constraints and indexes, for who may run them."""
+    from provgraph.store.neo4j.schema import statements
+
+    for statement in statements(Names(prefix)):
+        click.echo(f"{statement};")
 
 
 def _server() -> LocalServer:

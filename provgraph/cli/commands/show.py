@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from provgraph.cli.output import json_option, write_json
-from provgraph.cli.session import described, node_called, opened
+from provgraph.cli.session import described, node_called, opened, store_option
 from provgraph.cli.text import value
 from provgraph.model.annotations import TYPE
 from provgraph.model.elements import Edge, Node
@@ -16,6 +16,7 @@ from provgraph.model.elements import Edge, Node
 
 @click.command(name="show")
 @click.argument("name")
+@store_option
 @json_option
 def command(name: str, as_json: bool) -> None:
     """Show one run, step, commit or file version with everything around it.

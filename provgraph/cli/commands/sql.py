@@ -41,6 +41,11 @@ def command(
     if not statement.strip():
         raise UsageError("no statement", hint="such as `provgraph sql 'SELECT * FROM runs'`")
     with opened() as graph:
+        if graph.project.store_uri:
+            raise UsageError(
+                "the graph of this project is in a Neo4j, which knows no SQL",
+                hint="`provgraph cypher` asks it in Cypher",
+            )
         database = graph.project.database
         _ = graph.store  # made, where there is none yet
     with asked(database, statement, write=write, seconds=timeout) as found:

@@ -8,12 +8,14 @@ import click
 
 from provgraph.cli.output import json_option, note, write_json
 from provgraph.cli.progress import progress
+from provgraph.cli.session import store_option
 from provgraph.cli.text import count
 from provgraph.graph import Graph
 
 
 @click.command(name="sync")
 @click.option("--rebuild", is_flag=True, help="Drop the store and fill it from the journal again.")
+@store_option
 @json_option
 def command(rebuild: bool, as_json: bool) -> int:
     """Apply what the journal has and the store has not.

@@ -7,7 +7,7 @@ import sys
 import click
 
 from provgraph.cli.output import json_option, note, present, write_json
-from provgraph.cli.session import described, opened, versions_called
+from provgraph.cli.session import described, opened, store_option, versions_called
 from provgraph.model.elements import Node
 from provgraph.query.plan import Latest, Nth, Which
 
@@ -17,6 +17,7 @@ from provgraph.query.plan import Latest, Nth, Which
 @click.option("--version", "number", type=click.IntRange(1), help="The nth version, from 1.")
 @click.option("--depth", type=click.IntRange(1), help="How many edges to follow; all by default.")
 @click.option("--full", is_flag=True, help="Fold nothing, at any depth.")
+@store_option
 @json_option
 def command(name: str, number: int | None, depth: int | None, full: bool, as_json: bool) -> None:
     """Show what produced a file: the commands, scripts, inputs, commits and times behind it.

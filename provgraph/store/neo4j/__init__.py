@@ -6,10 +6,10 @@ that are tried again where the server says so; a batch is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from provgraph.config import Project
 from provgraph.errors import StoreError
@@ -19,10 +19,12 @@ from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
 
 try:
+    from provgraph.store.neo4j import own_cypher
     from provgraph.store.neo4j.apply import Writer
     from provgraph.store.neo4j.connection import Connection
     from provgraph.store.neo4j.dialect import dialect
     from provgraph.store.neo4j.faults import explained
+    from provgraph.store.neo4j.own_cypher import Answer
     from provgraph.store.neo4j.reading import Reader
     from provgraph.store.neo4j.run import Runner
     from provgraph.store.neo4j.schema import prepare, server_version
@@ -50,6 +52,7 @@ class Neo4jStore:
         read_only: bool,
     ) -> None:
         self.uri = connection.uri
+        self.project = project
         self.version = version
         self.warning = warning
         self.read_only = read_only
@@ -108,6 +111,23 @@ class Neo4jStore:
         self._writable()
         with explained(self.uri):
             self._writer.clear()
+
+    def cypher(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        *,
+        write: bool = False,
+        seconds: float | None = None,
+    ) -> Answer:
+        """The answer to a person's own statement, which sees all of the database. Raises
+        `UsageError` for a mistake in it, or where it writes without `write`."""
+        if write:
+            self._writable()
+        with explained(self.uri):
+            return own_cypher.asked(
+                self._connection, text, parameters, write=write, seconds=seconds
+            )
 
     def beside(self, project: str) -> Neo4jStore:
         """The graph of another project in this database, over the same connection."""

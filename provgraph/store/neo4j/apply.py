@@ -11,8 +11,8 @@ from neo4j import ManagedTransaction
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import EDGES, LABELS
+from provgraph.store import StoreChanged
 from provgraph.store.neo4j.connection import Connection, columns
-from provgraph.store.neo4j.faults import StoreChanged
 from provgraph.store.neo4j.values import kept
 
 T = TypeVar("T")
@@ -71,11 +71,11 @@ class Writer:
     def clear(self) -> None:
         """The watermarks first: what is cut short is brought in again."""
         for label in ("ProvgraphWatermark", _ANY):
-            self.connection.alone(
+            text = (
                 f"MATCH (n:{label} {{project: $project}})"
-                " CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS",
-                project=self.project,
+                " CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
             )
+            self.connection.alone(self.connection.names.said(text), project=self.project)
 
 
 class Say:

@@ -16,7 +16,6 @@ from neo4j import (
     GraphDatabase,
     ManagedTransaction,
     NotificationMinimumSeverity,
-    Query,
     unit_of_work,
 )
 
@@ -80,9 +79,13 @@ class Connection:
         return list(self.read(lambda each: columns(each, text, parameters), timeout))
 
     def alone(self, text: str, **parameters: Any) -> None:
-        """A statement that brings its own transactions, or changes the schema."""
+        """A statement that brings its own transactions, or changes the schema, with our names."""
         with self._session(WRITE_ACCESS) as session:
-            session.run(Query(self.names.said(text)), parameters).consume()
+            session.run(text, parameters).consume()
+
+    def writing(self) -> Any:
+        """A session whose statements each are a transaction."""
+        return self._session(WRITE_ACCESS)
 
     def close(self) -> None:
         self.driver.close()

@@ -18,10 +18,6 @@ _READ_ONLY: Final = (
 )
 
 
-class StoreChanged(StoreError):
-    """Somebody else wrote between what was read for a batch and the batch."""
-
-
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turn the driver's errors into `StoreError`, or `BudgetExceeded` for a question's time."""
@@ -69,10 +65,6 @@ def store_error(error: Exception, uri: str) -> StoreError | BudgetExceeded:
         )
     if code in _READ_ONLY:
         return StoreError(f"{uri}: the database cannot be written", hint=LATER)
-    if code == "Neo.ClientError.Statement.AccessMode":
-        return StoreError(
-            "the statement writes, and was to read only", hint="`--write` lets it write"
-        )
     if code == "Neo.ClientError.Database.DatabaseNotFound":
         return StoreError(f"{uri}: {text}", hint="look at `database` in [store] of provgraph.toml")
     if code == "Neo.TransientError.General.DatabaseUnavailable":

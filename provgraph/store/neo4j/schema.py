@@ -8,6 +8,7 @@ from neo4j.exceptions import Forbidden, ForbiddenOnReadOnlyDatabase
 
 from provgraph.errors import StoreError
 from provgraph.store.neo4j.connection import Connection
+from provgraph.store.neo4j.names import Names
 
 SCHEMA_VERSION: Final = 1
 OLDEST_SERVER: Final = (5, 26)
@@ -16,7 +17,7 @@ CALL dbms.components() YIELD name, versions WITH name, versions WHERE name = 'Ne
 OPTIONAL MATCH (s:ProvgraphSchema)
 RETURN versions[0] AS server, coalesce(s.version, 0) AS schema
 """
-_WRITE: Final = "MERGE (s:ProvgraphSchema) SET s.version = $version"
+_WRITE: Final = f"MERGE (s:ProvgraphSchema) SET s.version = {SCHEMA_VERSION}"
 
 _WITHOUT: Final = (
     "the database has none of our constraints and indexes: questions are slow, and two writers"
@@ -59,6 +60,11 @@ def require_schema(version: int, uri: str) -> None:
         )
 
 
+def statements(names: Names) -> list[str]:
+    """What makes our constraints and indexes; each may be run again."""
+    return [*names.schema(), "CALL db.awaitIndexes(300)", names.said(_WRITE)]
+
+
 def prepare(connection: Connection, *, make: bool) -> tuple[str, str | None]:
     """The server's version, and a warning where constraints and indexes are missing; they are made
     where `make` says so and it is allowed. Raises `StoreError` for versions that do not fit."""
@@ -70,10 +76,8 @@ def prepare(connection: Connection, *, make: bool) -> tuple[str, str | None]:
     if not make:
         return server, _WITHOUT
     try:
-        for statement in connection.names.schema():
+        for statement in statements(connection.names):
             connection.alone(statement)
-        connection.alone("CALL db.awaitIndexes(300)")
-        connection.alone(_WRITE, version=SCHEMA_VERSION)
     except ForbiddenOnReadOnlyDatabase:
         return server, None
     except Forbidden:

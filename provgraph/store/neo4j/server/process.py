@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,11 +70,13 @@ class LocalServer:
         heap: str = "512m",
         page_cache: str = "256m",
         patience: float = 120.0,
+        more: Mapping[str, str] | None = None,
         told: Callable[[int, int], None] | None = None,
     ) -> Running:
         """Start it, and wait until it answers. One that runs is left as it is.
 
-        The port is the last one if it is free, else any. Raises `StoreError`.
+        The port is the last one if it is free, else any. `more` are settings of Neo4j's own. Raises
+        `StoreError`.
         """
         archives, program = class_path(release, told), java()
         _private(self.home)
@@ -83,7 +85,7 @@ class LocalServer:
             if running is None:
                 self._refuse_older(release)
                 port = port or self._free_port()
-                self._configure(port, heap, page_cache)
+                self._configure(port, heap, page_cache, more or {})
                 self._set_password(program, archives)
                 running = self._launch(program, archives, release, heap, port)
             elif release.version != running.version:
@@ -158,7 +160,7 @@ class LocalServer:
                 return int(probe.getsockname()[1])
         raise StoreError(f"there is no free port on {_HOST}")
 
-    def _configure(self, port: int, heap: str, page_cache: str) -> None:
+    def _configure(self, port: int, heap: str, page_cache: str, more: Mapping[str, str]) -> None:
         _private(self.home / "conf")
         settings = {
             "server.default_listen_address": _HOST,
@@ -171,6 +173,7 @@ class LocalServer:
             "dbms.usage_report.enabled": "false",
             "db.transaction.monitor.check.interval": "500ms",
             "db.tx_log.rotation.retention_policy": "false",
+            **more,
         }
         text = "".join(f"{name}={value}\n" for name, value in settings.items())
         _write(self.home / "conf" / "neo4j.conf", text)
