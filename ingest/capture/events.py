@@ -127,6 +127,14 @@ class Truncated(Event, frozen=True):
     after: Stat | None = None
 
 
+class Preserved(Event, frozen=True):
+    """What a file held just before it was emptied, replaced or removed, whose stat was then `stat`.
+    Not of every file: neither of a large one, nor of one that the run itself made."""
+
+    stat: Stat
+    content: bytes
+
+
 class Piped(Event, frozen=True):
     """A pipe (FIFO, socket) was put on a standard descriptor after the image began (dup2), or a
     FIFO opened: the process holds this end from now on."""

@@ -22,7 +22,15 @@ from typing import Final
 import msgspec
 from blake3 import blake3
 
-from provgraph.ingest.capture.events import Closed, Event, Linked, Opened, Renamed, Truncated
+from provgraph.ingest.capture.events import (
+    Closed,
+    Event,
+    Linked,
+    Opened,
+    Preserved,
+    Renamed,
+    Truncated,
+)
 from provgraph.model.records import Content, Stat
 
 TAG: Final = "blake3:"
@@ -337,6 +345,8 @@ class Contents:
                 self._named(event.stat, event.target)
             case Truncated() if event.after:
                 self._changed(event.path, event.after, event.tick)
+            case Preserved():
+                self._remember(event.stat, TAG + blake3(event.content).hexdigest(), event.stat)
             case _:
                 pass
 

@@ -328,7 +328,8 @@ static bool write_forked(unsigned char *d_bytes, size_t room, bool enough, uint3
         count += put_descriptor(&d, fd, tick, &table[fd]);
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
-    WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d);
+    uint32_t parent = state->parent ? state->parent : (uint32_t)call1(SYS_getppid, 0);
+    WRITE(FORKED, 0, (int32_t)parent, pid, tick, d);
     return true;
 }
 
@@ -564,6 +565,7 @@ static __attribute__((noinline)) void write_image_large(uint32_t pid, uint64_t t
 
 static void leaving_by_exit(int status, void *unused);
 static void *next(void **slot, const char *name);
+static void tell_first_libraries(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
  * tracer says all, and we nothing. */
@@ -612,6 +614,7 @@ static bool wake(char **env) {
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept);
     store(&readiness, READY);
+    tell_first_libraries();
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
     at_exit = on_exit && on_exit(leaving_by_exit, NULL) == 0;
@@ -697,7 +700,7 @@ static uint32_t find_sysv(const struct symbols *s, const char *name) {
     return 0;
 }
 
-static void *look_up(const struct link_map *from, const char *name) {
+static void *look_up_until(const struct link_map *from, const struct link_map *last, const char *name) {
     uint32_t hash = 5381;
     for (const char *c = name; *c; c++) hash = hash * 33 + (unsigned char)*c;
     for (const struct link_map *m = from; m; m = m->l_next) {
@@ -719,9 +722,14 @@ static void *look_up(const struct link_map *from, const char *name) {
             }
             return at;
         }
-        if (m == last_map) break; /* what was loaded later may be unloaded while we look */
+        if (m == last) break;
     }
     return NULL;
+}
+
+/* What was loaded later may be unloaded while we look. */
+static void *look_up(const struct link_map *from, const char *name) {
+    return look_up_until(from, last_map, name);
 }
 
 static void *next(void **slot, const char *name) {
@@ -754,6 +762,134 @@ static long fail(int code) {
 #define REAL(name) ((__typeof__(&shim_##name))next(&next_##name, #name))
 #define NEED(name, otherwise) \
     if (UNLIKELY(!REAL(name))) return otherwise
+
+/* ---- children in our memory ---------------------------------------------------------------------
+ *
+ * As of a vfork: what such a child spills must not lie in a frame that its parent goes on in, so it
+ * calls a function at once and never returns. A plain wait does not see it, nor does a tracer. */
+
+enum { ALIKE = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED };
+
+static uint64_t block_signals(void) {
+    static const uint64_t all = ~(uint64_t)0;
+    uint64_t mask = 0;
+    call4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, &mask, 8);
+    return mask;
+}
+
+static void unblock_signals(uint64_t mask) { call4(SYS_rt_sigprocmask, 2, &mask, 0, 8); }
+
+static void await(long child) {
+    int status;
+    if (child > 0) call4(SYS_wait4, child, &status, 0x40000000 /* __WALL */, 0);
+}
+
+struct doomed {
+    int at;
+    const char *path;
+    const struct stat *stat;
+    uint32_t pid;
+    uint64_t tick;
+};
+
+static __attribute__((noinline, noreturn)) void preserve_apart(const struct doomed *d) {
+    preserve(d->at, d->path, d->stat, d->pid, d->tick);
+    for (;;) call1(SYS_exit_group, 0);
+}
+
+static __attribute__((noinline)) long preserving(const struct doomed *d) {
+    long child = call6(SYS_clone, ALIKE, 0, 0, 0, 0, 0);
+    if (child == 0) preserve_apart(d);
+    return child;
+}
+
+/* Before a file is emptied, replaced or removed. By a child with a table of descriptors of its own: to
+ * close a file would end the locks that this process has on it. */
+static void about_to_lose(int at, const char *path, const struct stat *s) {
+    if (!is_worth_preserving(s)) return;
+    struct doomed d = {at, path, s, caller(), next_tick()};
+    uint64_t mask = block_signals();
+    await(preserving(&d));
+    unblock_signals(mask);
+}
+
+/* ---- libraries ----------------------------------------------------------------------------------
+ *
+ * The loader opens them past our hooks. Those of the system and of installed packages are noise; one of
+ * the project is as much part of what a program makes as the program itself. */
+
+static uint32_t loading; /* something may have been loaded since the last look */
+static uint64_t libraries[32]; /* those that were told: hashes of their names */
+
+static bool is_new_library(const char *name) {
+    if (!name || !name[0] || begins(name, "/usr/") || begins(name, "/lib") || contains(name, "-packages/") ||
+        begins(name, "linux-vdso") || (own_map && equal(name, own_map->l_name)))
+        return false;
+    uint64_t hash = hash_of(name);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        uint64_t none = 0;
+        if (swap(&libraries[i], &none, hash)) return true;
+        if (none == hash) return false;
+    }
+    return false;
+}
+
+static void tell_library(const char *name) {
+    struct stat s;
+    if (!is_new_library(name)) return;
+    int fd = raw_open(AT_FDCWD, name, O_PATH);
+    if (fd < 0) return;
+    if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) {
+        DRAFT(d, PATHS + 64);
+        put_stat(&d, &s);
+        put_descriptor_path(&d, fd);
+        WRITE(OPENED, READABLE, -1, state->pid, next_tick(), d);
+    }
+    raw_close(fd);
+}
+
+static int tell_object(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    tell_library(object->dlpi_name);
+    return 0;
+}
+
+/* Those that were loaded before anything of the program ran. */
+static void tell_first_libraries(void) {
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m; m = m->l_next) tell_library(m->l_name);
+}
+
+/* To be called before anything is told that may have come from a library. */
+static void tell_libraries(void) {
+    static void *slot;
+    if (LIKELY(!load(&loading)) || state->pid != raw_getpid()) return;
+    store(&loading, 0);
+    int (*iterate)(int (*)(struct dl_phdr_info *, size_t, void *), void *) = next(&slot, "dl_iterate_phdr");
+    if (iterate) iterate(tell_object, NULL);
+}
+
+/* By whom dlopen is called decides where it looks: our frame must be gone. */
+HIDDEN __attribute__((used)) void *shim_before_dlopen(void) {
+    static void *slot;
+    store(&loading, 1);
+    void *at = next(&slot, "dlopen");
+    return at ? at : look_up_until(own_map->l_next, NULL, "dlopen"); /* in a libdl that came later */
+}
+
+#if defined(__x86_64__)
+__asm__(".text\n.globl dlopen\n.type dlopen, @function\ndlopen:\n.cfi_startproc\n"
+        "pushq %rdi\n.cfi_adjust_cfa_offset 8\npushq %rsi\n.cfi_adjust_cfa_offset 8\n"
+        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\ncall shim_before_dlopen\n"
+        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\npopq %rsi\n.cfi_adjust_cfa_offset -8\n"
+        "popq %rdi\n.cfi_adjust_cfa_offset -8\njmp *%rax\n"
+        ".cfi_endproc\n.size dlopen, .-dlopen\n");
+#else
+__asm__(".text\n.globl dlopen\n.type dlopen, %function\ndlopen:\n.cfi_startproc\n"
+        "stp x29, x30, [sp, #-32]!\n.cfi_adjust_cfa_offset 32\n.cfi_rel_offset x29, 0\n"
+        ".cfi_rel_offset x30, 8\nstp x0, x1, [sp, #16]\nbl shim_before_dlopen\nmov x16, x0\n"
+        "ldp x0, x1, [sp, #16]\nldp x29, x30, [sp], #32\n.cfi_adjust_cfa_offset -32\n"
+        ".cfi_restore x29\n.cfi_restore x30\nbr x16\n.cfi_endproc\n.size dlopen, .-dlopen\n");
+#endif
 
 /* ---- opens and closes -------------------------------------------------------------------------- */
 
@@ -788,6 +924,7 @@ static void look_before(struct before *b, int at, const char *path, int flags) {
     if (flags & O_CREAT && flags & O_EXCL) return; /* success says that nothing was there */
     b->existed = raw_stat(at, path, &b->stat, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) &&
                  S_ISREG(b->stat.st_mode);
+    if (b->existed && flags & O_TRUNC) about_to_lose(at, path, &b->stat);
 }
 
 static void opened(int fd, int at, const char *path, int flags, const struct before *b, void *stream) {
@@ -800,6 +937,7 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
         return;
     }
     uint32_t pid = caller();
+    tell_libraries();
     uint32_t access = access_of(flags), seen = access;
     if (flags & O_TRUNC) seen |= TRUNCATES;
     if (flags & O_APPEND) seen |= APPENDS;
@@ -872,6 +1010,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     bool inherited = e->flags & INHERITED || e->opened < state->forked;
     bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing()))) return;
+    if (written) tell_libraries();
     DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
@@ -1172,6 +1311,7 @@ static void look_at_move(struct move *m, int at, const char *source, int to, con
     m->known = raw_stat(at, source, &m->source, AT_SYMLINK_NOFOLLOW) && is_named_thing(&m->source);
     m->over = m->known && raw_stat(to, target, &m->target, AT_SYMLINK_NOFOLLOW) &&
               is_named_thing(&m->target);
+    if (m->over) about_to_lose(to, target, &m->target);
 }
 
 static void renamed(const struct move *m, int at, const char *source, int to, const char *target,
@@ -1265,7 +1405,9 @@ HOOK(int, linkat, (int at, const char *source, int to, const char *target, int f
 }
 
 static bool look_at_file(struct stat *s, int at, const char *path) {
-    return raw_stat(at, path, s, AT_SYMLINK_NOFOLLOW) && S_ISREG(s->st_mode);
+    if (!raw_stat(at, path, s, AT_SYMLINK_NOFOLLOW) || !S_ISREG(s->st_mode)) return false;
+    if (s->st_nlink == 1) about_to_lose(at, path, s);
+    return true;
 }
 
 static void unlinked(const struct stat *s, int at, const char *path) {
@@ -1320,6 +1462,7 @@ static void truncated(const struct stat *before, const char *path) {
         struct stat before;                                                               \
         bool known = awake() && raw_stat(AT_FDCWD, path, &before, 0) &&                   \
                      S_ISREG(before.st_mode);                                             \
+        if (known) about_to_lose(AT_FDCWD, path, &before);                                \
         int result = REAL(name)(path, size);                                              \
         if (known && result == 0) truncated(&before, path);                               \
         return result;                                                                    \
@@ -1358,15 +1501,17 @@ HOOK(int, fchdir, (int fd)) {
         if (!awake()) return REAL(name)();                \
         next(&next_execve, "execve");                     \
         next(&next__exit, "_exit");                       \
+        uint32_t parent = caller();                       \
         uint64_t tick = now();                            \
         int pid = REAL(name)();                           \
-        if (pid == 0) forked_at(tick);                    \
+        if (pid == 0) forked_at(tick, parent);            \
         return pid;                                       \
     }
 
-static void forked_at(uint64_t tick) {
+static void forked_at(uint64_t tick, uint32_t parent) {
     memset(state, 0, sizeof *state);
     state->forked = tick;
+    state->parent = parent;
     sharing = borrowed = 0;
     /* What it writes to an inherited file shows only against a look from before. */
     EACH_TRACKED(fd) {
@@ -1383,17 +1528,19 @@ FORK(_Fork)
 /* These fork inside libc, past the hook. */
 HOOK(int, daemon, (int stay, int keep)) {
     NEED(daemon, (int)fail(ENOSYS));
+    uint32_t parent = awake() ? caller() : 0;
     uint64_t tick = now();
     int result = REAL(daemon)(stay, keep);
-    if (result == 0 && load(&readiness) == READY) forked_at(tick);
+    if (result == 0 && load(&readiness) == READY) forked_at(tick, parent);
     return result;
 }
 
 HOOK(int, forkpty, (int *fd, char *name, const void *terminal, const void *size)) {
     NEED(forkpty, (int)fail(ENOSYS));
+    uint32_t parent = awake() ? caller() : 0;
     uint64_t tick = now();
     int pid = REAL(forkpty)(fd, name, terminal, size);
-    if (pid == 0 && load(&readiness) == READY) forked_at(tick);
+    if (pid == 0 && load(&readiness) == READY) forked_at(tick, parent);
     return pid;
 }
 
@@ -1562,9 +1709,6 @@ static __attribute__((noinline, noreturn)) void become_tracer(struct request *r)
     for (;;) call1(SYS_exit_group, 1);
 }
 
-/* Children that share our memory, as of a vfork: what they spill must not lie in a frame of ours. */
-enum { ALIKE = CLONE_VM | CLONE_VFORK | CLONE_UNTRACED };
-
 static __attribute__((noinline, noreturn)) void beget_tracer(struct request *r) {
     if (call6(SYS_clone, ALIKE, 0, 0, 0, 0, 0) == 0) become_tracer(r);
     for (;;) call1(SYS_exit_group, 0);
@@ -1579,25 +1723,22 @@ static __attribute__((noinline)) long beget(struct request *r) {
 /* Has the tracer follow this thread from its next exec on; the tracer's process id, or 0. It is nobody's
  * child, so that no wait of this program finds it, and no signal tells of its parent. */
 static uint32_t call_tracer(void) {
-    static const uint64_t all = ~(uint64_t)0;
-    uint64_t mask;
     uint32_t pid = 0;
-    int ends[2], status;
+    int ends[2];
     if (call2(SYS_pipe2, ends, O_CLOEXEC) < 0) return 0;
     struct request r = {{"provgraph-trace", spool_path, "seize", NULL, NULL, NULL}, {0}, {0}, ends[1]};
     decimal(r.thread, (unsigned)call1(SYS_gettid, 0));
     decimal(r.descriptor, (unsigned)ends[1]);
     r.argv[3] = r.thread;
     r.argv[4] = r.descriptor;
-    call4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, &mask, 8);
+    uint64_t mask = block_signals();
     call2(SYS_prctl, 0x59616d61 /* PR_SET_PTRACER */, -1);
-    long child = beget(&r);
-    if (child > 0) call4(SYS_wait4, child, &status, 0x40000000 /* __WALL */, 0);
+    await(beget(&r));
     raw_close(ends[1]);
     if (call3(SYS_read, ends[0], &pid, 4) != 4) pid = 0;
     raw_close(ends[0]);
     call2(SYS_prctl, 0x59616d61, 0);
-    call4(SYS_rt_sigprocmask, 2, &mask, 0, 8);
+    unblock_signals(mask);
     return pid;
 }
 
@@ -1915,9 +2056,10 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
             if (!(a & CLONE_THREAD)) store(&sharing, 1);
             break; /* a jump to libc's: the child may be on another stack */
         }
+        uint32_t parent = awake() ? caller() : 0;
         uint64_t tick = now();
         long pid = REAL(syscall)(n, a, b, c, d, e, f);
-        if (pid == 0 && load(&readiness) == READY) forked_at(tick);
+        if (pid == 0 && load(&readiness) == READY) forked_at(tick, parent);
         return pid;
     }
     case SYS_exit_group:

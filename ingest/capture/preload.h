@@ -58,7 +58,9 @@ struct spool {
     uint32_t names;     /* grows with each rename, link and removal: known paths may be stale */
     uint64_t tracer;    /* where the text is that names the tracer for static programs, or 0 */
     uint32_t tracers[TRACERS]; /* process ids of those at work; one that was killed stays */
-    uint32_t unused[26];
+    uint64_t began;     /* when the run did, in the time of files; what is older was there before */
+    uint64_t preserved; /* how much was spent on keeping what files held before */
+    uint32_t unused[22];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };
@@ -111,6 +113,7 @@ enum type {
     MOVED,
     EXITED,
     MISSED,
+    PRESERVED,
 };
 
 enum flag {

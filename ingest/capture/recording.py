@@ -31,10 +31,12 @@ from provgraph.ingest.capture.events import (
     Linked,
     Missed,
     Opened,
+    Preserved,
     Renamed,
     Truncated,
 )
 from provgraph.ingest.capture.hashing import Cache, Contents, Found, regular
+from provgraph.ingest.capture.moves import unseen_moves
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.surroundings import Machine
 from provgraph.model.elements import Scalar
@@ -261,9 +263,11 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     machine, run = manifest.machine, manifest.started.run
     root = os.fsencode(project.root)
     evidence.events = without_runners(evidence.events, nested_runners(recorded))
-    _observe(evidence)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
+    evidence.events += list(unseen_moves(evidence.events, changes))
+    evidence.events.sort(key=lambda event: event.tick)
+    _observe(evidence)
     _add_blobs(root, evidence, changes)
     context = Context(
         project=project.id,
@@ -277,7 +281,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         content=evidence.contents.content,
         parent=manifest.started.parent,
     )
-    events = [*evidence.events, *(found.event for found in evidence.interpretations)]
+    events = [event for event in evidence.events if not isinstance(event, Preserved)]
+    events += [found.event for found in evidence.interpretations]
     made = assemble(events, context)
     left = [c for c in changes if not tree.explained(c.path, made.writes)]
     if left:
@@ -404,7 +409,8 @@ def _unhashed(records: list[Record]) -> Iterator[str]:
     gone = {record.uri for record in records if isinstance(record, Invalidated)}
     inputs = [r for r in records if isinstance(r, Used) and r.content.stat not in own]
     yield from {record.uri for record in inputs if not record.content.digest}
-    last = {record.names[-1].uri: record.content for record in generated}
+    in_time = sorted(generated, key=lambda record: record.names[-1].since.tick)
+    last = {record.names[-1].uri: record.content for record in in_time}
     yield from (uri for uri, content in last.items() if not content.digest and uri not in gone)
 
 

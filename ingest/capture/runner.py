@@ -63,6 +63,8 @@ _SHORTEST, _LONGEST = 0.02, 0.2
 _LONGEST_REST: Final = 2.0
 _BUSY, _IDLE = 10, 100
 """Watching takes at most one part in so many of the time, while something happens and while not."""
+_PATIENCE: Final = 0.3
+"""Workers that end by themselves when their parent is gone are given so many seconds."""
 _SMALL_SPOOL: Final = 8 * 1024 * 1024
 
 
@@ -341,8 +343,8 @@ class Capture:
         spool = self._spool
         if spool is None:
             return False
-        self._events += spool.fresh()
         staying = still_at_work(spool, self._run, self._manifest.pid)
+        self._events += spool.fresh()
         if staying:
             self._events = without_pending(self._events, staying)
             self._manifest.gaps.append(outlived(len(staying)))
@@ -351,9 +353,16 @@ class Capture:
 
 
 def still_at_work(spool: Spool, run: str, program: int) -> set[int]:
-    """The processes of a run that have not ended yet."""
-    seen = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
-    return seen | set(_newborn(run, program))
+    """The processes of a run that have not ended yet, nor do so in a moment: workers often end by
+    themselves when their parent is gone."""
+    patience = _PATIENCE
+    while True:
+        seen = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
+        seen |= set(_newborn(run, program))
+        if not seen or patience <= 0:
+            return seen
+        time.sleep(_SHORTEST)
+        patience -= _SHORTEST
 
 
 def _newborn(run: str, program: int) -> Iterator[int]:

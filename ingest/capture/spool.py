@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from provgraph.ingest.capture.events import (
     Moved,
     Opened,
     Piped,
+    Preserved,
     Renamed,
     Truncated,
     Unlinked,
@@ -56,6 +58,7 @@ GAPS_AT: Final = 40
 TRACER_AT: Final = 48
 TRACERS = Struct("=24I")
 TRACERS_AT: Final = 56
+BEGAN_AT: Final = 152
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 PROGRESS = Struct("=Q")
@@ -95,6 +98,7 @@ def create(path: Path, tracer: Path | None = None) -> None:
             begin = DATA_START + (GRANULE if tracer else 0)
             header = HEADER.pack(MAGIC, VERSION, 0, begin, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
+            os.pwrite(descriptor, PROGRESS.pack(time.time_ns()), BEGAN_AT)
             if tracer:
                 _name_tracer(descriptor, bytes(tracer))
         except OSError:
@@ -515,6 +519,10 @@ def _missed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
     return Missed(p.text().decode(), p.text(), pid=pid, tick=tick)
 
 
+def _preserved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Preserved(p.stat(), p.text(), pid=pid, tick=tick)
+
+
 _EXITED: Final = 13
 _READERS: dict[int, Read] = {
     1: _image,
@@ -531,6 +539,7 @@ _READERS: dict[int, Read] = {
     12: _moved,
     _EXITED: _exited,
     14: _missed,
+    15: _preserved,
 }
 
 

@@ -603,6 +603,11 @@ static void mapped(const struct task *t, int fd) {
         if (is_same_open(&t->process->files->all[other], e)) t->process->files->all[other].flags |= MAPPED;
 }
 
+/* Before a file is emptied, replaced or removed: what it holds is kept. */
+static void about_to_lose(const struct task *t, const char *to, const struct stat *s) {
+    if (to && is_worth_preserving(s)) preserve(AT_FDCWD, to, s, t->process->pid, next_tick());
+}
+
 /* ---- opens ------------------------------------------------------------------------------------- */
 
 struct opening {
@@ -645,11 +650,14 @@ static bool look_before(struct task *t) {
     if (o.flags & O_CREAT && o.flags & O_EXCL) return true; /* success says that nothing was there */
     b->existed = read_text(t, o.path, asked[0]) &&
                  stat_path(t, o.at, asked[0], &b->stat, !(o.flags & O_NOFOLLOW)) && S_ISREG(b->stat.st_mode);
+    if (b->existed && o.flags & O_TRUNC) about_to_lose(t, reach(t, o.at, asked[0], reached[0]), &b->stat);
     return true;
 }
 
-static bool is_the_kernels(const char *path) {
-    return begins(path, "/proc/") || begins(path, "/sys/") || (begins(path, "/dev/") && !begins(path, "/dev/shm/"));
+/* Files of the kernel, and those that libc makes of semaphores, are nobody's data. */
+static bool is_nobodys(const char *path) {
+    return begins(path, "/proc/") || begins(path, "/sys/") || begins(path, "/dev/shm/sem.") ||
+           (begins(path, "/dev/") && !begins(path, "/dev/shm/"));
 }
 
 /* Tells that a descriptor of a regular file is there: opened, or had from somebody (`given`). */
@@ -672,7 +680,7 @@ static void tell_opened(const struct task *t, int fd, int flags, const struct be
     char *named = (char *)d.at + 4;
     size_t n = put_descriptor_path(&d, t, fd);
     named[n] = 0;
-    if (n > 5 && is_the_kernels(named)) return;
+    if (n > 5 && is_nobodys(named)) return;
     uint64_t tick = next_tick();
     uint64_t written = TELL(OPENED, seen, fd, p->pid, tick, d);
     uint32_t more = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
@@ -749,6 +757,7 @@ static bool look_at_move(struct task *t) {
     if (!read_pair(t, &p)) return false;
     m->known = stat_path(t, p.at, asked[0], &m->source, false) && is_named_thing(&m->source);
     m->over = m->known && stat_path(t, p.to, asked[1], &m->target, false) && is_named_thing(&m->target);
+    if (m->over) about_to_lose(t, reach(t, p.to, asked[1], reached[0]), &m->target);
     return m->known;
 }
 
@@ -804,8 +813,10 @@ static bool read_single(const struct task *t, int *at) {
 
 static bool look_at_single(struct task *t, bool follow) {
     int at;
-    return read_single(t, &at) && stat_path(t, at, asked[0], &t->move.source, follow) &&
-           S_ISREG(t->move.source.st_mode);
+    struct stat *s = &t->move.source;
+    if (!read_single(t, &at) || !stat_path(t, at, asked[0], s, follow) || !S_ISREG(s->st_mode)) return false;
+    if (follow || s->st_nlink == 1) about_to_lose(t, reach(t, at, asked[0], reached[0]), s);
+    return true;
 }
 
 static void unlinked(const struct task *t) {
@@ -883,10 +894,10 @@ static void say_closed(const struct task *t) {
 /* A process that somebody else is about to trace, who must find it free. */
 static void leave_to_another(struct task *t, struct task *held) {
     uint32_t pid = t->process->pid;
+    say_closed(t);
     BEGIN(d);
     put_text(&d, "ptrace", 6);
     put_link_of(&d, t, "/exe");
-    say_closed(t);
     TELL(MISSED, 0, 0, pid, next_tick(), d);
     let_go(t->process, held);
 }

@@ -22,7 +22,8 @@ struct state {
     uint32_t next_size;
     uint32_t claiming;
     uint64_t tick;
-    uint64_t forked; /* in a forked child: when */
+    uint64_t forked; /* in a forked child: when, */
+    uint32_t parent; /* and by whom, where that was noted: it may have got another by now */
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
@@ -315,6 +316,45 @@ SHARED void missed(uint32_t pid, const char *what, const char *detail) {
     size_t n = length_of(detail);
     put_text(&d, detail, n > 500 ? 500 : n);
     WRITE(MISSED, 0, 0, pid, next_tick(), d);
+}
+
+/* ---- what files held before --------------------------------------------------------------------- */
+
+enum { PRESERVED_LARGEST = 256 << 10, PRESERVED_LEAST = 16 << 10, PRESERVED_ALL = 16 << 20 };
+
+/* Whether a file that is about to be emptied, replaced or removed may have been read by this run, which
+ * then could not tell any more what it held. What the run itself made is hashed when it is closed. */
+SHARED bool is_worth_preserving(const struct stat *s) {
+    return S_ISREG(s->st_mode) && s->st_size > 0 && s->st_size <= PRESERVED_LARGEST &&
+           (uint64_t)nanoseconds(&s->st_mtim) < spool->began && load(&spool->preserved) < PRESERVED_ALL;
+}
+
+/* Copies what a file holds into the spool. */
+SHARED void preserve(int at, const char *path, const struct stat *s, uint32_t pid, uint64_t tick) {
+    struct stat now;
+    int fd = raw_open(at, path, O_RDONLY | O_NONBLOCK | O_NOATIME);
+    if (fd == -EPERM) fd = raw_open(at, path, O_RDONLY | O_NONBLOCK);
+    if (fd < 0) return;
+    uint32_t size = (uint32_t)s->st_size;
+    uint32_t whole = ((uint32_t)sizeof(struct record) + 44 + size + 7u) & ~7u;
+    struct chunk *c;
+    struct record *r = NULL;
+    if (raw_fstat(fd, &now) && now.st_ino == s->st_ino && now.st_dev == s->st_dev && now.st_size == s->st_size)
+        r = reserve(whole, &c);
+    if (r) {
+        add(&spool->preserved, size < PRESERVED_LEAST ? PRESERVED_LEAST : size);
+        __atomic_store_n(&r->length, whole | UNFINISHED, __ATOMIC_RELEASE);
+        r->type = PRESERVED;
+        r->flags = HAS_STAT;
+        r->pid = pid;
+        r->value = 0;
+        r->tick = tick;
+        struct draft d = {(unsigned char *)(r + 1), (unsigned char *)r + whole, false};
+        put_stat(&d, s);
+        put_u32(&d, size);
+        if (call4(SYS_pread64, fd, d.at, size, 0) == (long)size) store(&r->length, whole);
+    }
+    raw_close(fd);
 }
 
 SHARED bool map_spool(const char *path) {

@@ -98,6 +98,7 @@ _GAPS: Final = {
     "scrubbed environment": "program with a scrubbed environment not traced",
     "not-traced": "program not traced",
     "seccomp": "a program restricted its system calls and was not followed further",
+    "ptrace": "a program that is traced by another was not followed further",
     "descriptor": "files open under very high descriptor numbers not followed",
     "cut": "a path or command line was too long to be kept whole",
     "io_uring": "input and output by io_uring not seen",
