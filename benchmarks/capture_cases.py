@@ -8,7 +8,6 @@ Each case is run under each backend, in a project of its own, and held against w
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from fnmatch import fnmatch
@@ -18,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from capture.casebook import Case, Outcome, load, missing, mistakes, names, outcome, prepare
-from capture.workspace import Workspace
+from capture.workspace import Workspace, environment
 
 from provgraph.config import create_project
 
@@ -32,11 +31,7 @@ Each is a small program in `tests/capture/cases`, which states what must be reco
 
 def found(case: Case, backend: str, folder: Path) -> str:
     folder.mkdir()
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PROVGRAPH_", "GIT_", "PYTHON")) and name != "LD_PRELOAD"
-    }
+    kept = environment()
     place = Workspace(create_project(folder), kept)
     prepare(case, folder, {**kept, "CGO_ENABLED": "0"})
     return shown(case, outcome(case, place, backend))

@@ -346,7 +346,8 @@ class Contents:
             case Truncated() if event.after:
                 self._changed(event.path, event.after, event.tick)
             case Preserved():
-                self._remember(event.stat, TAG + blake3(event.content).hexdigest(), event.stat)
+                digest = TAG + blake3(event.content).hexdigest()
+                self._remember(event.stat, digest, event.stat, time.time_ns())
             case _:
                 pass
 

@@ -63,7 +63,7 @@ _SHORTEST, _LONGEST = 0.02, 0.2
 _LONGEST_REST: Final = 2.0
 _BUSY, _IDLE = 10, 100
 """Watching takes at most one part in so many of the time, while something happens and while not."""
-_PATIENCE: Final = 0.3
+_PATIENCE: Final = 1.0
 """Workers that end by themselves when their parent is gone are given so many seconds."""
 _SMALL_SPOOL: Final = 8 * 1024 * 1024
 
@@ -354,15 +354,21 @@ class Capture:
 
 def still_at_work(spool: Spool, run: str, program: int) -> set[int]:
     """The processes of a run that have not ended yet, nor do so in a moment: workers often end by
-    themselves when their parent is gone."""
+    themselves when their parent is gone. Daemons, in a session of their own, are not waited for."""
     patience = _PATIENCE
     while True:
         seen = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
         seen |= set(_newborn(run, program))
-        if not seen or patience <= 0:
+        if patience <= 0 or not any(map(_is_in_our_session, seen)):
             return seen
         time.sleep(_SHORTEST)
         patience -= _SHORTEST
+
+
+def _is_in_our_session(pid: int) -> bool:
+    with suppress(OSError):
+        return os.getsid(pid) == os.getsid(0)
+    return False
 
 
 def _newborn(run: str, program: int) -> Iterator[int]:

@@ -18,9 +18,11 @@ from capture.casebook import (
     outcome,
     prepare,
 )
-from capture.workspace import Workspace
+from capture.workspace import Workspace, environment, native_front
 
 from provgraph.config import create_project
+
+__all__ = ["native_front"]
 
 IN_CI = os.environ.get("CI") == "true"
 LEAST_RIGHT = 52 / 60
@@ -45,13 +47,13 @@ def ready(name: str) -> Case:
 
 
 @pytest.mark.parametrize("name", names())
-def test_case(name: str, workspace: Workspace, tmp_path: Path, caches: dict[str, str]) -> None:
+def test_case(name: str, native_front: Path, tmp_path: Path, caches: dict[str, str]) -> None:
     case = ready(name)
     found: dict[str, Outcome] = {}
     for backend in BACKENDS:
         root = tmp_path / backend / "project"
         root.mkdir(parents=True)
-        place = Workspace(create_project(root), workspace.environment)
+        place = Workspace(create_project(root), environment(), [str(native_front)])
         prepare(case, root, {**place.environment, **caches})
         found[backend] = outcome(case, place, backend)
     for backend, seen in found.items():

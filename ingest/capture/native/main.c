@@ -241,7 +241,8 @@ static bool make_spool(void) {
             empty[at + i] = (unsigned char)(hex_digit(line.at[1 + 2 * i]) << 4 | hex_digit(line.at[2 + 2 * i]));
         if (at + count > size) size = at + count;
     }
-    const struct spool *head = (const struct spool *)empty;
+    struct spool *head = (struct spool *)empty;
+    head->began = wall();
     int file = open_at(AT_FDCWD, spool_path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (file < 0) return false;
     bool made = head->magic == SPOOL_MAGIC && head->version == SPOOL_VERSION &&
