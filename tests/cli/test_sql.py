@@ -59,6 +59,13 @@ def test_a_mistake_is_told_with_its_place(recorded: Any) -> None:
     assert recorded("sql", "SELECT 1", "--csv", "--json", check=False).returncode == 2
 
 
+def test_another_store_has_no_sql(recorded: Any) -> None:
+    away = {"PROVGRAPH_STORE": "neo4j://nowhere.invalid"}
+    done = recorded("sql", "SELECT 1", check=False, **away)
+    assert done.returncode == 2
+    assert "SQL asks the embedded store" in done.stderr
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 
 

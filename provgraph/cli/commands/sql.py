@@ -10,6 +10,7 @@ from provgraph.cli.output import json_option, write_csv, write_json_rows, write_
 from provgraph.cli.session import opened
 from provgraph.cli.text import count
 from provgraph.errors import UsageError
+from provgraph.graph import Graph
 from provgraph.model.uri import shown
 
 
@@ -40,6 +41,12 @@ def command(
         statement = sys.stdin.read()
     if not statement.strip():
         raise UsageError("no statement", hint="such as `provgraph sql 'SELECT * FROM runs'`")
+    with Graph.open() as graph:
+        if graph.project.store_uri:
+            raise UsageError(
+                f"this project's graph is kept at {graph.project.store_uri}, and SQL asks the embedded store",
+                hint="PROVGRAPH_STORE=embedded takes the project's own file",
+            )
     with opened() as graph:
         if graph.project.store_uri:
             raise UsageError(
