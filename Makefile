@@ -43,7 +43,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 soak: $(INSTALLED)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -rs --timeout=7200 $(or $(TESTS),tests/contract tests/query/test_fuzz.py)
+	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 $(BIN)/python -m pytest -rs --timeout=7200 \
+	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py)
 
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim embedded_store git_history compiler; do \

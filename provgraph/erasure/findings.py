@@ -17,8 +17,7 @@ from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.operators import Cone
-from provgraph.query.plan import Digested, Find, Identified, Walk
-from provgraph.subjects import hashes
+from provgraph.query.plan import Column, Digested, Exactly, Find, Identified, Project, Walk
 from provgraph.subjects.index import SubjectIndex
 from provgraph.subjects.rules import Rule, covering, rules
 
@@ -48,11 +47,10 @@ class Findings:
         return tuple(each for each in self.found if each.how in how)
 
 
-def findings(graph: Graph, index: SubjectIndex, subjects: Iterable[str]) -> Findings:
-    """Every version that has to do with one of the subjects, whatever became of it since. Raises
-    `KeyMissing`, `StoreError`."""
-    held = index.holding(hashes(graph.project, subjects))
-    digests = tuple(sorted({digest for digest, _ in held}))
+def findings(graph: Graph, index: SubjectIndex, macs: Iterable[bytes]) -> Findings:
+    """Every version that has to do with one of the subjects with these hashes (`subjects.hashes`),
+    whatever became of it since. Raises `StoreError`."""
+    digests = tuple(sorted({digest for digest, _ in index.holding(macs)}))
     starts = _nodes(graph, Find("Version", Digested(digests)))
     if not starts:
         return Findings((), ())
@@ -73,6 +71,32 @@ def findings(graph: Graph, index: SubjectIndex, subjects: Iterable[str]) -> Find
     ]
     found.sort(key=lambda each: (len(each.way), _at(each.version), each.version.id))
     return Findings(tuple(found), tuple(made[id] for id in sorted(cleared)))
+
+
+def touching(graph: Graph, uris: Sequence[str]) -> Findings:
+    """Every version of these files, whatever has their content, and what was made from them. Raises
+    `StoreError`."""
+    own = [node for uri in uris for node in _nodes(graph, Find("Version", Exactly(uri)))]
+    digests = {str(node.properties.get("digest") or "") for node in own} - {""}
+    copies = _nodes(graph, Find("Version", Digested(tuple(sorted(digests)))))
+    starts = {node.id: node for node in (*own, *copies)}
+    if not starts:
+        return Findings((), ())
+    cone = graph.store.cone(_impact(starts, ()))
+    made = {node.id: node for node in graph.store.nodes(list(cone.ids)) if node.label == "Version"}
+    ways = _ways(cone, set())
+    found = [
+        _finding(made[id], way, id in starts, "", made) for id, way in ways.items() if id in made
+    ]
+    found.sort(key=lambda each: (len(each.way), _at(each.version), each.version.id))
+    return Findings(tuple(found), ())
+
+
+def made_of_each_other(graph: Graph, versions: Iterable[str]) -> set[str]:
+    """Those of the versions that were made from one of them."""
+    ids = set(versions)
+    reached = graph.answer(Project(_impact(ids, ()), (Column("id", "id"),))).values if ids else []
+    return {id for (id,) in reached} & ids
 
 
 def _impact(starts: Iterable[str], stops: Sequence[str]) -> Walk:

@@ -24,7 +24,7 @@ from provgraph.model.observed import (
     moment_of,
     moment_properties,
 )
-from provgraph.model.records import Content, Name, Stat, When
+from provgraph.model.records import ERASED, Content, Name, Stat, When
 from provgraph.model.translate import (
     Occurrence,
     Reference,
@@ -114,7 +114,14 @@ def bind(timeline: Timeline, project: str) -> Bound:
         targets |= dict.fromkeys(references, external.version)
     order = _order(timeline.candidates, externals)
     states = _states(timeline.candidates, targets, externals, order)
+    held = [(each.version, each.content) for each in timeline.candidates]
+    held += [(each.version, each.content) for each in externals]
+    states |= {version: "erased" for version, content in held if _is_erased(content)}
     return Bound(targets, frozenset(skewed), externals, states, order)
+
+
+def _is_erased(content: Content) -> bool:
+    return content.digest.startswith(ERASED)
 
 
 def _canonical(reference: Reference) -> tuple[Any, ...]:

@@ -17,6 +17,10 @@ FORMAT = 1
 """The version of the journal's format; a reader refuses a higher one."""
 
 
+ERASED = "erased:"
+"""What a random token begins with that stands where the digest of an erased content stood."""
+
+
 class When(msgspec.Struct, frozen=True, array_like=True):
     """A moment. `at`: nanoseconds since the Unix epoch, UTC. `tick`: nanoseconds of the boot clock
     (CLOCK_BOOTTIME), 0 where unknown. `boot`: the first 8 digits of the kernel's boot id, which

@@ -47,7 +47,8 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     for name in ("raw", "work", "models", "out"):
         (folder / name).mkdir(parents=True)
-    rows = "".join(f"{user},{group},{n}.5\n" for n, (user, group) in enumerate(USERS.items()))
+    amounts = {user: 77123.25 if user == "u3" else n + 0.5 for n, user in enumerate(USERS)}
+    rows = "".join(f"{user},{group},{amounts[user]}\n" for user, group in USERS.items())
     (folder / "raw/users.csv").write_text(f"user_id,grp,amount\n{rows}")
     for name, text in (("split", SPLIT), ("fit", FIT), ("count", COUNT)):
         (folder / f"{name}.py").write_text(text)

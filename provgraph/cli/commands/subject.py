@@ -131,11 +131,12 @@ def report(subject: tuple[str, ...], as_json: bool) -> None:
     from provgraph.erasure import census
     from provgraph.erasure.findings import findings
     from provgraph.erasure.report import reported
+    from provgraph.subjects import hashes
 
     with opened() as graph:
         with census.opened(graph) as held, progress("versions") as told:
             taken = census.take(graph, held, told)
-            found = findings(graph, held, subject)
+            found = findings(graph, held, hashes(graph.project, subject))
         lines = reported(graph, found)
     if as_json:
         document = [

@@ -1,0 +1,347 @@
+"""`provgraph forget`: delete somebody's data, or a file, with everything that was made from it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provgraph.cli.output import json_option, note, write_json, write_table
+from provgraph.cli.session import opened
+from provgraph.cli.text import count, duration, moment, size
+from provgraph.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from provgraph.erasure.plan import Plan
+    from provgraph.erasure.requests import Folder, Request
+    from provgraph.graph import Graph
+
+
+class Forget(click.Group):
+    """A word that is no subcommand begins a new request: `forget client:4711`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-h"):
+            return "plan", self.commands["plan"], args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(name="forget", cls=Forget, context_settings={"ignore_unknown_options": True})
+def command() -> None:
+    """Plan, approve and carry out a deletion, and prove it.
+
+    \b
+      provgraph forget client:4711 --reference DSR-17    a plan: what goes, in which order, and why
+      provgraph forget approve e1                        sign it
+      provgraph forget execute e1 --dry-run              what would be done
+      provgraph forget execute e1                        do it; killed, it is taken up again
+      provgraph forget list                              requests, with what is overdue
+
+    Nothing is changed before `execute`.
+    """
+
+
+@command.command(name="plan")
+@click.argument("targets", nargs=-1, required=True, metavar="SUBJECT|FILE...")
+@click.option("--reference", default="", help="What the request is called elsewhere.")
+@click.option("--due", metavar="DATE", default="", help="Until when; a month if not given.")
+@click.option(
+    "--text", "texts", multiple=True, help="Words to take out of names and arguments too."
+)
+@click.option(
+    "--erase-derived", is_flag=True, help="Erase what was made from it, and rebuild nothing."
+)
+@json_option
+def plan(
+    targets: tuple[str, ...],
+    reference: str,
+    due: str,
+    texts: tuple[str, ...],
+    erase_derived: bool,
+    as_json: bool,
+) -> None:
+    """Make a request and its plan, for one or several SUBJECTs or FILEs together."""
+    from provgraph.erasure.requests import DEADLINE, Request, open_request
+
+    now = time.time_ns()
+    with opened() as graph:
+        subjects, files = _sorted_out(graph, targets)
+        request = Request(
+            id="",
+            reference=reference,
+            asked=now,
+            due=_moment(due) if due else now + DEADLINE,
+            subjects=subjects,
+            files=files,
+            texts=list(texts),
+            erase_derived=erase_derived,
+        )
+        folder = open_request(graph.project, request)
+        _plan(graph, folder, as_json)
+
+
+@command.command(name="replan")
+@click.argument("id")
+@json_option
+def replan(id: str, as_json: bool) -> None:
+    """Make the plan of a request anew; what was approved has to be approved again."""
+    with opened() as graph:
+        folder = _folder(graph, id)
+        if "began" in folder.done():
+            raise UsageError(f"{id} is being carried out", hint=f"provgraph forget execute {id}")
+        _plan(graph, folder, as_json)
+
+
+def _plan(graph: Graph, folder: Folder, as_json: bool) -> None:
+    from provgraph.erasure.plan import encoded, planned
+
+    request = folder.request()
+    made = planned(graph, request, _day(request.asked))
+    folder.write("plan.json", encoded(made))
+    folder.log("planned", plan=made.hash, lines=len(made.lines))
+    _show(folder, made, as_json)
+
+
+def _sorted_out(graph: Graph, targets: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The keyed hashes of the subjects and the URIs of the files among the targets."""
+    from provgraph.erasure import census
+    from provgraph.query.plan import Exactly, Find, Limit
+    from provgraph.subjects import hashes, rules
+
+    subjects, files = list[str](), list[str]()
+    for target in targets:
+        uri = graph.uri(target)
+        if graph.answer(Limit(Find("Version", Exactly(uri)), 1)).values:
+            files.append(uri)
+            continue
+        if not rules.rules(graph.project):
+            raise NotFound(
+                f"nothing recorded answers to `{target}`",
+                hint="`provgraph subject add` says where people's identifiers stand",
+            )
+        with census.opened(graph) as index:
+            census.take(graph, index)
+            macs = hashes(graph.project, [target])
+            if not index.holding(macs):
+                raise NotFound(
+                    f"no file is known by that name, and no content has the subject `{target}`",
+                    hint="a subject is called by its rule's prefix and its identifier: `client:4711`",
+                )
+        subjects += [mac.hex() for mac in macs]
+    return subjects, files
+
+
+def _moment(text: str) -> int:
+    from provgraph.query.values import moment as read
+
+    try:
+        return read(text).last
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _day(at: int) -> Any:
+    return datetime.fromtimestamp(at / 1e9, UTC).date()
+
+
+def _folder(graph: Graph, id: str) -> Folder:
+    from provgraph.erasure.requests import folder
+
+    return folder(graph.project, id)
+
+
+def _read_plan(folder: Folder) -> Plan:
+    from provgraph.erasure.plan import decoded
+
+    if not folder.has("plan.json"):
+        raise UsageError(
+            f"{folder.id} is {folder.state()}; its plan is not kept",
+            hint=f"its receipt is {folder.path / 'receipt.html'}",
+        )
+    return decoded(folder.read("plan.json"))
+
+
+@command.command(name="show")
+@click.argument("id")
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """Show a plan: every version, what is done with it, and why."""
+    with opened() as graph:
+        folder = _folder(graph, id)
+        _show(folder, _read_plan(folder), as_json)
+
+
+def _show(folder: Folder, made: Plan, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        write_json(
+            {"request": folder.id, "state": folder.state(), "hash": made.hash}
+            | {"plan": msgspec.to_builtins(made)}
+        )
+        return
+    write_table(
+        ("do", "kind", "name", "size", "how", "why"),
+        (
+            (
+                line.do,
+                line.kind,
+                line.name,
+                size(line.bytes) if line.bytes else "",
+                line.how,
+                line.basis or " → ".join(line.way) or line.why,
+            )
+            for line in made.lines
+        ),
+    )
+    for rerun in made.reruns:
+        took = f" (took {duration(int(rerun.seconds * 1e9))})" if rerun.seconds else ""
+        click.echo(f"run again: {' '.join(rerun.argv)}{took}")
+    for blind in made.blind:
+        note(f"not known: {blind}")
+    touched = sum(line.bytes for line in made.of("redact", "erase", "rebuild"))
+    models = sum(line.kind == "model" for line in made.of("rebuild"))
+    click.echo(
+        f"{folder.id}: {count(len(made.lines), 'line')}, {size(touched)},"
+        f" {count(models, 'model')} to make again; plan {made.hash[:12]}"
+    )
+
+
+@command.command(name="list")
+@json_option
+def list_requests(as_json: bool) -> None:
+    """Requests, the most urgent first."""
+    from provgraph.erasure.requests import folders
+
+    with opened() as graph:
+        found = [(folder, folder.request(), folder.state()) for folder in folders(graph.project)]
+    now = time.time_ns()
+    open_first = sorted(found, key=lambda each: (each[2] in ("done", "abandoned"), each[1].due))
+    if as_json:
+        write_json([_document(request, state, now) for _, request, state in open_first])
+        return
+    write_table(
+        ("id", "reference", "state", "asked", "due", ""),
+        (
+            (
+                request.id,
+                request.reference,
+                state,
+                moment(request.asked),
+                moment(request.due),
+                "OVERDUE" if _is_overdue(request, state, now) else "",
+            )
+            for _, request, state in open_first
+        ),
+    )
+
+
+def _document(request: Request, state: str, now: int) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "reference": request.reference,
+        "state": state,
+        "asked": moment(request.asked),
+        "due": moment(request.due),
+        "overdue": _is_overdue(request, state, now),
+    }
+
+
+def _is_overdue(request: Request, state: str, now: int) -> bool:
+    return state not in ("done", "abandoned") and now > request.due
+
+
+@command.command(name="key")
+def key() -> None:
+    """Make a key to approve with, if there is none, and show its public half."""
+    from provgraph.erasure import approvals
+
+    public = approvals.make_key()
+    note(f"the key is in {approvals.key_path()}; its public half goes into provgraph.toml:")
+    click.echo(f'[erasure.approvers]\n"NAME" = "{public}"')
+
+
+@command.command(name="approve")
+@click.argument("id")
+@json_option
+def approve(id: str, as_json: bool) -> None:
+    """Sign a plan with one's own key."""
+    from provgraph.erasure import approvals
+
+    with opened() as graph:
+        folder = _folder(graph, id)
+        made = _read_plan(folder)
+        _refuse_outdated(graph, folder, made)
+        approval = approvals.approve(graph.project, folder, made.hash)
+        standing = approvals.standing(graph.project, folder, made.hash)
+    if as_json:
+        write_json({"approver": approval.approver, "plan": approval.plan})
+    else:
+        given = f"{len(standing.given)} of {standing.needed}"
+        click.echo(f"{approval.approver} approved plan {made.hash[:12]} of {id} ({given})")
+
+
+def _refuse_outdated(graph: Graph, folder: Folder, made: Plan) -> None:
+    from provgraph.erasure.execution import OutOfDate
+    from provgraph.erasure.plan import planned
+
+    request = folder.request()
+    if "began" not in folder.done() and planned(graph, request, _day(request.asked)) != made:
+        raise OutOfDate(
+            f"the graph changed since {folder.id} was planned",
+            hint=f"`provgraph forget replan {folder.id}`",
+        )
+
+
+@command.command(name="execute")
+@click.argument("id")
+@click.option("--dry-run", is_flag=True, help="Say what would be done.")
+@click.option("--consent", is_flag=True, help="Run the recorded commands again without asking.")
+@click.option("--network", is_flag=True, help="Let them reach the network.")
+@json_option
+def execute(id: str, dry_run: bool, consent: bool, network: bool, as_json: bool) -> int:
+    """Carry a plan out; killed or failed, it is taken up where it was."""
+    import msgspec
+
+    from provgraph.erasure import ending
+    from provgraph.erasure.execution import Execution
+
+    with opened() as graph:
+        folder = _folder(graph, id)
+        if folder.has("receipt.json"):
+            receipt = ending.cleared(folder)
+        else:
+            made = _read_plan(folder)
+            if dry_run:
+                _refuse_outdated(graph, folder, made)
+                _show(folder, made, as_json)
+                return 0
+            running = Execution(graph, folder, note, network)
+            prepared = running.carry_out(lambda rerun: consent or _asked(rerun.argv))
+            receipt = ending.ended(graph, folder, made, prepared)
+    if as_json:
+        write_json(msgspec.to_builtins(receipt))
+    else:
+        said = "complete" if receipt.is_complete else "NOT complete: something remains"
+        click.echo(f"{id} is carried out, {said}")
+        click.echo(f"receipt: {folder.path / 'receipt.html'} and receipt.json")
+    return 0 if receipt.is_complete else 1
+
+
+def _asked(argv: list[str]) -> bool:
+    return click.confirm(f"Run again, in a copy: {' '.join(argv)}?", err=True)
+
+
+@command.command(name="abandon")
+@click.argument("id")
+def abandon(id: str) -> None:
+    """Give a request up, as long as nothing was changed."""
+    from provgraph.erasure.execution import Execution
+
+    with opened() as graph:
+        Execution(graph, _folder(graph, id), note).abandon()
+    click.echo(f"{id} is abandoned; nothing was changed")

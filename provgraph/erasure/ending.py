@@ -1,0 +1,36 @@
+"""The end of a request: looked for what remains, a receipt written, the request's own files cleared."""
+
+from __future__ import annotations
+
+import msgspec
+
+from provgraph.erasure.execution import Prepared
+from provgraph.erasure.plan import Plan
+from provgraph.erasure.receipt import Receipt, page, read, written
+from provgraph.erasure.requests import Folder
+from provgraph.erasure.rewriting import remove
+from provgraph.erasure.verification import remains
+from provgraph.graph import Graph
+
+
+def ended(graph: Graph, folder: Folder, plan: Plan, prepared: Prepared) -> Receipt:
+    """Verify, sign, clear; returns the receipt. Raises `KeyMissing`, `StoreError`."""
+    receipt = written(graph, folder, plan, prepared, remains(graph, folder, prepared))
+    folder.write("receipt.html", page(receipt).encode())
+    folder.write("receipt.json", msgspec.json.format(msgspec.json.encode(receipt), indent=2))
+    return cleared(folder)
+
+
+def cleared(folder: Folder) -> Receipt:
+    """Take out of a request's own files what was erased, when there is a receipt; may be done again
+    after a kill. What is left to be done by hand stays named there. Raises `StoreError`."""
+    receipt = read(folder.read("receipt.json"))
+    for name in ("prepared.json", "plan.json"):
+        if folder.has(name):
+            remove(folder.path / name)
+    if not receipt.by_hand:
+        bare = msgspec.structs.replace(folder.request(), subjects=[], files=[], texts=[])
+        folder.write("request.json", msgspec.json.encode(bare))
+    if "receipt" not in folder.done():
+        folder.log("receipt", complete=receipt.is_complete)
+    return receipt

@@ -1,0 +1,339 @@
+"""A plan carried out, so that it can be killed anywhere and taken up again.
+
+Everything is made in a scratch copy first: tables redacted, commands run again, what came of them looked at.
+Until then nothing of the project has changed, and the request can be abandoned. Then, in this order and each
+noted in the log when it is done: files are put in place and removed, what was captured in the copy is taken
+over, the journal is written again without what was erased, the store is filled from it anew, caches and the
+subject index are cleared, the suppression list is extended. Doing a part twice is doing it once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from provgraph.erasure import approvals, suppression
+from provgraph.erasure.census import opened
+from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
+from provgraph.erasure.redacting import Task, beside
+from provgraph.erasure.requests import Folder
+from provgraph.erasure.rewriting import Mapped, mapped, put_in_place, remove, rewrite_journal
+from provgraph.erasure.scratch import RebuildFailed, Scratch
+from provgraph.errors import ProvgraphError
+from provgraph.graph import Graph
+from provgraph.ingest.capture.hashing import hash_file
+from provgraph.model.journal import segments
+from provgraph.query.plan import Digested, Find
+from provgraph.subjects import keys, tables
+from provgraph.subjects.rules import Rule
+
+Consent = Callable[[Rerun], bool]
+Told = Callable[[str], None]
+
+
+class OutOfDate(ProvgraphError):
+    """The graph is not any more what the plan was made from."""
+
+
+class NotApproved(ProvgraphError):
+    """The plan has not the signatures that it takes."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a line in the scratch copy: `done` (the file there takes the place of the one here),
+    `remove` (the one here goes), `unchanged` (it came out the same, so it has nothing of the subject),
+    `left` (to be done by hand, because of `reason`), `gone` (there was no content any more)."""
+
+    line: Line
+    what: Literal["done", "remove", "unchanged", "left", "gone"]
+    reason: str = ""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What is to be done for good, settled before it begins. `erased` are the digests that go."""
+
+    outcomes: list[Outcome]
+    erased: list[str]
+    tokens: Mapped
+
+
+@dataclass
+class Execution:
+    """A request being carried out. `network` lets commands that are run again reach it."""
+
+    graph: Graph
+    folder: Folder
+    told: Told
+    network: bool = False
+
+    @property
+    def _scratch(self) -> Path:
+        """Beside the project's root, where renaming is no copying; the folder's name says what it is."""
+        root = self.graph.project.root
+        return root.parent / f".{root.name}.provgraph-erasure-{self.folder.id}"
+
+    def plan(self) -> Plan:
+        return decoded(self.folder.read("plan.json"))
+
+    def begin(self) -> Plan:
+        """See that the plan may be carried out. Raises `OutOfDate`, `NotApproved`."""
+        plan, done = self.plan(), self.folder.done()
+        if "began" in done:
+            return plan
+        request = self.folder.request()
+        asked_on = datetime.fromtimestamp(request.asked / 1e9, UTC).date()
+        if planned(self.graph, request, asked_on).hash != plan.hash:
+            raise OutOfDate(
+                f"the graph changed since {self.folder.id} was planned",
+                hint=f"`provgraph forget replan {self.folder.id}`, then it has to be approved again",
+            )
+        standing = approvals.standing(self.graph.project, self.folder, plan.hash)
+        if not standing.is_enough:
+            raise NotApproved(
+                f"{self.folder.id} has {len(standing.given)} of {standing.needed} approvals",
+                hint=f"`provgraph forget approve {self.folder.id}`",
+            )
+        self.folder.log("began", plan=plan.hash)
+        return plan
+
+    def carry_out(self, consent: Consent) -> Prepared:
+        """All of it, from wherever it stopped. Raises `RebuildFailed` (nothing was changed), and
+        `ProvgraphError` or OSError (execute it again when it is mended)."""
+        plan = self.begin()
+        if "prepared" not in self.folder.done():
+            prepared = self._prepare(plan, consent)
+            self.folder.write("prepared.json", msgspec.json.encode(prepared))
+            self.folder.log("prepared", files=len(prepared.outcomes))
+        prepared = msgspec.json.decode(self.folder.read("prepared.json"), type=Prepared)
+        for name, part in self._parts(prepared):
+            if name not in self.folder.done():
+                self.told(name)
+                self.folder.log(name, **part())
+        return prepared
+
+    def abandon(self) -> None:
+        """Give the request up. Raises `ProvgraphError` where files have been changed already."""
+        if "prepared" in self.folder.done():
+            raise ProvgraphError(
+                f"{self.folder.id} has begun to change files: it has to be carried out to its end",
+                hint=f"`provgraph forget execute {self.folder.id}`",
+            )
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self.folder.log("abandoned")
+
+    # In the scratch copy.
+
+    def _prepare(self, plan: Plan, consent: Consent) -> Prepared:
+        scratch = Scratch.make(self._scratch, self.graph.project.root)
+        for line in plan.of("redact"):
+            self._redact(line, scratch)
+        for line in plan.of("erase"):
+            (scratch.root / line.name).unlink(missing_ok=True)
+        refused = set()
+        for rerun in plan.reruns:
+            if consent(rerun):
+                self.told(f"running {' '.join(rerun.argv)}")
+                scratch.run(rerun.argv, rerun.cwd, self.folder.id, network=self.network)
+            else:
+                refused.add(rerun.run)
+        outcomes = [self._outcome(line, scratch, refused) for line in plan.lines]
+        staying = {
+            each.line.digest
+            for each in outcomes
+            if each.what in ("unchanged", "left") or each.line.do == "keep"
+        }
+        going = [
+            each.line
+            for each in outcomes
+            if each.what in ("done", "remove", "gone") and each.line.do != "duty"
+        ]
+        erased = sorted({line.digest for line in going if line.digest} - staying)
+        versions = [line.version for line in going if line.digest not in staying]
+        texts = self.folder.request().texts
+        tokens = mapped(self.folder.id, erased, self._blobs(erased), versions, texts)
+        return Prepared(outcomes, erased, tokens)
+
+    def _redact(self, line: Line, scratch: Scratch) -> None:
+        self.told(f"redacting {line.name}")
+        scratch.run(_REDACTING, ".", self.folder.id, network=self.network, given=self._task(line))
+        made = beside(Path(line.name))
+        moving = ["mv", "-f", "--", str(made), line.name]
+        scratch.run(moving, ".", self.folder.id, network=self.network)
+
+    def _blobs(self, digests: list[str]) -> dict[str, str]:
+        """Git's names of the contents, each with the digest."""
+        found = (
+            self.graph.answer(Find("Version", Digested(tuple(digests)))).values if digests else []
+        )
+        held = [properties for _, _, _, properties, *_ in found]
+        return {str(h["blob"]): str(h["digest"]) for h in held if h.get("blob") and h.get("digest")}
+
+    def _task(self, line: Line) -> bytes:
+        kept = [key.secret.hex() for key in keys.keys(self.graph.project)]
+        rule = msgspec.json.decode(line.rule, type=dict[str, str])
+        return msgspec.json.encode(Task(line.name, rule, kept, self.folder.request().subjects))
+
+    def _outcome(self, line: Line, scratch: Scratch, refused: set[str]) -> Outcome:
+        match line.do:
+            case "redact" | "rebuild" if line.run in refused:
+                return Outcome(line, "left", "its command was not to be run")
+            case "redact" | "rebuild":
+                return self._remade(line, scratch)
+            case "erase":
+                return Outcome(line, "remove")
+            case "forget":
+                return Outcome(line, "gone")
+            case "keep" | "by hand" | "duty":
+                return Outcome(line, "left", line.basis)
+
+    def _remade(self, line: Line, scratch: Scratch) -> Outcome:
+        path = scratch.root / line.name
+        found = hash_file(os.fsencode(path), accept=lambda stat: True)
+        if found is None:
+            return Outcome(line, "remove", "it was not made again")
+        if found[0] == line.digest and line.how != "contains":
+            return Outcome(line, "unchanged", "it came out the same without the subject")
+        if found[0] == line.digest:
+            raise RebuildFailed(
+                f"{line.name} came out the same, and it contains the subject",
+                hint="nothing was changed; mend what makes it, or abandon the request",
+            )
+        if still := self._has_subject(line, path):
+            raise RebuildFailed(
+                f"{line.name} still has the subject in column `{still}` when it is made again",
+                hint="nothing was changed; a rule for where the rows come from is missing",
+            )
+        return Outcome(line, "done")
+
+    def _has_subject(self, line: Line, path: Path) -> str:
+        """The column in which a made file still has a subject, if one of the rules covers it."""
+        from provgraph.subjects.rules import covering, rules
+
+        hashes = set(self.folder.request().subjects)
+        kept = keys.keys(self.graph.project) if hashes else []
+        for rule in covering(rules(self.graph.project), [line.name]):
+            if any(_hashed(rule, kept, text) & hashes for text in _identifiers(path, rule)):
+                return rule.column
+        return ""
+
+    # For good.
+
+    def _parts(
+        self, prepared: Prepared
+    ) -> Iterator[tuple[str, Callable[[], dict[str, int | str]]]]:
+        for number, outcome in enumerate(prepared.outcomes, 1):
+            if outcome.what in ("done", "remove"):
+                yield part_name(number, outcome), partial(self._put, outcome)
+        yield "took over what was captured", self._take_over
+        yield (
+            "rewrote the journal",
+            lambda: {"segments": rewrite_journal(self.graph.project.journal, prepared.tokens)},
+        )
+        yield "filled the store anew", self._fill_store
+        yield "cleared caches", self._clear_caches
+        yield "cleared the subject index", lambda: self._clear_index(prepared)
+        yield "extended the suppression list", lambda: self._suppress(prepared)
+        yield "removed the scratch copy", self._remove_scratch
+
+    def _put(self, outcome: Outcome) -> dict[str, int | str]:
+        path = self.graph.path(outcome.line.name)
+        assert path is not None
+        if outcome.what == "remove":
+            return {"how": remove(path) if path.exists() else "was gone"}
+        made = self._scratch / outcome.line.name
+        fresh = path.with_name(f".{path.name}.provgraph-new")
+        shutil.copy2(made, fresh)
+        with open(fresh, "rb") as file:
+            os.fsync(file.fileno())
+        if not path.exists():
+            os.replace(fresh, path)
+            return {"how": "was gone"}
+        return {"how": put_in_place(fresh, path)}
+
+    def _take_over(self) -> dict[str, int | str]:
+        found = segments(Scratch(self._scratch, self.graph.project.root).journal)
+        for path in found:
+            target = self.graph.project.journal / path.name
+            if not target.exists():
+                fresh = target.with_name(f"{target.name}.new")
+                shutil.copyfile(path, fresh)
+                os.chmod(fresh, 0o600)
+                os.replace(fresh, target)
+        return {"segments": len(found)}
+
+    def _fill_store(self) -> dict[str, int | str]:
+        """An embedded store's file is overwritten and made anew: free pages and logs keep old bytes."""
+        from provgraph.store.embedded import EmbeddedStore
+
+        if isinstance(self.graph.store, EmbeddedStore):
+            self.graph.close()
+            self.graph.__dict__.pop("store", None)
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                path = Path(f"{self.graph.project.database}{suffix}")
+                if path.exists():
+                    remove(path)
+            report = self.graph.sync()
+        else:
+            report = self.graph.rebuild()
+        return {"records": report.records}
+
+    def _clear_caches(self) -> dict[str, int | str]:
+        cache, count = self.graph.project.state / "cache", 0
+        if cache.is_dir():
+            for path in cache.iterdir():
+                if path.is_file():
+                    remove(path)
+                    count += 1
+        return {"files": count}
+
+    def _clear_index(self, prepared: Prepared) -> dict[str, int | str]:
+        macs = [bytes.fromhex(mac) for mac in self.folder.request().subjects]
+        staying = any(o.what == "left" and o.line.do != "duty" for o in prepared.outcomes)
+        with opened(self.graph) as index:
+            contents = index.erase_contents(prepared.erased)
+            # What is kept, or left to be done by hand, must still be found.
+            subjects = 0 if staying else index.erase_subjects(macs)
+        return {"contents": contents, "subjects": subjects}
+
+    def _suppress(self, prepared: Prepared) -> dict[str, int | str]:
+        until = time.time_ns() + suppression.LASTS
+        count = suppression.add(self.graph.project, self.folder.id, prepared.erased, until)
+        return {"entries": count, "until": until}
+
+    def _remove_scratch(self) -> dict[str, int | str]:
+        count = 0
+        for parent, _, names in os.walk(self._scratch, topdown=False):
+            for name in names:
+                path = Path(parent) / name
+                if path.is_file() and not path.is_symlink():
+                    remove(path)
+                    count += 1
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        return {"files": count}
+
+
+def part_name(number: int, outcome: Outcome) -> str:
+    """What the log calls a part that changes a file: by its number, so that the log names no version."""
+    return f"line {number}: {'put in place' if outcome.what == 'done' else 'removed'}"
+
+
+_REDACTING = [sys.executable, "-m", "provgraph.erasure.redacting"]
+
+
+def _identifiers(path: Path, rule: Rule) -> Iterator[str]:
+    read = tables.format_for(path).identifiers(path, rule.column, rule.table)
+    return (text for batch in read for text in batch)
+
+
+def _hashed(rule: Rule, kept: list[keys.Key], identifier: str) -> set[str]:
+    return {key.hashed(rule.prefix + identifier).hex() for key in kept}

@@ -1,0 +1,190 @@
+"""A request to be forgotten, from the first word to the receipt: what was asked, and what was done.
+
+A request is a folder `.provgraph/erasure/ID/`, private to its owner: `request.json`, `plan.json`, an
+approval a file, and `log.ndjson`, to which lines are only added, each with the hash of the one before (so
+that none can be changed or left out unseen). Whoever reads the log knows where an execution stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from provgraph.config import Project
+from provgraph.errors import NotFound, StoreError
+from provgraph.model.elements import Scalar
+
+_ID: Final = re.compile(r"e\d+")
+DEADLINE: Final = 30 * 86_400 * 10**9
+"""Nanoseconds until a request is due: a month (GDPR, article 12(3))."""
+
+State = Literal["planned", "approved", "executing", "done", "abandoned"]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What was asked. `subjects` are keyed hashes in hexadecimal, and go when it is done; `texts` are
+    words to be taken out of names, arguments and messages. With `erase_derived` what was made from the
+    data is erased and not rebuilt. Times are nanoseconds UTC."""
+
+    id: str
+    reference: str
+    asked: int
+    due: int
+    subjects: list[str] = []
+    files: list[str] = []
+    texts: list[str] = []
+    erase_derived: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of the log. `hash` is SHA-256 over the line before it and everything in this one."""
+
+    at: int
+    what: str
+    details: dict[str, Scalar]
+    hash: str
+
+
+class Folder:
+    """The folder of a request."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    def request(self) -> Request:
+        return msgspec.json.decode(self.read("request.json"), type=Request)
+
+    def read(self, name: str) -> bytes:
+        """Raises `StoreError`."""
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise StoreError(f"{self.path / name} cannot be read: {error.strerror}") from error
+
+    def write(self, name: str, content: bytes) -> None:
+        """Whole or not at all, and on the disk. Raises `StoreError`."""
+        path, fresh = self.path / name, self.path / f"{name}.new"
+        try:
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(file, "wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(fresh, path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    # The log.
+
+    def log(self, what: str, **details: Scalar) -> None:
+        """Add a line, on the disk when this returns. Raises `StoreError`."""
+        entries = list(self.entries())
+        before = entries[-1].hash if entries else ""
+        at = time.time_ns()
+        entry = Entry(at, what, details, _chained(before, at, what, details))
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            file = os.open(self.path / "log.ndjson", flags, 0o600)
+            with open(file, "ab") as out:
+                out.write(msgspec.json.encode(entry) + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise StoreError(f"{self.path}: the log cannot be written: {error.strerror}") from error
+
+    def entries(self) -> Iterator[Entry]:
+        """The log. Raises `StoreError` where a line was changed or left out."""
+        if not self.has("log.ndjson"):
+            return
+        before = ""
+        for number, line in enumerate(self.read("log.ndjson").splitlines(), 1):
+            try:
+                entry = msgspec.json.decode(line, type=Entry)
+            except msgspec.DecodeError:
+                if number == len(self.read("log.ndjson").splitlines()):
+                    return  # torn by a kill: the line was never acknowledged
+                raise StoreError(f"{self.path}/log.ndjson: line {number} is damaged") from None
+            if entry.hash != _chained(before, entry.at, entry.what, entry.details):
+                raise StoreError(f"{self.path}/log.ndjson: line {number} was changed")
+            before = entry.hash
+            yield entry
+
+    def done(self) -> set[str]:
+        return {entry.what for entry in self.entries()}
+
+    def state(self) -> State:
+        done = self.done()
+        for what, state in _STATES:
+            if what in done:
+                return state
+        return "planned"
+
+
+_STATES: Final[tuple[tuple[str, State], ...]] = (
+    ("receipt", "done"),
+    ("abandoned", "abandoned"),
+    ("began", "executing"),
+    ("approved", "approved"),
+)
+
+
+def _chained(before: str, at: int, what: str, details: dict[str, Any]) -> str:
+    """
+    >>> _chained("", 1, "a", {}) != _chained("x", 1, "a", {})
+    True
+    """
+    return hashlib.sha256(msgspec.json.encode([before, at, what, details])).hexdigest()
+
+
+def home(project: Project) -> Path:
+    return project.state / "erasure"
+
+
+def folders(project: Project) -> list[Folder]:
+    """All requests, the oldest first."""
+    if not home(project).is_dir():
+        return []
+    found = [path for path in home(project).iterdir() if _ID.fullmatch(path.name)]
+    return [Folder(path) for path in sorted(found, key=lambda path: int(path.name[1:]))]
+
+
+def folder(project: Project, id: str) -> Folder:
+    """Raises `NotFound`."""
+    for each in folders(project):
+        if each.id == id:
+            return each
+    raise NotFound(f"there is no request `{id}`", hint="`provgraph forget list` lists them")
+
+
+def open_request(project: Project, request: Request) -> Folder:
+    """Make the folder of a new request; its id is given here. Raises `StoreError`."""
+    try:
+        home(project).mkdir(mode=0o700, exist_ok=True)
+        number = max((int(each.id[1:]) for each in folders(project)), default=0) + 1
+        while True:
+            path = home(project) / f"e{number}"
+            try:
+                path.mkdir(mode=0o700)
+                break
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise StoreError(f"{home(project)} cannot be written: {error.strerror}") from error
+    made = Folder(path)
+    made.write("request.json", msgspec.json.encode(msgspec.structs.replace(request, id=path.name)))
+    made.log("asked", reference=request.reference)
+    return made

@@ -1,0 +1,182 @@
+"""The journal written again without what was erased.
+
+Each erased content gets a random token, which stands in the place of its digest and of its blob in every
+record. So reads still bind to the versions that they meant, and nothing says what the content was: no digest,
+no size, no time of change. Ids that hash a path become random too. Words that were asked to go are taken out
+of every text.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from io import FileIO
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from provgraph.errors import JournalError
+from provgraph.model.journal import MAGIC, frame, read_segment, segments
+from provgraph.model.records import ERASED, Content, Done, Stat
+
+GONE: Final = "[erased]"
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """What stands for what. `contents`: digests and blobs, each with its token. `versions`: ids, each with
+    a random one. `texts`: words that are taken out."""
+
+    contents: dict[str, str]
+    versions: dict[str, str]
+    texts: list[str] = []
+
+
+def mapped(
+    request: str,
+    digests: Iterable[str],
+    blobs: Mapping[str, str],
+    versions: Iterable[str],
+    texts: Iterable[str],
+) -> Mapped:
+    """Fresh tokens. `blobs` are those of the digests: git's name of a content is its name as well."""
+    contents = {
+        digest: f"{ERASED}{request}:{os.urandom(13).hex()}" for digest in sorted(set(digests))
+    }
+    contents |= {blob: contents[digest] for blob, digest in blobs.items() if digest in contents}
+    ids = {version: "v" + os.urandom(13).hex() for version in sorted(set(versions))}
+    return Mapped(contents, ids, sorted(set(texts), key=len, reverse=True))
+
+
+def rewrite_journal(folder: Path, what: Mapped) -> int:
+    """Write every segment again that says something of it; returns how many. A segment is replaced whole;
+    one that was replaced before says nothing any more. Raises `JournalError`."""
+    records = {path: read_segment(path).records for path in segments(folder)}
+    stats = frozenset(
+        record.content.stat
+        for each in records.values()
+        for record in each
+        if hasattr(record, "content")
+        and record.content.stat
+        and (record.content.digest in what.contents or record.content.blob in what.contents)
+    )
+    return sum(_rewrite(path, what, stats) for path in records)
+
+
+def _rewrite(path: Path, what: Mapped, stats: frozenset[Stat]) -> bool:
+    segment = read_segment(path)
+    changed = [scrubbed(record, what, stats) for record in segment.records]
+    if changed == segment.records and segment.lost == 0:
+        return False
+    header = msgspec.structs.replace(segment.header, generation=segment.header.generation + 1)
+    encode = msgspec.msgpack.Encoder().encode
+    frames = [frame(encode(record)) for record in (header, *changed, Done(len(changed)))]
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(file, "wb") as out:
+            out.write(MAGIC + b"".join(frames))
+            out.flush()
+            os.fsync(out.fileno())
+        put_in_place(fresh, path)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be written anew: {error.strerror}") from error
+    return True
+
+
+def scrubbed(record: S, what: Mapped, stats: frozenset[Stat] = frozenset()) -> S:
+    """The record without what was erased. `stats` are those of erased contents.
+
+    >>> from provgraph.model.records import Used, When
+    >>> read = Used("s1", "raw/ann.csv", When(5), Content("blake3:ab", "", 9))
+    >>> scrubbed(read, Mapped({"blake3:ab": "erased:e1:77"}, {}, ["ann"]))
+    Used(step='s1', uri='raw/[erased].csv', when=When(at=5, tick=0, boot='', host=''), \
+content=Content(digest='erased:e1:77', blob='', size=-1, stat=None), role='input')
+    """
+    changes: dict[str, Any] = {}
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        better = _better(value, what, stats)
+        if better != value:
+            changes[name] = better
+    return msgspec.structs.replace(record, **changes) if changes else record
+
+
+def _better(value: Any, what: Mapped, stats: frozenset[Stat]) -> Any:
+    match value:
+        case str():
+            return (
+                what.versions.get(value) or what.contents.get(value) or _without(value, what.texts)
+            )
+        case Content():
+            return _content(value, what, stats)
+        case list():
+            return [_better(each, what, stats) for each in value]
+        case dict():
+            return {key: _better(each, what, stats) for key, each in value.items()}
+        case msgspec.Struct():
+            return scrubbed(value, what, stats)
+        case _:
+            return value
+
+
+def _content(content: Content, what: Mapped, stats: frozenset[Stat]) -> Content:
+    token = what.contents.get(content.digest) or what.contents.get(content.blob)
+    if token:
+        return Content(digest=token)
+    if content.stat in stats and not content.digest:
+        return Content()
+    return content
+
+
+def _without(text: str, words: list[str]) -> str:
+    for word in words:
+        text = text.replace(word, GONE)
+    return text
+
+
+def put_in_place(fresh: Path, path: Path) -> str:
+    """Put a file in the place of another, whose bytes are then overwritten, if that can reach them; says
+    which: `overwritten`, or `unlinked` where the file system writes elsewhere, or others hold the file
+    under another name. Killed between, it leaves the new file, or both. Raises OSError."""
+    with open(path, "r+b", buffering=0) as old:
+        os.replace(fresh, path)
+        return _overwritten(old, path)
+
+
+def remove(path: Path) -> str:
+    """Remove a file, and overwrite its bytes as `put_in_place` does. Raises OSError."""
+    with open(path, "r+b", buffering=0) as old:
+        os.unlink(path)
+        return _overwritten(old, path.parent)
+
+
+def _overwritten(file: FileIO, beside: Path) -> str:
+    about = os.fstat(file.fileno())
+    if about.st_nlink > 0 or not _writes_in_place(beside):
+        return "unlinked"
+    left = about.st_size
+    while left > 0:
+        left -= file.write(bytes(min(left, 1 << 20)))
+    os.fsync(file.fileno())
+    return "overwritten"
+
+
+_IN_PLACE: Final = {0xEF53: "ext", 0x58465342: "xfs", 0x01021994: "tmpfs"}
+
+
+def _writes_in_place(path: Path) -> bool:
+    """Whether the file system is known to write a block again where it was. (An SSD may still keep the
+    old one below that; a receipt says so.)"""
+    try:
+        done = subprocess.run(
+            ["stat", "--file-system", "--format=%t", "--", str(path)],
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return int(done.stdout.strip() or "0", 16) in _IN_PLACE
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return False

@@ -1,0 +1,94 @@
+"""Is what was erased gone? Looked for in every place that provgraph can reach."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from provgraph.config import STATE
+from provgraph.erasure.census import opened
+from provgraph.erasure.execution import Prepared
+from provgraph.erasure.requests import Folder
+from provgraph.graph import Graph
+from provgraph.ingest.capture.hashing import hash_file
+from provgraph.query.plan import Digested, Find
+
+
+def remains(graph: Graph, folder: Folder, prepared: Prepared) -> list[str]:
+    """What of the erased is still there, in words; nothing if all of it is gone. Files are looked at by
+    their content, provgraph's own by every byte."""
+    return [
+        *_contents(graph, prepared),
+        *_versions(graph, prepared),
+        *_bytes(graph, folder, prepared),
+        *_subjects(graph, folder, prepared),
+    ]
+
+
+def _contents(graph: Graph, prepared: Prepared) -> Iterator[str]:
+    """Files of the work tree with an erased content. Only those of an erased content's size are read."""
+    erased = set(prepared.erased)
+    sizes = {each.line.bytes for each in prepared.outcomes if each.line.digest in erased}
+    for parent, folders, names in os.walk(graph.project.root):
+        folders[:] = [name for name in folders if name not in (STATE, ".git")]
+        for name in names:
+            path = Path(parent) / name
+            try:
+                is_like = path.is_file() and path.stat().st_size in sizes
+            except OSError:
+                yield f"{path} could not be looked at"
+                continue
+            found = hash_file(os.fsencode(path), accept=lambda stat: True) if is_like else None
+            if found is not None and found[0] in erased:
+                yield f"{path.relative_to(graph.project.root)} has an erased content"
+
+
+def _versions(graph: Graph, prepared: Prepared) -> Iterator[str]:
+    if prepared.erased:
+        for _, _, _, held, *_ in graph.answer(
+            Find("Version", Digested(tuple(prepared.erased)))
+        ).values:
+            yield f"the graph still names the content of {held.get('name')}"
+
+
+def _bytes(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:
+    """Digests, ids and hashes in any byte of provgraph's files, but for the request's own, which are
+    cleared last."""
+    needles = [digest.split(":", 1)[-1].encode() for digest in prepared.erased]
+    needles += [version.encode() for version in prepared.tokens.versions]
+    needles += [text.encode() for text in prepared.tokens.texts]
+    if not _is_kept(prepared):
+        macs = folder.request().subjects
+        needles += [mac.encode() for mac in macs] + [bytes.fromhex(mac) for mac in macs]
+    for path in sorted(graph.project.state.rglob("*")):
+        if path.is_file() and folder.path not in path.parents and _has(path, needles):
+            yield f"{path.relative_to(graph.project.root)} still has something of it"
+
+
+def _has(path: Path, needles: list[bytes]) -> bool:
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+            return any(held.find(needle) >= 0 for needle in needles)
+
+
+def _subjects(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:
+    macs = [bytes.fromhex(mac) for mac in folder.request().subjects]
+    if not macs:
+        return
+    kept = _digests(each.line.digest for each in prepared.outcomes if each.what == "left")
+    with opened(graph) as index:
+        for digest, _ in sorted(index.holding(macs)):
+            if digest not in kept:
+                yield "the subject index still finds the subject"
+
+
+def _digests(found: Iterable[str]) -> set[str]:
+    return set(found) - {""}
+
+
+def _is_kept(prepared: Prepared) -> bool:
+    return any(each.what == "left" and each.line.do != "duty" for each in prepared.outcomes)

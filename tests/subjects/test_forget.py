@@ -1,0 +1,269 @@
+"""A customer forgotten from end to end, in a real project with real runs: planned, approved, done, proven."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from subjects.conftest import Cli
+
+pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
+
+MARKER = "77123"
+"""The amount of u3, which is nobody else's: it stands in raw/users.csv and work/b.csv."""
+
+
+def added(cli: Cli) -> None:
+    for dataset in ("raw/users.csv", "work/*.csv"):
+        cli("subject", "add", dataset, "--column", "user_id", "--prefix", "client:")
+
+
+def approving(project: Path, cli: Cli, approvals: int = 1) -> None:
+    shown = cli("forget", "key").stdout.replace("NAME", "mira")
+    with open(project / "provgraph.toml", "a") as file:
+        file.write(f"\n[erasure]\napprovals = {approvals}\n{shown}\n")
+
+
+def planned(cli: Cli, *words: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(cli("forget", "plan", *words, "--json").stdout)
+    return found
+
+
+def actions(document: dict[str, object]) -> dict[str, str]:
+    plan = document["plan"]
+    assert isinstance(plan, dict)
+    return {line["name"]: line["do"] for line in plan["lines"]}
+
+
+@pytest.fixture
+def asked(captured: Path, cli: Cli) -> Path:
+    added(cli)
+    approving(captured, cli)
+    return captured
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_plan_says_what_is_done_with_each_version_and_why(asked: Path, cli: Cli) -> None:
+    document = planned(cli, "client:u3")
+    assert actions(document) == {
+        "raw/users.csv": "redact",
+        "work/b.csv": "rebuild",
+        "models/b.json": "rebuild",
+        "models/both.json": "rebuild",
+        "out/count.txt": "rebuild",
+    }
+    assert [rerun["argv"] for rerun in document["plan"]["reruns"]] == [["sh", "pipeline.sh"]]  # type: ignore[index]
+    ways = {line["name"]: line["way"] for line in document["plan"]["lines"]}  # type: ignore[index]
+    assert ways["models/b.json"][0] in ("raw/users.csv", "work/b.csv")
+    assert "client:u3" not in bytes_of(asked / ".provgraph").decode("utf-8", "replace")
+
+
+def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
+    asked: Path, cli: Cli
+) -> None:
+    kept = (asked / "models/a.json").read_bytes()
+    before = {
+        row["digest"] for row in json.loads(cli("ask", "file * | select digest", "--json").stdout)
+    }
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    done = cli("forget", "execute", "e1", "--consent")
+    assert "complete" in done.stdout
+    rows = (asked / "raw/users.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["user_id", "u1", "u2", "u4", "u5"]
+    assert json.loads((asked / "models/b.json").read_text()) == {"mean": 3.5}
+    assert (asked / "out/count.txt").read_text() == "4"
+    assert (asked / "models/a.json").read_bytes() == kept
+
+    everything = bytes_of(asked)
+    assert MARKER.encode() not in everything
+    assert b"u3" not in bytes_of(asked / ".provgraph")
+    now = {
+        row["digest"] for row in json.loads(cli("ask", "file * | select digest", "--json").stdout)
+    }
+    gone = {digest for digest in before - now if digest}
+    assert len(gone) == 5
+    for digest in gone:
+        assert digest.split(":")[1].encode() not in everything
+    assert cli("subject", "report", "client:u3", "--json").stdout.count('"part"') == 0
+    assert not list(asked.parent.glob(".project.provgraph-erasure-*"))
+
+
+def test_the_skeleton_of_the_provenance_stays(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    rows = json.loads(cli("ask", 'version "models/b.json"@all', "--json").stdout)
+    assert len(rows) == 2
+    query = 'version "models/b.json" @1 | lineage | where state = erased'
+    erased = json.loads(cli("ask", query, "--json").stdout)
+    assert {row["name"] for row in erased} == {"raw/users.csv", "work/b.csv"}
+    query = 'file "models/b.json" | lineage | where state = erased'
+    again = json.loads(cli("ask", query, "--json").stdout)
+    assert {row["name"] for row in again} <= {"raw/users.csv"}
+
+
+def test_a_receipt_is_genuine_until_a_byte_of_it_is_changed(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3", "--reference", "DSR-17")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    path = asked / ".provgraph/erasure/e1/receipt.json"
+    assert "genuine" in cli("receipt", "verify", str(path)).stdout
+    page = path.with_suffix(".html").read_text()
+    assert "DSR-17" in page and "raw/users.csv" in page and "Complete" in page
+    raw = path.read_bytes()
+    for at in range(raw.index(b'"erased"'), len(raw), 97):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        done = cli("receipt", "verify", str(path), check=False)
+        assert done.returncode in (1, 2), at
+
+
+def test_nothing_is_done_before_it_is_approved(asked: Path, cli: Cli) -> None:
+    before = bytes_of(asked / "raw")
+    planned(cli, "client:u3")
+    done = cli("forget", "execute", "e1", "--consent", check=False)
+    assert (done.returncode, "0 of 1 approvals" in done.stderr) == (1, True)
+    assert bytes_of(asked / "raw") == before
+
+
+def test_two_keys_are_needed_where_two_are_asked_for(
+    captured: Path, cli: Cli, tmp_path: Path
+) -> None:
+    added(cli)
+    approving(captured, cli, approvals=2)
+    second = {"PROVGRAPH_APPROVER_KEY": str(tmp_path / "second.pem")}
+    shown = cli("forget", "key", **second).stdout.splitlines()[1].replace("NAME", "jonas")
+    with open(captured / "provgraph.toml", "a") as file:
+        file.write(f"{shown}\n")
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    again = cli("forget", "approve", "e1", check=False)
+    assert "approved this plan already" in again.stderr
+    assert "1 of 2 approvals" in cli("forget", "execute", "e1", check=False).stderr
+    cli("forget", "approve", "e1", **second)
+    assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
+
+
+def test_an_approval_by_a_key_that_is_nobodys_is_refused(captured: Path, cli: Cli) -> None:
+    added(cli)
+    cli("forget", "key")
+    planned(cli, "client:u3")
+    done = cli("forget", "approve", "e1", check=False)
+    assert (done.returncode, "none of the approvers'" in done.stderr) == (2, True)
+
+
+def test_a_change_of_the_graph_invalidates_plan_and_approval(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("run", "--", "cp", "raw/users.csv", "out/copy.csv")
+    done = cli("forget", "execute", "e1", "--consent", check=False)
+    assert (done.returncode, "the graph changed" in done.stderr) == (1, True)
+    cli("forget", "replan", "e1")
+    assert "0 of 1 approvals" in cli("forget", "execute", "e1", check=False).stderr
+    cli("forget", "approve", "e1")
+    assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
+    assert b"u3" not in (asked / "out/copy.csv").read_bytes()
+
+
+def test_a_rebuild_that_fails_changes_nothing_and_can_be_mended(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    good = (asked / "fit.py").read_text()
+    before = bytes_of(asked / "raw") + bytes_of(asked / "models")
+    (asked / "fit.py").write_text("raise SystemExit('the library is gone')")
+    done = cli("forget", "execute", "e1", "--consent", check=False)
+    assert done.returncode == 1
+    assert "the library is gone" in done.stderr and "nothing was changed" in done.stderr
+    assert bytes_of(asked / "raw") + bytes_of(asked / "models") == before
+    (asked / "fit.py").write_text(good)
+    assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
+
+
+def test_an_abandoned_request_leaves_everything_as_it_was(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "abandon", "e1")
+    assert "u3" in (asked / "raw/users.csv").read_text()
+    listed = json.loads(cli("forget", "list", "--json").stdout)
+    assert [(each["id"], each["state"]) for each in listed] == [("e1", "abandoned")]
+
+
+def test_what_is_on_hold_is_kept_with_its_reason(asked: Path, cli: Cli) -> None:
+    with open(asked / "provgraph.toml", "a") as file:
+        file.write(
+            '\n[[keep]]\nfiles = "models/both.json"\nbasis = "legal hold"\n'
+            'reason = "case 12"\nowner = "legal@example.org"\nexpires = 2999-01-01\n'
+        )
+    assert actions(planned(cli, "client:u3"))["models/both.json"] == "keep"
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent", check=False)
+    receipt = json.loads((asked / ".provgraph/erasure/e1/receipt.json").read_text())
+    assert [item["name"] for item in receipt["kept"]] == ["models/both.json"]
+    assert "case 12" in receipt["kept"][0]["done"]
+    assert json.loads((asked / "models/both.json").read_text()) == {"mean": 77128.75 / 4}
+
+
+def test_a_file_is_erased_with_all_that_was_made_from_it(asked: Path, cli: Cli) -> None:
+    document = planned(cli, "work/b.csv", "--erase-derived")
+    assert actions(document) == {
+        "work/b.csv": "erase",
+        "models/b.json": "erase",
+        "models/both.json": "erase",
+    }
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1")
+    assert not (asked / "work/b.csv").exists()
+    assert not (asked / "models/both.json").exists()
+    assert (asked / "models/a.json").exists()
+
+
+def test_several_requests_are_planned_together_and_share_their_commands(
+    asked: Path, cli: Cli
+) -> None:
+    document = planned(cli, "client:u3", "client:u1")
+    assert len(document["plan"]["reruns"]) == 1  # type: ignore[index]
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    text = (asked / "raw/users.csv").read_text()
+    assert "u1" not in text and "u3" not in text and "u2" in text
+
+
+def test_an_overdue_request_is_shown_to_be_so(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3", "--due", "2020-01-01")
+    assert "OVERDUE" in cli("forget", "list").stdout
+
+
+@pytest.mark.parametrize("target", ["client:nobody", "raw/none.csv"])
+def test_an_unknown_subject_or_file_is_told(asked: Path, cli: Cli, target: str) -> None:
+    done = cli("forget", target, check=False)
+    assert (done.returncode, target in done.stderr) == (3, True)
+    assert json.loads(cli("forget", "list", "--json").stdout) == []
+
+
+def test_a_log_of_which_a_line_was_changed_is_refused(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3", "--reference", "first")
+    log = asked / ".provgraph/erasure/e1/log.ndjson"
+    log.write_text(log.read_text().replace("first", "other"))
+    done = cli("forget", "approve", "e1", check=False)
+    assert (done.returncode, "was changed" in done.stderr) == (5, True)
+
+
+def test_the_commands_have_no_network(asked: Path, cli: Cli) -> None:
+    (asked / "count.py").write_text(
+        "import socket\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "try:\n    s.connect(('192.0.2.1', 9)); reached = 'reached'\n"
+        "except OSError as error:\n    reached = type(error).__name__\n"
+        "open('out/count.txt', 'w').write(reached + str(sum(1 for _ in open('raw/users.csv'))))\n"
+    )
+    subprocess.run(["sh", "pipeline.sh"], cwd=asked, check=True)
+    cli("run", "--", "sh", "pipeline.sh")
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    assert (asked / "out/count.txt").read_text() == "OSError5"
