@@ -132,6 +132,17 @@ def _nodes(app: FastAPI, graphs: Graphs) -> None:
         """All about one node; an artifact's page is its latest version's."""
         return await graphs.ask(lambda graph: page.page(graph, id))
 
+    @app.post("/api/nodes/{id}/flag", tags=["nodes"])
+    async def flag(id: Id, asked: d.Flag) -> d.Page:
+        """Flag a node as one to look at, or take the flag away; the journal keeps who and when."""
+        what = "flag" if asked.flagged else "unflag"
+        return await graphs.ask(lambda graph: page.said(graph, id, what, asked.reason))
+
+    @app.post("/api/nodes/{id}/notes", tags=["nodes"])
+    async def note(id: Id, asked: d.Note) -> d.Page:
+        """Add a note to a node."""
+        return await graphs.ask(lambda graph: page.said(graph, id, "note", asked.text))
+
     @app.get("/api/nodes/{id}/preview", tags=["nodes"])
     async def read_preview(id: Id) -> d.Preview:
         """A version's content, where it is still to be had."""

@@ -60,6 +60,7 @@ class Card(Document):
     by: str | None = None
     phase: int | None = None
     unseen: bool = False
+    flagged: bool = False
     commits: int = 0
     causes: int = 0
     effects: int = 0
@@ -90,6 +91,7 @@ class Card(Document):
             signal=str(held["signal"]) if held.get("signal") else None,
             run=str(held["run"]) if held.get("run") else None,
             unseen=held.get("how") == "unattributed",
+            flagged=held.get("flagged") is True,
             commits=commits,
             causes=causes,
             effects=effects,
@@ -191,6 +193,17 @@ class SignIn(Document):
     token: Annotated[str, Field(max_length=500)]
 
 
+class Flag(Document):
+    """Flag a node, or take the flag away."""
+
+    flagged: bool
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Note(Document):
+    text: Annotated[str, Field(min_length=1, max_length=5000)]
+
+
 class Sync(Document):
     segments: int
     records: int
@@ -227,7 +240,8 @@ class Surroundings(Document):
 
 
 class Page(Document):
-    """All about one node. `number` is which of its `versions` it is, from 1."""
+    """All about one node. `number` is which of its `versions` it is, from 1; `flag` is why it is
+    flagged, None where it is not."""
 
     card: Card
     values: list[Value]
@@ -239,6 +253,8 @@ class Page(Document):
     environment: Surroundings | None
     sections: list[Section]
     message: str | None
+    notes: list[str]
+    flag: str | None
 
 
 Token = tuple[str, str]

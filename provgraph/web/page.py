@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from provgraph.errors import StoreError
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.text import plain
@@ -19,7 +20,10 @@ LISTED: Final = 50
 VERSIONS: Final = 200
 
 _NOT_SHOWN: Final = frozenset(
-    ("id", "name", "kind", "stat", "generated", "gaps", "message", "packages", "names", "how")
+    (
+        *("id", "name", "kind", "stat", "generated", "gaps", "message", "packages", "names", "how"),
+        *("notes", "flagged", "flag_reason"),
+    )
 )
 
 _OUT: Final[dict[Label, dict[str, str]]] = {
@@ -77,7 +81,18 @@ def page(graph: Graph, id: str) -> Page:
         environment=_environment(graph, here if here.label == "Environment" else run),
         sections=[section for section in _sections(graph, here) if section.total],
         message=shown_lines(str(here.properties.get("message") or "")) or None,
+        notes=[shown_lines(note) for note in _held(here, "notes")],
+        flag=_flag(here),
     )
+
+
+def said(graph: Graph, id: str, what: str, text: str) -> Page:
+    """Write down what somebody says of a node; its page afterwards. Raises `NotFound`, `StoreError`."""
+    here = shown_node(graph, id)
+    if graph.read_only:
+        raise StoreError(f"{graph.project.state} cannot be written")
+    graph.annotate([here], what, value=text)
+    return page(graph, here.id)
 
 
 def shown_lines(text: str) -> str:
@@ -121,9 +136,20 @@ def _environment(graph: Graph, run: Node | None) -> Surroundings | None:
     )
 
 
+def _flag(node: Node) -> str | None:
+    held = node.properties
+    return shown(str(held.get("flag_reason") or "")) if held.get("flagged") is True else None
+
+
 def _texts(node: Node, key: str) -> list[str]:
+    return [shown(text) for text in _held(node, key)]
+
+
+def _held(node: Node, key: str) -> tuple[str, ...]:
     held = node.properties.get(key) or ()
-    return [shown(text) for text in ((held,) if isinstance(held, str) else held)]  # type: ignore[union-attr]
+    if isinstance(held, str):
+        return (held,)
+    return held if isinstance(held, tuple) else ()
 
 
 # Values.

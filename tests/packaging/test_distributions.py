@@ -70,6 +70,10 @@ def test_nothing_is_installed_but_provgraph(wheel: Path) -> None:
         "provgraph/store/embedded/walk.c",
         "provgraph/demo/project/pipeline.sh",
         "provgraph/demo/project/src/features.py",
+        "provgraph/web/static/index.html",
+        "provgraph/web/static/graph/layout-worker.js",
+        "provgraph/web/vendor/cytoscape/cytoscape.esm.min.mjs",
+        "provgraph/web/vendor/cytoscape/LICENSE",
     ],
 )
 def test_the_wheel_has_what_is_not_a_module(name: str, wheel: Path) -> None:

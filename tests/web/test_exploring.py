@@ -181,6 +181,38 @@ def test_a_mistake_is_marked_where_it_is(explorer: Explorer, windows: Windows) -
     assert area.evaluate("(box) => box.selectionStart") == len("model best | ")
 
 
+def test_what_bad_results_share_is_found(explorer: Explorer, windows: Windows) -> None:
+    page = windows.open(explorer.view("/cause")).page
+    page.get_by_label("The bad results").fill('file "models/*.pkl"')
+    page.get_by_label("The others, to compare with").fill('file "report/figure.png"')
+    page.get_by_role("button", name="Find what they share").click()
+    rows = page.locator(".causes tbody tr")
+    expect(rows.filter(has_text="src/train.py")).to_be_visible()
+    page.get_by_label("The others, to compare with").fill("file [sise > 3]")
+    page.get_by_role("button", name="Find what they share").click()
+    expect(page.locator(".pair mark")).to_have_text("sise")
+
+
+def test_a_flag_and_a_note_are_written_down_and_kept(
+    explorer: Explorer, windows: Windows, graph: Graph
+) -> None:
+    table = graph.ask('file "data/raw/wine.csv"').rows.values[0][0]
+    page = windows.open(explorer.view(f"/node/{table}")).page
+    page.get_by_role("button", name="Flag").click()
+    page.get_by_label("Why is it one to look at?").fill("<b>odd</b> rows")
+    page.get_by_role("button", name="Flag it").click()
+    expect(page.locator(".said .notice")).to_have_text("Flagged: <b>odd</b> rows")
+    page.get_by_role("button", name="Add a note").click()
+    page.get_by_label("Note").fill("asked Mira")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notes li")).to_have_text("asked Mira")
+    graph.sync()
+    held = graph.store.nodes([table])[0].properties
+    assert (held["flagged"], held["notes"]) == (True, ("asked Mira",))
+    page.get_by_role("button", name="Take the flag away").click()
+    expect(page.locator(".said .notice")).to_have_count(0)
+
+
 def test_versions_are_compared_from_the_page_of_one(
     explorer: Explorer, windows: Windows, graph: Graph
 ) -> None:

@@ -33,6 +33,7 @@ def addresses(graph: Graph, model: str) -> dict[str, str]:
         "difference": f"/diff/{one}/{two}",
         "query": "/query?q=file%20report.md%20%7C%20lineage",
         "mistake": "/query?q=file%20report.md%20%7C%20linage",
+        "cause": "/cause?bad=model%20*&good=figure%20*",
         "interface": "/api",
     }
 
@@ -49,6 +50,7 @@ VIEWS = (
     "difference",
     "query",
     "mistake",
+    "cause",
     "interface",
 )
 

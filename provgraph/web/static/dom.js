@@ -60,6 +60,7 @@ const ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   clock: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 4.7V8l2.3 1.6",
   down: "M4 6l4 4 4-4",
+  flag: "M4 14V2.5M4 3h8.5l-2 3 2 3H4",
   compare: "M2 3h5v10H2zM9 3h5v10H9z",
 };
 

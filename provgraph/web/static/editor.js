@@ -4,21 +4,21 @@ import { post } from "./api.js";
 import { h, say, show } from "./dom.js";
 
 // `run(text)` is called on Ctrl+Enter, and on Enter where the text is one line and nothing is chosen.
-export function editor({ text, run }) {
+export function editor({ text, run, id = "query", label = "A question in the query language", placeholder = 'model "churn" | lineage | where kind = dataset' }) {
   const area = h("textarea", {
-    id: "query-text",
+    id: `${id}-text`,
     rows: "3",
     spellcheck: "false",
     autocomplete: "off",
     autocapitalize: "off",
-    "aria-label": "A question in the query language",
+    "aria-label": label,
     "aria-autocomplete": "list",
-    "aria-controls": "query-options",
-    placeholder: 'model "churn" | lineage | where kind = dataset',
+    "aria-controls": `${id}-options`,
+    placeholder,
   });
   area.value = text;
   const mirror = h("div", { class: "mirror", "aria-hidden": "true" });
-  const list = h("ul", { role: "listbox", id: "query-options", class: "options", "aria-label": "What may stand here", hidden: true });
+  const list = h("ul", { role: "listbox", id: `${id}-options`, class: "options", "aria-label": "What may stand here", hidden: true });
   const box = h("div", { class: "editor" }, mirror, area, list);
   let options = [];
   let span = [0, 0];
@@ -62,7 +62,7 @@ export function editor({ text, run }) {
     at = options.length ? (next + options.length) % options.length : -1;
     [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === at)));
     if (at >= 0) {
-      area.setAttribute("aria-activedescendant", `query-option-${at}`);
+      area.setAttribute("aria-activedescendant", `${id}-option-${at}`);
       list.children[at].scrollIntoView({ block: "nearest" });
     } else area.removeAttribute("aria-activedescendant");
   }
@@ -98,7 +98,7 @@ export function editor({ text, run }) {
       options.map((option, i) =>
         h(
           "li",
-          { role: "option", id: `query-option-${i}`, "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(option) },
+          { role: "option", id: `${id}-option-${i}`, "aria-selected": "false", onmousedown: (event) => event.preventDefault(), onclick: () => take(option) },
           h("code", {}, option.text),
           h("span", { class: "quiet" }, option.meaning || option.kind),
         ),

@@ -29,18 +29,20 @@ const KINDS = {
 };
 
 export function familyOf(card) {
+  if (card.label === "Step" || card.label === "Run") return "step";
   const found = KINDS[card.kind];
   if (found) return found[0];
   return card.label === "Version" || card.label === "Artifact" ? "data" : "context";
 }
 
 export function iconOf(card) {
+  if (card.label === "Step") return "play";
   return KINDS[card.kind]?.[1] ?? FAMILIES[familyOf(card)].icon;
 }
 
 export function wordOf(card) {
   if (card.unseen) return "not seen";
-  if (card.label === "Step" && card.phase) return `step, part ${card.phase + 1}`;
+  if (card.label === "Step") return card.phase ? `step, part ${card.phase + 1}` : "step";
   return card.kind === "other" ? "file" : card.kind;
 }
 
@@ -54,6 +56,7 @@ const STATES = {
 
 // What is to be known of its state, in words; nothing where it is as one would think.
 export function stateOf(card) {
+  if (card.flagged) return "flagged";
   if (card.label === "Step" || card.label === "Run") {
     if (card.signal) return `ended by ${card.signal}`;
     if (card.exit) return `failed with ${card.exit}`;

@@ -13,6 +13,7 @@ const VIEWS = {
   node: () => import("./views/node.js"),
   timeline: () => import("./views/timeline.js"),
   diff: () => import("./views/diff.js"),
+  cause: () => import("./views/cause.js"),
   query: () => import("./views/query.js"),
   api: () => import("./views/reference.js"),
 };

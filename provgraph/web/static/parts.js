@@ -12,7 +12,7 @@ export function badge(card) {
 
 export function statusOf(card) {
   const state = stateOf(card);
-  if (state) return h("span", { class: `state ${card.exit || card.signal ? "bad" : "warn"}` }, state);
+  if (state) return h("span", { class: `state ${card.exit || card.signal || card.flagged ? "bad" : "warn"}` }, state);
   if (card.label === "Run" && card.verdict && card.verdict !== "complete") return h("span", { class: "state warn" }, card.verdict);
   return null;
 }

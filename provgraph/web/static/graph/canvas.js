@@ -225,7 +225,7 @@ export class Canvas {
         });
         node.toggleClass("outside", isFromOutside(card));
         node.toggleClass("gone", ["deleted", "erased", "superseded"].includes(card.state));
-        node.toggleClass("failed", Boolean(card.exit || card.signal));
+        node.toggleClass("failed", Boolean(card.exit || card.signal || card.flagged));
         node.toggleClass("focus", card.id === picture.focus);
         node.toggleClass("pinned", picture.pinned.has(card.id));
         node.toggleClass("dim", path.size > 0 && !path.has(card.id));
@@ -286,6 +286,7 @@ export class Canvas {
       const seen = places.map((place) => place[axis] * zoom + pan[axis]);
       const edge = half * zoom;
       const [low, high] = [Math.min(...seen) - edge, Math.max(...seen) + edge];
+      if (high - low > size) continue; // more than the window holds: it stays put
       if (low < 0) by[axis] = -low;
       else if (high > size) by[axis] = size - high;
       const here = at[axis] * zoom + pan[axis];

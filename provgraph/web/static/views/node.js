@@ -1,13 +1,16 @@
 // The page of one node.
 
-import { get, node } from "../api.js";
-import { h, icon, show } from "../dom.js";
+import { get, node, post } from "../api.js";
+import { h, icon, say, show } from "../dom.js";
 import * as format from "../format.js";
 import { badge, line, preview, section, statusOf, values } from "../parts.js";
 
 export async function open(main, { parts: [id] }, current) {
   const page = await get(node(id));
-  if (!current()) return;
+  if (current()) draw(main, page);
+}
+
+function draw(main, page) {
   const { card } = page;
   document.title = `${card.title} · provgraph`;
   show(
@@ -16,6 +19,7 @@ export async function open(main, { parts: [id] }, current) {
       "article",
       { class: "page" },
       head(page),
+      said(page, (next) => draw(main, next)),
       gaps(page.gaps),
       h(
         "div",
@@ -51,6 +55,53 @@ function head({ card, number, version_count: total }) {
     ["Version", "Step"].includes(card.label) &&
       h("p", { class: "row" }, h("a", { class: "button primary", href: `#/graph/${encodeURIComponent(card.id)}` }, icon("graph"), "Where it comes from"), h("a", { class: "button", href: `#/query?q=${encodeURIComponent(asked(card))}` }, icon("terminal"), "Ask about it")),
   );
+}
+
+// What people say of it: a flag, notes, and the way to add them.
+function said(page, done) {
+  const { card, flag, notes } = page;
+  const place = h("div", { class: "said" });
+  const problem = h("p", { class: "wrong", role: "alert" });
+  const send = (path, body) =>
+    post(node(card.id, path), body).then(
+      (next) => {
+        say("written down");
+        done(next);
+      },
+      (failed) => show(problem, failed.message),
+    );
+  const ask = (label, button, act) => {
+    const input = h("input", { id: "said", maxlength: "2000" });
+    show(
+      form,
+      h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); act(input.value.trim()); } }, h("label", { for: "said" }, label), input, h("button", { type: "submit", class: "small primary" }, button), h("button", { type: "button", class: "small plain", onclick: close }, "Cancel")),
+    );
+    input.focus();
+  };
+  const form = h("div", {});
+  function close() {
+    show(
+      form,
+      h(
+        "div",
+        { class: "row" },
+        flag === null
+          ? h("button", { type: "button", class: "small", onclick: () => ask("Why is it one to look at?", "Flag it", (reason) => send("/flag", { flagged: true, reason })) }, icon("flag", 14), "Flag")
+          : h("button", { type: "button", class: "small", onclick: () => send("/flag", { flagged: false }) }, icon("flag", 14), "Take the flag away"),
+        h("button", { type: "button", class: "small", onclick: () => ask("Note", "Add", (text) => text && send("/notes", { text })) }, icon("page", 14), "Add a note"),
+      ),
+    );
+  }
+  close();
+  place.append(
+    ...[
+      flag !== null && h("div", { class: "notice bad" }, icon("flag"), h("p", {}, "Flagged", flag && `: ${flag}`)),
+      notes.length > 0 && h("ul", { class: "notes", "aria-label": "Notes" }, notes.map((note) => h("li", {}, note))),
+      form,
+      problem,
+    ].filter(Boolean),
+  );
+  return place;
 }
 
 function asked(card) {
