@@ -24,6 +24,9 @@ from web.recorded import recorded_demo
 from provgraph.graph import Graph
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
 @dataclass(frozen=True)
 class Explorer:
     """A served project: where it is, and its graph's folder."""
@@ -78,7 +81,7 @@ def graph(demo_folder: Path) -> Iterator[Graph]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
         pytest.skip("the explorer is looked at with Chromium: apt install chromium")
     with sync_playwright() as playwright:
