@@ -23,7 +23,6 @@ from web.recorded import recorded_demo
 
 from provgraph.graph import Graph
 
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
