@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -33,7 +33,7 @@ from provgraph.model.records import (
     When,
 )
 from provgraph.model.uri import path_of, uri_of
-from provgraph.query.plan import Budget, Column, Comparison, Find, Limit, Plan, Sort, SortKey
+from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
 from provgraph.store import StoreChanged
 
@@ -410,11 +410,19 @@ class Graph(Selectors):
         return Vocabulary(self.scope(), names)
 
     def _names(self, kind: str) -> list[str]:
-        with suppress(ProvgraphError):
-            newest = Sort(self.bind(kind).plan, (SortKey("at", descending=True),))
-            plan = Columns(Limit(newest, _MOST_NAMES), (Column("name", "name"),))
-            rows = self.answer(plan, Budget(seconds=2)).values
-            return list(dict.fromkeys(str(name) for (name,) in rows if name))
+        """The newest names of a kind; some of all files' where looking for those would be felt."""
+        try:
+            find = self.bind(kind).plan
+        except ProvgraphError:
+            return []
+        if isinstance(find, Find) and find.label == "Version":
+            find = replace(find, which=Every())  # which of them is the latest takes longer to say
+        newest = Sort(find, (SortKey("at", descending=True),))
+        for plan, seconds in ((newest, 0.5), (Find("Artifact"), 2.0)):
+            named = Columns(Limit(plan, _MOST_NAMES), (Column("name", "name"),))
+            with suppress(ProvgraphError):
+                rows = self.answer(named, Budget(seconds=seconds)).values
+                return list(dict.fromkeys(str(name) for (name,) in rows if name))
         return []
 
     def _digests_of_subject(self, name: str) -> tuple[str, ...] | None:

@@ -67,7 +67,8 @@ def answer(rows: Rows, plan: Plan, *, whole: bool = False) -> Answer:
     more = [Column(field.name, field.key) for field in shape.learned(plan)]
     columns = [*_BRIEF, *([_DEPTH] if shape.has_depth(plan) else []), *more]
     held = {key for row in rows.values for key in row[3]} if whole else set()
-    columns += [Column(key, key) for key in sorted(held - {column.key for column in columns})]
+    taken = {word for column in columns for word in (column.key, column.name)}
+    columns += [Column(key, key) for key in sorted(held - taken)]
     values = []
     for id, label, depth, properties, *learned in rows.values:
         own = {**properties, "id": id, "type": label.lower(), "depth": depth}

@@ -45,6 +45,19 @@ class Query(Verbs):
     are kept. A mistake shows then, as a `QueryError` that points into the text.
 
     `&`, `+` and `-` join two questions as sets.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from provgraph.config import create_project
+    >>> from provgraph.graph import Graph
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> graph = Graph(create_project(Path(folder.name)))
+    >>> inputs = graph.model("churn").lineage(depth=3).where("size > 1MB", kind="dataset")
+    >>> print(inputs - graph.file("raw/*"))
+    (model "churn" | lineage depth 3 | where size > 1MB and kind = "dataset") - file "raw/*"
+    >>> len(inputs), list(inputs)
+    (0, [])
+    >>> graph.close(); folder.cleanup()
     """
 
     def __init__(

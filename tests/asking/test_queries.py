@@ -186,3 +186,12 @@ def test_a_budget_ends_a_question(graph: Graph) -> None:
 def test_a_path_object_is_a_file_on_this_machine(graph: Graph, project: Path) -> None:
     assert names(graph.file(project / "raw" / "a.csv")) == {"raw/a.csv"}
     assert names(graph.file(Path("raw", "a.csv"))) == {"raw/a.csv"}
+
+
+def test_completion_knows_the_names_in_the_graph_the_newest_first(graph: Graph) -> None:
+    known = graph.vocabulary()
+    assert list(known.names("model", "")) == ["churn.pkl"]
+    assert set(known.names("file", "RAW")) == {"raw/a.csv", "raw/b.csv"}
+    assert list(known.names("file", ""))[-1] in {"raw/a.csv", "raw/b.csv", "clean.py", "train.py"}
+    assert list(known.names("nonsense", "")) == []
+    assert "model" in known.scope.kinds
