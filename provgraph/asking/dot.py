@@ -12,6 +12,8 @@ from provgraph.model.vocabulary import EDGES, Label
 
 _SHAPES: Final[dict[Label, str]] = {"Version": "box", "Artifact": "folder", "Step": "ellipse"}
 
+_WIDEST: Final = 60  # letters of a name or command; more makes boxes that no screen holds
+
 
 def dot(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[str]:
     r"""Lines of a digraph whose arrows point from effect to cause, the causes on top.
@@ -40,7 +42,8 @@ def dot(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[str]:
 def _label(node: Node) -> str:
     held = node.properties
     name = held.get("command") if node.label == "Step" else held.get("name")
-    lines = [str(name or held.get("name") or node.id)]
+    said = str(name or held.get("name") or node.id)
+    lines = [said if len(said) <= _WIDEST else f"{said[: _WIDEST - 1]}…"]
     if isinstance(at := held.get("at"), int):
         lines.append(moment(at))
     if known := held.get("digest"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from provgraph.asking.methods import Verbs
 from provgraph.errors import UsageError
-from provgraph.query import syntax
-from provgraph.query.plan import Budget, Plan, Project, is_table
+from provgraph.query import shape, syntax
+from provgraph.query.plan import Budget, Column, Plan, Project, is_table
 
 if TYPE_CHECKING:
     import networkx  # type: ignore[import-untyped]
@@ -190,8 +190,8 @@ class Query(Verbs):
         return graph
 
     def nodes(self) -> list[Node]:
-        """The nodes of the answer, in its order, whatever columns were selected. Raises `UsageError`
-        if the rows are a table's, as those of `count` are."""
+        """The nodes of the answer, each once and in its order, whatever columns were selected; of a
+        table, those that it names by `id`. Raises `UsageError` if it names none, as `count` does."""
         return [*self._nodes]
 
     @cached_property
@@ -199,11 +199,20 @@ class Query(Verbs):
         from provgraph.model.elements import Node
 
         plan, rows = self.plan, self.rows
-        if is_table(plan):
-            raise UsageError(f"the rows of `{self.text}` are no nodes", hint="they are a table's")
         if isinstance(plan, Project):
-            rows = self._graph.answer(plan.source, self._budget)
+            plan = plan.source
+            rows = self._graph.answer(plan, self._budget)
+        if is_table(plan):
+            return self._named_in(rows, shape.columns(plan))
         return [Node(id, label, held) for id, label, _, held, *_ in rows.values]
+
+    def _named_in(self, rows: Rows, columns: tuple[Column, ...]) -> list[Node]:
+        place = next((at for at, column in enumerate(columns) if column.key == "id"), None)
+        if place is None:
+            raise UsageError(f"the rows of `{self.text}` are no nodes", hint="they are a table's")
+        ids = dict.fromkeys(row[place] for row in rows.values)
+        found = {node.id: node for node in self._graph.store.nodes(list(ids))}
+        return [found[id] for id in ids if id in found]
 
     def edges(self) -> list[Edge]:
         """Every edge between the nodes of the answer, from effect to cause."""

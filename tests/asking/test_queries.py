@@ -148,6 +148,13 @@ def test_a_table_has_its_own_columns(graph: Graph) -> None:
         counted.to_networkx()
 
 
+def test_a_table_that_names_nodes_has_them(graph: Graph) -> None:
+    paths = graph.file("raw/a.csv").paths(to=graph.model("churn", version="latest"))
+    found = paths.select("path", "name").to_networkx()
+    assert {held["name"] for _, held in found.nodes(data=True)} >= {"raw/a.csv", "churn.pkl"}
+    assert len(found.edges) >= len(found.nodes) - 1
+
+
 def test_what_rows_learned_is_a_column(graph: Graph) -> None:
     common = graph.file("churn.pkl", version="all").slice(against=graph.file("raw/*"))
     assert {"lift", "coverage", "support"} <= set(common.to_pandas().columns)
