@@ -156,6 +156,46 @@ class Layered:
         del project.recent[:-60]
 
 
+def wide(layers: int = 250, width: int = 4000, seed: int = 1) -> Iterator[Batch]:
+    """Layers of steps and of versions in turn, each node made from two to three near it in the layer
+    before: what comes from a node of the last layer is most of the graph, as many levels deep.
+    Row ids follow the order of making, so node n of layer l is `wide_id(l, n, width)`."""
+    random_ = random.Random(seed)
+    for layer in range(layers):
+        type = "USED" if layer % 2 else "GENERATED_BY"
+        label = "Step" if layer % 2 else "Version"
+        ids = [wide_id(layer, place, width) for place in range(width)]
+        edges = [
+            Edge(id, type, wide_id(layer - 1, cause % width, width))
+            for place, id in enumerate(ids if layer else ())
+            for cause in {
+                place + random_.randint(-40, 40) for _ in range(2 + (random_.random() < 0.84))
+            }
+        ]
+        first = _NOON + layer * width
+        nodes = [Node(id, label, {"at": first + n, "name": "wide"}) for n, id in enumerate(ids)]
+        yield Batch(nodes, edges)
+
+
+def wide_id(layer: int, place: int, width: int = 4000) -> str:
+    return f"{'s' if layer % 2 else 'v'}{layer * width + place:026d}"
+
+
+def ladder(diamonds: int) -> Batch:
+    """Stacked diamonds: 2^diamonds paths from the first node to the last."""
+    ids = [f"v{'ladder':>016}{number:010d}" for number in range(3 * diamonds + 1)]
+    edges = []
+    for top in range(0, 3 * diamonds, 3):
+        for side in (top + 1, top + 2):
+            edges += [(top, side), (side, top + 3)]
+    return Batch(
+        nodes=[
+            Node(id, "Version", {"name": "ladder", "at": _NOON - n}) for n, id in enumerate(ids)
+        ],
+        edges=[Edge(ids[one], "DERIVED_FROM", ids[other]) for one, other in edges],
+    )
+
+
 def chain(length: int) -> Batch:
     """Versions, each derived from the next."""
     ids = [f"v{number:026d}" for number in range(length)]

@@ -16,9 +16,9 @@ from contract.graphs import IDS as DRAWN
 from contract.graphs import RANDOMS, graph
 from hypothesis import HealthCheck, given, settings
 
-from provgraph.model.elements import Batch, Edge, Node
+from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.vocabulary import LABELS, LINEAGE_EDGES
-from provgraph.query.plan import Column, Comparison, Find, Identified, Project, Walk
+from provgraph.query.plan import Column, Comparison, Find, Identified, Limit, Project, Walk
 from provgraph.store import embedded
 from provgraph.store.embedded import (
     EmbeddedStore,
@@ -136,7 +136,9 @@ def test_every_walk_is_that_of_sql_after_any_batches_by_any_stores(
             random.choice((one, other, plain)).clear()
         for reader in random.sample((one, other), random.randint(0, 2)):
             for walk in walks(random):
-                assert reader.run(Project(walk, DEPTHS)) == plain.run(Project(walk, DEPTHS))
+                for plan in (Project(walk, DEPTHS), Project(Limit(walk, 3), DEPTHS[:1])):
+                    assert reader.run(plan) == plain.run(plan)
+                assert len(reader.run(Project(walk, ())).values) == len(plain.run(walk).values)
 
 
 # When a snapshot is used.
@@ -233,6 +235,58 @@ def test_a_number_that_is_given_again_has_none_of_the_old_edges(
     store.apply(Batch(removed_nodes=[IDS[1]]))
     store.apply(Batch(steps(2)))
     assert causes(store) == []
+
+
+@pytest.mark.parametrize(
+    ("id", "at"),
+    [("é", 1), ("s" * 40, 1), ("s\0", 1), ("s", 0.5), ("s", "today"), ("s", 2**63 - 1)],
+)
+def test_nodes_of_an_unusual_kind_are_read_by_sqlite(
+    opened: Callable[..., EmbeddedStore], id: str, at: Value
+) -> None:
+    store, plain = opened(), opened(engine="sql")
+    nodes = [*steps(0, 1), Node("t", "Step"), Node(id, "Step", {"at": at})]
+    edges = [Edge(IDS[0], "INFORMED_BY", node.id) for node in nodes[1:]]
+    store.apply(Batch(nodes, edges))
+    assert store.run(Project(Walk(STEPS, "origin", LINEAGE_EDGES), DEPTHS)) == plain.run(
+        Project(Walk(STEPS, "origin", LINEAGE_EDGES), DEPTHS)
+    )
+    assert is_warm(store)
+    assert store._warm._nodes is None
+
+
+def test_ids_of_any_length_are_named_in_order(opened: Callable[..., EmbeddedStore]) -> None:
+    store = opened()
+    ids = ["s", "sa", "saaaaaaaa", "saaaaaaaab", "sb", "s" * 32]
+    nodes = [*steps(0), *(Node(id, "Step", {"at": 1}) for id in reversed(ids))]
+    store.apply(Batch(nodes, [Edge(IDS[0], "INFORMED_BY", id) for id in ids]))
+    assert causes(store) == sorted(ids)
+    assert store._warm._nodes is not None
+
+
+def test_a_node_that_got_another_time_changes_its_place(
+    opened: Callable[..., EmbeddedStore],
+) -> None:
+    store, writer = opened(), opened()
+    store.apply(Batch(steps(0, 1, 2), informed((0, 1), (0, 2))))
+    assert causes(store) == [IDS[1], IDS[2]]
+    nodes = store._warm._nodes
+    writer.apply(Batch([Node(IDS[1], "Step", {"at": 7, "name": "later"})]))
+    assert causes(store) == [IDS[2], IDS[1]]
+    writer.apply(Batch([Node(IDS[1], "Step", {"at": None}), *steps(3)], informed((0, 3))))
+    assert causes(store) == [IDS[2], IDS[3], IDS[1]]
+    assert store._warm._nodes is nodes
+
+
+def test_a_node_that_is_new_and_changed_at_once_is_named_like_those_before_it(
+    opened: Callable[..., EmbeddedStore],
+) -> None:
+    store, writer = opened(), opened()
+    store.apply(Batch(steps(0, 1), informed((0, 1))))
+    assert causes(store) == [IDS[1]]
+    writer.apply(Batch(steps(2, 3), informed((0, 2), (0, 3))))
+    writer.apply(Batch([Node(IDS[3], "Step", {"at": 0})]))
+    assert causes(store) == [IDS[3], IDS[1], IDS[2]]
 
 
 def test_a_context_edge_is_walked_in_sql(opened: Callable[..., EmbeddedStore]) -> None:

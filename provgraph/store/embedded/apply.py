@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import apsw
@@ -14,9 +13,10 @@ import apsw
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value
 from provgraph.store.embedded import changes
+from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
-from provgraph.store.embedded.schema import COLUMNS, LINEAGE_NUMBERS, Lexicon
+from provgraph.store.embedded.schema import COLUMNS, LINEAGE_NUMBERS, PLACES, Lexicon
 from provgraph.store.embedded.transactions import writing
 
 _SHOWN: Final = ", ".join(f'n."{key}"' for key in COLUMNS)
@@ -40,22 +40,10 @@ _REMOVE_TOUCHING: Final = (
 _REMOVE_NODE: Final = "DELETE FROM node WHERE id = ? RETURNING label"
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A batch makes many objects and no cycles: looking for some costs a fifth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def apply(connection: apsw.Connection, batch: Batch) -> None:
     """Raises `StoreError`, and then nothing has changed."""
     try:
-        with writing(connection), _without_collector():
+        with writing(connection), without_collector():
             _apply(connection, batch)
     except UnicodeEncodeError as error:
         raise StoreError(f"text that is not Unicode cannot be kept: {error.object!r}") from error
@@ -155,6 +143,7 @@ def _merge(
     """Update those that exist and change, and give the row ids of those that exist."""
     numbers: dict[str, int] = {}
     changed: list[tuple[Any, ...]] = []
+    touched = array("q")
     relabelled: Counter[int] = Counter()
     existing = connection.execute(_EXISTING, (json.dumps(list(given)),))
     for uid, number, label, rest, *columns in existing:
@@ -164,11 +153,16 @@ def _merge(
         new = merged(old, node.properties)
         now = lexicon.labels[node.label]
         if _differ(old, new) or now != label:
+            at = columns[PLACES["at"]]
             columns, rest = _split(node.id, new, spilled)
             changed.append((now, *columns, rest, number))
             relabelled.update({now: 1})
             relabelled.subtract({label: 1})
+            if now != label or columns[PLACES["at"]] != at:
+                touched.append(number)
     connection.executemany(_UPDATE_NODE, changed)
+    if touched:
+        changes.add(connection, {changes.TOUCHED: touched})
     _tally(connection, "label", relabelled)
     return numbers
 

@@ -20,6 +20,9 @@ import apsw
 SHORTEST: Final = 1 << 16
 """Edges that a log may hold whatever the graph's size."""
 
+TOUCHED: Final = 0
+"""The type of an entry whose `edges` are nodes that got another label or time."""
+
 _PART: Final = 8  # of the graph's edges: so long may a log be
 
 _APPEND: Final = """
@@ -39,7 +42,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Edges of one type: `source << 32 | target` in integers of 64 bits."""
+    """Edges of one type, `source << 32 | target` in integers of 64 bits; or nodes (`TOUCHED`)."""
 
     type: int
     edges: bytes

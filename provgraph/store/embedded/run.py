@@ -127,6 +127,19 @@ class Execution:
     def projected(self, plan: Project) -> Rows:
         if not plan.columns:
             return Rows((), [()] * self.size(plan.source))
+        walk = walk_to_name(plan)
+        ready = None if walk is None else self.ready(walk)
+        if walk is None or ready is None:
+            return self.read(plan)
+        nodes = self.warm.nodes(self.connection, self.meter.left())
+        if nodes is None:
+            with self.warm.naming():
+                return self.read(plan)
+        from provgraph.store.embedded.warm_walk import answered  # numpy
+
+        return answered(plan, self.reached_in(ready, walk, self.ids(walk.source)), nodes)
+
+    def read(self, plan: Project) -> Rows:
         shown = [self.shown(column) for column in plan.columns]
         rows = self.rows(plan.source, joined(", ", [part for part, _ in shown]))
         names = tuple(column.name for column in plan.columns)
@@ -398,7 +411,9 @@ class Execution:
             from provgraph.store.embedded.warm_walk import cone  # numpy
 
             around = self.reached_in(ready, walk, starts)
-            return cone(ready, self.connection, self.lexicon, walk, starts, around)
+            nodes = self.warm.nodes(self.connection, self.meter.left())
+            with self.warm.naming():
+                return cone(ready, nodes, self.connection, self.lexicon, walk, starts, around)
         found = self.reached(walk, starts)
         return cone_of(self.connection, self.lexicon, walk.via, starts, found)
 
@@ -420,6 +435,8 @@ class Execution:
 
     def size(self, plan: Plan) -> int:
         """How many rows there are, without reading them."""
+        if isinstance(plan, Walk) and (ready := self.ready(plan)) is not None:
+            return len(self.reached_in(ready, plan, self.ids(plan.source)).ids)
         asked = self.relation(plan).sql
         found = self.connection.execute(f"SELECT count(*) FROM ({asked.text})", asked.parameters)
         return int(found.get)
@@ -452,6 +469,13 @@ class Execution:
                 json.dumps(found.fetchall()),
             )
         )
+
+
+def walk_to_name(plan: Project) -> Walk | None:
+    """The walk whose rows are to be shown as ids and depths alone, if they are."""
+    source = plan.source.source if isinstance(plan.source, Limit) else plan.source
+    shown = {column.key for column in plan.columns}
+    return source if isinstance(source, Walk) and shown <= {"id", "depth"} else None
 
 
 def _present(keys: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Lineage:
         added = changes.since(connection, self.moment)
         if added is None:
             return False
+        added = [each for each in added if each.type != changes.TOUCHED]
         if added:
             packed = np.concatenate([np.frombuffer(each.edges, np.int64) for each in added])
             counts = [len(each.edges) // packed.itemsize for each in added]

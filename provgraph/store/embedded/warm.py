@@ -1,10 +1,10 @@
-"""When does a store walk over a snapshot in memory rather than in SQL?
+"""When does a store walk over a snapshot in memory rather than in SQL, and name nodes from memory?
 
 When its walks in SQL have taken as long as the snapshot would take to get: whatever comes, a process
 then spends at most twice what would have been best. A command that asks one question never gets
 there, and never imports numpy; a server or a notebook does within seconds. Where numpy is not
 installed, SQL walks always. When edges were removed, the snapshot is of no use any more, and the
-count begins anew.
+count begins anew. The same holds for reading the ids of what a walk reached.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from provgraph.store.embedded.schema import LINEAGE_NUMBERS
 
 if TYPE_CHECKING:
     from provgraph.store.embedded.closure import Walker
+    from provgraph.store.embedded.known_nodes import KnownNodes
     from provgraph.store.embedded.snapshot import Lineage
 
 Engine = Literal["auto", "sql", "snapshot", "numpy"]
@@ -34,12 +35,14 @@ Engine = Literal["auto", "sql", "snapshot", "numpy"]
 _IMPORT: Final = 0.16
 _LOAD: Final = 0.03
 _BUILD_AN_EDGE: Final = 0.6e-6
+_KNOW_A_NODE: Final = 1e-6
 
 _CAUTION: Final = 4  # getting ready may take this part of the time that a question has left
 
 WORTH_A_FILE: Final = 200_000
 """Edges. A smaller snapshot is built as fast as its file is read and checked."""
 
+_NODES: Final = "SELECT sum(count) FROM label"
 _EDGES: Final = f"SELECT sum(count) FROM edge_type WHERE id <= {LINEAGE_NUMBERS[-1]}"
 
 
@@ -60,6 +63,8 @@ class Warm:
         self._ready: Ready | None = None
         self._paid = 0.0
         self._may_load = True
+        self._nodes: KnownNodes | None = None
+        self._nodes_paid = 0.0
 
     def ready(self, connection: apsw.Connection, left: float) -> Ready | None:
         """The snapshot, where it is to be used; the caller holds the read transaction, and has
@@ -85,9 +90,34 @@ class Warm:
         finally:
             self._paid += time.perf_counter() - start
 
+    def nodes(self, connection: apsw.Connection, left: float) -> KnownNodes | None:
+        """The nodes, where they are to be named from memory; as `ready`."""
+        if self._nodes is not None and not self._nodes.follow(connection):
+            self._nodes = None
+            self._nodes_paid = 0.0
+        if self._nodes is None and self._engine != "sql":
+            worth = min(self._nodes_paid, left / _CAUTION)
+            count = int(connection.execute(_NODES).get or 0)
+            if worth > count * _KNOW_A_NODE or self._engine != "auto":
+                from provgraph.store.embedded.known_nodes import known_nodes
+
+                self._nodes = known_nodes(connection)
+                self._nodes_paid = 0.0  # where they cannot be known, it is tried again, seldom
+        return self._nodes
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Around reading nodes that a snapshot's walk reached."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._nodes_paid += time.perf_counter() - start
+
     def forget(self) -> None:
         """Keep nothing, in memory or beside the database."""
         self._ready = None
+        self._nodes = None
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any, cast
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
-from provgraph.query.plan import Walk
+from provgraph.query.plan import Limit, Project, Walk
+from provgraph.store import Rows
 from provgraph.store.embedded.adjacency import Ids
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.closure import Bounds, Reached
+from provgraph.store.embedded.collector import without_collector
+from provgraph.store.embedded.known_nodes import KnownNodes
 from provgraph.store.embedded.relation import DEPTH_BITS, Relation, packed
 from provgraph.store.embedded.schema import LINEAGE_NUMBERS, LINEAGE_TYPES, Lexicon
 from provgraph.store.embedded.subgraph import among
@@ -51,8 +56,26 @@ def reached(
     return ready.walker.reached(side, start[start < size], bounds)
 
 
+def answered(plan: Project, reached: Reached, nodes: KnownNodes) -> Rows:
+    """The rows of a walk, or the first ones, that show their ids and depths."""
+    count = None
+    if isinstance(plan.source, Limit):
+        count = max(plan.source.count, 0)
+        reached = reached.first(count)
+    depths = reached.depths()
+    order = nodes.in_order(reached.ids, depths)[:count]
+    columns: dict[str, list[Any]] = {
+        "id": nodes.uids(reached.ids[order]),
+        "depth": depths[order].tolist(),
+    }
+    with without_collector():
+        values = list(zip(*(columns[column.key] for column in plan.columns), strict=True))
+    return Rows(tuple(column.name for column in plan.columns), values)
+
+
 def cone(
     ready: Ready,
+    known: KnownNodes | None,
     connection: apsw.Connection,
     lexicon: Lexicon,
     plan: Walk,
@@ -64,15 +87,21 @@ def cone(
     nodes = np.concatenate([start, np.setdiff1d(reached.ids, start)])
     if not len(nodes):
         return Cone([], [], [], [], [])
-    names = named(connection, lexicon, nodes.tolist())
+    if known is None:
+        names = named(connection, lexicon, nodes.tolist())
+        ids, labels = [id for id, _ in names], [label for _, label in names]
+    else:
+        name_of = lexicon.label_of()
+        ids = known.uids(nodes)
+        labels = [cast(Label, name_of[number]) for number in known.labels(nodes)]
     inside = np.flatnonzero(nodes < ready.lineage.size)
     types = _among(lexicon.numbers_of(plan.via))
     pairs = among(ready.lineage.origin, nodes[inside], ready.walker.places, types)
     effects, causes = (inside[ends] for ends in pairs)
     once = np.unique(effects * len(nodes) + causes)
     return Cone(
-        [id for id, _ in names],
-        [label for _, label in names],
+        ids,
+        labels,
         list(range(len(start))),
         (once // len(nodes)).tolist(),
         (once % len(nodes)).tolist(),
