@@ -33,6 +33,7 @@ from provgraph.query.plan import (
     Condition,
     Constant,
     Count,
+    Deletion,
     Digested,
     Every,
     Exactly,
@@ -169,6 +170,30 @@ class Cypher:
         ]
         return Statement("\n".join(lines), dialect.parameters)
 
+    @classmethod
+    def compile_whole_edges(
+        cls, plan: Plan, types: Sequence[str], project: str | None = None
+    ) -> Statement:
+        """The edges of these types out of a plan's rows, in one row of lists: their `sources`, `types` and
+        `targets`, and their properties, the key among them.
+
+        >>> print(Cypher.compile_whole_edges(Find("Run"), ("BY",)).text)
+        MATCH (n:Run)
+        MATCH (n)-[e:BY]->(x)
+        RETURN collect(n.id) AS sources, collect(type(e)) AS types, collect(x.id) AS targets,
+          collect(properties(e)) AS properties
+        """
+        dialect = cls(project)
+        text = "\n".join(
+            (
+                *dialect.rows(plan, depth=False),
+                f"MATCH (n)-[e:{'|'.join(map(edge_type, types))}]->(x)",
+                "RETURN collect(n.id) AS sources, collect(type(e)) AS types, collect(x.id) AS targets,",
+                "  collect(properties(e)) AS properties",
+            )
+        )
+        return Statement(text, dialect.parameters)
+
     def cone(self, walk: Walk) -> Lines:
         starts = self.rows(walk.source, depth=False)
         if walk.until is not None:
@@ -239,7 +264,7 @@ class Cypher:
                 return self.rows(source, depth=depth)
             case Given():
                 return self.given(plan)
-            case Slice() | Count() | Paths():
+            case Slice() | Count() | Paths() | Deletion():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
@@ -466,7 +491,7 @@ class Cypher:
                 return self.order(plan.source)
             case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
-            case Slice() | Count() | Paths():
+            case Slice() | Count() | Paths() | Deletion():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)

@@ -1,7 +1,7 @@
 """What does a plan mean? Each operator over a networkx graph: slow, short, obviously right.
 
-The graph is a `networkx.MultiDiGraph` whose nodes carry their `Node` as `node` and whose edges are
-keyed by (type, key). Every store gives the rows that this module gives, in this order.
+The graph is a `networkx.MultiDiGraph` whose nodes carry their `Node` as `node` and whose edges,
+keyed by (type, key), their `Edge` as `edge`. Every store gives the rows that this module gives, in this order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
 from provgraph.errors import BudgetExceeded
-from provgraph.model.elements import Node, Value
+from provgraph.model.elements import Edge, Node, Value
 from provgraph.model.uri import is_file
 from provgraph.model.vocabulary import EDGES, LINEAGE_EDGES
 from provgraph.query.conditions import holds
@@ -27,6 +27,7 @@ from provgraph.query.plan import (
     Budget,
     Condition,
     Count,
+    Deletion,
     Digested,
     Every,
     Exactly,
@@ -117,7 +118,7 @@ class Evaluator:
                 )
             case Slice():
                 return in_order(self.slice(plan))
-            case Count() | Paths():
+            case Count() | Paths() | Deletion():
                 raise AssertionError("the rows of a table are no nodes: `records` gives them")
             case _:
                 assert_never(plan)
@@ -132,6 +133,8 @@ class Evaluator:
                 return counted(plan, self.counts(plan))
             case Paths():
                 return self.paths(plan)
+            case Deletion():
+                return self.deletion(plan)
             case _:
                 assert_never(plan)
 
@@ -408,6 +411,12 @@ class Evaluator:
             "edge": edge,
         }
 
+    def deletion(self, plan: Deletion) -> list[Record]:
+        from provgraph.query.meanings.deletion import rows
+
+        kept = {row.node.id for row in self.rows(plan.keep)} if plan.keep else set()
+        return rows(self, {row.node.id for row in self.rows(plan.source)}, kept)
+
     # What operators ask of an engine (`Reader`)
 
     def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -443,6 +452,12 @@ class Evaluator:
             [cause for _, cause in pairs],
         )
 
+    def nodes_of(self, plan: Plan) -> list[Node]:
+        return [row.node for row in self.rows(plan)]
+
+    def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
+        return [edge for row in self.rows(plan) for edge in self.edges_out(row.node.id, *types)]
+
     # The graph
 
     def nodes(self) -> Iterator[Node]:
@@ -466,6 +481,21 @@ class Evaluator:
         return [
             effect for effect, _, (type, _) in self.graph.in_edges(id, keys=True) if type in types
         ]
+
+    def edges_out(self, id: str, *types: str) -> list[Edge]:
+        """The edges of these types out of a node."""
+        out = self.graph.out_edges(id, data="edge")
+        return [edge for _, _, edge in out if edge.type in types]
+
+    def edges_into(self, id: str, *types: str) -> list[Edge]:
+        """The edges of these types into a node."""
+        into = self.graph.in_edges(id, data="edge")
+        return [edge for _, _, edge in into if edge.type in types]
+
+    def place(self, id: str) -> tuple[bool, Any, str]:
+        """Where a node comes in order of time."""
+        at = self.node(id).properties.get("at")
+        return at is None, at, id
 
     def neighbours(self, id: str, *types: str) -> list[str]:
         """What edges of these types join a node to, whichever way they point."""

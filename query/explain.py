@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import Any
 
+from provgraph.model.elements import Edge, Node
 from provgraph.query.binder import Bound
 from provgraph.query.cypher import Cypher, Statement
 from provgraph.query.explain_text import plan_text, syntax_text
@@ -100,6 +101,14 @@ class _Fetches:
 
     def visit(self, nodes: int) -> None:
         return None
+
+    def nodes_of(self, plan: Plan) -> list[Node]:
+        self.statements.append(Cypher.compile(plan, self.project))
+        return []
+
+    def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
+        self.statements.append(Cypher.compile_whole_edges(plan, types, self.project))
+        return []
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         self.statements.append(Cypher.compile_count(plan, self.project))

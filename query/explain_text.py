@@ -106,6 +106,8 @@ def operator_text(here: plan.Plan) -> str:
             return f"Slice: what the rows were made from{least}"
         case plan.Paths():
             return _paths(here)
+        case plan.Deletion():
+            return "Deletion: what goes with the rows"
         case plan.Count():
             return f"Count by {_columns(here.by)}"
         case _:

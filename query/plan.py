@@ -346,8 +346,28 @@ class Paths:
     until: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What goes if the source's rows go: the versions among them and among all that was made from them.
+
+    A row a version, in the order in which they can be erased: what was made from a version before the
+    version. Versions and steps that were made from each other are one group; `order` counts the groups
+    that have versions, and of those that could be next the one with the least (`at`, id) is. Columns:
+    `order`; `version`, the id; `name`; `kind`; `state`; `why`: `contains` for the source's rows,
+    `derived` for what is reached along edges that were seen, `inferred` for what is only reached along
+    others (`inferred` is true or `attributed` false); `depth`, the smallest number of edges from a row
+    of the source; `origin`, the name of that row (the least id of several); `action` and `reason`:
+    `keep` for rows of `keep`; `none` for what is deleted or erased; `rebuild` for what is present and
+    not of the source, and has a generating step of a run with a command that also used a version
+    that stays; `erase`.
+    """
+
+    source: Plan
+    keep: Plan | None = None
+
+
 Fetched = Slice
-Table = Count | Paths
+Table = Count | Paths | Deletion
 Plan = (
     Find
     | Walk
@@ -363,6 +383,7 @@ Plan = (
     | Slice
     | Count
     | Paths
+    | Deletion
 )
 
 _P = TypeVar("_P", bound=Plan)

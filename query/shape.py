@@ -11,6 +11,7 @@ from provgraph.query.plan import (
     Around,
     Column,
     Count,
+    Deletion,
     Filter,
     Find,
     Given,
@@ -36,17 +37,26 @@ _SLICE: Final = (
 LEARNED: Final[dict[str, Field]] = {field.key: field for field in _SLICE}
 """What operators learn of their rows, by key."""
 
+_T: Final = FieldType.TEXT
 _TABULATED: Final = (
     Field("count", _N, "count", "how many rows"),
     Field("path", _N, "path", "which path it is, from 1"),
     Field("toward", FieldType.TEXT, "toward", "whether paths lead to the origin or to the effect"),
     Field("type", FieldType.TEXT, "type", "version, step, run ..."),
     Field("edge", FieldType.TEXTS, "edge", "what joins a node to the next of its path"),
+    Field("order", _N, "order", "what has a lower one comes first"),
+    Field("version", _T, "version", "the id of a version"),
+    Field("why", _T, "why", "contains, derived or inferred"),
+    Field("origin", _T, "origin", "the nearest row that it was made from"),
+    Field("action", _T, "action", "erase, rebuild, keep or none"),
 )
 _PATHS: Final = (
     *(Column(key, key) for key in ("path", "depth", "toward", "id", "type", "kind", "name")),
     Column("time", "at"),
     Column("edge", "edge"),
+)
+_DELETION: Final = (
+    *("order", "version", "name", "kind", "state", "why", "depth", "origin", "action", "reason"),
 )
 _TYPES: Final[dict[str, FieldType]] = {
     field.key: field.type
@@ -91,7 +101,7 @@ def labels(plan: Plan) -> frozenset[Label]:
             return frozenset(plan.labels)
         case Slice():
             return frozenset(("Version", "Step"))
-        case Count() | Paths():
+        case Count() | Paths() | Deletion():
             return frozenset()
         case Filter() | Sort() | Limit() | Project():
             return labels(plan.source)
@@ -156,7 +166,17 @@ def has_depth(plan: Plan) -> bool:
             return True
         case Filter() | Sort() | Limit() | Project():
             return has_depth(plan.source)
-        case Find() | Versions() | Runs() | SetOp() | Given() | Slice() | Count() | Paths():
+        case (
+            Find()
+            | Versions()
+            | Runs()
+            | SetOp()
+            | Given()
+            | Slice()
+            | Count()
+            | Paths()
+            | Deletion()
+        ):
             return False
         case _:
             assert_never(plan)
@@ -175,7 +195,17 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             return tuple(LEARNED[key] for key in plan.keys)
         case Filter() | Sort() | Limit() | Project():
             return learned(plan.source)
-        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Count() | Paths():
+        case (
+            Find()
+            | Walk()
+            | Around()
+            | Versions()
+            | Runs()
+            | SetOp()
+            | Count()
+            | Paths()
+            | Deletion()
+        ):
             return ()
         case _:
             assert_never(plan)
@@ -193,6 +223,8 @@ def columns(plan: Plan) -> tuple[Column, ...]:
             return (*by, Column("count", "count"))
         case Paths():
             return _PATHS
+        case Deletion():
+            return tuple(Column(name, name) for name in _DELETION)
         case Filter() | Sort() | Limit():
             return columns(plan.source)
         case Project(source, kept):

@@ -262,6 +262,27 @@ class Verbs:
         """
         return self._then("count", by=by)
 
+    def deletion_plan(
+        self,
+        *,
+        keep: Query | str | None = None,
+    ) -> Query:
+        """A table of what must go if the rows go: the versions that they are, and all that was made from them.
+
+        It is in the order in which they can be erased, what was made from a file before the file; what was
+        made from each other shares an `order`. `why` says whether a version is one of the rows (`contains`:
+        of a subject, a version that holds its data), was made from one (`derived`), or only seems to have
+        been (`inferred`: no writer was seen); `depth` and `origin` are the distance to the nearest row
+        and its name. `action` is what to do: `erase`; `rebuild`, for what a recorded run made from other
+        files too; `keep`, for the rows of `except`; `none` for what is gone. `reason` tells why.
+
+        Names before it mean all their versions. A run stands for its steps, a subject for the versions
+        about it. Nothing is deleted by asking.
+
+        keep: rows that are kept
+        """
+        return self._then("deletion plan", keep=keep)
+
     def expand(
         self,
         *,

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
+from provgraph.model.elements import Edge, Node
 from provgraph.model.vocabulary import Label
 from provgraph.query import shape
 from provgraph.query.plan import (
     Count,
+    Deletion,
     Fetched,
     Filter,
     Given,
@@ -61,6 +63,12 @@ class Reader(Protocol):
 
     def visit(self, nodes: int) -> None:
         """Counts nodes that an operator looks at by itself. Raises `BudgetExceeded`."""
+
+    def nodes_of(self, plan: Plan) -> list[Node]:
+        """A plan's rows with all that is known of them, in its order."""
+
+    def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
+        """The edges of these types (one at least) out of a plan's rows, in any order."""
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         """The groups of a count in any order: the values, then how many. Equal values may come in
@@ -109,6 +117,10 @@ def records(plan: Table, reader: Reader) -> list[Record]:
             from provgraph.query.operators.pathfinding import found
 
             return found(plan, reader)
+        case Deletion():
+            from provgraph.query.operators.deleting import deleted
+
+            return deleted(plan, reader)
         case _:
             assert_never(plan)
 
@@ -116,7 +128,7 @@ def records(plan: Table, reader: Reader) -> list[Record]:
 def above(plan: Plan, made: Callable[[Table], list[Record]]) -> list[Record]:
     """What the operators above a table make of its rows, which `made` gives."""
     match plan:
-        case Count() | Paths():
+        case Count() | Paths() | Deletion():
             return made(plan)
         case Filter(source, condition):
             from provgraph.query.conditions import holds

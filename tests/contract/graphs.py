@@ -164,8 +164,21 @@ def _any_edges(random: Random, nodes: list[Node]) -> Iterator[Edge]:
     ):
         type = random.choice(_PAIRS[source.label, target.label])
         for key in random.choice((("",), ("k",), ("", "k"))):
-            properties: dict[str, Value] = {"role": "input"} if random.random() < 0.3 else {}
-            yield Edge(source.id, type, target.id, key, properties)
+            yield Edge(source.id, type, target.id, key, _observed(random, type, target))
+
+
+def _observed(random: Random, type: str, target: Node) -> dict[str, Value]:
+    """What an edge may keep of its observation; often, the target's own name."""
+    if random.random() < 0.3:
+        return {}
+    properties: dict[str, Value] = {"at": random.choice(TIMES)} if random.random() < 0.5 else {}
+    match type:
+        case "USED" | "EXECUTED" | "DERIVED_FROM":
+            names = (str(target.properties.get("name")), random.choice(NAMES)[0])
+            properties |= {"role": random.choice(("input", "code")), "uri": random.choice(names)}
+        case "GENERATED_BY":
+            properties |= {"attributed": False} if random.random() < 0.5 else {}
+    return properties | ({"inferred": True} if random.random() < 0.2 else {})
 
 
 def _ownership(random: Random, nodes: list[Node]) -> Iterator[Edge]:

@@ -33,6 +33,7 @@ from provgraph.query.plan import (
     Condition,
     Constant,
     Count,
+    Deletion,
     Digested,
     Every,
     Exactly,
@@ -280,16 +281,39 @@ def sliced(random: Random, source: Plan, against: Plan) -> Plan:
 
 def table(random: Random, source: Plan) -> Plan:
     """A table, and perhaps something over it."""
-    if random.random() < 0.5:
-        return connected(random, source)
-    keys = random.sample(tuple(_CONSTANTS), random.choice((0, 1, 1, 2)))
-    counted: Plan = Count(source, tuple(Column(f"of {key}", key) for key in keys))
     if random.random() < 0.3:
-        operator = random.choice(_OPERATORS)
-        counted = Filter(counted, Comparison("count", operator, random.randint(1, 3)))
-    if keys and random.random() < 0.3:
-        counted = Sort(counted, (SortKey(f"of {keys[0]}", random.random() < 0.5),))
-    return Limit(counted, 2) if random.random() < 0.2 else counted
+        return connected(random, source)
+    made, values = random.choice((counted, *TABLES.values()))(random, source)
+    key = random.choice(tuple(values))
+    if random.random() < 0.3:
+        value = random.choice(values[key])
+        operators = _OPERATORS if isinstance(value, int) else ("=", "!=", "~")
+        made = Filter(made, Comparison(key, random.choice(operators), value))
+    if random.random() < 0.3:
+        made = Sort(made, (SortKey(key, random.random() < 0.5),))
+    return Limit(made, 2) if random.random() < 0.2 else made
+
+
+Columns = dict[str, tuple[Constant, ...]]
+"""Values that a table's columns may have."""
+
+
+def counted(random: Random, source: Plan) -> tuple[Plan, Columns]:
+    keys = random.sample(tuple(_CONSTANTS), random.choice((0, 1, 1, 2)))
+    values = {f"of {key}": _CONSTANTS[key] for key in keys}
+    made = Count(source, tuple(Column(f"of {key}", key) for key in keys))
+    return made, values | {"count": (1, 2, 3)}
+
+
+def deletion(random: Random, source: Plan) -> tuple[Plan, Columns]:
+    made = Deletion(source, rows(random, 1) if random.random() < 0.5 else None)
+    actions, whys = ("erase", "rebuild", "keep", "none"), ("contains", "derived", "inferred")
+    return made, {"action": actions, "why": whys, "depth": (0, 1, 2), "order": (1, 2, 3)}
+
+
+TABLES: Final[dict[str, Callable[[Random, Plan], tuple[Plan, Columns]]]] = {
+    "deletion plan": deletion,
+}
 
 
 def anchor(random: Random) -> Find:
@@ -344,6 +368,7 @@ OPERATORS: Final[dict[str, Callable[[Random, Plan], Plan]]] = {
     "around": around,
     "paths": connected,
     "slice": lambda random, source: sliced(random, source, rows(random, 1)),
+    "deletion plan": lambda random, source: deletion(random, source)[0],
 }
 """Those that have questions of their own, over any rows."""
 

@@ -21,6 +21,7 @@ from provgraph.query.plan import (
     Comparison,
     Condition,
     Count,
+    Deletion,
     Filter,
     Find,
     Globbed,
@@ -329,6 +330,43 @@ class CountsEqualNumbersApart(Evaluator):
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         found = super().counts(plan)
         return [tuple(float(v) + 0.25 if v == 1 else v for v in group) for group in found]
+
+
+class DeletesCausesFirst(Evaluator):
+    def deletion(self, plan: Deletion) -> list[Record]:
+        found = super().deletion(plan)
+        last = max((row["order"] for row in found), default=0)
+        return [{**row, "order": last + 1 - row["order"]} for row in reversed(found)]
+
+
+class DeletesWhatIsKept(Evaluator):
+    def deletion(self, plan: Deletion) -> list[Record]:
+        return super().deletion(replace(plan, keep=None))
+
+
+class StopsDeletingAtWhatIsKept(Evaluator):
+    def deletion(self, plan: Deletion) -> list[Record]:
+        if plan.keep is None:
+            return super().deletion(plan)
+        return super().deletion(replace(plan, source=SetOp("difference", plan.source, plan.keep)))
+
+
+class TakesWhatWasConcludedForSeen(Evaluator):
+    def deletion(self, plan: Deletion) -> list[Record]:
+        found = super().deletion(plan)
+        return [{**r, "why": "derived"} if r["why"] == "inferred" else r for r in found]
+
+
+class RebuildsFromWhatIsToGo(Evaluator):
+    def causes(self, id: str, *types: str) -> list[str]:
+        return [id] if types == ("USED",) else super().causes(id, *types)
+
+
+class NamesAnyOrigin(Evaluator):
+    def deletion(self, plan: Deletion) -> list[Record]:
+        found = super().deletion(plan)
+        first = min((row["origin"] for row in found), default="")
+        return [{**row, "origin": first} for row in found]
 
 
 FAULTS = [

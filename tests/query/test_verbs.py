@@ -21,7 +21,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 
 def test_the_verbs_are_the_files_of_their_folder() -> None:
     folder = Path(verbs.__file__).parent
-    assert verbs.names() == tuple(sorted(file.stem for file in folder.glob("[!_]*.py")))
+    assert verbs.names() == tuple(
+        sorted(file.stem.replace("_", " ") for file in folder.glob("[!_]*.py"))
+    )
 
 
 def test_no_two_verbs_share_a_word() -> None:

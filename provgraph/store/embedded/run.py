@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import apsw
 
+from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
 from provgraph.query.operators import Cone, known, table
 from provgraph.query.plan import (
@@ -21,6 +22,7 @@ from provgraph.query.plan import (
     Budget,
     Column,
     Count,
+    Deletion,
     Filter,
     Find,
     Given,
@@ -44,6 +46,7 @@ from provgraph.store.embedded.conditions import condition, place
 from provgraph.store.embedded.names import Finder, is_before
 from provgraph.store.embedded.properties import joined as joined_properties
 from provgraph.store.embedded.properties import read
+from provgraph.store.embedded.reading import edges
 from provgraph.store.embedded.relation import NO_MORE, ORDER, Relation, constant, with_depths
 from provgraph.store.embedded.schema import (
     ARTIFACT,
@@ -200,7 +203,7 @@ class Execution:
                 return self.given(plan)
             case Slice():
                 return self.slice(plan)
-            case Count() | Paths():
+            case Count() | Paths() | Deletion():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
@@ -385,6 +388,13 @@ class Execution:
 
     def columns(self, plan: Project) -> list[tuple[Any, ...]]:
         return self.projected(plan).values
+
+    def nodes_of(self, plan: Plan) -> list[Node]:
+        return [Node(id, label, held) for id, label, _, held, *_ in self.whole(plan).values]
+
+    def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
+        ids = [id for (id,) in self.columns(Project(plan, (Column("id", "id"),)))]
+        return edges(self.connection, ids, types, incoming=False)
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         if not plan.by:

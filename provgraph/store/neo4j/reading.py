@@ -130,7 +130,7 @@ class Reader:
 
     def _edges(self, text: str, **parameters: Any) -> list[Edge]:
         edges = [
-            Edge(source, self.connection.names.word(type), target, *_key_and_rest(held))
+            Edge(source, self.connection.names.word(type), target, *key_and_rest(held))
             for source, type, target, held in zip(*self._columns(text, **parameters), strict=True)
         ]
         return sorted(edges, key=lambda edge: edge.identity)
@@ -153,9 +153,9 @@ def _way(types: Sequence[str], incoming: bool) -> str | None:
     return f"<-[{kind}]-" if incoming else f"-[{kind}]->"
 
 
-def _key_and_rest(held: dict[str, Any]) -> tuple[str, dict[str, Value]]:
+def key_and_rest(held: dict[str, Any]) -> tuple[str, dict[str, Value]]:
     """
-    >>> _key_and_rest({"key": "k", "role": "input"})
+    >>> key_and_rest({"key": "k", "role": "input"})
     ('k', {'role': 'input'})
     """
     key: str = held.pop("key")

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from neo4j import ManagedTransaction
 
 from provgraph.errors import BudgetExceeded
+from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
 from provgraph.query.operators import Cone, carried_out, table
 from provgraph.query.plan import (
@@ -27,6 +28,7 @@ from provgraph.query.plan import (
 from provgraph.store import Rows
 from provgraph.store.neo4j.connection import Connection, columns
 from provgraph.store.neo4j.dialect import Neo4jCypher
+from provgraph.store.neo4j.reading import key_and_rest
 from provgraph.store.neo4j.values import asked, given_back, properties_of
 
 T = TypeVar("T")
@@ -116,6 +118,18 @@ class Execution:
         statement = self.dialect.compile_count(ready, self.project)
         rows = self.transaction.run(self.said(statement.text), self.given(statement.parameters))
         return [tuple(map(given_back, row.values())) for row in rows]
+
+    def nodes_of(self, plan: Plan) -> list[Node]:
+        return [Node(id, label, held) for id, label, _, held, *_ in self.whole(plan).values]
+
+    def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
+        statement = self.dialect.compile_whole_edges(self.ready(plan), types, self.project)
+        return [
+            Edge(source, self.names.word(type), target, *key_and_rest(held))
+            for source, type, target, held in zip(
+                *self.lists(statement.text, statement.parameters), strict=True
+            )
+        ]
 
     def cone(self, walk: Walk) -> Cone:
         ready = self.ready(walk)
