@@ -40,6 +40,11 @@ class Access:
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cookie: str = "provgraph"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether only who runs the explorer can ask it: this machine alone, and with a token."""
+        return self.token is not None and self.hosts <= LOCAL
+
     def check_host(self, headers: Mapping[str, str]) -> None:
         """Raises `Refused` for a Host header of another name."""
         if name_of(headers.get("host", "")) not in self.hosts:

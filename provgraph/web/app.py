@@ -55,6 +55,7 @@ def create(root: Path, access: Access | None = None) -> FastAPI:
     _pictures(app, graphs)
     _time(app, graphs)
     _questions(app, graphs)
+    _deletions(app, graphs, access)
     _files(app)
     return app
 
@@ -225,6 +226,31 @@ def _questions(app: FastAPI, graphs: Graphs) -> None:
     async def complete(asked: d.Typing) -> d.Completion:
         """What may stand at a place in a question."""
         return await graphs.ask(lambda graph: typing_help.options(graph, asked.text, asked.cursor))
+
+
+def _deletions(app: FastAPI, graphs: Graphs, access: Access) -> None:
+    from provgraph.web import deletions
+
+    @app.get("/api/requests", tags=["deletions"])
+    async def read_requests() -> d.DeletionRequests:
+        """Requests to be forgotten, the most urgent first."""
+        return await graphs.ask(deletions.every)
+
+    @app.get("/api/requests/{id}", tags=["deletions"])
+    async def read_plan(id: Id) -> d.DeletionPlan:
+        """What a request comes to, and who has signed it."""
+        return await graphs.ask(lambda graph: deletions.plan(graph, id, may_sign=access.is_own))
+
+    @app.post("/api/requests/{id}/approve", tags=["deletions"])
+    async def approve(id: Id, asked: d.Approve) -> d.DeletionPlan:
+        """Sign the plan that was looked at, with the key of whoever runs the explorer."""
+        if not access.is_own:
+            raise Refused(
+                403,
+                "plans are signed here only where the explorer is for this machine and has a token",
+                hint=f"`provgraph forget approve {id}`, or `provgraph ui --token WORD`",
+            )
+        return await graphs.ask(lambda graph: deletions.approve(graph, id, asked.plan))
 
 
 def _files(app: FastAPI) -> None:

@@ -407,3 +407,60 @@ class Completion(Document):
     start: int
     end: int
     options: list[Option]
+
+
+class DeletionRequest(Document):
+    """A request to be forgotten; `state` is planned, approved, executing, done or abandoned."""
+
+    id: str
+    reference: str
+    state: str
+    asked: str
+    due: str
+    overdue: bool
+
+
+class DeletionRequests(Document):
+    requests: list[DeletionRequest]
+
+
+class DeletionLine(Document):
+    """A version and what is done with it. `way` leads to it from what the request names; `basis` is
+    what it is kept for, or what is to be done by hand."""
+
+    do: str
+    version: str
+    name: str
+    kind: str
+    size: int
+    how: str
+    why: str
+    way: list[str]
+    basis: str
+
+
+class Rerun(Document):
+    run: str
+    command: str
+    seconds: float
+    makes: list[str]
+
+
+class DeletionPlan(Document):
+    """`signed` are those who have approved this very plan, of `needed`. `may_sign` says whether the
+    page may: where it may not, the command line can."""
+
+    request: DeletionRequest
+    hash: str
+    lines: list[DeletionLine]
+    reruns: list[Rerun]
+    blind: list[str]
+    signed: list[str]
+    needed: int
+    may_sign: bool
+
+
+class Approve(Document):
+    """`plan` is the hash of the plan that was looked at."""
+
+    plan: Annotated[str, Field(min_length=64, max_length=64)]

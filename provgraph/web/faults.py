@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from provgraph.erasure.execution import OutOfDate
 from provgraph.errors import (
     AmbiguousName,
     BudgetExceeded,
@@ -29,6 +30,7 @@ _STATUS: Final[dict[type[ProvgraphError], int]] = {
     UsageError: 400,
     NotFound: 404,
     AmbiguousName: 409,
+    OutOfDate: 409,
     BudgetExceeded: 504,
     StoreError: 503,
     JournalError: 503,
@@ -70,7 +72,7 @@ def status(error: ProvgraphError) -> int:
     """
     if isinstance(error, Refused):
         return error.status
-    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
 
 
 def mistake(error: ProvgraphError) -> Mistake:

@@ -14,6 +14,7 @@ const VIEWS = {
   timeline: () => import("./views/timeline.js"),
   diff: () => import("./views/diff.js"),
   cause: () => import("./views/cause.js"),
+  requests: () => import("./views/requests.js"),
   query: () => import("./views/query.js"),
   api: () => import("./views/reference.js"),
 };

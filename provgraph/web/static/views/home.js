@@ -5,6 +5,7 @@ import { h, show } from "../dom.js";
 import { count } from "../format.js";
 import { line, section } from "../parts.js";
 import * as format from "../format.js";
+import { list as requestList } from "./requests.js";
 
 const QUESTIONS = [
   ["What went into the newest models?", "model * | lineage | where kind = dataset"],
@@ -13,7 +14,7 @@ const QUESTIONS = [
 ];
 
 export async function open(main, _, current) {
-  const found = await get("/api/home");
+  const [found, { requests }] = await Promise.all([get("/api/home"), get("/api/requests")]);
   if (!current()) return;
   const numbers = [
     ["Artifact", "file", "files"],
@@ -38,6 +39,7 @@ export async function open(main, _, current) {
           h("p", {}, h("a", { href: "#/timeline" }, "All runs and commits")),
         ),
       ),
+      requests.length > 0 && section("Requests to be forgotten", requestList(requests)),
       section("Ask", h("ul", { class: "asks" }, QUESTIONS.map(([title, text]) => h("li", {}, h("a", { href: `#/query?q=${encodeURIComponent(text)}` }, title), h("code", {}, text))))),
     ),
   );
