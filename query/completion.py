@@ -17,6 +17,15 @@ from provgraph.model.vocabulary import EDGE_TYPES, LABELS, Field, FieldType, Sta
 from provgraph.query import fields, shape, verbs
 from provgraph.query.binder import Scope, bind
 from provgraph.query.syntax import Lexeme, Reached, Span, parse, quoted, reached
+from provgraph.query.unfinished import (
+    Begun,
+    Waiting,
+    flat,
+    innermost,
+    listed_field,
+    selector_of,
+    type_of,
+)
 from provgraph.query.verb import Argument, Takes, Verb
 
 Role = Literal["kind", "name", "version", "verb", "phrase", "field", "value", "word", "mark"]
@@ -107,7 +116,7 @@ class _Place:
                 yield found
 
     def candidates(self) -> Iterator[Found]:
-        opener, inside = _innermost(self.here.open)
+        opener, inside = innermost(self.here.open)
         if opener is None or self.is_query(len(self.here.open) - len(inside) - 1):
             yield from self.in_query(inside)
         else:
@@ -128,9 +137,9 @@ class _Place:
         assert opener is not None
         if opener.type == "LSQB":
             return False
-        if at and _type(self.here.open[at - 1]) in ("IN", "NOT_IN"):
+        if at and type_of(self.here.open[at - 1]) in ("IN", "NOT_IN"):
             return False
-        outside, around = _innermost(self.here.open[:at])
+        outside, around = innermost(self.here.open[:at])
         if outside is not None and not self.is_query(at - len(around) - 1):
             return False
         stage = self.stage(around, opener.span.start)
@@ -139,9 +148,9 @@ class _Place:
     def rows_of_condition(self, at: int) -> fields.Rows:
         """The rows that the condition in this bracket is asked of."""
         opener = self.here.open[at]
-        outside, around = _innermost(self.here.open[:at])
+        outside, around = innermost(self.here.open[:at])
         assert opener is not None
-        if opener.type == "LSQB" and (selector := _selector(around)):
+        if opener.type == "LSQB" and (selector := selector_of(around)):
             return self.rows(selector.text)
         if stage := self.stage(around, opener.span.start):
             return self.rows(stage.source)
@@ -157,15 +166,15 @@ class _Place:
 
     # Queries.
 
-    def in_query(self, inside: tuple[Lexeme | None, ...]) -> Iterator[Found]:
+    def in_query(self, inside: Waiting) -> Iterator[Found]:
         last = inside[-1] if inside else None
-        if not inside or _type(last) in ("SETOP", "EXPLAIN"):
+        if not inside or type_of(last) in ("SETOP", "EXPLAIN"):
             yield from self.kinds()
             if "EXPLAIN" in self.here.accepts:
                 yield "explain", "word", "show how the question is understood"
-        elif _type(last) == "VBAR":
+        elif type_of(last) == "VBAR":
             yield from self.verbs()
-        elif any(_type(part) == "VBAR" for part in inside):
+        elif any(type_of(part) == "VBAR" for part in inside):
             yield from self.rest_of_verb(inside)
             if stage := self.stage(inside, len(self.before)):
                 yield from self.in_stage(stage)
@@ -205,9 +214,9 @@ class _Place:
 
     # Stages.
 
-    def stage(self, inside: tuple[Lexeme | None, ...], end: int) -> _Stage | None:
+    def stage(self, inside: Waiting, end: int) -> Begun | None:
         """The stage that is being written, if one is, with what stands in it before `end`."""
-        bars = [at for at, part in enumerate(inside) if _type(part) == "VBAR"]
+        bars = [at for at, part in enumerate(inside) if type_of(part) == "VBAR"]
         if not bars or bars[-1] + 1 >= len(inside):
             return None
         bar, word = inside[bars[-1]], inside[bars[-1] + 1]
@@ -220,12 +229,12 @@ class _Place:
         verb = verbs.find(word.text)
         if verb is None:
             return None
-        return _Stage(verb, self.before[self.begin_of(bar) : bar.span.start], _flat(lexemes))
+        return Begun(verb, self.before[self.begin_of(bar) : bar.span.start], flat(lexemes))
 
-    def rest_of_verb(self, inside: tuple[Lexeme | None, ...]) -> Iterator[Found]:
+    def rest_of_verb(self, inside: Waiting) -> Iterator[Found]:
         """The second word of a verb whose first stands there."""
         bar, word = inside[-2:] if len(inside) > 1 else (None, None)
-        if _type(bar) != "VBAR" or word is None:
+        if type_of(bar) != "VBAR" or word is None:
             return
         for name in verbs.names():
             if name.startswith(f"{word.text} "):
@@ -237,21 +246,21 @@ class _Place:
         edges = [x.span.end for x in before if x.type in ("LPAR", "LSQB", "SETOP", "EXPLAIN")]
         return edges[-1] if edges else 0
 
-    def in_stage(self, stage: _Stage) -> Iterator[Found]:
+    def in_stage(self, stage: Begun) -> Iterator[Found]:
         stage.read()
         if stage.halfway:
-            yield from stage.rest_of_phrases()
+            yield from ((rest, "phrase", said) for rest, said in stage.rest_of_phrases())
             if stage.wants_phrase:
                 return
         wanted = stage.argument
         if wanted is not None:
             yield from self.values(wanted, stage)
         if stage.wants_phrase:
-            yield from stage.phrases()
+            yield from ((phrase, "phrase", said) for phrase, said in stage.phrases())
         if stage.is_whole:
             yield from self.marks("|", ")")
 
-    def values(self, wanted: Argument, stage: _Stage) -> Iterator[Found]:
+    def values(self, wanted: Argument, stage: Begun) -> Iterator[Found]:
         last = stage.values[-1] if stage.values else None
         begins = last is None or last.type == "COMMA"
         match wanted.takes:
@@ -276,15 +285,15 @@ class _Place:
 
     # Conditions.
 
-    def in_condition(self, inside: tuple[Lexeme | None, ...], rows: fields.Rows) -> Iterator[Found]:
+    def in_condition(self, inside: Waiting, rows: fields.Rows) -> Iterator[Found]:
         last = inside[-1] if inside else None
-        if _type(last) == "OP" or _listing(self.here.open):
-            name = inside[-2] if _type(last) == "OP" else _listing(self.here.open)
+        if type_of(last) == "OP" or listed_field(self.here.open):
+            name = inside[-2] if type_of(last) == "OP" else listed_field(self.here.open)
             yield from self.constants(name.text if name is not None else "", rows)
-        elif not inside or _type(last) in ("AND", "OR", "NOT"):
+        elif not inside or type_of(last) in ("AND", "OR", "NOT"):
             yield from _fields(rows)
             yield "not", "word", "turns the condition around"
-        elif _type(last) == "WORD" and "OP" in self.here.accepts:
+        elif type_of(last) == "WORD" and "OP" in self.here.accepts:
             assert last is not None
             yield from _operators(_field_called(last.text, rows))
         elif "AND" in self.here.accepts:
@@ -307,91 +316,6 @@ class _Place:
             yield from _moments()
 
 
-class _Stage:
-    """A stage that is being written: its verb, the query before it, and the tokens after the verb.
-
-    `read` finds the argument that is open, its values so far, and words that may begin a phrase.
-    """
-
-    def __init__(self, verb: type[Verb], source: str, lexemes: list[Lexeme]) -> None:
-        self.verb, self.source, self.lexemes = verb, source, lexemes
-        self.given: set[str] = set()
-        self.argument: Argument | None = None
-        self.values: list[Lexeme] = []
-        self.halfway: list[str] = []
-
-    def wanted(self) -> Takes | None:
-        self.read()
-        return self.argument.takes if self.argument is not None else None
-
-    def read(self) -> None:
-        self.given, self.values, self.halfway = set(), [], []
-        self.argument = next((a for a in self.verb.arguments().values() if a.leads), None)
-        at = 0
-        while at < len(self.lexemes):
-            phrase = self.phrase_at(at) if self.may_begin_phrase else None
-            if phrase is not None:
-                self.argument = None if phrase.takes is Takes.NOTHING else phrase
-                self.values = []
-                self.given.add(phrase.phrase)
-                at += len(phrase.phrase.split())
-                continue
-            words = [x.text for x in self.lexemes[at:]]
-            if self.may_begin_phrase and any(_is_begun(p, words) for p in self.left):
-                self.halfway = words
-                return
-            self.values.append(self.lexemes[at])
-            at += 1
-
-    @property
-    def may_begin_phrase(self) -> bool:
-        """Whether a word that comes next may belong to a phrase, and is not surely a value."""
-        if self.argument is None or not self.values:
-            return self.argument is None or not self.given
-        return self.values[-1].type not in ("COMMA", "OP", "AND", "OR", "NOT", "IN", "NOT_IN")
-
-    def phrase_at(self, at: int) -> Argument | None:
-        words = [x.text for x in self.lexemes[at:]]
-        known = [a for a in self.verb.arguments().values() if a.phrase]
-        known.sort(key=lambda argument: -len(argument.phrase.split()))
-        for argument in known:
-            phrase = argument.phrase.split()
-            if words[: len(phrase)] == phrase:
-                return argument
-        return None
-
-    @property
-    def left(self) -> list[str]:
-        phrases = [argument.phrase for argument in self.verb.arguments().values()]
-        return [phrase for phrase in phrases if phrase and phrase not in self.given]
-
-    @property
-    def wants_phrase(self) -> bool:
-        begun = self.argument is not None and not self.values
-        return self.may_begin_phrase and not (begun and self.given)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the stage could end here."""
-        open = self.argument is not None and self.argument.phrase in self.given
-        unfinished = open and not self.values
-        listed = bool(self.values) and self.values[-1].type == "COMMA"
-        needs = [self.verb.arguments()[name] for name in self.verb.needs()]
-        led = [a for a in needs if not (a.phrase in self.given or (a.leads and self.lexemes))]
-        return not (unfinished or listed or led or self.halfway)
-
-    def phrases(self) -> Iterator[Found]:
-        for argument in self.verb.arguments().values():
-            if argument.phrase in self.left:
-                yield argument.phrase, "phrase", argument.meaning
-
-    def rest_of_phrases(self) -> Iterator[Found]:
-        for argument in self.verb.arguments().values():
-            if argument.phrase in self.left and _is_begun(argument.phrase, self.halfway):
-                rest = argument.phrase.split()[len(self.halfway) :]
-                yield " ".join(rest), "phrase", argument.meaning
-
-
 ANY_ROWS: Final = fields.Rows(frozenset(LABELS), (shape.DEPTH,))
 _PLAIN: Final = re.compile(r"[A-Za-z_]\w*(?:[.\-]\w+)*|[A-Za-z_][\w.\-]*/[\w.\-/]*", re.ASCII)
 _MARKS: Final = (
@@ -400,63 +324,6 @@ _MARKS: Final = (
     ("RSQB", "]", ""),
     ("RPAR", ")", ""),
 )
-
-
-def _type(part: Lexeme | None) -> str:
-    return "" if part is None else part.type
-
-
-def _innermost(
-    waiting: tuple[Lexeme | None, ...],
-) -> tuple[Lexeme | None, tuple[Lexeme | None, ...]]:
-    """The bracket that is still open, and what waits inside of it."""
-    for at in range(len(waiting) - 1, -1, -1):
-        if _type(waiting[at]) in ("LPAR", "LSQB"):
-            return waiting[at], waiting[at + 1 :]
-    return None, waiting
-
-
-def _selector(around: tuple[Lexeme | None, ...]) -> Lexeme | None:
-    """The kind of the selector that a bracket belongs to: the last word after which only a name and
-    a version stand."""
-    words: list[Lexeme] = []
-    for part in reversed(around):
-        if part is None or part.type in ("STRING", "BARE", "STAR", "VERSION"):
-            continue
-        if part.type != "WORD":
-            return None if part.type == "VBAR" else words[-1] if words else None
-        words.append(part)
-    return words[-1] if words else None
-
-
-def _listing(waiting: tuple[Lexeme | None, ...]) -> Lexeme | None:
-    """The field of `field in (...)`, inside of those parentheses."""
-    opener, inside = _innermost(waiting)
-    at = len(waiting) - len(inside) - 1
-    if opener is None or at < 2 or _type(waiting[at - 1]) not in ("IN", "NOT_IN"):
-        return None
-    return waiting[at - 2] if not inside or _type(inside[-1]) == "COMMA" else None
-
-
-def _flat(lexemes: list[Lexeme]) -> list[Lexeme]:
-    """Without what stands in brackets; a bracket that is closed counts as one value."""
-    found: list[Lexeme] = []
-    depth = 0
-    for lexeme in lexemes:
-        if lexeme.type in ("LPAR", "LSQB"):
-            if depth == 0:
-                found.append(lexeme)
-            depth += 1
-        elif lexeme.type in ("RPAR", "RSQB"):
-            depth -= 1
-        elif depth == 0:
-            found.append(lexeme)
-    return found
-
-
-def _is_begun(phrase: str, words: list[str]) -> bool:
-    whole = phrase.split()
-    return len(words) < len(whole) and whole[: len(words)] == words
 
 
 def _begins(text: str, part: str) -> bool:

@@ -79,6 +79,14 @@ def test_the_phrases_of_a_verb_are_suggested_until_they_are_given() -> None:
     assert suggested("file x | lineage depth ") == []
 
 
+def test_phrases_that_exclude_one_another_are_not_both_suggested() -> None:
+    before = "file x | paths to (model churn) "
+    assert {"shortest", "all"} <= set(suggested(before))
+    for word, other in (("shortest", "all"), ("all", "shortest")):
+        assert other not in suggested(f"{before}{word} ")
+        assert "depth" in suggested(f"{before}{word} ")
+
+
 def test_an_argument_is_suggested_what_it_takes() -> None:
     assert suggested("file x | lineage stop at ") == ["("]
     assert "file" in suggested("file x | lineage stop at (")
