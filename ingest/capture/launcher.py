@@ -78,7 +78,7 @@ def tables() -> Iterator[str]:
     """What Python and the front must agree on, as C has it.
 
     >>> [line for line in tables() if line.startswith("#define MARKS")]
-    ['#define MARKS "conda-meta", "pyvenv.cfg"\\n']
+    ['#define MARKS WORD("conda-meta"), WORD("pyvenv.cfg")\\n']
     """
     noise, redact, elsewhere = _module("noise"), _module("redact"), _module("elsewhere")
     for name in ("SYSTEM", "FOLDERS", "HOME_FOLDERS", "KEPT", "SUFFIXES", "SKIPPED", "MARKS"):
@@ -98,7 +98,7 @@ def _module(name: str) -> ModuleType:
 def _table(name: str, words: Iterable[bytes | str]) -> str:
     texts = sorted(word.decode() if isinstance(word, bytes) else word for word in words)
     assert not any(set(text) & set('"\\\n') for text in texts)
-    quoted = ", ".join(f'"{text}"' for text in texts)
+    quoted = ", ".join(f'WORD("{text}")' for text in texts)
     return f"#define {name} {quoted}\n"
 
 

@@ -29,6 +29,7 @@ struct told_digest {
 static struct buffer digests; /* of told_digest */
 static struct buffer fresh_cache;
 static bool stopped; /* somebody wants us to end */
+static bool hurried; /* something happened to a file that matters, so more may soon */
 static void (*between_pieces)(void);
 static struct slice blob_folder; /* below it, files get git's name, too; empty where none do */
 
@@ -361,6 +362,7 @@ static char *path_kept(struct slice path) {
 /* A path was told, with the state that it had at `when` unless that is NULL; `written` after a write. */
 static void look_into(struct slice path, const struct state *s, uint64_t when, bool written) {
     if (!matters(path)) return;
+    hurried = true;
     char *kept = path_kept(path);
     if (!kept || !s || s->size == 0) return;
     struct known *known = find_known(s);

@@ -267,8 +267,9 @@ static bool write_sections(const struct buffer *made) {
 }
 
 /* Where git finds who works here. */
-static const char *const settings[] = {"HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL",
-                                       "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", NULL};
+static const struct slice settings[] = {WORD("HOME"), WORD("XDG_CONFIG_HOME"),
+                                        WORD("GIT_CONFIG_GLOBAL"), WORD("GIT_CONFIG_SYSTEM"),
+                                        WORD("GIT_CONFIG_NOSYSTEM"), {NULL, 0}};
 
 static bool is_setting(const char *entry) {
     struct slice rest = slice_of(entry);
@@ -494,8 +495,7 @@ static int recordings_waiting(void) {
 /* All that is to be known now; whether it could be written. */
 static bool take_down(void) {
     struct buffer made = {0}, packages = {0};
-    bool seen = read_spool(true);
-    (void)seen;
+    read_spool(true);
     look_at_sources();
     look_at_tree(&after);
     bool unchanged = same_look(&before, &after);
@@ -544,12 +544,12 @@ static void wait_for_program(void) {
     uint64_t pause = SHORTEST;
     while (!program.ended) {
         uint64_t from = tick();
-        bool any = read_spool(false);
-        uint64_t spent = tick() - from, rest = spent * (any ? BUSY : IDLE);
-        pause = any ? SHORTEST : pause * 3 / 2;
+        bool hurry = read_spool(false);
+        uint64_t spent = tick() - from, rest = spent * (hurry ? BUSY : IDLE);
+        pause = hurry ? SHORTEST : pause * 3 / 2;
         if (pause > LONGEST) pause = LONGEST;
         if (rest > LONGEST_REST) rest = LONGEST_REST;
-        if (!program.ended && !attend(rest > pause ? rest : pause)) reap();
+        if (!program.ended && !attend(rest > pause ? rest : pause) && pause == LONGEST) reap();
     }
 }
 

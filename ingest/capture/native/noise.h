@@ -7,23 +7,19 @@
 #include "system.h"
 #include "tables.h"
 
-static const char *const system_folders[] = {SYSTEM, NULL};
-static const char *const noise_folders[] = {FOLDERS, NULL};
-static const char *const home_folders[] = {HOME_FOLDERS, NULL};
-static const char *const kept_ends[] = {KEPT, NULL};
-static const char *const noise_suffixes[] = {SUFFIXES, NULL};
+static const struct slice system_folders[] = {SYSTEM, {NULL, 0}};
+static const struct slice noise_folders[] = {FOLDERS, {NULL, 0}};
+static const struct slice home_folders[] = {HOME_FOLDERS, {NULL, 0}};
+static const struct slice kept_ends[] = {KEPT, {NULL, 0}};
+static const struct slice noise_suffixes[] = {SUFFIXES, {NULL, 0}};
 
 static struct slice root; /* the project's, without a slash at its end */
 
-static bool is_any(struct slice text, const char *const *of) {
-    for (; *of; of++)
-        if (same(text, slice_of(*of))) return true;
-    return false;
-}
-
-static bool ends_any(struct slice text, const char *const *of) {
-    for (; *of; of++)
-        if (ends(text, *of)) return true;
+static bool ends_any(struct slice text, const struct slice *of) {
+    for (; of->at; of++)
+        if (text.size >= of->size &&
+            memcmp(text.at + text.size - of->size, of->at, of->size) == 0)
+            return true;
     return false;
 }
 
@@ -51,30 +47,48 @@ static bool is_noise_outside(struct slice folder, struct slice name) {
            (depth == 2 && (begins(folder, "/home/") || begins(folder, "/Users/")));
 }
 
-/* Whether an absolute path is environment rather than lineage. The last folder asked about is
- * remembered: files come in bunches. */
-static bool is_noise(struct slice path) {
-    static char last[PATH_ROOM];
-    static size_t last_size = (size_t)-1;
-    static bool last_folded;
-    struct slice name = last_part(path);
-    struct slice folder = {path.at, path.size - name.size};
-    if (folder.size) folder.size--;
-    if (folder.size != last_size || memcmp(folder.at, last, last_size) != 0) {
-        bool folded = false;
-        for (size_t n = 1; n <= folder.size; n++) {
-            if (n < folder.size && folder.at[n] != '/') continue;
-            struct slice above = {folder.at, n};
-            if (same(above, root)) folded = false;
-            else if (folded) folded = !ends_any(above, kept_ends);
-            else folded = is_noise_folder(above, last_part(above));
-        }
-        last_folded = folded;
-        last_size = folder.size < sizeof last ? folder.size : (size_t)-1;
-        if (last_size != (size_t)-1) memcpy(last, folder.at, last_size);
+/* What is known of a folder; many files lie in few. */
+struct folder {
+    struct slice path;
+    bool noise;
+    bool seen; /* by `watch.h` */
+};
+
+static bool folds(struct slice folder) {
+    bool folded = false;
+    for (size_t n = 1; n <= folder.size; n++) {
+        if (n < folder.size && folder.at[n] != '/') continue;
+        struct slice above = {folder.at, n};
+        if (same(above, root)) folded = false;
+        else if (folded) folded = !ends_any(above, kept_ends);
+        else folded = is_noise_folder(above, last_part(above));
     }
-    if (last_folded || is_inside(path)) return last_folded;
-    return is_noise_outside(folder, name);
+    return folded;
+}
+
+static struct folder *folder_of(struct slice path) {
+    static struct folder *places[1 << 12], none;
+    struct slice folder = {path.at, path.size - last_part(path).size};
+    if (folder.size) folder.size--;
+    size_t at = hash_of(folder) & (sizeof places / sizeof *places - 1);
+    for (int tries = 0; tries < 8; tries++, at = (at + 1) & (sizeof places / sizeof *places - 1)) {
+        if (places[at] && same(places[at]->path, folder)) return places[at];
+        if (places[at]) continue;
+        struct folder *made = keep(sizeof *made);
+        char *kept = made ? text_kept(folder) : NULL;
+        if (!kept) break;
+        *made = (struct folder){{kept, folder.size}, folds(folder), false};
+        return places[at] = made;
+    }
+    none = (struct folder){folder, folds(folder), false};
+    return &none;
+}
+
+/* Whether an absolute path is environment rather than lineage. */
+static bool is_noise(struct slice path) {
+    const struct folder *folder = folder_of(path);
+    if (folder->noise || is_inside(path)) return folder->noise;
+    return is_noise_outside(folder->path, last_part(path));
 }
 
 /* ---- `.provgraphignore`: only the folders that it names plainly; the rest is left to the reader -- */

@@ -7,33 +7,33 @@
 #include "noise.h"
 
 /* Words that name a secret where no letter goes before or follows. */
-static const char *const secret_names[] = {
-    "pass", "password", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "token",
-    "credential", "credentials", "cookie", "key", "keyid", "apikey", "accesskey", "accesskeyid",
-    "privatekey", "accountkey", "secretkey", "auth", "authorization", "bearer", "basic", "sas",
-    "dsn", "connection", "connectionstring", "sig", "signature", NULL,
+static const struct slice secret_names[] = {
+    WORD("pass"), WORD("password"), WORD("passwd"), WORD("passphrase"), WORD("passcode"), WORD("pwd"), WORD("secret"), WORD("secrets"), WORD("token"),
+    WORD("credential"), WORD("credentials"), WORD("cookie"), WORD("key"), WORD("keyid"), WORD("apikey"), WORD("accesskey"), WORD("accesskeyid"),
+    WORD("privatekey"), WORD("accountkey"), WORD("secretkey"), WORD("auth"), WORD("authorization"), WORD("bearer"), WORD("basic"), WORD("sas"),
+    WORD("dsn"), WORD("connection"), WORD("connectionstring"), WORD("sig"), WORD("signature"), {NULL, 0},
 };
 
 /* What keys that are known by their shape begin with. */
-static const char *const secret_shapes[] = {
-    "AKIA", "ASIA", "AGPA", "AROA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
-    "glpat-", "xoxa-", "xoxb-", "xoxp-", "xoxo-", "xoxs-", "xoxr-", "sk-", "hf_", "AIza", "eyJ",
-    "-----BEGIN", NULL,
+static const struct slice secret_shapes[] = {
+    WORD("AKIA"), WORD("ASIA"), WORD("AGPA"), WORD("AROA"), WORD("ghp_"), WORD("gho_"), WORD("ghu_"), WORD("ghs_"), WORD("ghr_"), WORD("github_pat_"),
+    WORD("glpat-"), WORD("xoxa-"), WORD("xoxb-"), WORD("xoxp-"), WORD("xoxo-"), WORD("xoxs-"), WORD("xoxr-"), WORD("sk-"), WORD("hf_"), WORD("AIza"), WORD("eyJ"),
+    WORD("-----BEGIN"), {NULL, 0},
 };
 
 /* Programs to which a letter means a password; their words are many. */
-static const char *const secret_programs[] = {SECRETIVE, NULL};
+static const struct slice secret_programs[] = {SECRETIVE, {NULL, 0}};
 enum { PROGRAM_WORDS = 6 };
 
 static bool is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
 
-static bool begins_any(struct slice text, const char *const *of, bool whole_word) {
-    for (; *of; of++) {
-        size_t n = length_of(*of), i = 0;
-        if (text.size < n) continue;
-        while (i < n && (text.at[i] == (*of)[i] ||
-                         (whole_word && is_letter(text.at[i]) && (text.at[i] | 32) == (*of)[i])))
+static bool begins_any(struct slice text, const struct slice *of, bool whole_word) {
+    for (; of->at; of++) {
+        size_t n = of->size, i = 0;
+        if (text.size < n || ((*text.at ^ *of->at) & ~32)) continue;
+        while (i < n && (text.at[i] == of->at[i] ||
+                         (whole_word && is_letter(text.at[i]) && (text.at[i] | 32) == of->at[i])))
             i++;
         if (i == n && !(whole_word && n < text.size && is_letter(text.at[n]))) return true;
     }

@@ -113,6 +113,11 @@ void *memmove(void *to, const void *from, size_t n) {
 
 int memcmp(const void *a, const void *b, size_t n) {
     const unsigned char *x = a, *y = b;
+    for (uint64_t one, other; n >= 8; n -= 8, x += 8, y += 8) {
+        __builtin_memcpy(&one, x, 8);
+        __builtin_memcpy(&other, y, 8);
+        if (one != other) break;
+    }
     for (; n; n--, x++, y++) {
         if (*x != *y) return *x < *y ? -1 : 1;
         __asm__ volatile("" ::: "memory");
@@ -132,10 +137,19 @@ struct slice {
     size_t size;
 };
 
+/* In tables, whose lengths the compiler knows. */
+#define WORD(text) {text, sizeof text - 1}
+
 static struct slice slice_of(const char *text) { return (struct slice){text, length_of(text)}; }
 
 static bool same(struct slice a, struct slice b) {
     return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
+}
+
+static bool is_any(struct slice text, const struct slice *of) {
+    for (; of->at; of++)
+        if (of->size == text.size && *of->at == *text.at && same(text, *of)) return true;
+    return false;
 }
 
 static bool begins(struct slice text, const char *with) {

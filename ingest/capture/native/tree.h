@@ -14,8 +14,8 @@ enum { MOST_ENTRIES = 200000, MOST_ENVIRONMENTS = 16, STATE_BYTES = sizeof(struc
 #define STILL_THERE (1ull << 63)
 #define LENGTH_BITS (NO_FILE - 1)
 
-static const char *const skipped_names[] = {SKIPPED, NULL};
-static const char *const environment_marks[] = {MARKS, NULL};
+static const struct slice skipped_names[] = {SKIPPED, {NULL, 0}};
+static const struct slice environment_marks[] = {MARKS, {NULL, 0}};
 
 struct look {
     struct buffer entries;

@@ -119,6 +119,9 @@ static void check_words(struct slice rest) {
 }
 
 static void note_site(struct slice path) {
+    struct folder *folder = folder_of(path);
+    if (folder->seen) return;
+    folder->seen = true;
     for (size_t at = 0; at + 14 < path.size; at++) {
         struct slice rest = {path.at + at, path.size - at};
         if (*rest.at != '/' || !(begins(rest, "/site-packages/") || begins(rest, "/dist-packages/")))
@@ -282,23 +285,20 @@ static void find_chunks(void) {
 }
 
 /* With `last`, holes are passed over that a killed process left. */
-static bool read_part(struct part *p, bool last) {
-    bool any = false;
+static void read_part(struct part *p, bool last) {
     while (p->at + sizeof(struct record) <= p->end) {
         const struct record *head = (const struct record *)(spool_file.at + p->at);
         uint32_t word = __atomic_load_n(&head->length, __ATOMIC_ACQUIRE), length = word & ~7u;
         if (length < sizeof *head || p->at + length > p->end || (word & UNFINISHED && !last)) break;
-        if (!(word & UNFINISHED)) {
+        if (!(word & UNFINISHED))
             on_record(head, (struct slice){(const char *)(head + 1), length - sizeof *head});
-            any = true;
-        }
         p->at += length;
     }
-    return any;
 }
 
-/* Take in what was written since; whether there was anything. */
+/* Take in what was written since; whether it was about files that matter. */
 static bool read_spool(bool last) {
+    hurried = false;
     if (!map_spool()) return false;
     find_chunks();
     if (last) {
@@ -310,15 +310,14 @@ static bool read_spool(bool last) {
             if (next_chunk == before) next_chunk += GRANULE;
         }
     }
-    bool any = false;
     size_t kept = 0, count = parts.size / sizeof(struct part);
     struct part *all = (struct part *)parts.at;
     for (size_t n = 0; n < count; n++) {
-        any = read_part(&all[n], last) || any;
+        read_part(&all[n], last);
         if (all[n].at + sizeof(struct record) <= all[n].end) all[kept++] = all[n];
     }
     parts.size = kept * sizeof(struct part);
-    return any;
+    return hurried;
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "program.h"
 #include "tree.h"
 
-static const char *const repository_variables[] = {REPOSITORY_VARIABLES, NULL};
+static const struct slice repository_variables[] = {REPOSITORY_VARIABLES, {NULL, 0}};
 static char work_tree[PATH_ROOM]; /* empty where there is none */
 
 struct git_answer {
@@ -152,8 +152,8 @@ static bool sees_all(const struct look *look, const char *folder) {
     struct slice index = mapped_file(path);
     if (!index.at) return !is_there(path);
     bool all = index.size > 12 && index.at[7] < 4; /* version 4 shortens names */
-    for (const char *const *skipped = skipped_names; all && *skipped; skipped++)
-        all = JOIN(name, *skipped, "/") && !contains(index, name);
+    for (const struct slice *skipped = skipped_names; all && skipped->at; skipped++)
+        all = JOIN(name, skipped->at, "/") && !contains(index, name);
     for (int n = 0; all && n < look->environment_count; n++)
         all = JOIN(name, look->environments[n].at + root.size + 1, "/") && !contains(index, name);
     call2(SYS_munmap, index.at, index.size);
