@@ -25,6 +25,7 @@ from provgraph.query.plan import (
     Plan,
     Project,
     SetOp,
+    Slice,
     Sort,
     SortKey,
     Walk,
@@ -329,3 +330,14 @@ def test_a_prefix_of_an_id_finds_it_with_and_without_its_letter(store: EmbeddedS
     assert ids(store, Find("Step", Named("0000"))) == ["s0000"]
     assert ids(store, Find("Step", Named("000"))) == []
     assert ids(store, Find("Step", Named("\U0010ffffabc"))) == ["\U0010ffffabc"]
+
+
+def test_what_a_slice_learned_is_kept_where_its_rows_are_counted(store: EmbeddedStore) -> None:
+    nodes = [Node(f"v{n}", "Version", {"name": f"{n}", "at": n}) for n in range(3)]
+    edges = [Edge("v1", "DERIVED_FROM", "v0"), Edge("v2", "DERIVED_FROM", "v0")]
+    store.apply(Batch(nodes=nodes, edges=edges))
+    shared = Slice(Find("Version", where=Comparison("at", ">", 0)))
+    shown = Project(shared, (Column("id", "id"), Column("support", ":support")))
+    assert store.run(shown).values == store.run(shown, Budget(nodes=1000)).values == [("v0", 2)]
+    with pytest.raises(BudgetExceeded):
+        store.run(shown, Budget(nodes=1))

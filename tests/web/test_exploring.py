@@ -187,7 +187,7 @@ def test_what_bad_results_share_is_found(explorer: Explorer, windows: Windows) -
     page.get_by_label("The others, to compare with").fill('file "report/figure.png"')
     page.get_by_role("button", name="Find what they share").click()
     rows = page.locator(".causes tbody tr")
-    expect(rows.filter(has_text="src/train.py")).to_be_visible()
+    expect(rows.filter(has_text="src/train.py")).to_contain_text("100 %")
     page.get_by_label("The others, to compare with").fill("file [sise > 3]")
     page.get_by_role("button", name="Find what they share").click()
     expect(page.locator(".pair mark")).to_have_text("sise")

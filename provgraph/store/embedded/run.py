@@ -355,7 +355,10 @@ class Execution:
         them."""
         ready = self.warm.ready(self.connection, self.meter.left())
         if ready is None:
-            return self.counted(self.given(known(plan, self)))
+            found = known(plan, self)
+            if self.meter.counts:
+                self.meter.visit(len(found.rows))
+            return self.given(found)
         from provgraph.store.embedded.warm_slice import sliced  # numpy
 
         against = self.ids(plan.against) if plan.against is not None else []
