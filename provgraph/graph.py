@@ -216,11 +216,32 @@ class Graph(Selectors):
             return
         if problem := _condition(segment):
             report.problems.append(problem)
+        if self._take_out_erased(segment, report):
+            segment, stat = read_segment(path), path.stat()
+            stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
         mark = Watermark(path.stem, segment.header.generation, len(segment.records), stamp)
         for chunk, last in _chunks(segment.records):
             self._apply_chunk(chunk, [mark] if last else [])
         report.segments += 1
         report.records += len(segment.records)
+
+    def _take_out_erased(self, segment: Segment, report: SyncReport) -> bool:
+        """Take what was erased by request, and has come again, out of a segment; whether there was any."""
+        from provgraph.model import suppression
+
+        if self.read_only or not suppression.list_path(self.project).exists():
+            return False
+        from provgraph.model.erased import named, taken_out
+
+        again = suppression.recognised(self.project, named(segment.records))
+        for request in sorted(set(again.values())):
+            own = [digest for digest, by in again.items() if by == request]
+            names = ", ".join(taken_out(segment.path, request, own))
+            report.problems.append(
+                f"{names}: a content that request {request} erased has come again; its record was"
+                " stripped, the file is still there"
+            )
+        return bool(again)
 
     def _apply_chunk(self, records: list[Observation], marks: list[Watermark]) -> None:
         """Bound again where another machine wrote between what was read and what is written."""

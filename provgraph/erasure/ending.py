@@ -8,9 +8,9 @@ from provgraph.erasure.execution import Prepared
 from provgraph.erasure.plan import Plan
 from provgraph.erasure.receipt import Receipt, page, read, written
 from provgraph.erasure.requests import Folder
-from provgraph.erasure.rewriting import remove
 from provgraph.erasure.verification import remains
 from provgraph.graph import Graph
+from provgraph.model.erased import remove
 
 
 def ended(graph: Graph, folder: Folder, plan: Plan, prepared: Prepared) -> Receipt:

@@ -22,16 +22,17 @@ from typing import Literal
 
 import msgspec
 
-from provgraph.erasure import approvals, suppression
+from provgraph.erasure import approvals
 from provgraph.erasure.census import opened
 from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
 from provgraph.erasure.redacting import Task, beside
 from provgraph.erasure.requests import Folder
-from provgraph.erasure.rewriting import Mapped, mapped, put_in_place, remove, rewrite_journal
 from provgraph.erasure.scratch import RebuildFailed, Scratch
 from provgraph.errors import ProvgraphError
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
+from provgraph.model import suppression
+from provgraph.model.erased import Mapped, mapped, put_in_place, remove, rewrite_journal
 from provgraph.model.journal import segments
 from provgraph.query.plan import Digested, Find
 from provgraph.subjects import keys, tables
@@ -307,7 +308,7 @@ class Execution:
 
     def _suppress(self, prepared: Prepared) -> dict[str, int | str]:
         until = time.time_ns() + suppression.LASTS
-        count = suppression.add(self.graph.project, self.folder.id, prepared.erased, until)
+        count = suppression.add(self.graph.project, self.folder.id, prepared.tokens.contents, until)
         return {"entries": count, "until": until}
 
     def _remove_scratch(self) -> dict[str, int | str]:

@@ -1,16 +1,18 @@
-"""What may be kept, and why: the `[[keep]]` of `provgraph.toml`."""
+"""What may be kept, and for how long: the `[[keep]]` and `[[retention]]` of `provgraph.toml`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from provgraph.config import Project
 from provgraph.errors import ProjectError
 from provgraph.query.glob import compiled
+from provgraph.query.mistake import listed
+from provgraph.query.values import duration
 
 
 class Keep(BaseModel):
@@ -41,20 +43,54 @@ class Keep(BaseModel):
         return f"{self.basis}: {self.reason} ({self.owner}{until})"
 
 
+class Retention(BaseModel):
+    """Files that match `files` go when they are older than `older_than` (`400d`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: str = Field(min_length=1)
+    older_than: str
+    reason: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+
+    @field_validator("older_than")
+    @classmethod
+    def _is_duration(cls, text: str) -> str:
+        duration(text)
+        return text
+
+    @property
+    def age(self) -> int:
+        """Nanoseconds."""
+        return duration(self.older_than)
+
+
 def keeps(project: Project) -> tuple[Keep, ...]:
-    """The project's rules. Raises `ProjectError` where one is wrong."""
-    written = project.settings.get("keep", [])
+    """Raises `ProjectError` where one is wrong."""
+    return _rules(project, "keep", Keep)
+
+
+def retentions(project: Project) -> tuple[Retention, ...]:
+    """Raises `ProjectError` where one is wrong."""
+    return _rules(project, "retention", Retention)
+
+
+_Rule = TypeVar("_Rule", bound=BaseModel)
+
+
+def _rules(project: Project, name: str, of: type[_Rule]) -> tuple[_Rule, ...]:
+    written = project.settings.get(name, [])
     if not isinstance(written, list):
-        raise ProjectError(f"{project.file}: `keep` is a list of tables: `[[keep]]`")
+        raise ProjectError(f"{project.file}: `{name}` is a list of tables: `[[{name}]]`")
     found = []
     for place, each in enumerate(written, 1):
         try:
-            found.append(Keep.model_validate(each))
+            found.append(of.model_validate(each))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ProjectError(
-                f"{project.file}: [[keep]] number {place}, `{where}`: {first['msg']}",
-                hint="it wants files, basis, reason and owner, and may say when it expires",
+                f"{project.file}: [[{name}]] number {place}, `{where}`: {first['msg']}",
+                hint=f"it takes {listed(of.model_fields)}",
             ) from None
     return tuple(found)

@@ -126,7 +126,7 @@ def _said(outcome: Outcome, how: object) -> str:
 
 
 def _residual(graph: Graph, at: int, prepared: Prepared) -> list[str]:
-    from provgraph.erasure import suppression
+    from provgraph.model import suppression
 
     found = [
         "The shape of the provenance stays: kinds, times and edges, under random names.",

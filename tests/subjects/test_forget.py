@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from subjects.conftest import Cli
 
 pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
@@ -46,7 +47,8 @@ def asked(captured: Path, cli: Cli) -> Path:
 
 
 def bytes_of(folder: Path) -> bytes:
-    return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    files = [folder] if folder.is_file() else folder.rglob("*")
+    return b"\0".join(path.read_bytes() for path in files if path.is_file())
 
 
 def test_the_plan_says_what_is_done_with_each_version_and_why(asked: Path, cli: Cli) -> None:
@@ -267,3 +269,47 @@ def test_the_commands_have_no_network(asked: Path, cli: Cli) -> None:
     cli("forget", "approve", "e1")
     cli("forget", "execute", "e1", "--consent")
     assert (asked / "out/count.txt").read_text() == "OSError5"
+
+
+def test_an_erased_content_that_comes_again_is_recognised_and_stripped(
+    asked: Path, cli: Cli
+) -> None:
+    backup = (asked / "raw/users.csv").read_bytes()
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    (asked.parent / "backup.csv").write_bytes(backup)
+    cli("run", "--", "cp", "../backup.csv", "restored.csv")
+    done = cli("sync", check=False)
+    assert done.returncode == 5
+    assert "restored.csv" in done.stderr
+    assert "a content that request e1 erased has come again" in done.stderr
+    states = json.loads(cli("ask", 'file "restored.csv" | select path, state', "--json").stdout)
+    assert states == [{"path": "restored.csv", "state": "erased"}]
+    assert blake3(backup).hexdigest().encode() not in bytes_of(asked / ".provgraph/journal")
+    assert blake3(backup).hexdigest().encode() not in bytes_of(asked / ".provgraph/graph.db")
+
+
+def test_without_the_key_nothing_is_recognised(asked: Path, cli: Cli, tmp_path: Path) -> None:
+    backup = (asked / "raw/users.csv").read_bytes()
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    for key in (tmp_path / "config").rglob("*.suppression"):
+        key.unlink()
+    (asked.parent / "backup.csv").write_bytes(backup)
+    cli("run", "--", "cp", "../backup.csv", "restored.csv")
+    assert "has come again" not in cli("sync").stderr
+
+
+def test_what_is_older_than_a_rule_allows_becomes_a_plan(asked: Path, cli: Cli) -> None:
+    assert "nothing is older" in cli("forget", "expired").stdout
+    with open(asked / "provgraph.toml", "a") as file:
+        file.write(
+            '\n[[retention]]\nfiles = "work/*.csv"\nolder_than = "1ms"\n'
+            'reason = "raw extracts"\nowner = "dpo@example.org"\n'
+        )
+    document = json.loads(cli("forget", "expired", "--json").stdout)
+    assert {"work/a.csv", "work/b.csv"} <= actions(document).keys()
+    assert "raw extracts" in cli("forget", "list").stdout
+    assert "nothing is older" in cli("forget", "expired").stdout, "a request is made once"

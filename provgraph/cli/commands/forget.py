@@ -84,6 +84,33 @@ def plan(
         _plan(graph, folder, as_json)
 
 
+@command.command(name="expired")
+@json_option
+def expired(as_json: bool) -> None:
+    """Make a request of what is older than the `[[retention]]` rules allow."""
+    from provgraph.erasure.holds import retentions
+    from provgraph.erasure.requests import DEADLINE, Request, folders, open_request
+    from provgraph.query.plan import AllOf, Comparison, Find
+
+    now = time.time_ns()
+    with opened() as graph:
+        asked = {file for folder in folders(graph.project) for file in folder.request().files}
+        files, reasons = list[str](), list[str]()
+        for rule in retentions(graph.project):
+            old = Comparison("at", "<", now - rule.age)
+            here = (Comparison("name", "~", rule.files), Comparison("state", "!=", "erased"), old)
+            rows = graph.answer(Find("Version", where=AllOf(here))).values
+            found = {str(held["name"]) for _, _, _, held, *_ in rows} - asked
+            files += sorted(found - set(files))
+            reasons += [rule.reason] if found else []
+        if not files:
+            click.echo("nothing is older than it may be")
+            return
+        reference = "; ".join(dict.fromkeys(reasons))
+        request = Request("", reference, now, now + DEADLINE, files=files)
+        _plan(graph, open_request(graph.project, request), as_json)
+
+
 @command.command(name="replan")
 @click.argument("id")
 @json_option

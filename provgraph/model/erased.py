@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,7 +19,18 @@ import msgspec
 
 from provgraph.errors import JournalError
 from provgraph.model.journal import MAGIC, frame, read_segment, segments
-from provgraph.model.records import ERASED, Content, Done, Stat
+from provgraph.model.records import (
+    ERASED,
+    Committed,
+    Content,
+    Derived,
+    Done,
+    Generated,
+    Invalidated,
+    Observation,
+    Stat,
+    Used,
+)
 
 GONE: Final = "[erased]"
 S = TypeVar("S", bound=msgspec.Struct)
@@ -53,16 +64,61 @@ def mapped(
 def rewrite_journal(folder: Path, what: Mapped) -> int:
     """Write every segment again that says something of it; returns how many. A segment is replaced whole;
     one that was replaced before says nothing any more. Raises `JournalError`."""
-    records = {path: read_segment(path).records for path in segments(folder)}
-    stats = frozenset(
-        record.content.stat
-        for each in records.values()
-        for record in each
-        if hasattr(record, "content")
-        and record.content.stat
-        and (record.content.digest in what.contents or record.content.blob in what.contents)
+    paths = segments(folder)
+    stats = frozenset[Stat]().union(*(_stats(path, what) for path in paths))
+    return sum(_rewrite(path, what, stats) for path in paths)
+
+
+def rewrite_segment(path: Path, what: Mapped) -> bool:
+    """The same of one segment; whether it said something. Raises `JournalError`."""
+    return _rewrite(path, what, _stats(path, what))
+
+
+def _stats(path: Path, what: Mapped) -> frozenset[Stat]:
+    """The stats under which a segment has seen what was erased."""
+    return frozenset(
+        content.stat
+        for content in contents(read_segment(path).records)
+        if content.stat and (content.digest in what.contents or content.blob in what.contents)
     )
-    return sum(_rewrite(path, what, stats) for path in records)
+
+
+def contents(records: Iterable[Observation]) -> Iterator[Content]:
+    """What records say of contents."""
+    return (record.content for record in records if hasattr(record, "content"))
+
+
+def named(records: Sequence[Observation]) -> dict[str, str]:
+    """What names the contents in records: digests, and git's blobs, each with its digest where that is
+    known (else itself)."""
+    found: dict[str, str] = {}
+    for content in contents(records):
+        if content.digest:
+            found[content.digest] = content.digest
+        if content.blob:
+            found[content.blob] = content.digest or found.get(content.blob, content.blob)
+    for record in records:
+        if isinstance(record, Committed) and record.blob:
+            found.setdefault(record.blob, record.blob)
+    return found
+
+
+def taken_out(path: Path, request: str, erased: Iterable[str]) -> list[str]:
+    """Take contents that were erased before, and have come again, out of a segment; returns the names
+    that they came under. `erased` are digests and blobs. Raises `JournalError`."""
+    records = read_segment(path).records
+    again, names = set(erased), named(records)
+    digests = {names[name] for name in again if name in names}
+    made = [r for r in records if isinstance(r, Generated) and r.content.digest in digests]
+    blobs = {blob: digest for blob, digest in names.items() if digest in digests and blob != digest}
+    rewrite_segment(path, mapped(request, digests, blobs, [r.version for r in made], []))
+    seen = [record.names[-1].uri for record in made]
+    for record in records:
+        if (
+            isinstance(record, Used | Derived | Invalidated) and record.content.digest in digests
+        ) or (isinstance(record, Committed) and record.blob in digests):
+            seen.append(record.uri)
+    return list(dict.fromkeys(seen))
 
 
 def _rewrite(path: Path, what: Mapped, stats: frozenset[Stat]) -> bool:
