@@ -113,11 +113,10 @@ def taken_out(path: Path, request: str, erased: Iterable[str]) -> list[str]:
     blobs = {blob: digest for blob, digest in names.items() if digest in digests and blob != digest}
     rewrite_segment(path, mapped(request, digests, blobs, [r.version for r in made], []))
     seen = [record.names[-1].uri for record in made]
-    for record in records:
-        if (
-            isinstance(record, Used | Derived | Invalidated) and record.content.digest in digests
-        ) or (isinstance(record, Committed) and record.blob in digests):
-            seen.append(record.uri)
+    held = [r for r in records if isinstance(r, Used | Derived | Invalidated)]
+    seen += [record.uri for record in held if record.content.digest in digests]
+    committed = [r for r in records if isinstance(r, Committed)]
+    seen += [record.uri for record in committed if record.blob in digests]
     return list(dict.fromkeys(seen))
 
 
