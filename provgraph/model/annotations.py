@@ -30,7 +30,7 @@ def said_of(edges: Iterable[Edge]) -> dict[str, Value]:
     >>> note = Edge("r1", TYPE, "g1", "1", {"how": "note", "said": 5, "value": "odd"})
     >>> gone = Edge("r1", TYPE, "g1", "2", {"how": "untag", "said": 6, "name": "owner"})
     >>> said_of([note, gone])
-    {'notes': ('odd',), 'tag.owner': None}
+    {'tag.owner': None, 'notes': ('odd',)}
     """
     given: dict[str, Value] = {}
     notes: list[str] = []
