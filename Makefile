@@ -47,7 +47,7 @@ soak: $(INSTALLED)
 	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py)
 
 bench: $(INSTALLED)
-	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler; do \
+	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler web_explorer; do \
 	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
 
 clean:

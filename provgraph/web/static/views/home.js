@@ -14,7 +14,7 @@ const QUESTIONS = [
 ];
 
 export async function open(main, _, current) {
-  const [found, { requests }] = await Promise.all([get("/api/home"), get("/api/requests")]);
+  const [found, { requests, failed }] = await Promise.all([get("/api/home"), get("/api/requests").catch((failed) => ({ requests: [], failed }))]);
   if (!current()) return;
   const numbers = [
     ["Artifact", "file", "files"],
@@ -39,6 +39,7 @@ export async function open(main, _, current) {
           h("p", {}, h("a", { href: "#/timeline" }, "All runs and commits")),
         ),
       ),
+      failed && h("p", { class: "wrong" }, `Requests to be forgotten cannot be read: ${failed.message}`),
       requests.length > 0 && section("Requests to be forgotten", requestList(requests)),
       section("Ask", h("ul", { class: "asks" }, QUESTIONS.map(([title, text]) => h("li", {}, h("a", { href: `#/query?q=${encodeURIComponent(text)}` }, title), h("code", {}, text))))),
     ),
