@@ -36,8 +36,9 @@ def answer(graph: Graph, text: str, limit: int) -> Answer:
     hidden = frozenset((_ID.name,)) if selected else _HIDDEN
     kept = [at for at, column in enumerate(found.columns) if column.name not in hidden]
     id_at = next((at for at, c in enumerate(found.columns) if c.name == _ID.name), None)
-    if id_at is None and not selected:
-        id_at = found.names.index("id")
+    if id_at is None and not isinstance(query.plan, plan.Project):
+        # A table says of which node a row is, if it is of one: `paths` and `deletion plan` do.
+        id_at = next((found.names.index(n) for n in ("id", "version") if n in found.names), None)
     return Answer(
         columns=[_column(found.columns[at]) for at in kept],
         rows=[[_cell(found.columns[at].key, row[at]) for at in kept] for row in found.values],

@@ -167,6 +167,10 @@ def test_a_question_is_answered_in_rows_that_lead_to_nodes(ask: Asked) -> None:
     assert all(id.startswith("v") for id in found["ids"])
     few = ask.post("query", text=text, limit=1)
     assert (len(few["rows"]), few["more"]) == (1, True)
+    plan = ask.post("query", text='file "data/raw/labels.csv" | deletion plan')
+    assert len(plan["ids"]) > 5 and all(id.startswith("v") for id in plan["ids"])
+    counted = ask.post("query", text="run | count by exit")
+    assert (counted["rows"], counted["ids"]) == ([[0, 2]], [None])
     assert "MATCH" in ask.post("query", text=f"explain {text}")["explained"]
 
 
