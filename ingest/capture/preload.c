@@ -1924,10 +1924,9 @@ static bool spawns_tracer(const char *path, char *const *env) {
             words[0] = "provgraph-trace", words[1] = spool_path, words[2] = "some";         \
             words[3] = found;                                                               \
             for (size_t i = 0; i <= count; i++) words[4 + i] = argv[i];                     \
-            result = REAL(name)(&child, tracer(), actions, attributes, (char **)words, env); \
-        } else {                                                                            \
-            result = REAL(name)(&child, path, actions, attributes, argv, env);              \
+            followed = REAL(name)(&child, tracer(), actions, attributes, (char **)words, env) == 0; \
         }                                                                                   \
+        result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
         if (found) spawned((uint32_t)child, tick, found, argv, env, followed);              \

@@ -1073,7 +1073,7 @@ static void write_executing(const struct task *t, enum reason reason, int fd, ui
                             const unsigned char *list) {
     BEGIN(d);
     put_u64(&d, kept); /* u32 number, u32 0 */
-    put(&d, list, kept * sizeof(struct kept));
+    if (kept) put(&d, list, kept * sizeof(struct kept));
     put_text(&d, reasons[reason], length_of(reasons[reason]));
     put_own_descriptor_path(&d, fd);
     if (reason)
@@ -1336,6 +1336,11 @@ static void ends_call(struct task *t, int64_t result) {
 
 static void at_call(struct task *t) {
     struct call c;
+    if (t->inside && !t->wanted) { /* the end of what nobody asks for; should it be a begin, the next tells */
+        t->inside = false;
+        trace(SYSCALL, t->tid, 0, 0);
+        return;
+    }
     if (trace(GET_CALL, t->tid, sizeof c, (uint64_t)&c) <= 0) {
         trace(SYSCALL, t->tid, 0, 0);
         return;

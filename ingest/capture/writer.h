@@ -6,8 +6,9 @@
 #ifndef PROVGRAPH_WRITER_H
 #define PROVGRAPH_WRITER_H
 
+#include "system.h" /* first: it says which names of libc are wanted */
+
 #include "preload.h"
-#include "system.h"
 
 enum { PATHS = 4096, STEP = 1 << 20, ARGV_BYTES = 32 << 10 };
 enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };

@@ -6,6 +6,7 @@ import networkx as nx  # type: ignore[import-untyped]
 import pytest
 from capture.machine import Machine, Process, pipeline
 
+from provgraph.ingest.capture.assemble.phases import MOST
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -477,17 +478,29 @@ def test_reading_the_environment_opens_no_phase() -> None:
 
 
 def test_very_many_phases_are_merged_from_the_oldest_on() -> None:
-    m = Machine(*(f"in{i}" for i in range(500)))
+    m = Machine(*(f"in{i}" for i in range(3 * MOST)))
     p = m.program("tool")
-    for i in range(500):
+    for i in range(3 * MOST):
         p.read(f"in{i}")
         p.write(f"out{i}")
     told = m.assemble()
-    assert len(told.steps) <= 64
+    assert len(told.steps) <= MOST
     assert nx.is_directed_acyclic_graph(told.causes)
-    assert told.lineage("out499") == {f"in{i}" for i in range(500)}
-    assert "in499" not in told.lineage("out400")
+    last = 3 * MOST - 1
+    assert told.lineage(f"out{last}") == {f"in{i}" for i in range(3 * MOST)}
+    assert f"in{last}" not in told.lineage(f"out{last - 100}")
     assert "in20" not in told.lineage("out0")
+
+
+def test_a_worker_that_handles_hundreds_of_files_makes_none_the_origin_of_those_before() -> None:
+    m = Machine(*(f"in{i}" for i in range(400)))
+    p = m.program("tool")
+    for i in range(400):
+        p.read(f"in{i}")
+        p.write(f"out{i}")
+    told = m.assemble()
+    for i in range(0, 400, 57):
+        assert told.lineage(f"out{i}") == {f"in{before}" for before in range(i + 1)}
 
 
 def test_phases_that_pass_something_on_are_never_merged() -> None:
@@ -504,16 +517,16 @@ def test_phases_that_pass_something_on_are_never_merged() -> None:
 
 def test_a_phases_id_stays_when_phases_are_merged() -> None:
     def ids(count: int) -> set[str]:
-        m = Machine(*(f"in{i}" for i in range(200)))
+        m = Machine(*(f"in{i}" for i in range(2 * MOST)))
         p = m.program("tool")
         for i in range(count):
             p.read(f"in{i}")
             p.write(f"out{i}")
         return set(m.assemble().steps)
 
-    few, many = ids(60), ids(70)
-    assert len(few) == 60 and len(many) <= 64
-    assert len(few & many) > 50
+    few, many = ids(MOST - 4), ids(MOST + 6)
+    assert len(few) == MOST - 4 and len(many) <= MOST
+    assert len(few & many) > MOST - 14
 
 
 def test_two_programs_that_hand_a_file_to_and_fro_make_no_circle() -> None:

@@ -150,6 +150,22 @@ def test_without_a_tracer_a_static_program_is_a_gap(traced: Tracing, copy: Path)
     assert [e.reason for e in seen.all(Executing)] == ["static"]
 
 
+@pytest.mark.parametrize("spawn", [True, False])
+def test_a_tracer_that_is_not_there_keeps_no_program_from_running(
+    followed: Tracing, compiled: Compile, copy: Path, spawn: bool
+) -> None:
+    followed.tracer = followed.spools / "none"
+    program = compiled(
+        main(
+            'pid_t p; int s; char *a[] = {argv[1], "a", "b", 0}; if (argc > 2) execv(a[0], a);'
+            "return posix_spawn(&p, a[0], 0, 0, a, environ) || waitpid(p, &s, 0) != p ? 9 : s >> 8;"
+        )
+    )
+    seen = followed.run(program, copy, *([] if spawn else ["exec"]))
+    assert seen.status == 5
+    assert [e.reason for e in seen.all(Executing)] == ["static"]
+
+
 # --- The program does not notice
 
 

@@ -18,7 +18,7 @@ from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution
 from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Version
 
-MOST: Final = 64
+MOST: Final = 1024
 """From more phases of one execution than this on, older ones are merged."""
 
 
