@@ -409,9 +409,12 @@ def _unhashed(records: list[Record]) -> Iterator[str]:
     gone = {record.uri for record in records if isinstance(record, Invalidated)}
     inputs = [r for r in records if isinstance(r, Used) and r.content.stat not in own]
     yield from {record.uri for record in inputs if not record.content.digest}
-    in_time = sorted(generated, key=lambda record: record.names[-1].since.tick)
-    last = {record.names[-1].uri: record.content for record in in_time}
-    yield from (uri for uri, content in last.items() if not content.digest and uri not in gone)
+    last: dict[str, Generated] = {}
+    for record in sorted(generated, key=lambda record: record.names[-1].since.tick):
+        last.update((name.uri, record) for name in record.names)
+    for uri, record in last.items():
+        if record.names[-1].uri == uri and uri not in gone and not record.content.digest:
+            yield uri
 
 
 def _unseen_step(evidence: Evidence) -> str:

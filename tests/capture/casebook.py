@@ -146,14 +146,15 @@ def facts_of(told: Told, random: list[str]) -> Facts:
     last: dict[str, Generated | Invalidated] = {}
     changes: list[Generated | Invalidated] = [*told.of(Generated), *told.of(Invalidated)]
     for record in sorted(changes, key=when):
-        last[record.names[-1].uri if isinstance(record, Generated) else record.uri] = record
+        had = [name.uri for name in record.names] if isinstance(record, Generated) else [record.uri]
+        last.update((uri, record) for uri in had)
     made = {
         named(uri): (
             _words(told, record.step),
             frozenset(named(source) for source in told.lineage(uri) if is_inside(source)),
         )
         for uri, record in last.items()
-        if isinstance(record, Generated) and is_inside(uri)
+        if isinstance(record, Generated) and record.names[-1].uri == uri and is_inside(uri)
     }
     used = {named(used.uri) for used in told.of(Used) if is_inside(used.uri)}
     gone = {
