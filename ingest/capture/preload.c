@@ -1298,6 +1298,28 @@ static void mapped(int fd) {
 MMAP(mmap)
 MMAP(mmap64)
 
+/* ---- the network -------------------------------------------------------------------------------- */
+
+/* What comes from there is not seen. It is said once in a process. */
+static void connected(int fd, const void *address, unsigned size) {
+    char name[64];
+    if (load(&state->networked) || !name_address(name, address, size) || !is_stream(fd)) return;
+    uint32_t pid = caller();
+    if (!is_guest(pid)) state->networked = 1;
+    missed(pid, "network", name);
+}
+
+HOOK(int, connect, (int fd, const void *address, unsigned size)) {
+    NEED(connect, (int)fail(ENOSYS));
+    int result = REAL(connect)(fd, address, size);
+    if (address && awake()) {
+        int code = *errno_at();
+        if (result == 0 || code == EINPROGRESS) connected(fd, address, size);
+        *errno_at() = code;
+    }
+    return result;
+}
+
 /* ---- names -------------------------------------------------------------------------------------- */
 
 static bool is_named_thing(const struct stat *s) { return S_ISREG(s->st_mode) || S_ISDIR(s->st_mode); }

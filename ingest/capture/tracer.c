@@ -134,6 +134,7 @@ struct process {
     uint32_t pid, parent;
     uint32_t threads;
     bool exited;
+    bool networked; /* that it asked the network was said */
     bool elsewhere; /* its paths may begin at another root than ours */
     uint64_t forked;
     struct files *files;
@@ -699,6 +700,23 @@ static void given(const struct task *t, int fd) {
     if (flags >= 0) tell_opened(t, fd, (int)flags & (O_ACCMODE | O_APPEND), &nothing, true);
 }
 
+/* What comes over the network is not seen. It is said once in a process. */
+static void connected(const struct task *t) {
+    unsigned char address[ADDRESS] = {0};
+    char name[64];
+    size_t size = t->arguments[2] > ADDRESS ? ADDRESS : t->arguments[2];
+    if (t->process->networked || read_memory(t, t->arguments[1], address, size) != (long)size) return;
+    if (!name_address(name, address, size)) return;
+    long process = call2(SYS_pidfd_open, t->process->pid, 0);
+    long fd = process < 0 ? -1 : call3(SYS_pidfd_getfd, process, (int)t->arguments[0], 0);
+    if (fd < 0 || is_stream((int)fd)) {
+        t->process->networked = true;
+        missed(t->process->pid, "network", name);
+    }
+    if (fd >= 0) raw_close((int)fd);
+    if (process >= 0) raw_close((int)process);
+}
+
 /* Descriptors that came with a message. */
 static void received(const struct task *t, uint64_t message) {
     uint64_t head[7]; /* name, its size, vector, its size, control, its size, flags */
@@ -1238,6 +1256,7 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_fcntl: return a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC;
     case SYS_mmap: return a[3] & MAP_SHARED && a[2] & PROT_WRITE && tracked(p, (int)a[4]);
     case SYS_recvmsg: return true;
+    case SYS_connect: return !p->networked;
     case SYS_pidfd_getfd: return true;
 #ifdef SYS_rename
     case SYS_rename:
@@ -1293,6 +1312,7 @@ static void ends_call(struct task *t, int64_t result) {
         if (result < 0) exec_failed(t, -result);
         return;
     }
+    if (number == SYS_connect && (result == 0 || result == -EINPROGRESS)) connected(t);
     if (result < 0) return;
     switch (number) {
 #ifdef SYS_open

@@ -28,6 +28,7 @@ struct state {
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
+    uint32_t networked; /* that it asked the network was said */
 };
 
 static struct spool *spool;
@@ -317,6 +318,45 @@ SHARED void missed(uint32_t pid, const char *what, const char *detail) {
     size_t n = length_of(detail);
     put_text(&d, detail, n > 500 ? 500 : n);
     WRITE(MISSED, 0, 0, pid, next_tick(), d);
+}
+
+/* ---- the network --------------------------------------------------------------------------------- */
+
+enum { INET = 2, INET6 = 10, ADDRESS = 28, STREAM = 1 };
+
+/* Where a socket is connected to, if it is by the network: `192.0.2.1:80`, `[2001:db8::1]:80` with all
+ * its zeros. `bytes` are a sockaddr; `room` has 64. */
+SHARED bool name_address(char *room, const unsigned char *bytes, size_t size) {
+    uint16_t family;
+    if (size < 8) return false;
+    memcpy(&family, bytes, 2);
+    unsigned port = (unsigned)bytes[2] << 8 | bytes[3];
+    if (family == INET) {
+        for (int i = 4; i < 8; i++) {
+            room = decimal(room, bytes[i]);
+            *room++ = i < 7 ? '.' : ':';
+        }
+    } else if (family == INET6 && size >= 24) {
+        *room++ = '[';
+        for (int i = 8; i < 24; i++) {
+            *room++ = "0123456789abcdef"[bytes[i] >> 4];
+            *room++ = "0123456789abcdef"[bytes[i] & 15];
+            if (i % 2 && i < 23) *room++ = ':';
+        }
+        *room++ = ']';
+        *room++ = ':';
+    } else {
+        return false;
+    }
+    decimal(room, port);
+    return true;
+}
+
+SHARED bool is_stream(int fd) {
+    int type = 0;
+    uint32_t size = sizeof type;
+    return call6(SYS_getsockopt, fd, 1 /* SOL_SOCKET */, 3 /* SO_TYPE */, (long)&type, (long)&size, 0) == 0 &&
+           type == STREAM;
 }
 
 /* ---- what files held before --------------------------------------------------------------------- */

@@ -102,6 +102,7 @@ _GAPS: Final = {
     "descriptor": "files open under very high descriptor numbers not followed",
     "cut": "a path or command line was too long to be kept whole",
     "io_uring": "input and output by io_uring not seen",
+    "network": "input over the network not seen",
     "mmap": "writes through a shared mapping not seen",
     "spool-full": "the spool was full, so later events are missing",
 }
