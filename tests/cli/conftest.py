@@ -2,11 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from capture.workspace import PYTHON, native_front
+
+__all__ = ["native_front"]
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -19,14 +21,20 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cli(project: Path) -> Cli:
+def provgraph() -> list[str]:
+    """How the command line is started."""
+    return PYTHON
+
+
+@pytest.fixture
+def cli(project: Path, provgraph: list[str]) -> Cli:
     """Runs `provgraph ...` in the project; `check=False` lets it fail."""
 
     def call(
         *words: str, check: bool = True, **variables: str
     ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            [sys.executable, "-m", "provgraph", *words],
+            [*provgraph, *words],
             cwd=project,
             env=os.environ | variables,
             capture_output=True,

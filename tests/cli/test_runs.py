@@ -1,4 +1,7 @@
-"""`provgraph run` from a shell: the program is its own, and what it did is found afterwards."""
+"""`provgraph run` from a shell: the program is its own, and what it did is found afterwards.
+
+Over both that do it: Python's runner, and the native front.
+"""
 
 import json
 import os
@@ -6,16 +9,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from capture.workspace import PYTHON
 
-PROVGRAPH = [sys.executable, "-m", "provgraph"]
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def start(project: Path, *words: str, **options: Any) -> "subprocess.Popen[str]":
-    return subprocess.Popen([*PROVGRAPH, *words], cwd=project, text=True, **options)
+@pytest.fixture(params=["python", "native"])
+def provgraph(request: pytest.FixtureRequest) -> list[str]:
+    return PYTHON if request.param == "python" else [str(request.getfixturevalue("native_front"))]
+
+
+@pytest.fixture
+def start(project: Path, provgraph: list[str]) -> Start:
+    def begin(*words: str, **options: Any) -> "subprocess.Popen[str]":
+        return subprocess.Popen([*provgraph, *words], cwd=project, text=True, **options)
+
+    return begin
 
 
 def appears(path: Path) -> None:
@@ -39,9 +53,9 @@ def test_a_program_that_a_signal_ends_ends_the_run_by_it(cli: Any, name: str) ->
     assert run["properties"]["signal"] == f"SIG{name}"
 
 
-def test_streams_are_the_programs(project: Path) -> None:
+def test_streams_are_the_programs(project: Path, provgraph: list[str]) -> None:
     done = subprocess.run(
-        [*PROVGRAPH, "run", "--", "sh", "-c", "cat; echo told >&2"],
+        [*provgraph, "run", "--", "sh", "-c", "cat; echo told >&2"],
         cwd=project,
         input="given",
         capture_output=True,
@@ -69,11 +83,9 @@ def test_a_failed_command_is_recorded_with_what_it_wrote(cli: Any) -> None:
     assert "echo x > out.txt" in cli("why", "out.txt").stdout
 
 
-def test_ctrl_c_ends_the_program_and_is_recorded(cli: Any, project: Path) -> None:
+def test_ctrl_c_ends_the_program_and_is_recorded(cli: Any, project: Path, start: Start) -> None:
     cli("init")
-    child = start(
-        project, "run", "--", "sh", "-c", "echo x > begun.txt; sleep 60", start_new_session=True
-    )
+    child = start("run", "--", "sh", "-c", "echo x > begun.txt; sleep 60", start_new_session=True)
     appears(project / "begun.txt")
     time.sleep(0.3)
     os.killpg(child.pid, signal.SIGINT)
@@ -84,14 +96,14 @@ def test_ctrl_c_ends_the_program_and_is_recorded(cli: Any, project: Path) -> Non
 
 
 def test_outside_a_project_one_is_made_at_the_git_root_and_said_once(
-    cli: Any, project: Path
+    cli: Any, project: Path, provgraph: list[str]
 ) -> None:
     subprocess.run(["git", "init", "-q", project], check=True)
     inner = project / "deep" / "inner"
     inner.mkdir(parents=True)
     for expected in (1, 0):
         done = subprocess.run(
-            [*PROVGRAPH, "run", "--", "sh", "-c", "echo x > here.txt"],
+            [*provgraph, "run", "--", "sh", "-c", "echo x > here.txt"],
             cwd=inner,
             capture_output=True,
             text=True,
@@ -105,14 +117,14 @@ def test_outside_a_project_one_is_made_at_the_git_root_and_said_once(
     assert "deep/inner/here.txt" in cli("why", "here.txt").stdout
 
 
-def test_eight_runs_at_once_while_others_ask(cli: Any, project: Path) -> None:
+def test_eight_runs_at_once_while_others_ask(cli: Any, project: Path, start: Start) -> None:
     cli("init")
     program = (
         "for i in 1 2 3 4 5; do cat in$0.txt > mid$0.$i.txt; cat mid$0.$i.txt > out$0.$i.txt; done"
     )
     for n in range(8):
         (project / f"in{n}.txt").write_text(f"input {n}")
-    runs = [start(project, "run", "--", "sh", "-c", program, str(n)) for n in range(8)]
+    runs = [start("run", "--", "sh", "-c", program, str(n)) for n in range(8)]
     while any(run.poll() is None for run in runs):
         cli("log")
     assert [run.returncode for run in runs] == [0] * 8
@@ -139,13 +151,15 @@ def test_kill_9_of_the_program_keeps_what_it_wrote_before(cli: Any, project: Pat
         assert "in.txt" in cli("why", name).stdout
 
 
-def test_kill_9_of_provgraph_itself_keeps_what_was_written(cli: Any, project: Path) -> None:
+def test_kill_9_of_provgraph_itself_keeps_what_was_written(
+    cli: Any, project: Path, start: Start
+) -> None:
     cli("init")
     (project / "in.txt").write_text("input")
     program = (
         "cat in.txt > first.txt; while [ ! -e go ]; do sleep 0.1; done; cat first.txt > last.txt"
     )
-    child = start(project, "run", "--", "sh", "-c", program)
+    child = start("run", "--", "sh", "-c", program)
     appears(project / "first.txt")
     time.sleep(0.3)
     child.kill()
