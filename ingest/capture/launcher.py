@@ -124,7 +124,7 @@ def note_for(front: Path, library: Path, tracer: Path | None) -> None:
         return
     text = b"".join(_lines(front, library, tracer))
     with suppress(OSError):
-        if path.exists() and path.read_bytes() == text:
+        if path.exists() and path.read_bytes() == text and not path.stat().st_mode & 0o022:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         from provgraph.ingest.capture.recording import write_private

@@ -14,7 +14,7 @@ from blake3 import blake3
 from capture.workspace import Workspace
 
 from provgraph.config import create_project
-from provgraph.ingest.capture import front
+from provgraph.ingest.capture import front, launcher
 from provgraph.ingest.capture.recover import recover
 from provgraph.model.records import EnvironmentSeen, Invalidated, RunEnded, RunStarted, Used
 
@@ -320,6 +320,47 @@ def test_a_file_that_was_cut_off_tells_what_it_can(native_workspace: Workspace) 
         assert told is None or told.run == name
     path.write_bytes(whole)
     assert native_workspace.ended.verdict == "complete"
+
+
+@pytest.mark.parametrize("offset", [0, 24, 4096, 5120, 6144])
+def test_scribbling_over_the_recording_costs_the_record_and_not_the_program(
+    native_workspace: Workspace, offset: int
+) -> None:
+    program = (
+        "import glob, os, sys\n"
+        "file = os.open(glob.glob('.provgraph/spool/*/events')[0], os.O_RDWR)\n"
+        f"os.pwrite(file, os.urandom(1024), {offset})\n"
+        "os._exit(5)\n"
+    )
+    (native_workspace.root / "program.py").write_text(program)
+    done = native_workspace.run("env", "-i", sys.executable, "-S", "program.py")
+    assert done.returncode == 5
+    assert native_workspace.ended.exit == 5
+
+
+def test_a_recording_that_the_program_removes_is_said_to_be_gone(
+    native_workspace: Workspace,
+) -> None:
+    done = native_workspace.run("sh", "-c", "rm -rf .provgraph; exit 3")
+    assert done.returncode == 3
+    assert done.stderr == (
+        "provgraph: the run was not recorded to its end: its recording was removed\n"
+    )
+    assert native_workspace.run("sh", "-c", "echo x > out").returncode == 0
+    assert set(native_workspace.generated()) == {"out"}
+
+
+def test_a_note_that_others_may_write_is_not_believed(
+    native_workspace: Workspace, native_front: Path
+) -> None:
+    note = launcher.note_path(native_front)
+    assert note is not None
+    note.chmod(0o666)
+    native_workspace.run("true")
+    assert native_workspace.spools() == []  # Python's runner
+    native_workspace.run("true")
+    assert len(native_workspace.spools()) == 1
+    assert note.stat().st_mode & 0o777 == 0o600
 
 
 def test_both_fronts_make_the_same_record(native_workspace: Workspace, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ static bool is_unchanged(struct slice line) {
     return now.inode == inode && (uint64_t)now.size == size && (uint64_t)now.mtime == mtime;
 }
 
-/* The note is made by this installation and nothing of it changed since. */
+/* The note is made by this installation, for us, and nothing of it changed since. */
 static bool read_note(void) {
     static char text[1 << 14], path[PATH_ROOM];
     char name[17] = {0};
@@ -130,7 +130,10 @@ static bool read_note(void) {
     const char *cache = variable(variables, "XDG_CACHE_HOME"), *home = variable(variables, "HOME");
     bool found = cache && *cache ? !!JOIN(path, cache, "/provgraph/front-", name)
                                  : home && *home == '/' && JOIN(path, home, "/.cache/provgraph/front-", name);
-    long size = found ? read_file(path, text, sizeof text) : -1;
+    struct stat s;
+    if (!found || !stat_at(AT_FDCWD, path, &s, 0)) return false;
+    if (s.st_uid != (uint32_t)call0(SYS_getuid) || s.st_mode & (S_IWGRP | S_IWOTH)) return false;
+    long size = read_file(path, text, sizeof text);
     if (size <= 0 || size == sizeof text) return false;
     struct slice rest = {text, (size_t)size};
     if (!same(until(&rest, '\n'), slice_of("provgraph front 1"))) return false;
@@ -514,6 +517,11 @@ static bool take_down(void) {
     return !digests.lost && !packages.lost && write_sections(&made);
 }
 
+static bool is_removed(void) {
+    struct stat s;
+    return call2(SYS_fstat, front_file, &s) == 0 && s.st_nlink == 0;
+}
+
 static bool save_head(void) { return write_all(front_file, &head, sizeof head, 0); }
 
 /* Have the record made now, and wait for it. What it leaves is left to the next sync. */
@@ -622,7 +630,8 @@ static void run_captured(void) {
     if (!living) seal_spool();
     save_head();
     save_cache(run);
-    if (now) finish_by_python();
+    if (is_removed()) say("provgraph: the run was not recorded to its end: its recording was removed\n");
+    else if (now) finish_by_python();
     end_as_it_ended();
 }
 

@@ -5,10 +5,10 @@
 #define PROVGRAPH_PROGRAM_H
 
 #include <elf.h>
-#include <linux/wait.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "system.h"
 
