@@ -233,8 +233,8 @@ class Cache:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-            with suppress(OSError):
-                self._merge()
+        with suppress(OSError):  # the native front only adds to them
+            self._merge()
 
     def _load(self) -> None:
         self._loaded = True

@@ -15,6 +15,7 @@ from capture.workspace import Workspace
 
 from provgraph.config import create_project
 from provgraph.ingest.capture import front, launcher
+from provgraph.ingest.capture.hashing import Cache, stat_of
 from provgraph.ingest.capture.recover import recover
 from provgraph.model.records import EnvironmentSeen, Invalidated, RunEnded, RunStarted, Used
 
@@ -296,6 +297,27 @@ def test_past_a_hundred_that_wait_a_run_writes_all_down(native_workspace: Worksp
     native_workspace.run("true")
     assert len(native_workspace.spools()) < 3
     assert len(native_workspace.all(RunEnded)) == 102
+
+
+def test_digests_are_kept_across_runs_by_both_fronts(native_workspace: Workspace) -> None:
+    names = [f"in{number}" for number in range(34)]
+    for name in names:
+        (native_workspace.root / name).write_text(name)
+    time.sleep(2.1)  # the digest of a younger file is not kept
+    for name in names:
+        native_workspace.run("cat", name)
+    cache = native_workspace.project.state / "cache"
+    assert len(list(cache.glob("*.loose"))) == len(names)
+    assert len(native_workspace.all(RunEnded)) == len(names)
+    assert list(cache.glob("*.loose")) == []
+    kept = Cache(cache, "r")
+    for name in names:
+        stat = stat_of((native_workspace.root / name).stat())
+        assert kept.find(stat) == digest_of(name.encode())
+    native_workspace.run("cat", "in7")
+    (found,) = waiting(native_workspace).digests
+    assert found.digest == digest_of(b"in7")
+    assert list(cache.glob("*.loose")) == []  # it was not hashed again
 
 
 def test_a_recording_of_another_version_is_left_alone(native_workspace: Workspace) -> None:
