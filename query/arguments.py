@@ -24,7 +24,7 @@ class Reading:
     rows: Rows
     now: int
     condition: Callable[[syntax.Item, Rows], plan.Condition]
-    query: Callable[[syntax.Group], plan.Plan]
+    query: Callable[[syntax.Group, plan.Which], plan.Plan]
 
 
 def read(stage: syntax.Stage, verb: type[Verb], reading: Reading) -> Verb:
@@ -211,7 +211,7 @@ def _query(items: _Items, argument: Argument, reading: Reading) -> plan.Plan:
         phrase = argument.phrase
         items.wants(argument, f'for example `{phrase} (file "raw/*")`')
     items.take()
-    return reading.query(item)
+    return reading.query(item, plan.Latest() if argument.latest else plan.Every())
 
 
 def _moment(items: _Items, argument: Argument, reading: Reading) -> int:

@@ -252,8 +252,8 @@ class _Binder:
         reading = Reading(rows, self.scope.now, self.condition, self.barrier)
         return read(stage, self.verb(stage), reading)
 
-    def barrier(self, group: syntax.Group) -> plan.Plan:
-        return self.rows(group, plan.Every())
+    def barrier(self, group: syntax.Group, which: plan.Which) -> plan.Plan:
+        return self.rows(group, which)
 
     # Selectors.
 

@@ -34,6 +34,7 @@ from provgraph.query.plan import (
     Constant,
     Count,
     Deletion,
+    Diff,
     Digested,
     Every,
     Exactly,
@@ -54,11 +55,13 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
     SortKey,
+    Stale,
     Versions,
     Walk,
     WithDigest,
@@ -264,7 +267,7 @@ class Cypher:
                 return self.rows(source, depth=depth)
             case Given():
                 return self.given(plan)
-            case Slice() | Count() | Paths() | Deletion():
+            case Slice() | Stale() | Count() | Paths() | Deletion() | Rerun() | Diff():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
@@ -491,7 +494,7 @@ class Cypher:
                 return self.order(plan.source)
             case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
-            case Slice() | Count() | Paths() | Deletion():
+            case Slice() | Stale() | Count() | Paths() | Deletion() | Rerun() | Diff():
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)

@@ -28,6 +28,7 @@ from provgraph.query.plan import (
     Condition,
     Count,
     Deletion,
+    Diff,
     Digested,
     Every,
     Exactly,
@@ -45,10 +46,12 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
+    Stale,
     Table,
     Versions,
     Walk,
@@ -118,7 +121,9 @@ class Evaluator:
                 )
             case Slice():
                 return in_order(self.slice(plan))
-            case Count() | Paths() | Deletion():
+            case Stale():
+                return in_order(self.stale(plan))
+            case Count() | Paths() | Deletion() | Rerun() | Diff():
                 raise AssertionError("the rows of a table are no nodes: `records` gives them")
             case _:
                 assert_never(plan)
@@ -135,6 +140,10 @@ class Evaluator:
                 return self.paths(plan)
             case Deletion():
                 return self.deletion(plan)
+            case Rerun():
+                return self.rerun(plan)
+            case Diff():
+                return self.diff(plan)
             case _:
                 assert_never(plan)
 
@@ -410,6 +419,25 @@ class Evaluator:
             "time": node.properties.get("at"),
             "edge": edge,
         }
+
+    def stale(self, plan: Stale) -> list[Row]:
+        from provgraph.query.meanings.stale import stale
+
+        found = stale(self, self.nodes_of(plan.source), plan.age, plan.until)
+        return [
+            Row(self.node(id), learned={":reasons": reasons, ":direct": direct})
+            for id, reasons, direct in found
+        ]
+
+    def rerun(self, plan: Rerun) -> list[Record]:
+        from provgraph.query.meanings.rerun import rows
+
+        return rows(self, plan)
+
+    def diff(self, plan: Diff) -> list[Record]:
+        from provgraph.query.meanings.diff import rows
+
+        return rows(self, plan)
 
     def deletion(self, plan: Deletion) -> list[Record]:
         from provgraph.query.meanings.deletion import rows

@@ -9,7 +9,7 @@ from typing import Final, assert_never, cast
 from provgraph.model.vocabulary import FIELDS, FieldType
 from provgraph.query import plan, syntax
 from provgraph.query.syntax import quoted
-from provgraph.query.values import moment_text
+from provgraph.query.values import DAY, moment_text
 
 
 def syntax_text(question: syntax.Syntax) -> str:
@@ -106,6 +106,12 @@ def operator_text(here: plan.Plan) -> str:
             return f"Slice: what the rows were made from{least}"
         case plan.Paths():
             return _paths(here)
+        case plan.Stale():
+            return f"Stale, inputs older than {here.age / DAY:g} days{_until(here.until)}"
+        case plan.Rerun():
+            return "Rerun: what would make the rows again"
+        case plan.Diff():
+            return f"Diff on {', '.join(here.on)}"
         case plan.Deletion():
             return "Deletion: what goes with the rows"
         case plan.Count():

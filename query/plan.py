@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from provgraph.model.elements import Value
 from provgraph.model.vocabulary import Label
@@ -366,8 +366,62 @@ class Deletion:
     keep: Plan | None = None
 
 
-Fetched = Slice
-Table = Count | Paths | Deletion
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What is to be run again to make the source's rows again.
+
+    Its steps are those among the source's rows and what these were made from (a `Walk` that stops at
+    `stop_at`; a step where it stops is none), and all steps of their runs. A row a run, or a step that has
+    none, in an order in which they can be run; runs that need each other are one group, which `order`
+    counts. Columns: `order`; `run`, the id; `command`, `cwd`, `commit`; `environment`, its name; `makes`,
+    what it generates that the walk reached; `inputs`, what it used or executed that none of the steps
+    generated; `missing`, why it may not come out as it did.
+    """
+
+    source: Plan
+    stop_at: Plan | None = None
+
+
+Aspect = Literal["inputs", "code", "environment", "parameters", "metrics", "command", "commit"]
+ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What differs in how the source's rows and those of `other` came to be: the steps that are rows, those
+    of the runs that are, and those in the lineage of the versions that are.
+
+    A row a name of an aspect whose values are not the same on both sides: `aspect`, `name`, `before`,
+    `after` (texts; of several values, all in order, and none if there is none) and `change` (`added`,
+    `removed`, `changed`). The aspects come in the order of `on`, the names by code point.
+    """
+
+    source: Plan
+    other: Plan
+    on: tuple[Aspect, ...] = ASPECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The source's versions that were made from what is not what it was; `until` (nanoseconds UTC): nodes
+    with a later `at` do not exist.
+
+    An input of a version is what its generating steps, or those that informed them, used or executed,
+    and what it was derived from. Its current version is the newest (up to `until`) of the artifact that it
+    was a version of under the name by which it was read; itself if the version's own steps made that.
+    What speaks against a version: an input whose current version is newer and another content; an input,
+    no code, that was older than `age` (nanoseconds) when it was used; an input whose current version has
+    the same content and is stale. Learned are `:reasons`, in words, and `:direct`, whether one is of the
+    former two.
+    """
+
+    source: Plan
+    age: int
+    until: int | None = None
+
+
+Fetched = Slice | Stale
+Table = Count | Paths | Deletion | Rerun | Diff
 Plan = (
     Find
     | Walk
@@ -384,6 +438,9 @@ Plan = (
     | Count
     | Paths
     | Deletion
+    | Rerun
+    | Diff
+    | Stale
 )
 
 _P = TypeVar("_P", bound=Plan)

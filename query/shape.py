@@ -12,6 +12,7 @@ from provgraph.query.plan import (
     Column,
     Count,
     Deletion,
+    Diff,
     Filter,
     Find,
     Given,
@@ -19,10 +20,12 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
+    Stale,
     Versions,
     Walk,
 )
@@ -34,7 +37,11 @@ _SLICE: Final = (
     Field("coverage", _N, ":coverage", "which share of the first rows have it in their lineage"),
     Field("support", _N, ":support", "how many of the first rows have it in their lineage"),
 )
-LEARNED: Final[dict[str, Field]] = {field.key: field for field in _SLICE}
+_STALE: Final = (
+    Field("reasons", FieldType.TEXTS, ":reasons", "why it is stale"),
+    Field("direct", FieldType.BOOLEAN, ":direct", "whether its own inputs are why"),
+)
+LEARNED: Final[dict[str, Field]] = {field.key: field for field in (*_SLICE, *_STALE)}
 """What operators learn of their rows, by key."""
 
 _T: Final = FieldType.TEXT
@@ -49,6 +56,16 @@ _TABULATED: Final = (
     Field("why", _T, "why", "contains, derived or inferred"),
     Field("origin", _T, "origin", "the nearest row that it was made from"),
     Field("action", _T, "action", "erase, rebuild, keep or none"),
+    Field("environment", _T, "environment", "the name of an environment"),
+    Field("makes", FieldType.TEXTS, "makes", "what a run makes that is wanted"),
+    Field("inputs", FieldType.TEXTS, "inputs", "what a run reads that others must have left there"),
+    Field("missing", FieldType.TEXTS, "missing", "why a run may not come out as it did"),
+    Field(
+        "aspect", _T, "aspect", "inputs, code, environment, parameters, metrics, command or commit"
+    ),
+    Field("before", _T, "before", "the value there"),
+    Field("after", _T, "after", "the value here"),
+    Field("change", _T, "change", "added, removed or changed"),
 )
 _PATHS: Final = (
     *(Column(key, key) for key in ("path", "depth", "toward", "id", "type", "kind", "name")),
@@ -58,6 +75,10 @@ _PATHS: Final = (
 _DELETION: Final = (
     *("order", "version", "name", "kind", "state", "why", "depth", "origin", "action", "reason"),
 )
+_RERUN: Final = (
+    *("order", "run", "command", "cwd", "commit", "environment", "makes", "inputs", "missing"),
+)
+_DIFF: Final = ("aspect", "name", "before", "after", "change")
 _TYPES: Final[dict[str, FieldType]] = {
     field.key: field.type
     for fields in (*FIELDS.values(), (DEPTH,), LEARNED.values(), _TABULATED)
@@ -101,7 +122,9 @@ def labels(plan: Plan) -> frozenset[Label]:
             return frozenset(plan.labels)
         case Slice():
             return frozenset(("Version", "Step"))
-        case Count() | Paths() | Deletion():
+        case Stale():
+            return frozenset(("Version",))
+        case Count() | Paths() | Deletion() | Rerun() | Diff():
             return frozenset()
         case Filter() | Sort() | Limit() | Project():
             return labels(plan.source)
@@ -173,9 +196,12 @@ def has_depth(plan: Plan) -> bool:
             | SetOp()
             | Given()
             | Slice()
+            | Stale()
             | Count()
             | Paths()
             | Deletion()
+            | Rerun()
+            | Diff()
         ):
             return False
         case _:
@@ -191,6 +217,8 @@ def learned(plan: Plan) -> tuple[Field, ...]:
     match plan:
         case Slice():
             return _SLICE
+        case Stale():
+            return _STALE
         case Given():
             return tuple(LEARNED[key] for key in plan.keys)
         case Filter() | Sort() | Limit() | Project():
@@ -205,6 +233,8 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             | Count()
             | Paths()
             | Deletion()
+            | Rerun()
+            | Diff()
         ):
             return ()
         case _:
@@ -225,12 +255,18 @@ def columns(plan: Plan) -> tuple[Column, ...]:
             return _PATHS
         case Deletion():
             return tuple(Column(name, name) for name in _DELETION)
+        case Rerun():
+            return tuple(Column(name, name) for name in _RERUN)
+        case Diff():
+            return tuple(Column(name, name) for name in _DIFF)
         case Filter() | Sort() | Limit():
             return columns(plan.source)
         case Project(source, kept):
             held = {column.name: column.key for column in columns(source)}
             return tuple(Column(each.name, held[each.key]) for each in kept) if held else ()
-        case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given() | Slice():
+        case (
+            Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given() | Slice() | Stale()
+        ):
             return ()
         case _:
             assert_never(plan)

@@ -46,6 +46,8 @@ class Argument:
     meaning: str
     leads: bool = False
     choices: tuple[str, ...] = ()
+    latest: bool = False
+    """Whether a name in its query means its latest version, not all of them."""
     beside: str = ""
     excludes: str = ""
 

@@ -283,6 +283,31 @@ class Verbs:
         """
         return self._then("deletion plan", keep=keep)
 
+    def diff(
+        self,
+        other: Query | str,
+        *,
+        on: Literal["inputs", "code", "environment", "parameters", "metrics", "command", "commit"]
+        | Iterable[
+            Literal["inputs", "code", "environment", "parameters", "metrics", "command", "commit"]
+        ]
+        | None = None,
+    ) -> Query:
+        """A table of what differs in how the rows and those of another question came to be.
+
+        A run stands for what its steps did; a version for everything that was done in its lineage. `aspect`
+        is one of `inputs` (files that those steps read and had not made, by digest), `code` (scripts and
+        what they imported), `environment` (packages, interpreter, system), `parameters`, `metrics`,
+        `command` (by script or program) and `commit`; `name` is what differs, `before` and `after` its
+        values there and here, and `change` is `added`, `removed` or `changed`.
+
+        Names mean their latest version.
+
+        other: what they are compared with
+        on: what is looked at; else all
+        """
+        return self._then("diff", other=other, on=on)
+
     def expand(
         self,
         *,
@@ -411,6 +436,26 @@ class Verbs:
             as_of=as_of,
         )
 
+    def rerun_plan(
+        self,
+        *,
+        stop_at: Query | str | None = None,
+    ) -> Query:
+        """A table of the runs that would make the rows again from the beginning, in order.
+
+        A row is a whole run, because a run is what was asked for and can be asked for again: what a
+        program in it did depends on the pipes and variables that it was given. `order` counts: runs that
+        need each other share one. `command`, `cwd`, `commit` and `environment` say how it was run, `makes`
+        what it makes that is wanted, `inputs` what it reads that none of these runs makes, and `missing`
+        what may keep it from coming out as it did: inputs that are deleted, replaced or not known, a work
+        tree with changes, a failure, a gap in the record. What a commit holds is not missing.
+
+        Names before it mean their latest version. A run stands for its steps. Nothing is run by asking.
+
+        stop_at: rows that are taken as they are
+        """
+        return self._then("rerun plan", stop_at=stop_at)
+
     def runs(
         self,
     ) -> Query:
@@ -463,6 +508,27 @@ class Verbs:
         by: what decides
         """
         return self._then("sort", by=by)
+
+    def stale(
+        self,
+        *,
+        older_than: Duration | None = None,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """Of the rows, the versions that would come out otherwise today, with the `reasons`.
+
+        A version is stale if there is a newer version of something that it was made from; if code that it
+        was made by has changed; if an input was older than `older than` (30 days, unless said) when it was
+        used; or if something that it was made from is stale itself. `direct` says whether the reasons are
+        its own inputs', not only theirs in turn. What was written again with the same content is not
+        newer, and stops staleness: what was made from it before is not made otherwise by it.
+
+        Names before it mean their latest version; `as of` asks what was stale then.
+
+        older_than: what age of an input is too old
+        as_of: as if nothing later had happened
+        """
+        return self._then("stale", older_than=older_than, as_of=as_of)
 
     def where(
         self,

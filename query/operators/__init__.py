@@ -17,6 +17,7 @@ from provgraph.query import shape
 from provgraph.query.plan import (
     Count,
     Deletion,
+    Diff,
     Fetched,
     Filter,
     Given,
@@ -25,8 +26,10 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Slice,
     Sort,
+    Stale,
     Table,
     Walk,
     with_sources,
@@ -87,6 +90,10 @@ def _rows(plan: Fetched, reader: Reader) -> Iterable[Known]:
             from provgraph.query.operators.slicing import sliced
 
             return sliced(plan, reader)
+        case Stale():
+            from provgraph.query.operators.aging import stale
+
+            return stale(plan, reader)
         case _:
             assert_never(plan)
 
@@ -121,6 +128,14 @@ def records(plan: Table, reader: Reader) -> list[Record]:
             from provgraph.query.operators.deleting import deleted
 
             return deleted(plan, reader)
+        case Rerun():
+            from provgraph.query.operators.rerunning import planned
+
+            return planned(plan, reader)
+        case Diff():
+            from provgraph.query.operators.comparing import compared
+
+            return compared(plan, reader)
         case _:
             assert_never(plan)
 
@@ -128,7 +143,7 @@ def records(plan: Table, reader: Reader) -> list[Record]:
 def above(plan: Plan, made: Callable[[Table], list[Record]]) -> list[Record]:
     """What the operators above a table make of its rows, which `made` gives."""
     match plan:
-        case Count() | Paths() | Deletion():
+        case Count() | Paths() | Deletion() | Rerun() | Diff():
             return made(plan)
         case Filter(source, condition):
             from provgraph.query.conditions import holds

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from provgraph.model.elements import Batch
 from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LINEAGE_EDGES, Label
 from provgraph.query.plan import (
+    ASPECTS,
     AllOf,
     AnyOf,
     Around,
@@ -34,6 +35,7 @@ from provgraph.query.plan import (
     Constant,
     Count,
     Deletion,
+    Diff,
     Digested,
     Every,
     Exactly,
@@ -55,11 +57,13 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
     SortKey,
+    Stale,
     Versions,
     Walk,
     Which,
@@ -103,6 +107,8 @@ _CONSTANTS: Final[dict[str, tuple[Constant, ...]]] = {
     "nowhere": (0, "a"),
     ":lift": (0.5, 1, 1.5, 2),
     ":support": (1, 2),
+    ":direct": (True, False),
+    ":reasons": ("raw/a.csv is stale", "there is a newer raw/a.csv"),
 }
 KEYS: Final = (*_CONSTANTS, "at", "names", "depth", "prop.x", "prop.x", "tag.t", "param.list")
 _WORDS: Final = (*(part for name in NAMES for part in name), *TEXTS, *IDS, "v000", "0000", "ab12")
@@ -232,8 +238,10 @@ def rows(random: Random, depth: int) -> Plan:
             return around(random, source)
         case 16:
             return given(random)
-        case 17:
+        case 17 if random.random() < 0.7:
             return sliced(random, source, rows(random, depth - 1))
+        case 17:
+            return aged(random, source)
         case 0 | 1 | 2 | 3:
             return walk(random, source, None)
         case 4 | 5:
@@ -311,8 +319,27 @@ def deletion(random: Random, source: Plan) -> tuple[Plan, Columns]:
     return made, {"action": actions, "why": whys, "depth": (0, 1, 2), "order": (1, 2, 3)}
 
 
+def rerun(random: Random, source: Plan) -> tuple[Plan, Columns]:
+    made = Rerun(source, rows(random, 1) if random.random() < 0.4 else None)
+    return made, {"order": (1, 2, 3), "inputs": _FILES, "makes": _FILES, "command": TEXTS}
+
+
+def differing(random: Random, source: Plan) -> tuple[Plan, Columns]:
+    on = random.sample(ASPECTS, random.choice((1, 3, len(ASPECTS))))
+    made = Diff(source, rows(random, 1), tuple(on))
+    return made, {"aspect": ASPECTS, "change": ("added", "removed", "changed"), "name": _FILES}
+
+
+def aged(random: Random, source: Plan) -> Plan:
+    """Ages are of a clock that ticks four times."""
+    of = source if random.random() < 0.5 else Find("Version")
+    return Stale(of, random.choice((0, 0, 1, 2, 5)), until(random))
+
+
 TABLES: Final[dict[str, Callable[[Random, Plan], tuple[Plan, Columns]]]] = {
     "deletion plan": deletion,
+    "rerun plan": rerun,
+    "diff": differing,
 }
 
 
@@ -369,6 +396,9 @@ OPERATORS: Final[dict[str, Callable[[Random, Plan], Plan]]] = {
     "paths": connected,
     "slice": lambda random, source: sliced(random, source, rows(random, 1)),
     "deletion plan": lambda random, source: deletion(random, source)[0],
+    "rerun plan": lambda random, source: rerun(random, source)[0],
+    "diff": lambda random, source: differing(random, source)[0],
+    "stale": aged,
 }
 """Those that have questions of their own, over any rows."""
 

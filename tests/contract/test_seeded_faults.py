@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract.plans import questions
+from contract.plans import questions, questions_of
 from contract.test_answers import PLANS_A_GRAPH, exactly
 from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
@@ -22,6 +22,7 @@ from provgraph.query.plan import (
     Condition,
     Count,
     Deletion,
+    Diff,
     Filter,
     Find,
     Globbed,
@@ -32,10 +33,12 @@ from provgraph.query.plan import (
     Nth,
     Paths,
     Plan,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
+    Stale,
     Versions,
     Walk,
 )
@@ -362,6 +365,46 @@ class RebuildsFromWhatIsToGo(Evaluator):
         return [id] if types == ("USED",) else super().causes(id, *types)
 
 
+class FindsStaleOnlyWhatIsSoItself(Evaluator):
+    def stale(self, plan: Stale) -> list[Row]:
+        return [row for row in super().stale(plan) if row.learned[":direct"]]
+
+
+class KeepsEveryInputFresh(Evaluator):
+    def stale(self, plan: Stale) -> list[Row]:
+        return super().stale(replace(plan, age=10**30))
+
+
+class AgesIntoTheFuture(Evaluator):
+    def stale(self, plan: Stale) -> list[Row]:
+        return super().stale(replace(plan, until=None))
+
+
+class ComparesTheOtherWayRound(Evaluator):
+    def diff(self, plan: Diff) -> list[Record]:
+        return super().diff(replace(plan, source=plan.other, other=plan.source))
+
+
+class ComparesInAnOrderOfItsOwn(Evaluator):
+    def diff(self, plan: Diff) -> list[Record]:
+        return super().diff(replace(plan, on=tuple(sorted(plan.on))))
+
+
+class RunsAgainInReverse(Evaluator):
+    def rerun(self, plan: Rerun) -> list[Record]:
+        return super().rerun(plan)[::-1]
+
+
+class RunsAgainPastWhereItStops(Evaluator):
+    def rerun(self, plan: Rerun) -> list[Record]:
+        return super().rerun(replace(plan, stop_at=None))
+
+
+class MissesNothing(Evaluator):
+    def rerun(self, plan: Rerun) -> list[Record]:
+        return [{**row, "missing": ()} for row in super().rerun(plan)]
+
+
 class NamesAnyOrigin(Evaluator):
     def deletion(self, plan: Deletion) -> list[Record]:
         found = super().deletion(plan)
@@ -369,6 +412,8 @@ class NamesAnyOrigin(Evaluator):
         return [{**row, "origin": first} for row in found]
 
 
+VERBS = {"deletion": "deletion plan", "rerun": "rerun plan", "diff": "diff", "stale": "stale"}
+"""What is asked to find a fault in a method of its own."""
 FAULTS = [
     fault
     for fault in list(globals().values())
@@ -383,7 +428,9 @@ def test_the_comparison_finds_an_evaluator_that(fault: type[Evaluator]) -> None:
 
 def look_for_a_difference(evaluator: type[Evaluator], examples: int) -> None:
     generate = settings(max_examples=examples, phases=[Phase.generate], derandomize=True)
-    find(questions(PLANS_A_GRAPH), lambda pair: differs(evaluator, *pair), settings=generate)
+    about = next((verb for method, verb in VERBS.items() if method in vars(evaluator)), None)
+    asked = questions_of(about) if about else questions(PLANS_A_GRAPH)
+    find(asked, lambda pair: differs(evaluator, *pair), settings=generate)
 
 
 def differs(fault: type[Evaluator], graph: Batch, plans: list[Plan]) -> bool:

@@ -42,7 +42,7 @@ OURS = """
     length size head labels properties relationships startNode endNode substring split toInteger
     max count n a s r x y c p g sources stops found side sides versions depth label id project
     learned lift coverage support start starts nodes ids effects causes type types
-    e sources targets '://' 'file://' ':'
+    e sources targets reasons direct '://' 'file://' ':'
 """
 KNOWN = {*OURS.split(), *LABELS, *EDGES}
 KNOWN |= {field.key for fields in FIELDS.values() for field in fields}

@@ -89,10 +89,13 @@ def told() -> Batch:
     graph.edge(features[0], "IN_COMMIT", commit)
     for n in (1, 2):
         model = graph.version(f"v-churn{n}", "models/churn.pkl", "model", f"2026-07-0{n}")
-        graph.run(f"rtrain{n}", f"2026-07-0{n}", [features[n]], [model])
+        graph.run(f"rtrain{n}", f"2026-07-0{n}", [features[n]], [model], param__depth=n)
     small = graph.version("v-m", "m.pkl", "model", "2026-07-09")
     graph.run("rforest", "2026-07-09", [features[2]], [small], metric__auc=0.95, param__model="forest")  # fmt: skip
     graph.run("rfailed", "2026-11-05", [raw], [])
+    for id, rate in (("r12", 0.1), ("r15", 0.2)):
+        graph.run(id, "2026-10-05", [raw], [], command="fit", param__rate=rate)
+    graph.version("v-features4", "features.csv", "dataset", "2026-10-09", digest="blake3:4a2bff")
     failed = graph.nodes["rfailed"]
     graph.nodes["rfailed"] = Node("rfailed", "Run", {**failed.properties, "exit": 1, "dirty": True})
     graph.edge("rfailed", "BY", ann)

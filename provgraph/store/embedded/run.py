@@ -23,6 +23,7 @@ from provgraph.query.plan import (
     Column,
     Count,
     Deletion,
+    Diff,
     Filter,
     Find,
     Given,
@@ -30,11 +31,13 @@ from provgraph.query.plan import (
     Paths,
     Plan,
     Project,
+    Rerun,
     Runs,
     SetOp,
     Slice,
     Sort,
     SortKey,
+    Stale,
     Versions,
     Walk,
     is_table,
@@ -113,7 +116,7 @@ class Execution:
 
         def more(text: str | None) -> Iterator[Any]:
             held = json.loads(text) if text else {}
-            return (held.get(field.key) for field in learned)
+            return (_plain(held.get(field.key)) for field in learned)
 
         return Rows(
             ("id", "label", "depth", "properties", *(field.name for field in learned)),
@@ -203,7 +206,9 @@ class Execution:
                 return self.given(plan)
             case Slice():
                 return self.slice(plan)
-            case Count() | Paths() | Deletion():
+            case Stale():
+                return self.counted(self.given(known(plan, self)))
+            case Count() | Paths() | Deletion() | Rerun() | Diff():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
@@ -489,6 +494,11 @@ def walk_to_name(plan: Project) -> Walk | None:
     source = plan.source.source if isinstance(plan.source, Limit) else plan.source
     shown = {column.key for column in plan.columns}
     return source if isinstance(source, Walk) and shown <= {"id", "depth"} else None
+
+
+def _plain(value: Any) -> Any:
+    """What was JSON: a list is a tuple."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _present(keys: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:

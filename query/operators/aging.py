@@ -1,0 +1,153 @@
+"""`Stale`: what was made from something that is not what it was, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from provgraph.model.elements import Edge, Node
+from provgraph.model.vocabulary import LINEAGE_EDGES
+from provgraph.query.operators.freshness import differs, fetch_histories, newest, read_as
+from provgraph.query.operators.part import Part, given, place_of
+from provgraph.query.plan import Known, Stale, Walk
+
+if TYPE_CHECKING:
+    from provgraph.query.operators import Reader
+
+_DAY: Final = 86_400 * 10**9
+_MADE_ANEW: Final = frozenset(("append", "change", "rename", "copy"))
+
+
+def stale(plan: Stale, reader: Reader) -> Iterator[Known]:
+    """The rows that are stale."""
+    rows = [node for node in reader.nodes_of(plan.source) if is_row(node, plan.until)]
+    part = _fetched(rows, plan.until, reader)
+    looked_at = {n.id: _look(part, n, plan) for n in part.nodes.values() if n.label == "Version"}
+    because: defaultdict[str, list[str]] = defaultdict(list)
+    for id, found in looked_at.items():
+        for current in found.hang_on:
+            because[current].append(id)
+    left = [id for id, found in looked_at.items() if found.reasons]
+    old = set(left)
+    for id in left:
+        new = [each for each in because[id] if each not in old]
+        old.update(new)
+        left += new
+    for row in rows:
+        if row.id in old:
+            found = looked_at[row.id]
+            further = {text for at, text in found.hang_on.items() if at in old}
+            reasons = tuple(sorted(found.reasons | further))
+            yield Known(row.id, row.label, (reasons, bool(found.reasons)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What speaks against a version itself, and which versions it hangs on, with what is to be said if
+    one of those is stale."""
+
+    reasons: set[str]
+    hang_on: dict[str, str]
+
+
+def _look(part: Part, version: Node, plan: Stale) -> _Looked:
+    makers = _makers(part, version)
+    reasons: set[str] = set()
+    hang_on: dict[str, str] = {}
+    for user, edge in _inputs(part, version, makers):
+        used = part.nodes[edge.target]
+        name = read_as(edge, used)
+        current = newest(part, used, name, plan.until)
+        made_by = {made.target for made in part.out(current.id, "GENERATED_BY")}
+        if current.id == version.id or made_by & makers:
+            current = used
+        reasons |= set(against(edge, user, used, current, plan.age))
+        if not is_newer(used, current):
+            hang_on[current.id] = min(hang_on.get(current.id, is_stale(name)), is_stale(name))
+    hang_on.pop(version.id, None)
+    return _Looked(reasons, hang_on)
+
+
+def _makers(part: Part, version: Node) -> set[str]:
+    """The steps that made a version, and those that told them something."""
+    found = {edge.target for edge in part.out(version.id, "GENERATED_BY")} & part.nodes.keys()
+    left = list(found)
+    for step in left:
+        new = {edge.target for edge in part.out(step, "INFORMED_BY")} & part.nodes.keys() - found
+        found |= new
+        left += new
+    return found
+
+
+def _inputs(part: Part, version: Node, makers: Iterable[str]) -> Iterator[tuple[Node, Edge]]:
+    """What it was made from without anything between, each with who used it."""
+    for user, types in (
+        (version.id, ("DERIVED_FROM",)),
+        *((m, ("USED", "EXECUTED")) for m in makers),
+    ):
+        for edge in part.out(user, *types):
+            if edge.target in part.nodes:
+                yield part.nodes[user], edge
+
+
+def _fetched(rows: list[Node], until: int | None, reader: Reader) -> Part:
+    """The lineage of the rows, and of the newest versions of what is in it, and so on."""
+    part, left, walked = Part(), rows, set[str]()
+    while left:
+        walked |= {node.id for node in left}
+        reached = reader.nodes_of(Walk(given(left), "origin", LINEAGE_EDGES, until=until))
+        there = {node.id: node for node in (*left, *reached)}
+        walked |= there.keys()
+        part.add(there.values(), reader.edges_of(given(there.values()), LINEAGE_EDGES))
+        versions = [node for node in there.values() if node.label == "Version"]
+        fetch_histories(part, versions, reader, until)
+        left = list({n.id: n for n in _last(part, walked, until) if n.id not in walked}.values())
+    return part
+
+
+def _last(part: Part, walked: set[str], until: int | None) -> Iterator[Node]:
+    """The newest version under each name of what was walked."""
+    for version in [part.nodes[id] for id in sorted(walked)]:
+        for edge in list(part.out(version.id, "VERSION_OF")):
+            name = part.nodes[edge.target].properties.get("name")
+            if isinstance(name, str):
+                yield newest(part, version, name, until)
+
+
+# What is decided, from what is known of one input.
+
+
+def is_row(node: Node, until: int | None) -> bool:
+    at = node.properties.get("at")
+    late = until is not None and isinstance(at, int) and at > until
+    return node.label == "Version" and not late
+
+
+def is_newer(used: Node, current: Node) -> bool:
+    """Whether the newest version came after what was used, with another content."""
+    return place_of(current) > place_of(used) and differs(used, current)
+
+
+def is_stale(name: str) -> str:
+    return f"{name} is stale"
+
+
+def against(edge: Edge, user: Node, used: Node, current: Node, age: int) -> Iterator[str]:
+    """What speaks against something that `user` made from `used`."""
+    name, is_code = (
+        read_as(edge, used),
+        edge.type == "EXECUTED" or edge.properties.get("role") == "code",
+    )
+    if is_newer(used, current):
+        yield f"{name} has changed" if is_code else f"there is a newer {name}"
+    made, read = used.properties.get("at"), edge.properties.get("at", user.properties.get("at"))
+    whole = edge.type == "DERIVED_FROM" and edge.properties.get("how") in _MADE_ANEW
+    if (
+        not (is_code or whole)
+        and isinstance(made, int)
+        and isinstance(read, int)
+        and read - made > age
+    ):
+        yield f"{name} was {(read - made) // _DAY} days old when it was used"
