@@ -237,10 +237,14 @@ class Spool:
         """What is known to be lost, besides `Missed` events."""
         flags = WORD.unpack_from(self._header, GAPS_AT)[0]
         lost = [text for bit, text in GAPS if flags & bit]
-        tracers = TRACERS.unpack_from(self._header, TRACERS_AT)
-        if any(pid and not _is_running(pid) for pid in tracers):
+        gone = [(at, pid) for at, pid in enumerate(self._tracers()) if pid and not _is_running(pid)]
+        tracers = self._tracers()  # one that ended in between took its number away before
+        if any(tracers[at] == pid for at, pid in gone):
             lost.append("a tracer was killed, and what it followed went on unseen")
         return lost
+
+    def _tracers(self) -> tuple[int, ...]:
+        return TRACERS.unpack_from(self._header, TRACERS_AT)
 
     def events(self) -> list[Event]:
         """All events, in order of tick."""
