@@ -10,11 +10,12 @@ INSTALLED := $(VENV)/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint check format soak bench clean distclean
+.PHONY: help install demo test test-docker lint check format soak bench clean distclean
 
 help:
 	@echo 'make demo    try it: a small project is run under capture in .demo/ and questions are asked of it'
 	@echo 'make test    the whole test suite'
+	@echo 'make test-docker  the store in a Neo4j of docker-compose.yml'
 	@echo 'make check   ruff, mypy --strict, then the test suite'
 	@echo 'make format  let ruff lay the code out'
 	@echo 'make soak    the long tests; make bench: the benchmarks'
@@ -41,6 +42,12 @@ check: lint
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The store in a Neo4j of docker-compose.yml; fails where no container engine answers or has the image.
+test-docker: $(INSTALLED)
+	PROVGRAPH_TEST_NEO4J=docker $(BIN)/python -m pytest -rs --timeout=2400 $(or $(TESTS),\
+	    tests/contract/test_protocol.py tests/contract/test_neo4j.py tests/neo4j_store/test_store.py \
+	    tests/neo4j_store/test_plans.py) -k 'not neo4j_lts and not kept_for_long'
 
 soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 $(BIN)/python -m pytest -rs --timeout=7200 \

@@ -23,6 +23,8 @@ INDEXED: Final[dict[Label, tuple[str, ...]]] = {
 }
 """What nodes are asked for by, besides their ids."""
 
+_SEGMENT: Final = "n.project, n.segment"
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -47,18 +49,22 @@ class Names:
         return name[len(self.prefix) :]
 
     def schema(self) -> Iterator[str]:
-        """The statements that make constraints and indexes; each may be run again."""
-        unique = [("ProvgraphProject", ("id",)), ("ProvgraphWatermark", ("project", "segment"))]
-        unique += [(label, ("project", "id")) for label in LABELS]
-        for label, keys in unique:
-            name = f"provgraph_{self.prefix}{label}_{keys[-1]}"
-            each = ", ".join(f"n.{key}" for key in keys)
+        """The statements that make constraints and indexes; each may be run again.
+
+        Ids are unique because the writers of a project take turns. A constraint would say so too,
+        but Neo4j's planner takes any seek in the index of one over two properties, for many ids or
+        a range of them, to give one row at most, and leaves out what makes a walk's rows distinct.
+        """
+        for label, each in (("ProvgraphProject", "n.id"), ("ProvgraphWatermark", _SEGMENT)):
+            name = f"provgraph_{self.prefix}{label}"
             yield self.said(
                 f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE ({each}) IS UNIQUE"
             )
+        for label in LABELS:  # version 1 had these
+            yield f"DROP CONSTRAINT provgraph_{self.prefix}{label}_id IF EXISTS"
         for label, keys in INDEXED.items():
-            for key in keys:
+            indexes = {key: f"n.project, n.{key}" for key in ("id", *keys)}
+            indexes["project"] = "n.project"
+            for key, each in indexes.items():
                 name = f"provgraph_{self.prefix}{label}_{key}"
-                yield self.said(
-                    f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON (n.project, n.{key})"
-                )
+                yield self.said(f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON ({each})")

@@ -30,9 +30,7 @@ MATCH (v)-[r:{_BOUND}]-()
 WITH DISTINCT r
 {_EDGE_COLUMNS}
 """
-_HERE: Final = {
-    label: f"MATCH (n:{label} {{project: $project}}) WHERE n.id >= ''" for label in LABELS
-}
+_HERE: Final = {label: f"MATCH (n:{label} {{project: $project}})" for label in LABELS}
 _COUNTED: Final = " UNION ALL ".join(
     f"{here} RETURN '{label}' AS label, count(n) AS nodes" for label, here in _HERE.items()
 )

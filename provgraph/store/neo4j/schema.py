@@ -10,7 +10,7 @@ from provgraph.errors import StoreError
 from provgraph.store.neo4j.connection import Connection
 from provgraph.store.neo4j.names import Names
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 OLDEST_SERVER: Final = (5, 26)
 _READ: Final = """
 CALL dbms.components() YIELD name, versions WITH name, versions WHERE name = 'Neo4j Kernel'
@@ -49,7 +49,7 @@ def require_schema(version: int, uri: str) -> None:
     """
     >>> require_schema(SCHEMA_VERSION + 1, "bolt://db")
     Traceback (most recent call last):
-    provgraph.errors.StoreError: bolt://db: written by a newer provgraph (schema 2; this one writes 1)
+    provgraph.errors.StoreError: bolt://db: written by a newer provgraph (schema 3; this one writes 2)
       hint: upgrade provgraph
     """
     if version > SCHEMA_VERSION:

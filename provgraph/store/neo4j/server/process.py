@@ -11,13 +11,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from provgraph.errors import StoreError
+from provgraph.store.neo4j.server.admin import admin, environment
 from provgraph.store.neo4j.server.archives import class_path, java
 from provgraph.store.neo4j.server.releases import Release
 
@@ -27,6 +28,7 @@ _OPENED: Final = tuple(
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
     for package in ("java.nio", "java.io", "sun.nio.ch")
 )
+ADMIN: Final = "org.neo4j.cli.AdminTool"
 _SHOWN_LINES: Final = 15
 
 
@@ -111,6 +113,17 @@ class LocalServer:
                 return True
         raise StoreError(f"the process {running.pid} of Neo4j does not end")
 
+    def load(self, release: Release, words: Sequence[str]) -> None:
+        """Make the database from files, as `neo4j-admin database import full` does with these words;
+        the server must not run. Raises `StoreError`."""
+        if self.running() is not None:
+            raise StoreError("a server that runs cannot be loaded", hint="stop it first")
+        _private(self.home)
+        self._configure(self._free_port(), "512m", "256m", {})
+        java_words = self._java(java(), class_path(release))
+        command = ["database", "import", "full", "neo4j", *words]
+        admin([java_words[0], "-Xmx2g", *java_words[1:], ADMIN, *command], self.home)
+
     # What is kept in the folder.
 
     @property
@@ -181,37 +194,21 @@ class LocalServer:
     def _set_password(self, program: Path, archives: list[Path]) -> None:
         """Before the first start, so that there is no moment with the usual one; in a file of
         arguments, so that no list of processes shows it."""
-        if self.password_file.exists() and (self.home / "data").exists():
+        if self.password_file.exists():
             return
         password = secrets.token_hex(20)
         words = self.home / "password-arguments"
         _write(words, f"dbms\nset-initial-password\n{password}\n")
         try:
-            done = subprocess.run(
-                [
-                    program,
-                    *_OPENED,
-                    self._class_path(archives),
-                    "org.neo4j.cli.AdminTool",
-                    f"@{words}",
-                ],
-                env=self._environment(),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            admin([*self._java(program, archives), ADMIN, f"@{words}"], self.home)
         finally:
             words.unlink()
-        if done.returncode:
-            raise StoreError(f"Neo4j takes no password: {(done.stderr or done.stdout).strip()}")
         _write(self.password_file, password + "\n")
 
     # The process.
 
-    def _environment(self) -> dict[str, str]:
-        ours = {"NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
-        others = {name: text for name, text in os.environ.items() if not name.startswith("NEO4J_")}
-        return others | ours
+    def _java(self, program: Path, archives: list[Path]) -> list[str]:
+        return [str(program), *_OPENED, self._class_path(archives)]
 
     def _class_path(self, archives: list[Path]) -> str:
         """In a file of arguments: it is long."""
@@ -237,7 +234,7 @@ class LocalServer:
         with open(self.home / "output.log", "wb") as output:
             process = subprocess.Popen(
                 words,
-                env=self._environment(),
+                env=environment(self.home),
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
