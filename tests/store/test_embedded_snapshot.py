@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from contract.graphs import IDS as DRAWN
 from contract.graphs import RANDOMS, graph
+from contract.test_answers import drawn
 from hypothesis import HealthCheck, given, settings
 
 from provgraph.model.elements import Batch, Edge, Node, Value
@@ -139,6 +140,7 @@ def test_every_walk_is_that_of_sql_after_any_batches_by_any_stores(
                 for plan in (Project(walk, DEPTHS), Project(Limit(walk, 3), DEPTHS[:1])):
                     assert reader.run(plan) == plain.run(plan)
                 assert len(reader.run(Project(walk, ())).values) == len(plain.run(walk).values)
+                assert drawn(reader.cone(walk)) == drawn(plain.cone(walk))
 
 
 # When a snapshot is used.

@@ -58,12 +58,13 @@ def _held(nodes: int, effects: Ids, causes: Ids, members: Ids, carry: Carry) -> 
     np.bitwise_or.at(held, (members, bits // np.uint64(64)), np.uint64(1) << bits % np.uint64(64))
     starts = np.unique(members)
     own = held[starts]
-    first = np.searchsorted(effects, np.arange(nodes + 1))
+    first = np.append(0, np.bincount(effects, minlength=nodes).cumsum())
     carry(first, causes, np.bincount(causes, minlength=nodes), held)
     # A start has its own bit; it stays only where an edge brought it back, around a cycle.
-    at = np.searchsorted(starts, causes).clip(max=len(starts) - 1)
-    back = np.flatnonzero(starts[at] == causes)
-    returned = held[effects[back]] & own[at[back]]
+    is_start = np.zeros(nodes, np.bool_)
+    is_start[starts] = True
+    back = np.flatnonzero(is_start[causes])
+    returned = held[effects[back]] & own[np.searchsorted(starts, causes[back])]
     held[starts] &= ~own
     np.bitwise_or.at(held, causes[back], returned)
     return held

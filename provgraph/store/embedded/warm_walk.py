@@ -20,7 +20,7 @@ from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.known_nodes import KnownNodes
 from provgraph.store.embedded.relation import DEPTH_BITS, Relation, packed
 from provgraph.store.embedded.schema import LINEAGE_NUMBERS, LINEAGE_TYPES, Lexicon
-from provgraph.store.embedded.subgraph import among
+from provgraph.store.embedded.subgraph import among, joined
 from provgraph.store.embedded.walk import named, visible
 from provgraph.store.embedded.warm import Ready
 
@@ -84,28 +84,35 @@ def cone(
 ) -> Cone:
     """The nodes of a walk, which left `starts` and has `reached` others, with the edges between."""
     start = _ids(dict.fromkeys(starts))
-    nodes = np.concatenate([start, np.setdiff1d(reached.ids, start)])
+    near = start < ready.lineage.size  # the others have no lineage edges
+    nodes = joined(reached.ids, start[near], ready.walker.places)
+    nodes = np.concatenate([nodes, start[~near]])
     if not len(nodes):
         return Cone([], [], [], [], [])
+    types = _among(lexicon.numbers_of(plan.via))
+    inside = nodes[: len(nodes) - np.count_nonzero(~near)]
+    effects, causes = _once(*among(ready.lineage.origin, inside, ready.walker.places, types))
+    with without_collector():
+        ids, labels = _named(nodes, known, connection, lexicon)
+        begun = range(len(nodes) - len(start), len(nodes))
+        return Cone(ids, labels, begun, effects.tolist(), causes.tolist())
+
+
+def _once(effects: Ids, causes: Ids) -> tuple[Ids, Ids]:
+    """Each pair once."""
+    pairs = np.sort(effects << 32 | causes)
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+    return pairs >> 32, pairs & 0xFFFFFFFF
+
+
+def _named(
+    nodes: Ids, known: KnownNodes | None, connection: apsw.Connection, lexicon: Lexicon
+) -> tuple[list[str], list[Label]]:
     if known is None:
         names = named(connection, lexicon, nodes.tolist())
-        ids, labels = [id for id, _ in names], [label for _, label in names]
-    else:
-        name_of = lexicon.label_of()
-        ids = known.uids(nodes)
-        labels = [cast(Label, name_of[number]) for number in known.labels(nodes)]
-    inside = np.flatnonzero(nodes < ready.lineage.size)
-    types = _among(lexicon.numbers_of(plan.via))
-    pairs = among(ready.lineage.origin, nodes[inside], ready.walker.places, types)
-    effects, causes = (inside[ends] for ends in pairs)
-    once = np.unique(effects * len(nodes) + causes)
-    return Cone(
-        ids,
-        labels,
-        list(range(len(start))),
-        (once // len(nodes)).tolist(),
-        (once % len(nodes)).tolist(),
-    )
+        return [id for id, _ in names], [label for _, label in names]
+    name_of = cast("dict[int, Label]", lexicon.label_of())
+    return known.uids(nodes), list(map(name_of.__getitem__, known.labels(nodes)))
 
 
 def _ids(ids: Collection[int]) -> Ids:
