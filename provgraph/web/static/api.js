@@ -46,6 +46,12 @@ export async function post(path, body, signal) {
   }
 }
 
+export function unreachable() {
+  const failed = new Failed(0, { kind: "unreachable", message: "The explorer does not answer.", hint: "Is `provgraph ui` still running?" });
+  tell(failed);
+  return failed;
+}
+
 export const node = (id, rest = "") => `/api/nodes/${encodeURIComponent(id)}${rest}`;
 
 async function call(method, path, body, signal) {
@@ -56,9 +62,7 @@ async function call(method, path, body, signal) {
     response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin", signal });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    const failed = new Failed(0, { kind: "unreachable", message: "The explorer does not answer.", hint: "Is `provgraph ui` still running?" });
-    tell(failed);
-    throw failed;
+    throw unreachable();
   }
   const found = await response.json().catch(() => ({}));
   if (response.ok) {

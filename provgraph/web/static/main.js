@@ -49,7 +49,9 @@ async function open() {
   }
   show(main, busy());
   try {
-    const view = await VIEWS[at.view]();
+    const view = await VIEWS[at.view]().catch((problem) => {
+      throw problem instanceof TypeError ? api.unreachable() : problem; // the module cannot be fetched
+    });
     if (mine !== turn) return;
     const ended = await view.open(main, at, () => mine === turn);
     if (mine === turn) end = ended ?? null;
