@@ -47,6 +47,7 @@ class Graphs:
         self._writer = ThreadPoolExecutor(1, "provgraph-sync")
         self._syncing: asyncio.Future[SyncReport] | None = None
         self._synced = 0.0
+        self._synced_file = (0, 0)
 
     async def ask(self, question: Callable[[Graph], T]) -> T:
         """The answer to a question, put to the graph as it is now, in one of the threads."""
@@ -64,11 +65,13 @@ class Graphs:
         self._writer.shutdown(wait=True, cancel_futures=True)
 
     async def _freshen(self) -> None:
-        if self._syncing is None and time.monotonic() - self._synced < _FRESH:
+        known = self._synced_file == _file(self.project.database)
+        if known and self._syncing is None and time.monotonic() - self._synced < _FRESH:
             return
         self._begin_sync()
         assert self._syncing is not None
-        await asyncio.wait([self._syncing], timeout=_PATIENCE)
+        # A store that was dropped is filled again first: it would answer that there is nothing.
+        await asyncio.wait([self._syncing], timeout=_PATIENCE if known else None)
 
     def _begin_sync(self) -> None:
         if self._syncing is None:
@@ -81,6 +84,7 @@ class Graphs:
         self._synced = time.monotonic()
         if not done.cancelled() and done.exception() is None:
             self.report = done.result()
+            self._synced_file = _file(self.project.database)
 
     # In a thread of a pool.
 
