@@ -410,7 +410,7 @@ class Stale:
     and what it was derived from. Its current version is the newest (up to `until`) of the artifact that it
     was a version of under the name by which it was read; itself if the version's own steps made that.
     What speaks against a version: an input whose current version is newer and another content; an input,
-    no code, that was older than `age` (nanoseconds) when it was used; an input whose current version has
+    no code and no configuration, that was older than `age` (nanoseconds) when it was used; an input whose current version has
     the same content and is stale. Learned are `:reasons`, in words, and `:direct`, whether one is of the
     former two.
     """

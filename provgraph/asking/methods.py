@@ -519,7 +519,7 @@ class Verbs:
 
         A version is stale if there is a newer version of something that it was made from; if code that it
         was made by has changed; if an input was older than `older than` (30 days, unless said) when it was
-        used; or if something that it was made from is stale itself. `direct` says whether the reasons are
+        used, which is not asked of code and configuration; or if something that it was made from is stale itself. `direct` says whether the reasons are
         its own inputs', not only theirs in turn. What was written again with the same content is not
         newer, and stops staleness: what was made from it before is not made otherwise by it.
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from provgraph.query.operators import Reader
 
 _DAY: Final = 86_400 * 10**9
+AGELESS: Final = frozenset(("config", "script", "source", "notebook"))
+"""Kinds of what does not grow old: it is right until somebody changes it."""
 _MADE_ANEW: Final = frozenset(("append", "change", "rename", "copy"))
 
 
@@ -144,6 +146,7 @@ def against(edge: Edge, user: Node, used: Node, current: Node, age: int) -> Iter
         yield f"{name} has changed" if is_code else f"there is a newer {name}"
     made, read = used.properties.get("at"), edge.properties.get("at", user.properties.get("at"))
     whole = edge.type == "DERIVED_FROM" and edge.properties.get("how") in _MADE_ANEW
+    whole = whole or used.properties.get("kind") in AGELESS
     if (
         not (is_code or whole)
         and isinstance(made, int)

@@ -91,6 +91,12 @@ def test_an_input_can_have_been_too_old_when_it_was_used(store: Store) -> None:
     assert answer(store, "model m | stale older than 40d") == []
 
 
+def test_configuration_does_not_grow_old(store: Store) -> None:
+    late = Edge("s-train", "USED", "v-params", "late", {"at": 90 * DAY})
+    store.apply(chain({"v-params": version("params.toml", 1, "p", kind="config")}, late))
+    assert answer(store, STALE) == []
+
+
 def test_what_a_program_reads_and_writes_does_not_make_it_stale(store: Store) -> None:
     store.apply(
         graph(

@@ -112,6 +112,20 @@ def test_the_runs_are_complete(graph: Graph) -> None:
     ] * 2
 
 
+def test_the_pipeline_would_be_run_again_and_nothing_is_missing(graph: Graph) -> None:
+    (row,) = graph.ask('file "models/best.pkl" | rerun plan')
+    assert row["command"] == shlex.join(demo.PIPELINE)
+    assert {"models/best.pkl", "data/train.csv"} <= set(row["makes"])
+    assert {"data/raw/labels.csv", "params.toml", "src/train.py"} <= set(row["inputs"])
+    assert not set(row["makes"]) & set(row["inputs"])
+    assert row["missing"] == ()
+
+
+def test_no_model_is_stale_and_two_equal_runs_do_not_differ(graph: Graph) -> None:
+    assert list(graph.ask("model * | stale")) == []
+    assert list(graph.ask('file "models/best.pkl"@1 | diff (file "models/best.pkl"@2)')) == []
+
+
 def test_the_model_has_a_version_a_run(graph: Graph) -> None:
     versions = rows(graph, 'file "models/best.pkl" | history')
     assert [version.properties["state"] for version in versions] == ["superseded", "present"]
