@@ -6,7 +6,7 @@ The longest phrase wins; the values that follow it are read as its argument take
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from provgraph.model.vocabulary import EDGE_TYPES
@@ -261,13 +261,14 @@ def _words(items: _Items, argument: Argument, reading: Reading) -> tuple[str, ..
 
 def _columns(items: _Items, argument: Argument, reading: Reading) -> tuple[plan.Column, ...]:
     found: list[plan.Column] = []
+    rows = replace(reading.rows, learned=(*reading.rows.learned, *argument.also))
     while True:
         word = items.take_word()
         if word is None:
             items.wants(argument)
         if any(column.name == word.text for column in found):
             raise Mistake(f"`{word.text}` is given twice", word.span)
-        found.append(plan.Column(word.text, field(word, reading.rows).key))
+        found.append(plan.Column(word.text, field(word, rows).key))
         if not items.take_comma():
             return tuple(found)
 

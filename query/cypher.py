@@ -57,11 +57,13 @@ from provgraph.query.plan import (
     Project,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     SortKey,
     Stale,
+    Summarize,
     Versions,
     Walk,
     WithDigest,
@@ -267,7 +269,17 @@ class Cypher:
                 return self.rows(source, depth=depth)
             case Given():
                 return self.given(plan)
-            case Slice() | Stale() | Count() | Paths() | Deletion() | Rerun() | Diff():
+            case (
+                Slice()
+                | Segment()
+                | Stale()
+                | Count()
+                | Paths()
+                | Deletion()
+                | Rerun()
+                | Diff()
+                | Summarize()
+            ):
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)
@@ -494,7 +506,17 @@ class Cypher:
                 return self.order(plan.source)
             case Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given():
                 return [*(["depth"] if has_depth(plan) else []), "n.at", "n.id"]
-            case Slice() | Stale() | Count() | Paths() | Deletion() | Rerun() | Diff():
+            case (
+                Slice()
+                | Segment()
+                | Stale()
+                | Count()
+                | Paths()
+                | Deletion()
+                | Rerun()
+                | Diff()
+                | Summarize()
+            ):
                 raise AssertionError(f"{type(plan).__name__} is carried out, not said")
             case _:
                 assert_never(plan)

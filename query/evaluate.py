@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar, assert_never
 
 from provgraph.errors import BudgetExceeded
@@ -19,10 +20,11 @@ from provgraph.model.vocabulary import EDGES, LINEAGE_EDGES
 from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
 from provgraph.query.operators import Cone, Record, above
-from provgraph.query.operators.counting import counted
+from provgraph.query.operators.counting import counted, sameness
 from provgraph.query.operators.slicing import learned
 from provgraph.query.order import in_order_of
 from provgraph.query.plan import (
+    COMPONENT,
     Around,
     Budget,
     Condition,
@@ -48,10 +50,12 @@ from provgraph.query.plan import (
     Project,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     Stale,
+    Summarize,
     Table,
     Versions,
     Walk,
@@ -123,7 +127,9 @@ class Evaluator:
                 return in_order(self.slice(plan))
             case Stale():
                 return in_order(self.stale(plan))
-            case Count() | Paths() | Deletion() | Rerun() | Diff():
+            case Segment():
+                return in_order(self.segment(plan))
+            case Count() | Paths() | Deletion() | Rerun() | Diff() | Summarize():
                 raise AssertionError("the rows of a table are no nodes: `records` gives them")
             case _:
                 assert_never(plan)
@@ -144,6 +150,8 @@ class Evaluator:
                 return self.rerun(plan)
             case Diff():
                 return self.diff(plan)
+            case Summarize():
+                return self.summary(plan)
             case _:
                 assert_never(plan)
 
@@ -362,6 +370,64 @@ class Evaluator:
         start = Find(self.node(id).label, Identified((id,)))
         return [row.node.id for row in self.walk(Walk(start, "origin", LINEAGE_EDGES))]
 
+    def segment(self, plan: Segment) -> list[Row]:
+        """Every path between knots, each by itself."""
+        import networkx  # type: ignore[import-untyped]  # ships no types
+
+        visible = [node.id for node in self.nodes() if not self.is_hidden(node.id, plan.until)]
+        edges = [edge for edge in self.graph.edges(visible, keys=True) if edge[1] in {*visible}]
+        edges = [(effect, cause, type) for effect, cause, (type, _) in edges if type in plan.via]
+        graph = networkx.MultiDiGraph()
+        graph.add_nodes_from(visible)
+        graph.add_edges_from(edges)
+        knots = networkx.condensation(networkx.DiGraph(graph))
+        of = knots.graph["mapping"]
+        ends = [
+            {of[row.node.id] for row in self.rows(end) if row.node.id in of}
+            for end in (plan.source, plan.to)
+        ]
+        types: dict[tuple[int, int], set[str]] = {}
+        for effect, cause, type in edges:
+            types.setdefault((of[effect], of[cause]), set()).add(type)
+        found: dict[int, bool] = {}
+        for origins, starts in (ends, ends[::-1]):
+            for start in starts:
+                paths = list(self.paths_between(knots, (start,)))
+                words = {path: self.words(plan, path, knots, types) for path in paths}
+                direct = [path for path in paths if path[-1] in origins]
+                meant = {word for path in direct for word in words[path]}
+                for path in (path for path in paths if words[path] & meant):
+                    found |= {knot: found.get(knot, False) or path in direct for knot in path}
+        return [
+            Row(self.node(id), learned={":on_path": on_path})
+            for knot, on_path in found.items()
+            for id in knots.nodes[knot]["members"]
+        ]
+
+    def paths_between(self, knots: Any, path: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        yield path
+        for cause in knots.successors(path[-1]):
+            yield from self.paths_between(knots, (*path, cause))
+
+    def words(
+        self, plan: Segment, path: tuple[int, ...], knots: Any, types: Mapping[Any, set[str]]
+    ) -> set[Any]:
+        """What a path spells: its length, or one word for each choice of edges between its knots."""
+        if plan.similar is None:
+            return {len(path)}
+        words: set[Any] = {()}
+        for effect, cause in pairwise(path):
+            is_what = Counter(
+                (
+                    self.node(id).label,
+                    *(sameness(Row(self.node(id)).value(c.key)) for c in plan.similar),
+                )
+                for id in knots.nodes[cause]["members"]
+            )
+            letter = frozenset(is_what.items())
+            words = {(*word, type, letter) for word in words for type in types[effect, cause]}
+        return words
+
     # Tables
 
     def paths(self, plan: Paths) -> list[Record]:
@@ -444,6 +510,120 @@ class Evaluator:
 
         kept = {row.node.id for row in self.rows(plan.keep)} if plan.keep else set()
         return rows(self, {row.node.id for row in self.rows(plan.source)}, kept)
+
+    def summary(self, plan: Summarize) -> list[Record]:
+        """One merge after the other, each seen from pairs of groups."""
+        nodes = [row.node for row in in_order(self.plain(self.rows(plan.source)))]
+        ids = [node.id for node in nodes]
+        edges = {
+            (ids.index(id), type, ids.index(cause))
+            for id in ids
+            for type in LINEAGE_EDGES
+            for cause in self.causes(id, type)
+            if cause in ids
+        }
+        colors: list[Any] = [
+            (node.label, *(sameness(self.told(node, column.key)) for column in plan.by))
+            for node in nodes
+        ]
+        for _ in range(plan.hops):
+            colors = [
+                (
+                    color,
+                    frozenset((t, colors[c]) for e, t, c in edges if e == at),
+                    frozenset((t, colors[e]) for e, t, c in edges if c == at),
+                )
+                for at, color in enumerate(colors)
+            ]
+        groups = [[at] for at in range(len(nodes))]
+        while True:
+            before = len(groups)
+            for back in (False, True):
+                less = self.no_more(groups, colors, edges, back)
+                same = [next(h for h in groups if less(g, h) and less(h, g)) for g in groups]
+                groups = [
+                    sorted(
+                        at for g, first in zip(groups, same, strict=True) if first == h for at in g
+                    )
+                    for h in groups
+                    if h in same
+                ]
+            ways = [self.no_more(groups, colors, edges, back) for back in (False, True)]
+            stands = next(
+                (
+                    (g, h)
+                    for g in groups
+                    for h in groups
+                    if g != h and all(less(g, h) for less in ways)
+                ),
+                None,
+            )
+            if stands is not None:
+                rest = [group for group in groups if group not in stands]
+                groups = sorted([*rest, sorted(stands[0] + stands[1])])
+            if len(groups) == before:
+                break
+        return [
+            {
+                "group": number,
+                "type": nodes[group[0]].label.lower(),
+                **{column.name: self.told(nodes[group[0]], column.key) for column in plan.by},
+                "count": len(group),
+                "first": ids[group[0]],
+                "example": nodes[group[0]].properties.get("name"),
+                "edges": tuple(
+                    f"{EDGES[type].phrase} {other}"
+                    for type in EDGES
+                    for other, h in enumerate(groups, 1)
+                    if any((e, type, c) in edges for e in group for c in h)
+                ),
+            }
+            for number, group in enumerate(groups, 1)
+        ]
+
+    def plain(self, rows: Iterable[Row]) -> list[Row]:
+        return [Row(row.node) for row in rows]
+
+    def no_more(
+        self, groups: list[list[int]], colors: list[Any], edges: set[Any], back: bool
+    ) -> Callable[[list[int], list[int]], bool]:
+        """Whether what leads to one group leads to another: the largest such relation."""
+        first = [group[0] for group in groups]
+        of = {at: group[0] for group in groups for at in group}
+        near = {(of[e], t, of[c]) for e, t, c in edges}
+        if back:
+            near = {(c, t, e) for e, t, c in near}
+        held = {(g, h) for g in first for h in first if colors[g] == colors[h]}
+        while True:
+            left = {
+                (g, h)
+                for g, h in held
+                if all(
+                    any((e, k) in held and (k, t, h) in near for k in first)
+                    for e, t, c in near
+                    if c == g
+                )
+            }
+            if left == held:
+                return lambda g, h: (g[0], h[0]) in held
+            held = left
+
+    def told(self, node: Node, key: str) -> Value:
+        """A value of a node, or the components of its runs."""
+        if key != COMPONENT:
+            return Row(node).value(key)
+        seen, names = {node.id}, set[str]()
+        left = [node.id]
+        while left:
+            id = left.pop()
+            name = self.node(id).properties.get("name")
+            if self.node(id).label == "Component" and isinstance(name, str):
+                names.add(name)
+            causes = self.causes(id, "GENERATED_BY", "PART_OF", "INSTANCE_OF")
+            left += [cause for cause in causes if cause not in seen]
+            seen.update(causes)
+        found = tuple(sorted(names))
+        return found if len(found) > 1 else next(iter(found), None)
 
     # What operators ask of an engine (`Reader`)
 

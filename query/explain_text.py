@@ -104,6 +104,8 @@ def operator_text(here: plan.Plan) -> str:
         case plan.Slice():
             least = "" if here.support is None else f", at least {here.support}"
             return f"Slice: what the rows were made from{least}"
+        case plan.Segment():
+            return _segment(here)
         case plan.Paths():
             return _paths(here)
         case plan.Stale():
@@ -114,10 +116,21 @@ def operator_text(here: plan.Plan) -> str:
             return f"Diff on {', '.join(here.on)}"
         case plan.Deletion():
             return "Deletion: what goes with the rows"
+        case plan.Summarize():
+            hops = f", {here.hops} hop{'s' if here.hops != 1 else ''}" if here.hops else ""
+            by = f" by {_columns(here.by)}" if here.by else ""
+            return f"Summarize{by}{hops}"
         case plan.Count():
             return f"Count by {_columns(here.by)}"
         case _:
             assert_never(here)
+
+
+def _segment(here: plan.Segment) -> str:
+    like = (
+        "equally long ones" if here.similar is None else f"those alike in {_columns(here.similar)}"
+    )
+    return f"Segment via {', '.join(here.via)}: paths, and {like}{_until(here.until)}"
 
 
 def _paths(here: plan.Paths) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from provgraph.model.elements import Value
 from provgraph.model.vocabulary import Label
@@ -308,6 +308,28 @@ class Slice:
         return 1 if rows < 2 else max(2, -(-rows // 10))
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What lies between the source's rows and those of `to`, and beside it.
+
+    Rows are the nodes on paths toward the origin, along edges of the types `via`, from a row of `to`
+    to one of the source's (learned is `:on_path`, true); and those on other paths from that row of
+    `to` that are like such a path (`:on_path` is false). Without `similar`, paths of equally many edges
+    are alike; with it, those along which the same types of edges lead to nodes of the same labels
+    with the same values of these columns (which may be missing). So it is with the two exchanged too.
+
+    Nodes on a common cycle are one node to a path: what they are is what all of them are, and what is
+    said of one of them is said of all. A node is a path to itself. `until` (nanoseconds UTC): nodes
+    with a later `at` do not exist.
+    """
+
+    source: Plan
+    to: Plan
+    via: tuple[str, ...]
+    similar: tuple[Column, ...] | None = None
+    until: int | None = None
+
+
 # Tables.
 
 
@@ -420,8 +442,32 @@ class Stale:
     until: int | None = None
 
 
-Fetched = Slice | Stale
-Table = Count | Paths | Deletion | Rerun | Diff
+COMPONENT: Final = ":component"
+"""Not a property: the name of the component that a row's run is an instance of, or a list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summarize:
+    """Which of the source's rows stand for one another: a row a group, and the edges between them.
+
+    Rows of one label, with the same values of the columns `by` (`COMPONENT` is one), are alike if for
+    so many `hops` their neighbours are: the same types of lineage edges join them, whichever way, to
+    rows that are alike. Alike rows are merged as long as no path of the summary spells what no path
+    of theirs does: those to which the same leads (each is simulated by the other, against the edges), then those
+    that lead to the same, then the first that another stands for in both ways, with the first such;
+    and again.
+
+    Groups are in order of their first row (by `at`, missing last, and id), and numbered so. `first` is
+    that row's id and `example` its name; `edges` are types, in words, and the groups that they lead to.
+    """
+
+    source: Plan
+    by: tuple[Column, ...]
+    hops: int = 0
+
+
+Fetched = Slice | Stale | Segment
+Table = Count | Paths | Deletion | Rerun | Diff | Summarize
 Plan = (
     Find
     | Walk
@@ -435,12 +481,14 @@ Plan = (
     | Project
     | Given
     | Slice
+    | Segment
     | Count
     | Paths
     | Deletion
     | Rerun
     | Diff
     | Stale
+    | Summarize
 )
 
 _P = TypeVar("_P", bound=Plan)

@@ -22,10 +22,12 @@ from provgraph.query.plan import (
     Project,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     Stale,
+    Summarize,
     Versions,
     Walk,
 )
@@ -41,7 +43,10 @@ _STALE: Final = (
     Field("reasons", FieldType.TEXTS, ":reasons", "why it is stale"),
     Field("direct", FieldType.BOOLEAN, ":direct", "whether its own inputs are why"),
 )
-LEARNED: Final[dict[str, Field]] = {field.key: field for field in (*_SLICE, *_STALE)}
+_SEGMENT: Final = (
+    Field("on_path", FieldType.BOOLEAN, ":on_path", "whether it is on a path, or on one like it"),
+)
+LEARNED: Final[dict[str, Field]] = {field.key: field for field in (*_SLICE, *_STALE, *_SEGMENT)}
 """What operators learn of their rows, by key."""
 
 _T: Final = FieldType.TEXT
@@ -50,6 +55,10 @@ _TABULATED: Final = (
     Field("path", _N, "path", "which path it is, from 1"),
     Field("toward", FieldType.TEXT, "toward", "whether paths lead to the origin or to the effect"),
     Field("type", FieldType.TEXT, "type", "version, step, run ..."),
+    Field("group", _N, "group", "which group it is, from 1"),
+    Field("first", FieldType.TEXT, "first", "the id of the first of them"),
+    Field("example", FieldType.TEXT, "example", "the name of the first of them"),
+    Field("edges", FieldType.TEXTS, "edges", "what joins them to which groups"),
     Field("edge", FieldType.TEXTS, "edge", "what joins a node to the next of its path"),
     Field("order", _N, "order", "what has a lower one comes first"),
     Field("version", _T, "version", "the id of a version"),
@@ -124,12 +133,18 @@ def labels(plan: Plan) -> frozenset[Label]:
             return frozenset(("Version", "Step"))
         case Stale():
             return frozenset(("Version",))
-        case Count() | Paths() | Deletion() | Rerun() | Diff():
+        case Segment(source, to, via):
+            return labels(to) | labels(source) | _reached(source, via) | _reached(to, via)
+        case Count() | Paths() | Deletion() | Rerun() | Diff() | Summarize():
             return frozenset()
         case Filter() | Sort() | Limit() | Project():
             return labels(plan.source)
         case _:
             assert_never(plan)
+
+
+def _reached(source: Plan, via: tuple[str, ...]) -> frozenset[Label]:
+    return labels_of_walk(Walk(source, "origin", via))[1]
 
 
 def labels_of_walk(walk: Walk) -> tuple[frozenset[Label], frozenset[Label]]:
@@ -197,11 +212,13 @@ def has_depth(plan: Plan) -> bool:
             | Given()
             | Slice()
             | Stale()
+            | Segment()
             | Count()
             | Paths()
             | Deletion()
             | Rerun()
             | Diff()
+            | Summarize()
         ):
             return False
         case _:
@@ -219,6 +236,8 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             return _SLICE
         case Stale():
             return _STALE
+        case Segment():
+            return _SEGMENT
         case Given():
             return tuple(LEARNED[key] for key in plan.keys)
         case Filter() | Sort() | Limit() | Project():
@@ -235,6 +254,7 @@ def learned(plan: Plan) -> tuple[Field, ...]:
             | Deletion()
             | Rerun()
             | Diff()
+            | Summarize()
         ):
             return ()
         case _:
@@ -259,13 +279,25 @@ def columns(plan: Plan) -> tuple[Column, ...]:
             return tuple(Column(name, name) for name in _RERUN)
         case Diff():
             return tuple(Column(name, name) for name in _DIFF)
+        case Summarize(_, by):
+            said = (Column(key, key) for key in ("count", "first", "example", "edges"))
+            return (Column("group", "group"), Column("type", "type"), *by, *said)
         case Filter() | Sort() | Limit():
             return columns(plan.source)
         case Project(source, kept):
             held = {column.name: column.key for column in columns(source)}
             return tuple(Column(each.name, held[each.key]) for each in kept) if held else ()
         case (
-            Find() | Walk() | Around() | Versions() | Runs() | SetOp() | Given() | Slice() | Stale()
+            Find()
+            | Walk()
+            | Around()
+            | Versions()
+            | Runs()
+            | SetOp()
+            | Given()
+            | Slice()
+            | Segment()
+            | Stale()
         ):
             return ()
         case _:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import CoreSchema, core_schema
 
+from provgraph.model.vocabulary import Field as KnownField
 from provgraph.model.vocabulary import Label
 from provgraph.query.mistake import listed
 from provgraph.query.plan import Column, Condition, Latest, Plan, SortKey, Which
@@ -38,7 +39,8 @@ class Takes(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Argument:
     """`phrase` is the words before it, "" for none. With `leads` they can be left out right after
-    the verb. `choices` are the words that it takes, where it takes words. `beside` is the phrase of an
+    the verb. `choices` are the words that it takes, where it takes words. `also` are fields
+    that it takes beside those of the rows. `beside` is the phrase of an
     argument that it cannot be without, `excludes` of one that it cannot stand beside."""
 
     phrase: str
@@ -48,6 +50,7 @@ class Argument:
     choices: tuple[str, ...] = ()
     latest: bool = False
     """Whether a name in its query means its latest version, not all of them."""
+    also: tuple[KnownField, ...] = ()
     beside: str = ""
     excludes: str = ""
 

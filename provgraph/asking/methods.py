@@ -462,6 +462,31 @@ class Verbs:
         """The runs of the rows: of a version, those that generated it; of a step, its own."""
         return self._then("runs")
 
+    def segment(
+        self,
+        *,
+        to: Query | str,
+        similar: Words | None = None,
+        via: Words | None = None,
+        as_of: Moment | None = None,
+    ) -> Query:
+        """What lies between the rows and others: how data became a model, with all that went in the same way.
+
+        Rows are the versions and steps on the paths between the two (`on_path` is true), whichever of them
+        was made from the other; and those on other paths from what was made that are like one of these
+        (`on_path` is false). Without `similar on`, paths of the same length are alike; with it, those along
+        which the same kinds of edges lead to nodes with the same values of some fields.
+
+        Names mean all their versions, on both sides. A run stands for its steps. What lies on a common
+        cycle counts as one. (PgSeg: Miao and Deshpande, ICDE 2019.)
+
+        to: what is at the other end
+        similar: what nodes of like paths have in common
+        via: along these edges only, between the very rows
+        as_of: as if nothing later had happened
+        """
+        return self._then("segment", to=to, similar=similar, via=via, as_of=as_of)
+
     def select(
         self,
         *columns: str,
@@ -529,6 +554,27 @@ class Verbs:
         as_of: as if nothing later had happened
         """
         return self._then("stale", older_than=older_than, as_of=as_of)
+
+    def summarize(
+        self,
+        *by: str,
+        hops: int | None = None,
+    ) -> Query:
+        """A table of which rows stand for one another: what happens again and again, told once.
+
+        A row is a group, with how many there are (`count`), the id of the first of them and its name
+        (`example`), and what joins the group to which others (`edges`: `used 3` leads to group 3). Alike
+        are rows of one type with the same values of some fields, `component` among them; with `hops`, their
+        neighbours must be alike too, so many edges far. Of alike rows those are merged that let the
+        summary say no path that is not there: a kind may have several groups.
+
+        Rows that are versions or steps are summarized themselves. Others stand for their steps, with what
+        those read and wrote. Names before it mean all their versions. (PgSum: Miao and Deshpande, ICDE 2019.)
+
+        by: what rows of a group share
+        hops: how far neighbours must be alike
+        """
+        return self._then("summarize", by=by, hops=hops)
 
     def where(
         self,

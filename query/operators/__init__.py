@@ -27,9 +27,11 @@ from provgraph.query.plan import (
     Plan,
     Project,
     Rerun,
+    Segment,
     Slice,
     Sort,
     Stale,
+    Summarize,
     Table,
     Walk,
     with_sources,
@@ -94,6 +96,10 @@ def _rows(plan: Fetched, reader: Reader) -> Iterable[Known]:
             from provgraph.query.operators.aging import stale
 
             return stale(plan, reader)
+        case Segment():
+            from provgraph.query.operators.segmenting import segmented
+
+            return segmented(plan, reader)
         case _:
             assert_never(plan)
 
@@ -136,6 +142,10 @@ def records(plan: Table, reader: Reader) -> list[Record]:
             from provgraph.query.operators.comparing import compared
 
             return compared(plan, reader)
+        case Summarize():
+            from provgraph.query.operators.summarizing import summarized
+
+            return summarized(plan, reader)
         case _:
             assert_never(plan)
 
@@ -143,7 +153,7 @@ def records(plan: Table, reader: Reader) -> list[Record]:
 def above(plan: Plan, made: Callable[[Table], list[Record]]) -> list[Record]:
     """What the operators above a table make of its rows, which `made` gives."""
     match plan:
-        case Count() | Paths() | Deletion() | Rerun() | Diff():
+        case Count() | Paths() | Deletion() | Rerun() | Diff() | Summarize():
             return made(plan)
         case Filter(source, condition):
             from provgraph.query.conditions import holds

@@ -26,7 +26,7 @@ def counted(plan: Count, groups: Iterable[Sequence[Any]]) -> list[dict[str, Any]
     shown: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for *values, many in groups:
         plain = tuple(map(_plain, values))
-        alike = tuple(map(_alike, plain))
+        alike = tuple(map(sameness, plain))
         shown.setdefault(alike, plain)
         totals[alike] += many
     names = [column.name for column in plan.by]
@@ -41,7 +41,7 @@ def _plain(value: Any) -> Any:
     return int(value) if whole else value
 
 
-def _alike(value: Any) -> tuple[str, Any]:
+def sameness(value: Any) -> tuple[str, Any]:
     """What is equal for values that are one: true is not 1, and NaN is NaN."""
     if isinstance(value, float) and math.isnan(value):
         return "nan", None

@@ -26,6 +26,7 @@ from provgraph.model.elements import Batch
 from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LINEAGE_EDGES, Label
 from provgraph.query.plan import (
     ASPECTS,
+    COMPONENT,
     AllOf,
     AnyOf,
     Around,
@@ -59,11 +60,13 @@ from provgraph.query.plan import (
     Project,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     SortKey,
     Stale,
+    Summarize,
     Versions,
     Walk,
     Which,
@@ -109,6 +112,7 @@ _CONSTANTS: Final[dict[str, tuple[Constant, ...]]] = {
     ":support": (1, 2),
     ":direct": (True, False),
     ":reasons": ("raw/a.csv is stale", "there is a newer raw/a.csv"),
+    ":on_path": (True, False),
 }
 KEYS: Final = (*_CONSTANTS, "at", "names", "depth", "prop.x", "prop.x", "tag.t", "param.list")
 _WORDS: Final = (*(part for name in NAMES for part in name), *TEXTS, *IDS, "v000", "0000", "ab12")
@@ -233,7 +237,9 @@ def rows(random: Random, depth: int) -> Plan:
     if depth == 0 or random.random() < 0.1:
         return find(random)
     source = rows(random, depth - 1)
-    match random.randrange(19):
+    match random.randrange(20):
+        case 19:
+            return segmented(random, source)
         case 18:
             return around(random, source)
         case 16:
@@ -289,8 +295,8 @@ def sliced(random: Random, source: Plan, against: Plan) -> Plan:
 
 def table(random: Random, source: Plan) -> Plan:
     """A table, and perhaps something over it."""
-    if random.random() < 0.3:
-        return connected(random, source)
+    if (chance := random.random()) < 0.5:
+        return connected(random, source) if chance < 0.3 else summarized(random, source)
     made, values = random.choice((counted, *TABLES.values()))(random, source)
     key = random.choice(tuple(values))
     if random.random() < 0.3:
@@ -352,6 +358,27 @@ def anchor(random: Random) -> Find:
     return Find(label, Identified(tuple(random.choices(ids[:6], k=random.choice((1, 1, 2))))))
 
 
+def segmented(random: Random, source: Plan) -> Plan:
+    walk_like = walk(random, source, None)
+    keys = random.sample(
+        ("kind", "tag.t", "prop.x", "exit", "param.list"), random.choice((1, 1, 2))
+    )
+    found = Segment(
+        source if random.random() < 0.3 else anchor(random),
+        rows(random, 1) if random.random() < 0.3 else anchor(random),
+        walk_like.via,
+        tuple(Column(key, key) for key in keys) if random.random() < 0.5 else None,
+        walk_like.until,
+    )
+    match random.randrange(6):
+        case 0:
+            return Filter(found, Comparison(":on_path", "=", random.random() < 0.5))
+        case 1:
+            return Sort(found, (SortKey(":on_path", random.random() < 0.5),))
+        case _:
+            return found
+
+
 def connected(random: Random, source: Plan) -> Plan:
     """Paths, few enough to be told one by one, and perhaps something over them."""
     walk_like = walk(random, source, None)
@@ -391,9 +418,30 @@ def plan(random: Random, depth: int = 3) -> Plan:
     return Project(asked, tuple(columns))
 
 
+def summarized(random: Random, source: Plan) -> Plan:
+    keys = random.sample(
+        ("kind", "tag.t", "prop.x", "exit", COMPONENT), random.choice((0, 0, 1, 2))
+    )
+    some = SetOp("union", anchor(random), anchor(random)) if random.random() < 0.5 else source
+    found: Plan = Summarize(
+        SetOp("union", Find("Version"), Find("Step")) if random.random() < 0.4 else some,
+        tuple(Column(key.strip(":"), key) for key in keys),
+        random.choice((0, 0, 1, 2)),
+    )
+    match random.randrange(6):
+        case 0:
+            return Filter(found, Comparison("count", random.choice(_OPERATORS), 1))
+        case 1:
+            return Sort(found, (SortKey("count", random.random() < 0.5), SortKey("edges")))
+        case _:
+            return found
+
+
 OPERATORS: Final[dict[str, Callable[[Random, Plan], Plan]]] = {
     "around": around,
     "paths": connected,
+    "segment": segmented,
+    "summarize": summarized,
     "slice": lambda random, source: sliced(random, source, rows(random, 1)),
     "deletion plan": lambda random, source: deletion(random, source)[0],
     "rerun plan": lambda random, source: rerun(random, source)[0],

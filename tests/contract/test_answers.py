@@ -45,8 +45,8 @@ def test_a_store_answers_as_the_reference_does(compared: Store, question: Questi
 def test_a_store_answers_as_the_reference_does_what_is_asked_of(
     compared: Store, operator: str
 ) -> None:
-    @settings(max_examples=max(60, settings().max_examples // 16))
-    @given(question=questions_of(operator))
+    @settings(max_examples=max(400, settings().max_examples // 16))
+    @given(question=questions_of(operator, 1))
     def answers(question: Question) -> None:
         graph, plans = question
         reference = MemoryStore()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,10 +35,12 @@ from provgraph.query.plan import (
     Plan,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     Stale,
+    Summarize,
     Versions,
     Walk,
 )
@@ -307,6 +309,52 @@ class ForgetsWhatWasLearned(Evaluator):
     def rows(self, plan: Plan) -> list[Row]:
         rows = super().rows(plan)
         return [replace(row, learned={}) for row in rows] if isinstance(plan, Filter) else rows
+
+
+class SegmentsByLengthAlone(Evaluator):
+    def segment(self, plan: Segment) -> list[Row]:
+        return super().segment(replace(plan, similar=None))
+
+
+class SegmentsDirectPathsOnly(Evaluator):
+    def segment(self, plan: Segment) -> list[Row]:
+        return [row for row in super().segment(plan) if row.learned[":on_path"]]
+
+
+class TakesAnyPathForAlike(Evaluator):
+    def words(self, plan: Segment, *of: Any) -> set[Any]:
+        return {0}
+
+
+class SegmentsOneWayOnly(Evaluator):
+    def segment(self, plan: Segment) -> list[Row]:
+        near = [*self.rows(plan.to), *self.rows(Walk(plan.to, "origin", plan.via))]
+        ids = {row.node.id for row in near}
+        return [row for row in super().segment(plan) if row.node.id in ids]
+
+
+class SummarizesWithoutHops(Evaluator):
+    def summary(self, plan: Summarize) -> list[Record]:
+        return super().summary(replace(plan, hops=0))
+
+
+class MergesWhatIsAlikeAtOnce(Evaluator):
+    def no_more(
+        self, groups: list[list[int]], colors: list[Any], edges: set[Any], back: bool
+    ) -> Callable[[list[int], list[int]], bool]:
+        return lambda g, h: bool(colors[g[0]] == colors[h[0]])
+
+
+class MergesOneWayOnly(Evaluator):
+    def no_more(
+        self, groups: list[list[int]], colors: list[Any], edges: set[Any], back: bool
+    ) -> Callable[[list[int], list[int]], bool]:
+        return super().no_more(groups, colors, edges, back) if back else list.__eq__
+
+
+class ForgetsTheSecondEdgeOfAGroup(Evaluator):
+    def summary(self, plan: Summarize) -> list[Record]:
+        return [{**row, "edges": row["edges"][:1]} for row in super().summary(plan)]
 
 
 class FollowsPathsOneWay(Evaluator):

@@ -41,7 +41,7 @@ OURS = """
     EXISTS STARTS CONTAINS CASE WHEN THEN ELSE END STRING true false null any all coalesce collect min
     length size head labels properties relationships startNode endNode substring split toInteger
     max count n a s r x y c p g sources stops found side sides versions depth label id project
-    learned lift coverage support start starts nodes ids effects causes type types
+    learned lift coverage support start starts nodes ids effects causes type types on_path group
     e sources targets reasons direct '://' 'file://' ':'
 """
 KNOWN = {*OURS.split(), *LABELS, *EDGES}

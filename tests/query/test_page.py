@@ -87,9 +87,11 @@ def told() -> Batch:
         graph.run(f"r4k2{n}", f"2026-05-0{n + 1}", [raw, a, b, outside], [version])
         graph.edge(f"r4k2{n}", "AT_COMMIT", commit)
     graph.edge(features[0], "IN_COMMIT", commit)
+    train = graph.node("k-train", "Component", name="train")
     for n in (1, 2):
         model = graph.version(f"v-churn{n}", "models/churn.pkl", "model", f"2026-07-0{n}")
         graph.run(f"rtrain{n}", f"2026-07-0{n}", [features[n]], [model], param__depth=n)
+        graph.edge(f"rtrain{n}", "INSTANCE_OF", train)
     small = graph.version("v-m", "m.pkl", "model", "2026-07-09")
     graph.run("rforest", "2026-07-09", [features[2]], [small], metric__auc=0.95, param__model="forest")  # fmt: skip
     graph.run("rfailed", "2026-11-05", [raw], [])

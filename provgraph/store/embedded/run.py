@@ -33,11 +33,13 @@ from provgraph.query.plan import (
     Project,
     Rerun,
     Runs,
+    Segment,
     SetOp,
     Slice,
     Sort,
     SortKey,
     Stale,
+    Summarize,
     Versions,
     Walk,
     is_table,
@@ -208,7 +210,9 @@ class Execution:
                 return self.slice(plan)
             case Stale():
                 return self.counted(self.given(known(plan, self)))
-            case Count() | Paths() | Deletion() | Rerun() | Diff():
+            case Segment():
+                return self.counted(self.given(known(plan, self)))
+            case Count() | Paths() | Deletion() | Rerun() | Diff() | Summarize():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
