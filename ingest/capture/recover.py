@@ -152,7 +152,9 @@ def _write(
         if not late:
             manifest.gaps.append(KILLED)
             if not ended:
-                manifest.exit = _exit_of(manifest.pid, events)
+                # A runner that was killed at once had not noted the program, which spoke first.
+                first = events[0].pid if events else 0
+                manifest.exit = _exit_of(manifest.pid or first, events)
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
     prepare_state(project)
