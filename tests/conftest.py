@@ -1,6 +1,7 @@
 """In CI a part that is missing is a failure: a skipped test there fails, and says what it missed."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 settings.register_profile("unhurried", deadline=None)  # no test looks at a clock
 settings.load_profile("unhurried")
+
+# What a shell starts behind its back ignores Ctrl-C, and so would all programs that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
