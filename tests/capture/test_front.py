@@ -220,6 +220,12 @@ def test_no_recording_with_a_secret_waits(
         assert path.is_dir() or b"hunter2" not in path.read_bytes()
 
 
+def test_what_gcc_passes_to_the_linker_is_no_secret(native_workspace: Workspace) -> None:
+    (native_workspace.root / "main.c").write_text("int main(void) { return 0; }\n")
+    native_workspace.run("cc", "-o", "prog", "main.c")
+    assert waiting(native_workspace).ended
+
+
 @pytest.fixture
 def watched(repository: Workspace, tmp_path: Path) -> Path:
     """The file in which each call of git by a run leaves its words."""
