@@ -459,6 +459,9 @@ class _Sweep:
             return None
         file = self.file_at(path, stat)
         file.touch(by)
+        # What a fork wrote for the program that it becomes passes between the two: zsh gives a
+        # here-document so.
+        file.shared = file.shared or (file.last is not None and file.last.by is not by)
         for opening in held:
             if opening.closed or opening.file is not file:
                 continue
