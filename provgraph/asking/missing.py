@@ -62,6 +62,11 @@ def finds(plan: Plan) -> Iterator[Find]:
 
 
 def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
+    if find.name == Digested(()):
+        return NotFound(
+            "no content has that subject",
+            hint="a subject is called by its rule's prefix and its identifier: `client:4711`",
+        )
     if isinstance(find.name, Globbed | Identified) or _is_there(graph, replace(find, where=None)):
         return _ambiguous(graph, find)
     anyway = replace(find, where=None, which=Every())

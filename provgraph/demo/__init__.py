@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import csv
 import os
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from provgraph.errors import ProvgraphError, UsageError
 
 PIPELINE = ("sh", "pipeline.sh")
 """The command that makes everything; to be run in the prepared folder, with `environment()`."""
+
+CUSTOMERS = ("sh", "customers.sh")
+"""The one that makes models of customers, who may want to be forgotten."""
 
 _PROJECT = Path(__file__).parent / "project"
 _IGNORED = ("data/", "models/", "metrics/", "report/", "__pycache__/")
@@ -87,7 +92,7 @@ def prepare(target: Path) -> None:
     tables = _tables()
     _require_git()
     shutil.copytree(_PROJECT, target, dirs_exist_ok=True, ignore=_not_the_projects)
-    for name, rows in tables.items():
+    for name, rows in {**tables, "customers.csv": _customers()}.items():
         _write_table(target / "data" / "raw" / name, rows)
     _commit_history(target)
 
@@ -131,6 +136,23 @@ def _tables() -> dict[str, list[list[object]]]:
             *([c, *row] for c, row in zip(wines.target.tolist(), wines.data.tolist(), strict=True)),
         ],
     }
+
+
+_GIVEN = ("Ada", "Ben", "Chidi", "Dana", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jun")
+_FAMILY = ("Albers", "Bakker", "Costa", "Dahl", "Evans", "Farah", "Grau", "Haas")
+
+
+def _customers() -> list[list[object]]:
+    """Eighty invented customers, 4701 to 4780; the odd ones live in the north. The same each time."""
+    drawn = random.Random(4711)
+    rows: list[list[object]] = [["user_id", "name", "region", "months", "monthly", "calls", "left"]]
+    for number, (family, given) in enumerate(product(_FAMILY, _GIVEN), 4701):
+        months, calls = drawn.randint(1, 60), drawn.randint(0, 9)
+        monthly = round(drawn.uniform(9, 90), 2)
+        left = int(calls * 6 + monthly / 3 - months > drawn.uniform(-10, 40))
+        region = "north" if number % 2 else "south"
+        rows.append([number, f"{given} {family}", region, months, monthly, calls, left])
+    return rows
 
 
 def _column(feature: str) -> str:

@@ -238,6 +238,18 @@ IMPACTS = (
     Impact("templates/report.md", _names("report/report.md")),
 )
 
+CUSTOMER = "4711"
+"""A customer of the north. What their row of `data/raw/customers.csv` went into is in `OF_CUSTOMER`; what
+`src/regions.py` wrote beside it, and all that was made from that, has nothing of them."""
+
+OF_CUSTOMER = _names("""
+    data/raw/customers.csv data/customers/north.csv
+    models/churn-north.pkl metrics/churn-north.json report/churn.md
+""")
+NOT_OF_CUSTOMER = _names("""
+    data/customers/south.csv models/churn-south.pkl metrics/churn-south.json
+""")
+
 USERS = {
     "src/features.py": frozenset({FEATURES}),
     "src/common.py": frozenset({FEATURES, LOGISTIC, FOREST, EVALUATE}),

@@ -82,6 +82,12 @@ def test_a_question_names_a_subject_and_the_hash_is_all_that_is_kept(
             assert b"client:u1" not in path.read_bytes(), path
 
 
+def test_a_question_about_somebody_who_is_nowhere_says_so(captured: Path, cli: Cli) -> None:
+    added(cli, "raw/users.csv")
+    done = cli("ask", 'subject "client:nobody" | impact', check=False)
+    assert (done.returncode, "no content has that subject" in done.stderr) == (3, True)
+
+
 def test_a_rule_holds_for_versions_that_come_later(captured: Path, cli: Cli) -> None:
     added(cli, "raw/users.csv")
     assert report(cli, "client:u9")["held"] == {}

@@ -49,7 +49,8 @@ def command(folder: Path, as_json: bool) -> int:
         demo.prepare(folder)
     with _inside(folder, demo.environment()):
         _say(as_json, f"\n$ cd {folder}")
-        for words in (("run", "--", *demo.PIPELINE), ("ingest", "git")):
+        runs = [("run", "--", *command) for command in (demo.PIPELINE, demo.CUSTOMERS)]
+        for words in (*runs, ("ingest", "git")):
             _say(as_json, f"\n$ provgraph {shlex.join(words)}")
             status = main([*words, *(["--json"] if as_json and words[0] != "run" else [])])
             if status:
