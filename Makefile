@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-docker lint check format soak bench clean distclean
+.PHONY: help install demo test test-docker lint check format soak bench release clean distclean
 
 help:
 	@echo 'make demo    try it: a small project is run under capture in .demo/ and questions are asked of it'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, then the test suite'
 	@echo 'make format  let ruff lay the code out'
 	@echo 'make soak    the long tests; make bench: the benchmarks'
+	@echo 'make release the distributions of a release, into dist/'
 	@echo 'make clean   remove what was built; make distclean: and the virtual environment'
 
 install: $(INSTALLED)
@@ -56,6 +57,11 @@ soak: $(INSTALLED)
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler web_explorer; do \
 	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
+
+# `scriv collect` comes first: docs/contributing.md.
+release: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python tools/release.py dist
 
 clean:
 	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -51,18 +51,21 @@ class NotBuilt(Exception):
     """The front cannot be compiled here; Python's runner does all of its work."""
 
 
-def compile_launcher(target: Path, compiler: str = "cc", more: Iterable[str] = ()) -> None:
+def compile_launcher(
+    target: Path, compiler: str = "cc", more: Iterable[str] = (), machine: str = ""
+) -> None:
     """Compile the front to `target`. Raises NotBuilt with what the compiler said."""
+    import shlex
     import subprocess
     import tempfile
 
-    machine = platform.machine()
+    machine = machine or platform.machine()
     if sys.platform != "linux" or machine not in MACHINE_FLAGS:
         raise NotBuilt(f"the native front knows x86_64 and aarch64 Linux, not {machine}")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "tables.h").write_text("".join(tables()))
         options = [*FLAGS, *MACHINE_FLAGS[machine], *more, "-I", folder]
-        command = [compiler, *options, "-o", str(target), str(MAIN)]
+        command = [*shlex.split(compiler), *options, "-o", str(target), str(MAIN)]
         try:
             done = subprocess.run(
                 command, check=False, capture_output=True, text=True, errors="replace"

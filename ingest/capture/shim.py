@@ -85,28 +85,31 @@ def flags(machine: str, native: Native = SHIM) -> tuple[str, ...]:
     return (FLAGS if native is SHIM else TRACER_FLAGS) + MACHINE_FLAGS[machine]
 
 
-def file_name(native: Native = SHIM) -> str:
-    """Its name in a wheel or a cache: it changes with the sources, flags and machine."""
-    machine = platform.machine()
+def file_name(native: Native = SHIM, machine: str = "") -> str:
+    """Its name in a wheel or a cache: it changes with the sources, flags and machine (this one)."""
+    machine = machine or platform.machine()
     known = blake3(" ".join(flags(machine, native)).encode() + machine.encode())
     for source in native.sources:
         known.update(source.read_bytes())
     return f"{native.stem}-{known.hexdigest(length=8)}{native.ending}"
 
 
-def compile_shim(target: Path, compiler: str = "cc", native: Native = SHIM) -> None:
+def compile_shim(
+    target: Path, compiler: str = "cc", native: Native = SHIM, machine: str = ""
+) -> None:
     """Compiles the shim, or the tracer, to `target`, whole or not at all, however many do it at once.
 
-    Raises CaptureError with what the compiler said; OSError where the folder cannot be written.
+    `compiler` is a command, as `CC` has it; one for another machine is told which. Raises CaptureError with what the compiler said; OSError where the folder cannot be written.
     """
+    import shlex
     import subprocess
     import tempfile
 
     descriptor, name = tempfile.mkstemp(prefix=".native-", dir=target.parent)
     os.close(descriptor)
     temporary = Path(name)
-    options = flags(platform.machine(), native)
-    command = [compiler, *options, "-o", name, str(native.sources[0])]
+    options = flags(machine or platform.machine(), native)
+    command = [*shlex.split(compiler), *options, "-o", name, str(native.sources[0])]
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, errors="replace"

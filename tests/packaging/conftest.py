@@ -15,10 +15,12 @@ Build = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     "benchmarks",
+    "docs",
     "ingest",
     "provgraph",
     "query",
     "tests",
+    "tools",
     "LICENSE",
     "MANIFEST.in",
     "README.md",

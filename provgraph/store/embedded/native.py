@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,9 +22,9 @@ FLAGS: Final = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wl,--build-id=none", "-
 _COMPILERS: Final = ("cc", "gcc", "clang")
 
 
-def file_name() -> str:
+def file_name(machine: str = "") -> str:
     """Its name in a wheel or a cache: it changes with the source, the flags and the machine."""
-    known = blake3(" ".join((platform.machine(), *FLAGS)).encode())
+    known = blake3(" ".join((machine or platform.machine(), *FLAGS)).encode())
     known.update(SOURCE.read_bytes())
     return f"walk-{known.hexdigest(length=8)}.so"
 
@@ -49,7 +50,7 @@ def build(target: Path, compiler: str = "cc") -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=".walk-", dir=target.parent)
     os.close(descriptor)
     try:
-        command = [compiler, *FLAGS, "-o", temporary, str(SOURCE)]
+        command = [*shlex.split(compiler), *FLAGS, "-o", temporary, str(SOURCE)]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         os.chmod(temporary, 0o755)
         os.replace(temporary, target)
