@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -49,7 +50,7 @@ def answers(project: Project) -> list[list[dict[str, object]]]:
 
 
 def tables(path: Path) -> list[tuple[object, ...]]:
-    with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
         listed = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
         return list(connection.execute(listed))
 
