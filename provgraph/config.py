@@ -47,6 +47,11 @@ class Project(msgspec.Struct, frozen=True, dict=True):
         return self.state / "spool"
 
     @property
+    def contents(self) -> Path:
+        """What is kept of scripts and small texts, by digest."""
+        return self.state / "contents"
+
+    @property
     def database(self) -> Path:
         return self.state / "graph.db"
 
@@ -159,4 +164,10 @@ name = "{name}"
 # What files are, first match wins; the built-in table follows after these.
 # [kinds]
 # "models/**" = "model"
+
+# Scripts and small texts are kept, so that they can be shown later; what else is, and what never.
+# [content]
+# keep = ["reports/*.html"]
+# never = ["private/**"]
+# largest = "10MB"
 """

@@ -231,9 +231,12 @@ class Graph(Selectors):
 
         if self.read_only or not suppression.list_path(self.project).exists():
             return False
+        from provgraph.model.content_store import ContentStore
         from provgraph.model.erased import named, taken_out
 
-        again = suppression.recognised(self.project, named(segment.records))
+        known = named(segment.records)
+        again = suppression.recognised(self.project, known)
+        ContentStore.of(self.project).erase(known[name] for name in again if name in known)
         for request in sorted(set(again.values())):
             own = [digest for digest, by in again.items() if by == request]
             names = ", ".join(taken_out(segment.path, request, own))

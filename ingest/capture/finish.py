@@ -12,7 +12,7 @@ from pathlib import Path
 from provgraph.config import Project, find_project, prepare_state
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import front
-from provgraph.ingest.capture.recording import Manifest, Recording, account
+from provgraph.ingest.capture.recording import Manifest, Recording, account, keep_contents
 from provgraph.ingest.capture.recover import (
     asking,
     described,
@@ -87,5 +87,6 @@ def _write(
         for record in made.records:
             writer.write(record)
     evidence.contents.close()
+    keep_contents(project, evidence, made)
     warn(made.ended, told.argv, evidence.contents)
     return staying

@@ -44,7 +44,7 @@ _BEGUN: Final = struct.Struct("=QqIIII")
 _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
 _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
-_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
+_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES, _CONTENTS = range(1, 8)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
 
 
@@ -52,7 +52,8 @@ class Told(msgspec.Struct):
     """`began` and `ended` are ticks; `ended` is 0 if the front did not live to see the end. `status`
     is the program's exit status, or the negative number of the signal that ended it. `flags` are
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
-    of packages that were used, `settings` the variables that say where git's settings are. `before` and `after` are None where nobody looked."""
+    of packages that were used, `settings` the variables that say where git's settings are. `before` and
+    `after` are None where nobody looked. `texts` are contents of scripts and small texts."""
 
     run: str
     machine: Machine
@@ -74,6 +75,7 @@ class Told(msgspec.Struct):
     after: tree.Look | None = None
     digests: list[Found] = []
     packages: dict[bytes, list[bytes]] = {}
+    texts: list[bytes] = []
 
 
 def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
@@ -103,6 +105,7 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
         _look(told, marks, sections)
     told.digests = [_found(raw) for raw in _DIGEST.iter_unpack(sections.get(_DIGESTS, b""))]
     told.packages = _packages(sections.get(_PACKAGES, b""))
+    told.texts = list(_contents(sections.get(_CONTENTS, b"")))
     return told
 
 
@@ -203,6 +206,12 @@ def _packages(data: bytes) -> dict[bytes, list[bytes]]:
         while texts.more() and (name := texts.next()):
             names.append(name)
     return found
+
+
+def _contents(data: bytes) -> Iterator[bytes]:
+    texts = _Texts(data)
+    while texts.more():
+        yield texts.next()
 
 
 # --- What it means

@@ -230,7 +230,8 @@ def contents_of(
 class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
-    `packages` are what was found out when it ended, if that is not now."""
+    `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
+    and small texts that it had."""
 
     manifest: Manifest
     events: list[Event]
@@ -244,6 +245,7 @@ class Evidence(msgspec.Struct):
     after: tree.Look | None = None
     digests: list[Found] = []
     packages: Mapping[bytes, list[bytes]] = {}
+    texts: list[bytes] = []
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -309,6 +311,14 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     told = said.records(_text(recorded / METRICS), made.records, context)
     records = [started, environment, *made.records, *unattributed, *told, ended]
     return Account(records, ended, len(made.records))
+
+
+def keep_contents(project: Project, evidence: Evidence, made: Account) -> None:
+    """Keep the scripts and small texts that the records speak of; last, as nothing depends on it."""
+    from provgraph.ingest.capture.keeping import keep
+
+    seen = [event.content for event in evidence.events if isinstance(event, Preserved)]
+    keep(project, made.records, [*seen, *evidence.texts], evidence.manifest.machine.host)
 
 
 def _observe(evidence: Evidence) -> None:

@@ -29,6 +29,7 @@ from provgraph.ingest.capture.recording import (
     Recording,
     account,
     contents_of,
+    keep_contents,
     manifest_of,
     recordings,
 )
@@ -163,6 +164,7 @@ def _write(
             if not (late and _is_of_the_run(record)):
                 writer.write(record)
     evidence.contents.close()
+    keep_contents(project, evidence, made)
     return writer.path
 
 
@@ -187,6 +189,7 @@ def evidence_of(
             told.packages,
         )
         evidence.before, evidence.after, evidence.ignored = told.before, told.after, ignored
+        evidence.texts = told.texts
     return evidence
 
 

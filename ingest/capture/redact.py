@@ -51,6 +51,20 @@ def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in _SHAPES)
 
 
+_KEYS: Final = (
+    r"\b(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{16}\b",
+    r"\bgh[pousr]_[A-Za-z0-9]{20,}\b",
+    r"\bgithub_pat_[A-Za-z0-9_]{20,}\b",
+    r"\bglpat-[A-Za-z0-9_-]{20,}",
+    r"\bxox[abposr]-[A-Za-z0-9-]{10,}",
+    r"\bsk-[A-Za-z0-9_-]{20,}",
+    r"\bhf_[A-Za-z0-9]{20,}\b",
+    r"\bAIza[A-Za-z0-9_-]{35}",
+    r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+)
+"""Keys that are known by their shape."""
+
 _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # scheme://user:secret@host, and a lone token before the @ of http(s)
     (r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@?#]*):[^\s/@]*@", rf"\1:{HIDDEN}@"),
@@ -83,20 +97,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
         rf"(?i)((?:^|\s)--(?:[\w-]*-)?(?:{_NAMES})\s+)(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\"-][^\s;&|'\"]*)",
         rf"\1{HIDDEN}",
     ),
-    # Keys that are known by their shape
-    (r"\b(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{16}\b", HIDDEN),
-    (r"\bgh[pousr]_[A-Za-z0-9]{20,}\b", HIDDEN),
-    (r"\bgithub_pat_[A-Za-z0-9_]{20,}\b", HIDDEN),
-    (r"\bglpat-[A-Za-z0-9_-]{20,}", HIDDEN),
-    (r"\bxox[abposr]-[A-Za-z0-9-]{10,}", HIDDEN),
-    (r"\bsk-[A-Za-z0-9_-]{20,}", HIDDEN),
-    (r"\bhf_[A-Za-z0-9]{20,}\b", HIDDEN),
-    (r"\bAIza[A-Za-z0-9_-]{35}", HIDDEN),
-    (r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", HIDDEN),
-    (
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
-        HIDDEN,
-    ),
+    *((shape, HIDDEN) for shape in _KEYS),
 )
 
 
@@ -137,6 +138,20 @@ def url(text: str) -> str:
     for pattern, replacement in _shapes():
         text = pattern.sub(replacement, text)
     return text
+
+
+@cache
+def _keys() -> re.Pattern[str]:
+    return re.compile("|".join(_KEYS))
+
+
+def has_key(text: str) -> bool:
+    """Whether there is a key in a text that is known by its shape, whatever stands around it.
+
+    >>> has_key("KEY = 'ghp_" + 30 * "a" + "'"), has_key("token = tokens[0]")
+    (True, False)
+    """
+    return _keys().search(text) is not None
 
 
 _SHELL_TEXT_NEXT: Final = re.compile(r"-[a-z]*c")

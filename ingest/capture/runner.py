@@ -36,6 +36,7 @@ from provgraph.ingest.capture.recording import (
     Recording,
     account,
     contents_of,
+    keep_contents,
     tell_outer,
     without_secrets,
 )
@@ -251,26 +252,24 @@ class Capture:
 
     def _finish(self) -> RunEnded:
         staying = self._drain()
-        made = account(
-            self.project,
-            Evidence(
-                self._manifest,
-                self._events,
-                self._spool.gaps() if self._spool else [],
-                self._contents,
-                self._outside,
-                list(audit.read(self._recording.python)),
-                self._before,
-                self._start,
-                self._ignored,
-            ),
-            self._recording.folder,
+        evidence = Evidence(
+            self._manifest,
+            self._events,
+            self._spool.gaps() if self._spool else [],
+            self._contents,
+            self._outside,
+            list(audit.read(self._recording.python)),
+            self._before,
+            self._start,
+            self._ignored,
         )
+        made = account(self.project, evidence, self._recording.folder)
         self._writer.flush()
         for record in made.records:
             self._writer.write(record)
         self._writer.close()
         self._contents.close()
+        keep_contents(self.project, evidence, made)
         if staying:
             self._recording.release()
         else:

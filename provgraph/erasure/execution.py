@@ -32,6 +32,7 @@ from provgraph.errors import ProvgraphError
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
 from provgraph.model import suppression
+from provgraph.model.content_store import ContentStore
 from provgraph.model.erased import Mapped, mapped, put_in_place, remove, rewrite_journal
 from provgraph.model.journal import segments
 from provgraph.query.plan import Digested, Find
@@ -240,6 +241,7 @@ class Execution:
             "rewrote the journal",
             lambda: {"segments": rewrite_journal(self.graph.project.journal, prepared.tokens)},
         )
+        yield "cleared the kept contents", lambda: self._clear_contents(prepared)
         yield "filled the store anew", self._fill_store
         yield "cleared caches", self._clear_caches
         yield "cleared the subject index", lambda: self._clear_index(prepared)
@@ -287,6 +289,11 @@ class Execution:
         else:
             report = self.graph.rebuild()
         return {"records": report.records}
+
+    def _clear_contents(self, prepared: Prepared) -> dict[str, int | str]:
+        """Those that are erased, and those that have a word in them that is taken out."""
+        kept = ContentStore.of(self.graph.project)
+        return {"contents": kept.erase([*prepared.erased, *kept.holding(prepared.tokens.texts)])}
 
     def _clear_caches(self) -> dict[str, int | str]:
         cache, count = self.graph.project.state / "cache", 0

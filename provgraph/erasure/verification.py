@@ -13,6 +13,7 @@ from provgraph.erasure.execution import Prepared
 from provgraph.erasure.requests import Folder
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
+from provgraph.model.content_store import ContentStore
 from provgraph.query.plan import Digested, Find
 
 
@@ -22,6 +23,7 @@ def remains(graph: Graph, folder: Folder, prepared: Prepared) -> list[str]:
     return [
         *_contents(graph, prepared),
         *_versions(graph, prepared),
+        *_kept(graph, prepared),
         *_bytes(graph, folder, prepared),
         *_subjects(graph, folder, prepared),
     ]
@@ -51,6 +53,12 @@ def _versions(graph: Graph, prepared: Prepared) -> Iterator[str]:
             Find("Version", Digested(tuple(prepared.erased)))
         ).values:
             yield f"the graph still names the content of {held.get('name')}"
+
+
+def _kept(graph: Graph, prepared: Prepared) -> Iterator[str]:
+    store = ContentStore.of(graph.project)
+    if any(map(store.has, prepared.erased)):
+        yield "an erased content is still kept"
 
 
 def _bytes(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:

@@ -113,7 +113,8 @@ def _synced(report: SyncReport) -> d.Sync:
 
 
 def _nodes(app: FastAPI, graphs: Graphs) -> None:
-    from provgraph.web import content, home, page, preview, search
+    from provgraph import content
+    from provgraph.web import home, page, preview, search
     from provgraph.web.cards import shown_node
 
     @app.get("/api/home", tags=["nodes"])

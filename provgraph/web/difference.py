@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Final
 
+from provgraph.content import Gone, content
 from provgraph.errors import UsageError
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
@@ -16,7 +17,6 @@ from provgraph.model.text import plain, value
 from provgraph.model.uri import shown
 from provgraph.query.plan import Limit, Plan, Runs, SetOp, Walk
 from provgraph.web.cards import nodes, only, shown_node
-from provgraph.web.content import Gone, content
 from provgraph.web.documents import Card, Change, Changes, Difference, Row, TextChange
 from provgraph.web.preview import text_of
 

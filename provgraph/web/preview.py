@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from provgraph.content import Gone, Held
 from provgraph.model.elements import Node
 from provgraph.model.uri import split
-from provgraph.web.content import Gone, Held
 from provgraph.web.documents import Code, Image, Nothing, Preview, Table, Token
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors, tracking < config < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure < web, notebook, demo < cli
+errors, tracking < config < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure, content < web, notebook, demo < cli
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"store", "ingest", "subjects"}),
     frozenset({"asking"}),
     frozenset({"graph"}),
-    frozenset({"origins", "doctor", "erasure"}),
+    frozenset({"origins", "doctor", "erasure", "content"}),
     frozenset({"web", "notebook", "demo"}),
     frozenset({"cli"}),
     frozenset({"__init__"}),

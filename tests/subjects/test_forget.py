@@ -11,6 +11,8 @@ import pytest
 from blake3 import blake3
 from subjects.conftest import Cli
 
+from provgraph.model.content_store import ContentStore
+
 pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
 
 MARKER = "77123"
@@ -70,10 +72,14 @@ def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
     asked: Path, cli: Cli
 ) -> None:
     kept = (asked / "models/a.json").read_bytes()
+    contents = ContentStore(asked / ".provgraph/contents")
+    copied = contents.put((asked / "raw/users.csv").read_bytes())
+    named = contents.put(b"# client u3 complained")
+    scripts = set(contents.digests()) - {copied, named}
     before = {
         row["digest"] for row in json.loads(cli("ask", "file * | select digest", "--json").stdout)
     }
-    planned(cli, "client:u3")
+    planned(cli, "client:u3", "--text", "u3")
     cli("forget", "approve", "e1")
     done = cli("forget", "execute", "e1", "--consent")
     assert "complete" in done.stdout
@@ -94,6 +100,7 @@ def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
     for digest in gone:
         assert digest.split(":")[1].encode() not in everything
     assert cli("subject", "report", "client:u3", "--json").stdout.count('"part"') == 0
+    assert set(contents.digests()) == scripts and len(scripts) >= 4
     assert not list(asked.parent.glob(".project.provgraph-erasure-*"))
 
 

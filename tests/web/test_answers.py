@@ -9,6 +9,7 @@ import pytest
 from web.conftest import Explorer
 
 from provgraph.graph import Graph
+from provgraph.model.content_store import ContentStore
 
 
 class Asked:
@@ -112,12 +113,15 @@ def test_scripts_are_highlighted_and_tables_are_tables(ask: Asked, graph: Graph)
     assert table["form"] == "table" and table["columns"] == ["patient", "diagnosis"]
 
 
-def test_an_old_version_is_shown_from_git_and_never_from_another_content(
+def test_an_old_version_is_shown_as_kept_or_from_git_and_never_from_another_content(
     ask: Asked, graph: Graph
 ) -> None:
-    first = graph.ask('file "params.toml"@1').rows.values[0][0]
-    old = ask.get(f"nodes/{first}/preview")
-    assert old["form"] == "code" and old["source"] == "in git"
+    first, old = (graph.ask(f'file "params.toml"@{n}').nodes()[0] for n in (1, 3))
+    assert ask.get(f"nodes/{first.id}/preview")["source"] == "in git"
+    kept = ask.get(f"nodes/{old.id}/preview")
+    assert kept["form"] == "code" and kept["source"] == "kept"
+    ContentStore.of(graph.project).erase([str(old.properties["digest"])])
+    assert ask.get(f"nodes/{old.id}/preview") == {**kept, "source": "in git"}
     replaced = graph.ask('file "models/forest.pkl"@1').rows.values[0][0]
     gone = ask.get(f"nodes/{replaced}/preview")
     assert gone == {"form": "none", "reason": "the file on disk has other content now"}

@@ -28,6 +28,7 @@ struct told_digest {
 
 static struct buffer digests; /* of told_digest */
 static struct buffer fresh_cache;
+static struct buffer texts; /* the bytes of scripts and small texts that were hashed */
 static bool stopped; /* somebody wants us to end */
 static bool hurried; /* something happened to a file that matters, so more may soon */
 static void (*between_pieces)(void);
@@ -249,6 +250,25 @@ static void save_cache(const char *run) {
     close_file(file);
 }
 
+/* ---- what is kept, so that it can be shown when the file is different by then -------------------- */
+
+enum { MOST_TEXT = 8 << 20 }; /* of one run; the reader looks on the disk for the rest */
+
+static bool is_text(struct slice path, const char *content) {
+    static const struct slice ends[] = {TEXTS, {NULL, 0}}, names[] = {TEXT_NAMES, {NULL, 0}};
+    static const struct slice secrets[] = {SECRET_ENDS, {NULL, 0}};
+    struct slice name = last_part(path);
+    if (ends_any(name, secrets)) return false;
+    return ends_any(name, ends) || is_any(name, names) || (content[0] == '#' && content[1] == '!');
+}
+
+static void keep_text(struct slice path, const char *content, size_t size) {
+    if (size < 2 || size > LARGEST_TEXT || texts.size + size > MOST_TEXT || !is_text(path, content)) return;
+    for (size_t n = 0; n < size; n++)
+        if (!content[n]) return;
+    append_text(&texts, (struct slice){content, size});
+}
+
 /* ---- hashing ----------------------------------------------------------------------------------- */
 
 static int open_to_hash(const char *path) {
@@ -267,11 +287,14 @@ static char *decimal(char *to, uint64_t number) {
     return to;
 }
 
-/* `size` is what the file said; where it has another by now, its states will differ, too. */
+/* `size` is what the file said; where it has another by now, its states will differ, too. What was read
+ * last is in `piece`: all of the file, if it is no larger. */
+static char *piece;
+static long last_read;
+
 static bool names_of(int file, int64_t size, bool blob, struct names *names) {
     static struct blake3 b;
     static struct sha1 sha;
-    static char *piece;
     char head[32] = "blob ";
     if (!piece) {
         piece = map_memory(PIECE);
@@ -285,7 +308,9 @@ static bool names_of(int file, int64_t size, bool blob, struct names *names) {
     sha1_begin(&sha);
     sha1_add(&sha, head, (size_t)(decimal(head + 5, (uint64_t)size) - head) + 1);
     long n;
+    last_read = 0;
     while ((n = call3(SYS_read, file, piece, PIECE)) > 0) {
+        last_read = n;
         blake3_add(&b, piece, (size_t)n);
         if (blob) sha1_add(&sha, piece, (size_t)n);
         if (n == PIECE && between_pieces) between_pieces();
@@ -315,6 +340,7 @@ static void hash_file(const char *path, const struct state *asked) {
                 if (same_state(&before, &after)) {
                     tell(asked, &before, &names, began, at);
                     cache_names(&before, &names, at);
+                    if (last_read == before.size) keep_text(slice_of(path), piece, (size_t)last_read);
                 }
             }
         }

@@ -34,7 +34,7 @@ struct head {
     uint64_t unused[4];
 };
 
-enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES };
+enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS };
 
 static char **arguments, **variables;
 static char launcher[PATH_ROOM];       /* this file */
@@ -177,6 +177,7 @@ static bool names_an_id(struct slice text) {
 
 static char cwd[PATH_ROOM];
 static char spools[PATH_ROOM];
+static bool keeps_more; /* the project wants contents to be kept that only the reader can tell */
 
 static bool find_project(void) {
     static char folder[PATH_ROOM], path[PATH_ROOM], text[1 << 14];
@@ -194,6 +195,7 @@ static bool find_project(void) {
     }
     long size = read_file(path, text, sizeof text);
     if (size <= 0 || size == sizeof text || !names_an_id((struct slice){text, (size_t)size})) return false;
+    keeps_more = contains((struct slice){text, (size_t)size}, "\n[content]");
     root = (struct slice){folder, at.size};
     return JOIN(spools, folder, "/.provgraph/spool") && JOIN(cache_folder, folder, "/.provgraph/cache") &&
            JOIN(path, folder, "/.provgraph/journal") && is_folder(path) && may(path, 2 /* W_OK */) &&
@@ -514,7 +516,13 @@ static bool take_down(void) {
     }
     if (digests.size) add_section(&made, DIGESTS, &digests);
     if (packages.size) add_section(&made, PACKAGES, &packages);
-    return !digests.lost && !packages.lost && write_sections(&made);
+    if (!digests.lost && !packages.lost && write_sections(&made)) {
+        made.size = 0;
+        if (texts.size && !texts.lost) add_section(&made, CONTENTS, &texts);
+        write_sections(&made); /* nothing depends on them */
+        return true;
+    }
+    return false;
 }
 
 static bool is_removed(void) {
@@ -624,7 +632,7 @@ static void run_captured(void) {
     head.ended = program.at, head.status = program.status;
     bool living = anybody_lives() || anybody_newborn();
     bool now = !whole || living || secret_seen || !image_seen || stopped ||
-               (work_tree[0] && project_touched && !blob_folder.size) || traced() ||
+               (work_tree[0] && project_touched && !blob_folder.size) || traced() || keeps_more ||
                recordings_waiting() >= MOST_WAITING;
     if (now) head.flags |= TO_BE_FINISHED;
     if (!living) seal_spool();

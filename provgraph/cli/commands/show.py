@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,9 @@ import click
 from provgraph.cli.output import json_option, write_json
 from provgraph.cli.session import described, node_called, opened, store_option
 from provgraph.cli.text import value
+from provgraph.content import Gone, content
+from provgraph.errors import NotFound
+from provgraph.graph import Graph
 from provgraph.model.annotations import TYPE
 from provgraph.model.elements import Edge, Node
 
@@ -18,13 +22,22 @@ from provgraph.model.elements import Edge, Node
 @click.argument("name")
 @store_option
 @json_option
-def command(name: str, as_json: bool) -> None:
+@click.option("--content", "wants_content", is_flag=True, help="Write out what the version held.")
+@click.option("--against", metavar="NAME", help="Show how its text differs from another version's.")
+def command(name: str, as_json: bool, wants_content: bool, against: str | None) -> None:
     """Show one run, step, commit or file version with everything around it.
 
-    NAME is the beginning of an id (as `log` and `history` print it), of a commit's sha, or a file.
+    NAME is the beginning of an id (as `log` and `history` print it), of a commit's sha, or a file. Scripts
+    and small texts can be shown as they were after their files have changed.
     """
     with opened() as graph:
         node = node_called(graph, name)
+        if against is not None:
+            _print_difference(graph, node_called(graph, against), node)
+            return
+        if wants_content:
+            sys.stdout.buffer.write(_held(graph, node))
+            return
         outgoing = graph.store.edges([node.id])
         incoming = graph.store.edges([node.id], incoming=True)
         ends = {edge.target for edge in outgoing} | {edge.source for edge in incoming}
@@ -35,6 +48,28 @@ def command(name: str, as_json: bool) -> None:
         write_json({**described(node), "edges": links})
         return
     _print(node, outgoing, incoming, around)
+
+
+def _held(graph: Graph, node: Node) -> bytes:
+    found = content(graph, node) if node.label == "Version" else Gone("it is no version of a file")
+    if isinstance(found, Gone):
+        raise NotFound(f"what {_name(node)} held cannot be shown: {found.reason}")
+    return found.bytes
+
+
+def _print_difference(graph: Graph, before: Node, after: Node) -> None:
+    """As `diff -u` has it."""
+    from difflib import unified_diff
+
+    texts = [_held(graph, node).decode("utf-8", "replace") for node in (before, after)]
+    names = [f"{_name(node)} ({node.id[:9]})" for node in (before, after)]
+    one, other = (text.splitlines() for text in texts)
+    for line in unified_diff(one, other, names[0], names[1], lineterm=""):
+        click.echo(line)
+
+
+def _name(node: Node) -> str:
+    return value("name", node.properties.get("name") or node.id)
 
 
 def _link(edge: Edge, end: Node, direction: str) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """What did a version hold? Its bytes, where they are still to be had and are surely the same.
 
-They are read from the file on disk if it has the recorded digest, else from git's object store if
-the blob is known. Only regular files below the project's root are read, never what a link leads out
-to, never `.provgraph`.
+They are read from the file on disk if it has the recorded digest, else from what provgraph kept, else from
+git's object store if the blob is known. Of the work tree, only regular files below the project's root are read, never what a link leads out
+to, never `.provgraph` itself.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Final, Literal
 
 from provgraph.config import STATE
 from provgraph.graph import Graph
+from provgraph.model.content_store import ContentStore
 from provgraph.model.elements import Node
 
 LARGEST: Final = 32 * 1024 * 1024
 """Larger files (bytes) are not read for a preview."""
 
-Source = Literal["on disk", "in git"]
+Source = Literal["on disk", "kept", "in git"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ def content(graph: Graph, version: Node) -> Held | Gone:
     found = _on_disk(graph, version)
     if isinstance(found, Held):
         return found
+    kept = ContentStore.of(graph.project).read(str(held.get("digest") or ""))
+    if kept is not None:
+        return Held(kept, "kept")
     if from_git := _in_git(graph, str(held.get("blob") or "")):
         return from_git
     return found

@@ -1,0 +1,114 @@
+"""Which bytes are kept of what was seen, and where? A folder `.provgraph/contents/`, by digest.
+
+A content is kept once, whoever had it: the file `ab/cdef...` holds the bytes whose BLAKE3 is `abcdef...`, as
+they were. What is kept, and when, `ingest/capture/keeping.py` says. Nothing in it is needed: what is missing
+can only not be shown.
+
+Erasure calls `erase` with the digests that go, and looks with `has` and `holding` for what remains:
+
+    store = ContentStore.of(project)
+    store.erase(["blake3:..."])
+    assert not store.has("blake3:...")
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from provgraph.config import Project
+
+TAG: Final = "blake3:"
+_DIGEST: Final = re.compile(r"blake3:([0-9a-f]{2})([0-9a-f]{62})")
+
+
+class ContentStore:
+    """The contents that a project keeps. Any number of processes may read, put and erase at once.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     store = ContentStore(Path(folder))
+    ...     digest = store.put(b"print(1)")
+    ...     print(store.has(digest), store.read(digest), store.erase([digest]), store.has(digest))
+    True b'print(1)' 1 False
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, project: Project) -> ContentStore:
+        return cls(project.contents)
+
+    def has(self, digest: str) -> bool:
+        path = self._path(digest)
+        return path is not None and path.exists()
+
+    def read(self, digest: str) -> bytes | None:
+        """The bytes, None where they are not kept, or are not those of the digest any more."""
+        path = self._path(digest)
+        with suppress(OSError):
+            if path is not None and digest_of(content := path.read_bytes()) == digest:
+                return content
+        return None
+
+    def put(self, content: bytes) -> str:
+        """Keep a content, whole or not at all; its digest. Raises OSError."""
+        digest = digest_of(content)
+        path = self._path(digest)
+        assert path is not None
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                with open(file, "wb") as out:
+                    out.write(content)
+                os.replace(fresh, path)
+            except OSError:
+                fresh.unlink(missing_ok=True)
+                raise
+        return digest
+
+    def erase(self, digests: Iterable[str]) -> int:
+        """Remove contents, their bytes overwritten where the file system allows that; how many there
+        were. Doing it again does nothing. Raises OSError."""
+        from provgraph.model.erased import remove
+
+        count = 0
+        for path in map(self._path, digests):
+            if path is not None and path.exists():
+                remove(path)
+                count += 1
+        return count
+
+    def digests(self) -> Iterator[str]:
+        """All that are kept."""
+        for path in sorted(self.folder.glob("??/*")):
+            if _DIGEST.fullmatch(digest := TAG + path.parent.name + path.name):
+                yield digest
+
+    def holding(self, words: Sequence[str]) -> list[str]:
+        """The contents in which one of the words stands."""
+        wanted = [word.encode() for word in words if word]
+        if not wanted:
+            return []
+        return [
+            digest
+            for digest in self.digests()
+            if any(word in (self.read(digest) or b"") for word in wanted)
+        ]
+
+    def _path(self, digest: str) -> Path | None:
+        found = _DIGEST.fullmatch(digest)
+        return self.folder / found[1] / found[2] if found else None
+
+
+def digest_of(content: bytes) -> str:
+    from blake3 import blake3
+
+    return TAG + blake3(content).hexdigest()
