@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from provgraph.asking.queries import Query as Query
     from provgraph.graph import Graph as Graph
     from provgraph.graph import open as open
+    from provgraph.notebook import load_ipython_extension as load_ipython_extension
+    from provgraph.notebook import unload_ipython_extension as unload_ipython_extension
     from provgraph.tracking import component as component
     from provgraph.tracking import log_metrics as log_metrics
     from provgraph.tracking import log_params as log_params
@@ -37,6 +39,7 @@ _HOMES = {
     "Query": "provgraph.asking.queries",
     "open": "provgraph.graph",
     "component": "provgraph.tracking",
+    "load_ipython_extension": "provgraph.notebook",
     "log_metrics": "provgraph.tracking",
     "log_params": "provgraph.tracking",
     "log_prediction": "provgraph.tracking",
@@ -46,10 +49,12 @@ __all__ = [
     "Query",
     "__version__",
     "component",
+    "load_ipython_extension",
     "log_metrics",
     "log_params",
     "log_prediction",
     "open",
+    "unload_ipython_extension",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from provgraph.asking.methods import Verbs
 from provgraph.errors import UsageError
 from provgraph.query import shape, syntax
-from provgraph.query.plan import Budget, Column, Plan, Project, is_table
+from provgraph.query.plan import Budget, Column, Plan, Project, Walk, is_table
 
 if TYPE_CHECKING:
     import networkx  # type: ignore[import-untyped]
@@ -100,6 +100,11 @@ class Query(Verbs):
         return Query(self._graph, self._question, Budget(seconds, nodes))
 
     # What it is.
+
+    @property
+    def graph(self) -> Asked:
+        """The graph that it is put to."""
+        return self._graph
 
     @property
     def text(self) -> str:
@@ -218,6 +223,29 @@ class Query(Verbs):
         """Every edge between the nodes of the answer, from effect to cause."""
         ids = {node.id for node in self.nodes()}
         return [edge for edge in self._graph.store.edges(sorted(ids)) if edge.target in ids]
+
+    def beginning(self) -> list[Node]:
+        """The nodes that the answer was walked to from, where that is what the question does last."""
+        from provgraph.model.elements import Node
+
+        if not isinstance(self.plan, Walk):
+            return []
+        rows = self._graph.answer(self.plan.source, self._budget)
+        return [Node(id, label, held) for id, label, _, held, *_ in rows.values]
+
+    def lineage_between(self, nodes: list[Node]) -> list[Edge]:
+        """The edges among some nodes that lineage walks along, from effect to cause."""
+        from provgraph.model.vocabulary import LINEAGE_EDGES
+
+        ids = {node.id for node in nodes}
+        found = self._graph.store.edges(sorted(ids), LINEAGE_EDGES)
+        return [edge for edge in found if edge.target in ids]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table, and a picture where nodes hang together."""
+        from provgraph.asking.html import html
+
+        return html(self)
 
     def show(self, limit: int | None = 50) -> None:
         """Print the answer as a table: at most `limit` rows of it, and how many there are."""

@@ -15,8 +15,9 @@ export function onTheme(listener) {
   return () => listeners.delete(listener);
 }
 
-export function colours() {
-  const style = getComputedStyle(document.documentElement);
+// The colours where an element stands, by their names.
+export function colours(place = document.documentElement) {
+  const style = getComputedStyle(place);
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 

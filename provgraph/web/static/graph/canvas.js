@@ -14,7 +14,8 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Canvas {
   // `on` has: select(id), open(id), expand(id, toward), more(fold).
-  constructor(host, on) {
+  // Without `wheel` the page keeps it, and only the buttons zoom.
+  constructor(host, on, { wheel = true } = {}) {
     this.host = host;
     this.on = on;
     this.bends = {};
@@ -24,6 +25,7 @@ export class Canvas {
       style: this.style(),
       autoungrabify: true,
       boxSelectionEnabled: false,
+      userZoomingEnabled: wheel,
       selectionType: "single",
       minZoom: 0.08,
       maxZoom: 2.2,
@@ -33,11 +35,7 @@ export class Canvas {
       layout: { name: "preset" },
     });
     this.listen();
-    this.stop = onTheme(() => {
-      forget();
-      this.cy.style(this.style());
-      this.dress();
-    });
+    this.stop = onTheme(() => this.recolour());
     this.watcher = new ResizeObserver(() => this.cy.resize());
     this.watcher.observe(host);
   }
@@ -46,6 +44,12 @@ export class Canvas {
     this.stop();
     this.watcher.disconnect();
     this.cy.destroy();
+  }
+
+  recolour() {
+    forget();
+    this.cy.style(this.style());
+    this.dress();
   }
 
   listen() {
@@ -206,7 +210,7 @@ export class Canvas {
   dress() {
     const { cy, picture } = this;
     if (!picture) return;
-    const colour = colours();
+    const colour = colours(this.host);
     const path = picture.pinnedPaths();
     cy.batch(() => {
       cy.nodes("[kind = 'card']").forEach((node) => {
@@ -338,7 +342,7 @@ export class Canvas {
   }
 
   style() {
-    const colour = colours();
+    const colour = colours(this.host);
     const families = Object.entries(FAMILIES).map(([family, { shape }]) => ({
       selector: `node[family = "${family}"]`,
       style: {

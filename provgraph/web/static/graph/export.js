@@ -9,7 +9,7 @@ const ROUND = { step: 25, model: 25 };
 const MARGIN = 30;
 
 export function svgOf(canvas) {
-  const colour = colours();
+  const colour = colours(canvas.host);
   const box = canvas.cy.elements().boundingBox();
   const [width, height] = [Math.ceil(box.w) + 2 * MARGIN, Math.ceil(box.h) + 2 * MARGIN];
   const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `${Math.floor(box.x1) - MARGIN} ${Math.floor(box.y1) - MARGIN} ${width} ${height}`, width, height, "font-family": "Inter, system-ui, sans-serif" });
@@ -51,7 +51,7 @@ function pathOf(edge) {
 }
 
 export function png(canvas) {
-  const colour = colours();
+  const colour = colours(canvas.host);
   return canvas.cy.png({ full: true, scale: 2, maxWidth: 8000, maxHeight: 8000, bg: colour("page"), output: "blob-promise" });
 }
 

@@ -10,11 +10,19 @@ export class Full extends Error {
   }
 }
 
+// Who answers for the graph: here the server, in a notebook its kernel.
+const server = {
+  focus: (id) => get(nodePath(id, "/focus")),
+  expand: (asked) => post("/api/expand", asked),
+  among: (ids) => post("/api/among", { ids }),
+};
+
 const key = (link) => `${link.source} ${link.type} ${link.target}`;
 export const foldId = (fold) => `${fold.of} ${fold.toward} ${fold.key}`;
 
 export class Picture {
-  constructor() {
+  constructor(ask = server) {
+    this.ask = ask;
     this.nodes = new Map();
     this.links = new Map();
     this.folds = new Map();
@@ -25,18 +33,18 @@ export class Picture {
     this.steps = []; // what was done since the first picture, for the address
   }
 
-  static async around(id) {
-    const picture = new Picture();
-    const found = await get(nodePath(id, "/focus"));
+  static async around(id, ask) {
+    const picture = new Picture(ask);
+    const found = await picture.ask.focus(id);
     picture.focus = found.focus;
     picture.add(found);
     picture.opened.add(`${found.focus} origin`).add(`${found.focus} effect`);
     return picture;
   }
 
-  static async of(ids) {
-    const picture = new Picture();
-    const found = await post("/api/among", { ids: ids.slice(0, MOST) });
+  static async of(ids, ask) {
+    const picture = new Picture(ask);
+    const found = await picture.ask.among(ids.slice(0, MOST));
     picture.add(found);
     picture.focus = ids.find((id) => picture.nodes.has(id)) ?? null;
     picture.loose = true;
@@ -56,7 +64,7 @@ export class Picture {
   async expand(id, toward) {
     if (this.opened.has(`${id} ${toward}`)) return [];
     const drawn = [...this.nodes.keys()];
-    const found = await post("/api/expand", { of: id, toward, drawn });
+    const found = await this.ask.expand({ of: id, toward, drawn });
     const fresh = this.add(found);
     this.opened.add(`${id} ${toward}`);
     this.steps.push(`${toward === "origin" ? "o" : "e"}.${id}`);
@@ -67,7 +75,7 @@ export class Picture {
   async more(id) {
     const fold = this.folds.get(id);
     const drawn = [...this.nodes.keys()];
-    const found = await post("/api/expand", { of: fold.of, toward: fold.toward, fold: fold.key, offset: fold.shown, drawn });
+    const found = await this.ask.expand({ of: fold.of, toward: fold.toward, fold: fold.key, offset: fold.shown, drawn });
     const fresh = this.add(found);
     fold.shown += found.nodes.length;
     if (!found.nodes.length || fold.shown >= fold.count) this.folds.delete(id);
