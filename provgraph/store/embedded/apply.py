@@ -16,6 +16,7 @@ from provgraph.store.embedded import changes
 from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
+from provgraph.store.embedded.room import LARGE, give_room
 from provgraph.store.embedded.schema import COLUMNS, LINEAGE_NUMBERS, PLACES, Lexicon
 from provgraph.store.embedded.transactions import writing
 
@@ -42,6 +43,8 @@ _REMOVE_NODE: Final = "DELETE FROM node WHERE id = ? RETURNING label"
 
 def apply(connection: apsw.Connection, batch: Batch) -> None:
     """Raises `StoreError`, and then nothing has changed."""
+    if len(batch) >= LARGE:
+        give_room(connection)
     try:
         with writing(connection), without_collector():
             _apply(connection, batch)

@@ -260,14 +260,18 @@ class LocalServer:
             time.sleep(0.2)
 
     def _answers(self, running: Running) -> bool:
+        """Whether the database does: the server listens some time before."""
         from neo4j import GraphDatabase
         from neo4j.exceptions import DriverError, Neo4jError
 
         with contextlib.suppress(OSError), socket.create_connection((_HOST, running.port), 1):
             try:
                 auth = (USER, self.password())
-                with GraphDatabase.driver(running.uri, auth=auth, connection_timeout=2) as driver:
-                    driver.verify_connectivity()
+                with (
+                    GraphDatabase.driver(running.uri, auth=auth, connection_timeout=2) as driver,
+                    driver.session() as session,
+                ):
+                    session.run("RETURN 1").consume()
             except (DriverError, Neo4jError):
                 return False
             return True
