@@ -71,6 +71,10 @@ class Project(msgspec.Struct, frozen=True, dict=True):
             raise ProjectError(f"{self.file}: [store] wants `uri`, in quotes")
         return "" if named == EMBEDDED else named
 
+    def asks_for(self, section: str) -> bool:
+        """Whether the file has a section, without what reading TOML costs."""
+        return f"\n[{section}]" in self.file.read_text("utf-8")
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The whole of `provgraph.toml`. Raises `ProjectError` where it is not TOML."""
@@ -170,4 +174,8 @@ name = "{name}"
 # keep = ["reports/*.html"]
 # never = ["private/**"]
 # largest = "10MB"
+
+# Environment variables that are kept with a run besides the usual ones.
+# [environment]
+# variables = ["MYAPP_*"]
 """

@@ -6,12 +6,13 @@ nothing was seen, or where processes stay behind.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from provgraph.config import Project, find_project, prepare_state
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import front
+from provgraph.ingest.capture import front, surroundings
 from provgraph.ingest.capture.recording import Manifest, Recording, account, keep_contents
 from provgraph.ingest.capture.recover import (
     asking,
@@ -56,6 +57,8 @@ def _finish(project: Project, folder: Path) -> None:
     staying: set[int] = set()
     try:
         told, manifest = described(project, recording, asking(project))
+        if manifest is not None:  # our environment is the program's, and has what else is asked for
+            manifest.variables = surroundings.variables(os.environ, project)
         if told is not None and manifest is not None:
             staying = _write(project, recording, told, manifest)
     except BaseException:

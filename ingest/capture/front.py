@@ -44,7 +44,7 @@ _BEGUN: Final = struct.Struct("=QqIIII")
 _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
 _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
-_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES, _CONTENTS = range(1, 8)
+_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES, _CONTENTS, _VARIABLES = range(1, 9)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
 
 
@@ -53,7 +53,8 @@ class Told(msgspec.Struct):
     is the program's exit status, or the negative number of the signal that ended it. `flags` are
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
     of packages that were used, `settings` the variables that say where git's settings are. `before` and
-    `after` are None where nobody looked. `texts` are contents of scripts and small texts."""
+    `after` are None where nobody looked. `texts` are contents of scripts and small texts, `variables` those of the environment
+    that are always kept."""
 
     run: str
     machine: Machine
@@ -76,6 +77,7 @@ class Told(msgspec.Struct):
     digests: list[Found] = []
     packages: dict[bytes, list[bytes]] = {}
     texts: list[bytes] = []
+    variables: dict[str, str] = {}
 
 
 def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
@@ -105,7 +107,9 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
         _look(told, marks, sections)
     told.digests = [_found(raw) for raw in _DIGEST.iter_unpack(sections.get(_DIGESTS, b""))]
     told.packages = _packages(sections.get(_PACKAGES, b""))
-    told.texts = list(_contents(sections.get(_CONTENTS, b"")))
+    told.texts = list(_all(sections.get(_CONTENTS, b"")))
+    set_then = map(os.fsdecode, _all(sections.get(_VARIABLES, b"")))
+    told.variables = dict(entry.split("=", 1) for entry in set_then)
     return told
 
 
@@ -208,7 +212,7 @@ def _packages(data: bytes) -> dict[bytes, list[bytes]]:
     return found
 
 
-def _contents(data: bytes) -> Iterator[bytes]:
+def _all(data: bytes) -> Iterator[bytes]:
     texts = _Texts(data)
     while texts.more():
         yield texts.next()

@@ -2,8 +2,8 @@
 
 Scripts (what was executed or imported) and small texts by their names; data only where `[content]` in
 `provgraph.toml` asks for it. What the run's recorder had in its hands is taken from there, the rest from
-the disk, as far as it is still the same. A text with a key or a password in it that is known by its shape
-is not kept.
+the disk, as far as it is still the same. Of a text with secrets in it, what stands there
+without them is kept.
 """
 
 from __future__ import annotations
@@ -107,9 +107,12 @@ class _Keeping:
         if self._store.has(content.digest):
             return False
         held = self._seen.get(content.digest) or self._on_disk(uri, content)
-        if not held or not (asked or _may_be_kept(held)):
+        if not held or (not asked and b"\0" in held):
             return False
-        self._store.put(held)
+        shown = held if asked else redact.text(held.decode("utf-8", "surrogateescape"))
+        if isinstance(shown, str):
+            shown = shown.encode("utf-8", "surrogateescape")
+        self._store.put(held) if shown == held else self._store.put_shown(content.digest, shown)
         return True
 
     def _on_disk(self, uri: str, content: Content) -> bytes | None:
@@ -126,8 +129,3 @@ class _Keeping:
 def _is_any(uri: str, globs: Iterable[str]) -> bool:
     base = split(uri)[0]
     return any(compiled(glob).fullmatch(uri if "/" in glob else base) for glob in globs)
-
-
-def _may_be_kept(content: bytes) -> bool:
-    """Whether it is text, and nobody's key stands in it."""
-    return b"\0" not in content and not redact.has_key(content.decode("utf-8", "replace"))

@@ -84,11 +84,12 @@ def tables() -> Iterator[str]:
     ['#define MARKS WORD("conda-meta"), WORD("pyvenv.cfg")\\n']
     """
     noise, redact, elsewhere = _module("noise"), _module("redact"), _module("elsewhere")
-    texts = _module("texts")
+    texts, variables = _module("texts"), _module("variables")
     for name in ("SYSTEM", "FOLDERS", "HOME_FOLDERS", "KEPT", "SUFFIXES", "SKIPPED", "MARKS"):
         yield _table(name, getattr(noise, name))
     yield _table("SECRETIVE", redact.SECRETIVE)
     yield _table("REPOSITORY_VARIABLES", elsewhere.REPOSITORY_VARIABLES)
+    yield _table("VARIABLES", variables.VARIABLES)
     yield _table("TEXTS", texts.TEXTS)
     yield _table("TEXT_NAMES", texts.NAMES)
     yield _table("SECRET_ENDS", texts.SECRETS)

@@ -66,7 +66,8 @@ CACHE: Final = "cache"
 
 class Manifest(msgspec.Struct):
     """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
-    the program runs. `exit` and `signal` are as in `RunEnded`."""
+    the program runs. `exit` and `signal` are as in `RunEnded`. `variables` are those of the environment that
+    are kept, `NAME=value`."""
 
     started: RunStarted
     machine: Machine
@@ -77,6 +78,7 @@ class Manifest(msgspec.Struct):
     signal: str = ""
     gaps: list[str] = []
     properties: dict[str, Scalar] = {}
+    variables: list[str] = []
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -182,6 +184,7 @@ def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> 
         told.status if told.status >= 0 and told.ended else None,
         signal.Signals(-told.status).name if told.status < 0 else "",
         properties=without_secrets(front.properties(told)),
+        variables=surroundings.variables(told.variables, project),
     )
 
 
@@ -294,6 +297,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         [*made.environment_reads, *_of_packages(evidence.events)],
         {found.prefix: found.version for found in evidence.interpretations},
         listed=evidence.packages,
+        variables=manifest.variables,
     )
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
     gaps += _further_gaps(evidence, after, [*made.records, *unattributed])

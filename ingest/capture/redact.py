@@ -51,6 +51,10 @@ def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in _SHAPES)
 
 
+_ASSIGNED: Final = (
+    rf"(?i)((?:^|[\s;|'\"(])(?:[\w-]*[-_])?(?:{_NAMES})\s*=\s*)"
+    r"(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\")]+)"
+)
 _KEYS: Final = (
     r"\b(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{16}\b",
     r"\bgh[pousr]_[A-Za-z0-9]{20,}\b",
@@ -86,13 +90,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
         rf"\1\2{HIDDEN}",
     ),
     # NAME=value inside a longer word, such as the text given to `sh -c`
-    (
-        (
-            rf"(?i)((?:^|[\s;|'\"(])(?:[\w-]*[-_])?(?:{_NAMES})\s*=\s*)"
-            r"(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\")]+)"
-        ),
-        rf"\1{HIDDEN}",
-    ),
+    (_ASSIGNED, rf"\1{HIDDEN}"),
     (
         rf"(?i)((?:^|\s)--(?:[\w-]*-)?(?:{_NAMES})\s+)(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\"-][^\s;&|'\"]*)",
         rf"\1{HIDDEN}",
@@ -140,18 +138,43 @@ def url(text: str) -> str:
     return text
 
 
-@cache
-def _keys() -> re.Pattern[str]:
-    return re.compile("|".join(_KEYS))
+def text(content: str) -> str:
+    r"""A script or a configuration without its secrets. What is looked up or computed is none.
 
-
-def has_key(text: str) -> bool:
-    """Whether there is a key in a text that is known by its shape, whatever stands around it.
-
-    >>> has_key("KEY = 'ghp_" + 30 * "a" + "'"), has_key("token = tokens[0]")
-    (True, False)
+    >>> print(text("load --db-password 'hunter2' rows\ntoken = tokens[0]\nPASSWORD=hunter2\n"), end="")
+    load --db-password [redacted] rows
+    token = tokens[0]
+    PASSWORD=[redacted]
+    >>> text("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n")
+    '[redacted]\n'
     """
-    return _keys().search(text) is not None
+    for pattern, replacement in _shapes():
+        if pattern.pattern == _ASSIGNED:
+            content = pattern.sub(
+                lambda found: found[0] if _is_code(found) else found[1] + HIDDEN, content
+            )
+        else:
+            content = pattern.sub(replacement, content)
+    return "".join(map(_line, content.splitlines(keepends=True)))
+
+
+def _is_code(found: re.Match[str]) -> bool:
+    return _CALL.match(found.string, found.end(1)) is not None
+
+
+_CALL: Final = re.compile(r"[A-Za-z_]\w*\s*[.(\[]")
+_BLANK: Final = re.compile(r"(\s+)")
+_AROUND: Final = "'\",;()"
+
+
+def _line(line: str) -> str:
+    """Its words as a command's, whatever quotes stand around them."""
+    parts = _BLANK.split(line)
+    words = [part.strip(_AROUND) for part in parts[::2]]
+    for place, (word, kept) in enumerate(zip(words, argv(words), strict=True)):
+        if kept != word and not _CALL.match(word.partition("=")[2]):
+            parts[2 * place] = parts[2 * place].replace(word, kept)
+    return "".join(parts)
 
 
 _SHELL_TEXT_NEXT: Final = re.compile(r"-[a-z]*c")

@@ -42,7 +42,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool, create, without_shim
 from provgraph.ingest.capture.spool import environment as traced
-from provgraph.ingest.capture.surroundings import Machine, Person, tick
+from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import new_run_id, step_id
@@ -189,6 +189,7 @@ class Capture:
                 started.when.tick,
                 gaps=gaps,
                 properties=without_secrets(properties),
+                variables=variables(os.environ, project),
             )
             self._writer = SegmentWriter(project.journal, project.id, self._run)
             self._writer.write(started)

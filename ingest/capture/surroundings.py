@@ -1,4 +1,4 @@
-"""Where a run happens: host, boot, clock, account, person, operating system and packages.
+"""Where a run happens: host, boot, clock, account, person, operating system, processors, packages, variables.
 
 Everything is read from the system at the moment; nothing is imported of what is described.
 """
@@ -8,15 +8,22 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from provgraph.config import Project
+from provgraph.errors import ProjectError
+from provgraph.ingest.capture import redact
+from provgraph.ingest.capture.variables import VARIABLES
 from provgraph.ingest.capture.worktree import Command, git
 from provgraph.model.identity import environment_id
 from provgraph.model.records import EnvironmentSeen, When
+from provgraph.model.uri import text_of
 
 _BOOTTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -114,6 +121,74 @@ def _text(path: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """The processors' name and how many this process may use, such as `2 x AMD EPYC`."""
+    about = _text("/proc/cpuinfo")
+    found = re.search(r"^(?:model name|Model|Hardware|cpu model)\s*:\s*(.+)$", about, re.MULTILINE)
+    name = " ".join(found[1].split()) if found else os.uname().machine
+    return f"{len(os.sched_getaffinity(0))} x {name}"
+
+
+@lru_cache(maxsize=1)
+def accelerators() -> str:
+    """What the drivers say of graphics processors, empty where there are none."""
+    return accelerators_below("/")
+
+
+def accelerators_below(root: str | os.PathLike[str]) -> str:
+    """The same of the system whose `/proc` and `/sys` are below a folder."""
+    nvidia_proc, kfd = (os.path.join(root, path) for path in (_NVIDIA, _AMD))
+    nvidia = _each(f"{nvidia_proc}/gpus", "information", r"^Model:\s*(.+)$")
+    about = _text(f"{nvidia_proc}/version")
+    driver = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\S+)", about)
+    named = Counter(nvidia + _each(kfd, "name", r"^(?!cpu)(\S.*)$"))
+    texts = [f"{count} x {name}" for name, count in sorted(named.items())]
+    return ", ".join(texts) + (f" (driver {driver[1]})" if driver and nvidia else "")
+
+
+_NVIDIA: Final = "proc/driver/nvidia"
+_AMD: Final = "sys/class/kfd/kfd/topology/nodes"
+
+
+def _each(folder: str, file: str, pattern: str) -> list[str]:
+    with suppress(OSError):
+        texts = (_text(f"{folder}/{name}/{file}") for name in sorted(os.listdir(folder)))
+        return [
+            found[1].strip() for text in texts if (found := re.search(pattern, text, re.MULTILINE))
+        ]
+    return []
+
+
+_LONGEST_VALUE: Final = 500
+
+
+def variables(environment: Mapping[str, str], project: Project) -> list[str]:
+    """The variables that are kept, `NAME=value`: those of the table, and what `[environment]` in
+    `provgraph.toml` names, but nothing that by its name is a secret. Raises `ProjectError`."""
+    globs = _named(project) if project.asks_for("environment") else []
+    names = (name for name in environment if name in VARIABLES or _matches(name, globs))
+    entries = redact.argv([f"{name}={environment[name]}" for name in sorted(names)])
+    return [text_of(os.fsencode(entry))[:_LONGEST_VALUE] for entry in entries]
+
+
+def _matches(name: str, globs: Iterable[str]) -> bool:
+    from provgraph.model.glob import compiled
+
+    return any(compiled(glob).fullmatch(name) for glob in globs)
+
+
+def _named(project: Project) -> list[str]:
+    section = project.settings.get("environment", {})
+    named = section.get("variables", []) if isinstance(section, dict) else None
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ProjectError(
+            f"{project.file}: [environment] wants `variables`, a list of names",
+            hint='such as `variables = ["MYAPP_*"]`',
+        )
+    return named
+
+
 _SITE: Final = re.compile(rb"^.*?/(?:site|dist)-packages(?=/|$)")
 _METADATA: Final = re.compile(r"^(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
 _PYTHON_FOLDER: Final = re.compile(rb"/lib(?:64)?/python(\d+\.\d+)(?=/|$)")
@@ -148,10 +223,11 @@ def environment(
     interpreters: Mapping[str, str],
     folders: Iterable[bytes] = (),
     listed: Mapping[bytes, Iterable[bytes]] | None = None,
+    variables: Sequence[str] = (),
 ) -> EnvironmentSeen:
     """What a run ran in. `reads` are what it read of installed software, `interpreters` the Python
     versions that were seen, by installation prefix, `folders` more folders of packages, `listed`
-    the names in those that were listed when the run ended."""
+    the names in those that were listed when the run ended, `variables` those that were set."""
     sites = sorted({*site_folders(reads), *folders})
     then = listed or {}
     installed = sorted({each for folder in sites for each in packages(folder, then.get(folder))})
@@ -159,7 +235,8 @@ def environment(
     system = operating_system()
     prefixes = " ".join(sorted(interpreters))
     name = f"Python {python} on {system}" if python else system
-    content = "\n".join([python, system, prefixes, *installed])
+    cpu, gpu = processor(), accelerators()
+    content = "\n".join([python, system, prefixes, cpu, gpu, *installed, *variables])
     return EnvironmentSeen(
         environment_id(content),
         name,
@@ -167,6 +244,9 @@ def environment(
         system,
         installed,
         {"prefix": prefixes} if prefixes else {},
+        cpu,
+        gpu,
+        list(variables),
     )
 
 

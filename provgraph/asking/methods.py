@@ -297,7 +297,8 @@ class Verbs:
 
         A run stands for what its steps did; a version for everything that was done in its lineage. `aspect`
         is one of `inputs` (files that those steps read and had not made, by digest), `code` (scripts and
-        what they imported), `environment` (packages, interpreter, system), `parameters`, `metrics`,
+        what they imported), `environment` (packages, interpreter, system, processors,
+        variables as `$NAME`), `parameters`, `metrics`,
         `command` (by script or program) and `commit`; `name` is what differs, `before` and `after` its
         values there and here, and `change` is `added`, `removed` or `changed`.
 

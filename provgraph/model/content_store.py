@@ -1,7 +1,7 @@
 """Which bytes are kept of what was seen, and where? A folder `.provgraph/contents/`, by digest.
 
 A content is kept once, whoever had it: the file `ab/cdef...` holds the bytes whose BLAKE3 is `abcdef...`, as
-they were. What is kept, and when, `ingest/capture/keeping.py` says. Nothing in it is needed: what is missing
+they were; `ab/cdef....shown` holds what of them may be shown, where secrets were taken out. What is kept, and when, `ingest/capture/keeping.py` says. Nothing in it is needed: what is missing
 can only not be shown.
 
 Erasure calls `erase` with the digests that go, and looks with `has` and `holding` for what remains:
@@ -23,6 +23,7 @@ from typing import Final
 from provgraph.config import Project
 
 TAG: Final = "blake3:"
+_SHOWN: Final = ".shown"
 _DIGEST: Final = re.compile(r"blake3:([0-9a-f]{2})([0-9a-f]{62})")
 
 
@@ -45,22 +46,29 @@ class ContentStore:
         return cls(project.contents)
 
     def has(self, digest: str) -> bool:
-        path = self._path(digest)
-        return path is not None and path.exists()
+        return any(path.exists() for path in self._paths(digest))
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes, None where they are not kept, or are not those of the digest any more."""
-        path = self._path(digest)
-        with suppress(OSError):
-            if path is not None and digest_of(content := path.read_bytes()) == digest:
-                return content
+        """The bytes, or what of them may be shown; None where they are not kept, or are not those of the
+        digest any more."""
+        for path in self._paths(digest):
+            with suppress(OSError):
+                content = path.read_bytes()
+                if path.suffix == _SHOWN or digest_of(content) == digest:
+                    return content
         return None
 
     def put(self, content: bytes) -> str:
         """Keep a content, whole or not at all; its digest. Raises OSError."""
         digest = digest_of(content)
-        path = self._path(digest)
-        assert path is not None
+        self._write(self._paths(digest)[0], content)
+        return digest
+
+    def put_shown(self, digest: str, content: bytes) -> None:
+        """Keep what may be shown of a content. Raises OSError."""
+        self._write(self._paths(digest)[1], content)
+
+    def _write(self, path: Path, content: bytes) -> None:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
@@ -72,24 +80,21 @@ class ContentStore:
             except OSError:
                 fresh.unlink(missing_ok=True)
                 raise
-        return digest
 
     def erase(self, digests: Iterable[str]) -> int:
         """Remove contents, their bytes overwritten where the file system allows that; how many there
         were. Doing it again does nothing. Raises OSError."""
         from provgraph.model.erased import remove
 
-        count = 0
-        for path in map(self._path, digests):
-            if path is not None and path.exists():
-                remove(path)
-                count += 1
-        return count
+        found = [path for digest in digests for path in self._paths(digest) if path.exists()]
+        for path in found:
+            remove(path)
+        return len(found)
 
     def digests(self) -> Iterator[str]:
         """All that are kept."""
         for path in sorted(self.folder.glob("??/*")):
-            if _DIGEST.fullmatch(digest := TAG + path.parent.name + path.name):
+            if _DIGEST.fullmatch(digest := TAG + path.parent.name + path.name.removesuffix(_SHOWN)):
                 yield digest
 
     def holding(self, words: Sequence[str]) -> list[str]:
@@ -103,9 +108,13 @@ class ContentStore:
             if any(word in (self.read(digest) or b"") for word in wanted)
         ]
 
-    def _path(self, digest: str) -> Path | None:
+    def _paths(self, digest: str) -> list[Path]:
+        """Where it is as it was, and where what may be shown of it."""
         found = _DIGEST.fullmatch(digest)
-        return self.folder / found[1] / found[2] if found else None
+        if found is None:
+            return []
+        path = self.folder / found[1] / found[2]
+        return [path, path.with_name(path.name + _SHOWN)]
 
 
 def digest_of(content: bytes) -> str:

@@ -191,6 +191,9 @@ class EnvironmentSeen(Record, frozen=True, tag="environment"):
     system: str = ""
     packages: list[str] = []
     properties: dict[str, Scalar] = {}
+    cpu: str = ""
+    gpu: str = ""
+    variables: list[str] = []  # NAME=value, those that are kept
 
 
 class Annotated(Record, frozen=True, tag="annotated"):

@@ -7,7 +7,7 @@ its node is made here too, with its identity alone; a store merges the two.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -171,6 +171,7 @@ def _translate(
                 python=record.python,
                 system=record.system,
                 packages=tuple(record.packages),
+                **{key: held for key, held in _machine(record) if held},
                 **record.properties,
             )
         case Annotated():
@@ -181,6 +182,10 @@ def _translate(
             pass
         case _:
             assert_never(record)
+
+
+def _machine(record: EnvironmentSeen) -> Iterator[tuple[str, Value]]:
+    yield from (("cpu", record.cpu), ("gpu", record.gpu), ("variables", tuple(record.variables)))
 
 
 def _refer(

@@ -108,8 +108,13 @@ def _packages(graph: Graph, run: Node | None) -> dict[str, str]:
     )
     for node in found:
         packages |= {
-            key: str(node.properties[key]) for key in ("python", "system") if key in node.properties
+            key: str(node.properties[key])
+            for key in ("python", "system", "cpu", "gpu")
+            if key in node.properties
         }
+        kept = node.properties.get("variables", ())
+        texts = kept if isinstance(kept, tuple) else ()
+        packages |= dict(f"${text}".split("=", 1) for text in texts if "=" in text)
     return packages
 
 

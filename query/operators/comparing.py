@@ -126,13 +126,17 @@ def content(version: Node, digests: Mapping[str, str]) -> str:
 
 
 def _environment(node: Node) -> Iterator[tuple[str, str]]:
-    for key in ("python", "system"):
+    for key in ("python", "system", "cpu", "gpu"):
         if value := node.properties.get(key):
             yield key, text(value)
     packages = node.properties.get("packages")
     for package in packages if isinstance(packages, tuple) else ():
         name, _, version = package.partition("==")
         yield name, version or package
+    variables = node.properties.get("variables")
+    for variable in variables if isinstance(variables, tuple) else ():
+        name, _, value = variable.partition("=")
+        yield f"${name}", value
 
 
 def text(value: Value) -> str:

@@ -34,7 +34,7 @@ struct head {
     uint64_t unused[4];
 };
 
-enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS };
+enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS, VARIABLES_SET };
 
 static char **arguments, **variables;
 static char launcher[PATH_ROOM];       /* this file */
@@ -177,7 +177,7 @@ static bool names_an_id(struct slice text) {
 
 static char cwd[PATH_ROOM];
 static char spools[PATH_ROOM];
-static bool keeps_more; /* the project wants contents to be kept that only the reader can tell */
+static bool asks_for_more; /* than the tables say: contents or variables that only Python can tell */
 
 static bool find_project(void) {
     static char folder[PATH_ROOM], path[PATH_ROOM], text[1 << 14];
@@ -195,7 +195,8 @@ static bool find_project(void) {
     }
     long size = read_file(path, text, sizeof text);
     if (size <= 0 || size == sizeof text || !names_an_id((struct slice){text, (size_t)size})) return false;
-    keeps_more = contains((struct slice){text, (size_t)size}, "\n[content]");
+    asks_for_more = contains((struct slice){text, (size_t)size}, "\n[content]") ||
+                    contains((struct slice){text, (size_t)size}, "\n[environment]");
     root = (struct slice){folder, at.size};
     return JOIN(spools, folder, "/.provgraph/spool") && JOIN(cache_folder, folder, "/.provgraph/cache") &&
            JOIN(path, folder, "/.provgraph/journal") && is_folder(path) && may(path, 2 /* W_OK */) &&
@@ -308,6 +309,14 @@ static void describe_start(struct buffer *to, uint64_t began, uint64_t offset) {
     for (uint32_t n = 0; n < count; n++) append_text(to, slice_of(command[n]));
 }
 
+static void list_variables(struct buffer *to) {
+    static const struct slice names[] = {VARIABLES, {NULL, 0}};
+    for (char **entry = variables; *entry; entry++) {
+        struct slice rest = slice_of(*entry);
+        if (is_any(until(&rest, '='), names)) append_text(to, slice_of(*entry));
+    }
+}
+
 static struct look before, after;
 static struct git_answer answer;
 
@@ -328,10 +337,12 @@ static bool make_recording(uint64_t began) {
     find_work_tree();
     if (work_tree[0]) ask_or_remember(&before, variables, run, &answer);
     if (work_tree[0] && names_plain_bytes(&before, variables)) blob_folder = root;
-    struct buffer start_told = {0}, status_told = {0}, made = {0};
+    struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, made = {0};
     append(&made, &head, sizeof head);
     describe_start(&start_told, began, offset);
     add_section(&made, START, &start_told);
+    list_variables(&variables_told);
+    if (variables_told.size) add_section(&made, VARIABLES_SET, &variables_told);
     if (answer.known) {
         append_number(&status_told, (uint32_t)answer.status);
         append(&status_told, answer.output.at, answer.output.size);
@@ -632,7 +643,8 @@ static void run_captured(void) {
     head.ended = program.at, head.status = program.status;
     bool living = anybody_lives() || anybody_newborn();
     bool now = !whole || living || secret_seen || !image_seen || stopped ||
-               (work_tree[0] && project_touched && !blob_folder.size) || traced() || keeps_more ||
+               (work_tree[0] && project_touched && !blob_folder.size) || traced() ||
+               asks_for_more ||
                recordings_waiting() >= MOST_WAITING;
     if (now) head.flags |= TO_BE_FINISHED;
     if (!living) seal_spool();

@@ -1,0 +1,94 @@
+"""What did a run run in, and which part of it was different the other time?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from capture.workspace import Workspace
+
+from provgraph.graph import Graph
+from provgraph.ingest.capture import surroundings
+from provgraph.model.records import EnvironmentSeen, RunStarted
+
+
+def wheel(folder: Path, version: str) -> Path:
+    path = folder / f"tiny-{version}-py3-none-any.whl"
+    about = f"tiny-{version}.dist-info"
+    files = {
+        "tiny.py": f"VERSION = {version!r}\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def installed(folder: Path, version: str) -> str:
+    """The Python of a virtual environment that has the package."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = str(folder / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+    made = wheel(folder.parent, version)
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", made], check=True)
+    return python
+
+
+def test_diff_says_which_package_and_which_variable_changed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (workspace.root / "use.py").write_text("import tiny\nprint(tiny.VERSION)\n")
+    base = {k: v for k, v in workspace.environment.items() if k != "OMP_NUM_THREADS"}
+    for version, threads in (("1.0", "1"), ("2.0", "4")):
+        python = installed(tmp_path / f"env-{version}", version)
+        done = workspace.run(python, "use.py", env={**base, "OMP_NUM_THREADS": threads})
+        assert done.stdout == f"{version}\n"
+    started = sorted(workspace.all(RunStarted), key=lambda record: record.when.at)
+    first, second = dict.fromkeys(record.run for record in started)
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        rows = graph.ask(f'run "{first}" | diff (run "{second}") on environment').rows
+    assert sorted(row[1:] for row in rows.values) == [
+        ("$OMP_NUM_THREADS", "1", "4", "changed"),
+        ("tiny", "1.0", "2.0", "changed"),
+    ]
+
+
+def test_runs_in_the_same_environment_share_its_node(workspace: Workspace) -> None:
+    for _ in range(2):
+        workspace.run(sys.executable, "-c", "import msgspec")
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        [found] = graph.ask("environment").nodes()
+    assert found.properties["cpu"] == surroundings.processor()
+    assert str(found.properties["system"]) == surroundings.operating_system()
+
+
+def test_variables_are_kept_by_name_and_no_secret_ever_is(workspace: Workspace) -> None:
+    with workspace.project.file.open("a") as settings:
+        settings.write('\n[environment]\nvariables = ["MYAPP_*"]\n')
+    given = {"TZ": "UTC", "MYAPP_MODE": "fast", "MYAPP_TOKEN": "hunter2", "OTHER": "hunter2"}
+    workspace.run("true", env={**workspace.environment, **given})
+    [seen] = workspace.all(EnvironmentSeen)
+    ours = [entry for entry in seen.variables if entry.startswith(("TZ", "MYAPP", "OTHER"))]
+    assert ours == ["MYAPP_MODE=fast", "MYAPP_TOKEN=[redacted]", "TZ=UTC"]
+    for path in workspace.project.state.rglob("*"):
+        assert path.is_dir() or b"hunter2" not in path.read_bytes()
+
+
+def test_graphics_processors_are_named_as_their_driver_tells(tmp_path: Path) -> None:
+    for number in range(2):
+        folder = tmp_path / f"proc/driver/nvidia/gpus/0000:0{number}"
+        folder.mkdir(parents=True)
+        (folder / "information").write_text("Model: \t\t NVIDIA A100\nIRQ: 5\n")
+    (tmp_path / "proc/driver/nvidia/version").write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu\n"
+    )
+    found = surroundings.accelerators_below(tmp_path)
+    assert found == "2 x NVIDIA A100 (driver 550.54.14)"
+    assert surroundings.accelerators_below(tmp_path / "nothing") == ""
