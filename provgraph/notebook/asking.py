@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
@@ -56,6 +58,7 @@ class Questions(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._graph: Graph | None = None
+        self._stood: tuple[int, int] | None = None
 
     @magic_arguments()  # type: ignore[untyped-decorator]
     @argument("--project", default=".", help="a folder in the project")  # type: ignore[untyped-decorator]
@@ -91,12 +94,24 @@ class Questions(Magics):
         return query
 
     def _open(self, folder: str) -> Graph:
+        """The graph that is open, if it is this one and its store is still the file it was."""
         import provgraph
 
         fresh = provgraph.open(folder)
-        if self._graph is not None and self._graph.project.root == fresh.project.root:
+        stands = _file(fresh.project.database)
+        if self._graph is not None and (self._graph.project.root, self._stood) == (
+            fresh.project.root,
+            stands,
+        ):
             fresh.close()
-            self._graph.sync()
             return self._graph
-        self._graph = fresh
+        self._graph, self._stood = fresh, stands
         return fresh
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:  # a graph in a Neo4j has none
+        return None
+    return (found.st_dev, found.st_ino)
