@@ -127,6 +127,7 @@ def create_project(root: Path, name: str = "") -> Project:
     name = re.sub(r'["\\\x00-\x1f]', "", name or root.name) or "project"
     project = Project(root, os.urandom(16).hex(), name)
     try:
+        root.mkdir(parents=True, exist_ok=True)
         prepare_state(project)
         with open(file, "x", encoding="utf-8") as out:
             out.write(_TEMPLATE.format(id=project.id, name=name))

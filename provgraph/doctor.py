@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from provgraph.config import Project, find_project
 from provgraph.errors import ProvgraphError
+
+LEAST_SPACE: Final = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,14 @@ class Finding:
 
 def examine(start: Path | None = None) -> list[Finding]:
     """Examine the machine, and the project around `start` (the working directory)."""
-    checks: list[Callable[[], Iterator[Finding]]] = [_python, _capture, _git, _sqlite]
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _capture,
+        _tracing,
+        _git,
+        _sqlite,
+        _extras,
+    ]
     findings = [finding for check in checks for finding in check()]
     try:
         project = find_project(start or Path())
@@ -62,6 +72,42 @@ def _capture() -> Iterator[Finding]:
         yield Finding("capture", "bad", error.message, error.hint or "")
 
 
+def _tracing() -> Iterator[Finding]:
+    """Yama's strictest setting forbids what the tracer of static programs does."""
+    try:
+        scope = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip()
+    except OSError:
+        return
+    if scope == "3":
+        yield Finding(
+            "tracing",
+            "limited",
+            "this kernel lets nobody trace a program (kernel.yama.ptrace_scope is 3)",
+            "static programs are not seen inside; their runs say so",
+        )
+
+
+EXTRAS: Final = {
+    "fast": ("numpy",),
+    "web": ("fastapi", "uvicorn", "pygments"),
+    "notebook": ("IPython", "pandas"),
+    "subjects": ("cryptography", "duckdb", "pyarrow"),
+    "neo4j": ("neo4j",),
+}
+"""The modules that each extra of pyproject.toml brings."""
+
+
+def _extras() -> Iterator[Finding]:
+    from importlib.util import find_spec
+
+    missing = [name for name, wanted in EXTRAS.items() if not all(map(find_spec, wanted))]
+    if missing:
+        remedy = f'pip install "provgraph[{",".join(missing)}]", where they are wanted'
+        yield Finding("extras", "limited", f"not installed: {', '.join(missing)}", remedy)
+    else:
+        yield Finding("extras", "good", f"all installed: {', '.join(EXTRAS)}")
+
+
 def _git() -> Iterator[Finding]:
     found = shutil.which("git")
     if found:
@@ -78,10 +124,35 @@ def _sqlite() -> Iterator[Finding]:
 
 def _project(project: Project) -> Iterator[Finding]:
     yield Finding("project", "good", f"{project.name} in {project.root}")
+    yield from _committed(project)
     yield from _state(project)
-    yield from _settings(project)
+    yield from _space(project)
+    settings = list(_settings(project))
+    yield from settings
     yield from _journal(project)
-    yield from _store(project)
+    if settings[-1].verdict == "good":  # else they do not say where the store is
+        yield from _store(project)
+
+
+def _committed(project: Project) -> Iterator[Finding]:
+    """A clone without the project's file becomes another project, and its files other files."""
+    command = ["git", "-C", str(project.root), "status", "--porcelain", "--", project.file.name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    if done.returncode == 0 and done.stdout.startswith("??"):
+        remedy = f"git add {project.file.name} and commit it: it has the project's id"
+        yield Finding("project", "limited", f"{project.file.name} is not in git", remedy)
+
+
+def _space(project: Project) -> Iterator[Finding]:
+    if not project.state.is_dir():
+        return
+    free = shutil.disk_usage(project.state).free
+    if free < LEAST_SPACE:
+        remedy = "a run on a full disk goes on, and is recorded in part; make room"
+        yield Finding("space", "bad", f"{free // 2**20} MiB are free for {project.state}", remedy)
 
 
 def _state(project: Project) -> Iterator[Finding]:
@@ -135,7 +206,7 @@ def _store(project: Project) -> Iterator[Finding]:
         return
     try:
         with Graph(project, read_only=True) as graph:
-            statistics = graph.store.statistics()
+            statistics, warning = graph.store.statistics(), graph.store.warning
     except ProvgraphError as error:
         remedy = "provgraph sync --rebuild" if not where else error.hint or ""
         yield Finding("store", "bad", error.message, remedy)
@@ -143,3 +214,5 @@ def _store(project: Project) -> Iterator[Finding]:
         nodes, edges = sum(statistics.nodes.values()), sum(statistics.edges.values())
         place = f" in {where}" if where else ""
         yield Finding("store", "good", f"{nodes:,} nodes, {edges:,} edges{place}")
+        if warning:
+            yield Finding("store", "limited", warning)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import write_json
 from provgraph.cli.session import node_called, opened
 from provgraph.cli.text import count
@@ -20,7 +21,7 @@ def nodes_arguments(command: Command) -> Command:
     question = click.option(
         "--where", "question", help="The rows of this question instead of names."
     )
-    return click.argument("names", nargs=-1)(question(command))
+    return click.argument("names", nargs=-1, shell_complete=completing.nodes)(question(command))
 
 
 def annotate(

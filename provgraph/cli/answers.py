@@ -80,7 +80,7 @@ def write_trees(graph: Graph, query: Query) -> None:
         edges = [structs.replace(edge, source=edge.target, target=edge.source) for edge in edges]
     for root in [node.id for node in roots] or tops(nodes, edges):
         branch = tree(among(graph.store, root, reached(root, nodes, edges), edges))
-        present(rendered(branch, toward=toward), soft_wrap=True)
+        present(rendered(branch, toward=toward))
 
 
 def beginnings(graph: Graph, query: Query) -> list[Node]:

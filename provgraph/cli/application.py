@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from provgraph import __version__
+from provgraph.cli.teaching import taught
 from provgraph.errors import ProvgraphError, UsageError
 
 _ORDER = [
@@ -29,11 +30,15 @@ _ORDER = [
     "tag",
     "note",
     "component",
+    "subject",
+    "forget",
+    "receipt",
     "ingest",
     "sync",
     "neo4j",
     "ui",
     "doctor",
+    "completion",
     "demo",
 ]
 
@@ -49,8 +54,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = import_module(f"provgraph.cli.commands.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
+        return taught(module.command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by the first lines of their files: importing them all would be felt."""
@@ -91,9 +95,9 @@ def root() -> None:
     """Record what commands read and write, and ask where files come from.
 
     \b
-      provgraph run -- ./train.sh          run it, recorded
-      provgraph why models/churn.pkl       what produced this file
-      provgraph impact data/raw.csv        what was made from it
+      provgraph run -- sh pipeline.sh                run it, recorded
+      provgraph why models/churn.pkl                 what produced this file
+      provgraph impact data/raw/customers.csv        what was made from it
       provgraph ask 'model "churn" | lineage | where kind = dataset'
 
     Exit status: 0 done; 1 an error; 2 wrong usage or a mistake in a query; 3 nothing of that name;
@@ -105,7 +109,10 @@ def main(words: list[str]) -> int:
     """Run one command; returns its exit status. A mistake of the user's is told without a traceback
     (set PROVGRAPH_TRACEBACK=1 to see it)."""
     try:
-        result: Any = root.main(args=words, prog_name="provgraph", standalone_mode=False)
+        color = False if "NO_COLOR" in os.environ else None  # None: on a terminal
+        result: Any = taught(root).main(
+            args=words, prog_name="provgraph", standalone_mode=False, color=color
+        )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except ProvgraphError as error:
@@ -115,8 +122,13 @@ def main(words: list[str]) -> int:
 
         tell(str(error))
         return error.exit_status
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return 2
+    except click.ClickException as error:
+        from provgraph.cli.output import tell
+
+        tell(_in_words(error))
         return 2
     except click.exceptions.Abort:
         return 130
@@ -125,3 +137,11 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _in_words(error: click.ClickException) -> str:
+    """What Click found wrong, as our own errors are told."""
+    said = error.format_message()
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "provgraph"
+    return f"{said[:1].lower()}{said[1:]}\n  hint: `{where} --help` shows how"

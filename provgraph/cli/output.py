@@ -87,14 +87,18 @@ def console() -> Console:
     return Console(highlight=False, width=int(os.environ.get("COLUMNS", "0")) or 100_000)
 
 
-def present(drawn: RenderableType, *, soft_wrap: bool = False) -> None:
-    """Print a table or a tree; on a terminal, what is longer than the screen goes through the pager."""
+def present(drawn: RenderableType) -> None:
+    """Print a table or a tree, folded at the edge of a terminal; what is longer than the screen goes
+    through the pager there. In a pipe a line is as long as it is."""
     screen = console()
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
-        screen.print(drawn, soft_wrap=soft_wrap)
+    if not sys.stdout.isatty():
+        screen.print(drawn, soft_wrap=True)
+        return
+    if not sys.stdin.isatty():
+        screen.print(drawn)
         return
     with screen.capture() as captured:
-        screen.print(drawn, soft_wrap=soft_wrap)
+        screen.print(drawn)
     text = captured.get()
     if text.count("\n") < screen.height:
         sys.stdout.write(text)

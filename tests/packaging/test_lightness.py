@@ -75,3 +75,9 @@ def test_a_question_imports_no_numpy(tmp_path: Path) -> None:
     modules = imported(["-m", "provgraph", "ask", 'file "made" | lineage'], tmp_path)
     assert "apsw" in modules
     assert modules & {"networkx", "numpy", "scipy"} == set()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["why", "--help"], ["ask", "--help"]])
+def test_help_needs_little_more_than_click(words: list[str], tmp_path: Path) -> None:
+    modules = imported(["-m", "provgraph", *words], tmp_path)
+    assert modules & HEAVY - {"apsw"} == {"click"}

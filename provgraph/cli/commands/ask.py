@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.answers import FORMATS, Format, write_answer
 from provgraph.cli.output import json_option
 from provgraph.cli.session import opened, store_option
@@ -13,7 +14,7 @@ from provgraph.graph import Graph
 
 
 @click.command(name="ask")
-@click.argument("query", nargs=-1)
+@click.argument("query", nargs=-1, shell_complete=completing.question)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds it may take.")
 @click.option("--max-nodes", type=click.IntRange(1), help="How many nodes it may visit.")
 @click.option("--explain", is_flag=True, help="Show every stage instead of the answer.")
@@ -38,9 +39,9 @@ def command(
     \b
       provgraph ask 'model "churn" | lineage | where kind = dataset'
       provgraph ask 'run [exit != 0] | sort started desc | limit 5'
-      provgraph ask 'script "train.py" | impact depth 1 | runs'
-      provgraph ask 'model "churn" | lineage' --format dot | dot -Tsvg > churn.svg
-      provgraph ask 'explain file "m.pkl" | lineage'
+      provgraph ask 'script "src/train.py" | impact depth 1 | runs'
+      provgraph ask 'model "churn" | lineage' --format dot > churn.dot
+      provgraph ask 'explain model "churn" | lineage'
     """
     how: Format = format or ("json" if as_json else "table")
 

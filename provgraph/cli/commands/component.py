@@ -29,7 +29,7 @@ def command(
 
     \b
       provgraph component train --owner ann --description 'fits the forest'
-      provgraph component train r4k2
+      provgraph component train --tag tier=gold
       provgraph ask 'component train | lineage'
     """
     given = {tag.partition("=")[0]: _value(tag) for tag in tags}

@@ -39,6 +39,10 @@ def command(folder: Path, as_json: bool) -> int:
 
     It needs scikit-learn, pandas and matplotlib (`pip install "provgraph[demo]"`). A folder of an
     earlier demo is used again: the pipeline runs once more.
+
+    \b
+      provgraph demo
+      provgraph demo /tmp/wine --json
     """
     from provgraph import demo
     from provgraph.__main__ import main

@@ -14,7 +14,12 @@ from provgraph.doctor import examine
 @json_option
 def command(as_json: bool) -> int:
     """Examine the machine, the project, the journal and the store. Exit status 1 if anything is
-    wrong."""
+    wrong.
+
+    \b
+      provgraph doctor
+      provgraph doctor --json
+    """
     findings = examine()
     if as_json:
         write_json([asdict(finding) for finding in findings])

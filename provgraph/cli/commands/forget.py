@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class Forget(click.Group):
     """A word that is no subcommand begins a new request: `forget client:4711`."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which a request goes through them
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -38,7 +41,7 @@ def command() -> None:
       provgraph forget client:4711 --reference DSR-17    a plan: what goes, in which order, and why
       provgraph forget approve e1                        sign it
       provgraph forget execute e1 --dry-run              what would be done
-      provgraph forget execute e1                        do it; killed, it is taken up again
+      provgraph forget execute e1 --consent              do it; killed, it is taken up again
       provgraph forget list                              requests, with what is overdue
 
     Nothing is changed before `execute`.
@@ -64,7 +67,11 @@ def plan(
     erase_derived: bool,
     as_json: bool,
 ) -> None:
-    """Make a request and its plan, for one or several SUBJECTs or FILEs together."""
+    """Make a request and its plan, for one or several SUBJECTs or FILEs together.
+
+    \b
+      provgraph forget plan features.csv --erase-derived --due 2030-01-31
+    """
     from provgraph.erasure.requests import DEADLINE, Request, open_request
 
     now = time.time_ns()
@@ -87,7 +94,11 @@ def plan(
 @command.command(name="expired")
 @json_option
 def expired(as_json: bool) -> None:
-    """Make a request of what is older than the `[[retention]]` rules allow."""
+    """Make a request of what is older than the `[[retention]]` rules allow.
+
+    \b
+      provgraph forget expired
+    """
     from provgraph.erasure.holds import retentions
     from provgraph.erasure.requests import DEADLINE, Request, folders, open_request
     from provgraph.query.plan import AllOf, Comparison, Find
@@ -104,7 +115,10 @@ def expired(as_json: bool) -> None:
             files += sorted(found - set(files))
             reasons += [rule.reason] if found else []
         if not files:
-            click.echo("nothing is older than it may be")
+            if as_json:
+                write_json(None)
+            else:
+                click.echo("nothing is older than it may be")
             return
         reference = "; ".join(dict.fromkeys(reasons))
         request = Request("", reference, now, now + DEADLINE, files=files)
@@ -115,7 +129,11 @@ def expired(as_json: bool) -> None:
 @click.argument("id")
 @json_option
 def replan(id: str, as_json: bool) -> None:
-    """Make the plan of a request anew; what was approved has to be approved again."""
+    """Make the plan of a request anew; what was approved has to be approved again.
+
+    \b
+      provgraph forget replan e2
+    """
     with opened() as graph:
         folder = _folder(graph, id)
         if "began" in folder.done():
@@ -196,7 +214,11 @@ def _read_plan(folder: Folder) -> Plan:
 @click.argument("id")
 @json_option
 def show(id: str, as_json: bool) -> None:
-    """Show a plan: every version, what is done with it, and why."""
+    """Show a plan: every version, what is done with it, and why.
+
+    \b
+      provgraph forget show e2
+    """
     with opened() as graph:
         folder = _folder(graph, id)
         _show(folder, _read_plan(folder), as_json)
@@ -241,7 +263,11 @@ def _show(folder: Folder, made: Plan, as_json: bool) -> None:
 @command.command(name="list")
 @json_option
 def list_requests(as_json: bool) -> None:
-    """Requests, the most urgent first."""
+    """Requests, the most urgent first.
+
+    \b
+      provgraph forget list
+    """
     from provgraph.erasure.requests import folders
 
     with opened() as graph:
@@ -283,11 +309,19 @@ def _is_overdue(request: Request, state: str, now: int) -> bool:
 
 
 @command.command(name="key")
-def key() -> None:
-    """Make a key to approve with, if there is none, and show its public half."""
+@json_option
+def key(as_json: bool) -> None:
+    """Make a key to approve with, if there is none, and show its public half.
+
+    \b
+      provgraph forget key
+    """
     from provgraph.erasure import approvals
 
     public = approvals.make_key()
+    if as_json:
+        write_json({"path": str(approvals.key_path()), "public": public})
+        return
     note(f"the key is in {approvals.key_path()}; its public half goes into provgraph.toml:")
     click.echo(f'[erasure.approvers]\n"NAME" = "{public}"')
 
@@ -296,7 +330,11 @@ def key() -> None:
 @click.argument("id")
 @json_option
 def approve(id: str, as_json: bool) -> None:
-    """Sign a plan with one's own key."""
+    """Sign a plan with one's own key.
+
+    \b
+      provgraph forget approve e2
+    """
     from provgraph.erasure import approvals
 
     with opened() as graph:
@@ -331,7 +369,12 @@ def _refuse_outdated(graph: Graph, folder: Folder, made: Plan) -> None:
 @click.option("--network", is_flag=True, help="Let them reach the network.")
 @json_option
 def execute(id: str, dry_run: bool, consent: bool, network: bool, as_json: bool) -> int:
-    """Carry a plan out; killed or failed, it is taken up where it was."""
+    """Carry a plan out; killed or failed, it is taken up where it was.
+
+    \b
+      provgraph forget execute e2 --dry-run
+      provgraph forget execute e2 --consent
+    """
     import msgspec
 
     from provgraph.erasure import ending
@@ -365,10 +408,20 @@ def _asked(argv: list[str]) -> bool:
 
 @command.command(name="abandon")
 @click.argument("id")
-def abandon(id: str) -> None:
-    """Give a request up, as long as nothing was changed."""
+@json_option
+def abandon(id: str, as_json: bool) -> None:
+    """Give a request up, as long as nothing was changed.
+
+    \b
+      provgraph forget plan data/raw/customers.csv
+      provgraph forget abandon e3
+    """
     from provgraph.erasure.execution import Execution
 
     with opened() as graph:
-        Execution(graph, _folder(graph, id), note).abandon()
-    click.echo(f"{id} is abandoned; nothing was changed")
+        folder = _folder(graph, id)
+        Execution(graph, folder, note).abandon()
+    if as_json:
+        write_json({"request": id, "state": folder.state()})
+    else:
+        click.echo(f"{id} is abandoned; nothing was changed")

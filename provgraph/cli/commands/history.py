@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import json_option, write_json, write_table
 from provgraph.cli.session import all_versions, described, opened, store_option, versions_called
 from provgraph.cli.text import value
@@ -13,13 +14,17 @@ from provgraph.query.plan import Latest
 
 
 @click.command(name="history")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.recorded)
 @store_option
 @json_option
 def command(name: str, as_json: bool) -> None:
     """List the versions of a file, oldest first, and what made each.
 
     The number is what `@` takes in a query: `file "data.csv"@3`.
+
+    \b
+      provgraph history models/churn.pkl
+      provgraph ask 'file "models/churn.pkl"@1 | lineage'
     """
     with opened() as graph:
         versions = all_versions(graph, versions_called(graph, name, Latest()))

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import json_option, write_json, write_table
 from provgraph.cli.session import described, nodes, opened, store_option, versions_called
 from provgraph.cli.text import count, value
@@ -15,7 +16,7 @@ from provgraph.query.plan import Every, Find, Identified, Nth, Walk, Which
 
 
 @click.command(name="impact")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.recorded)
 @click.option("--version", "number", type=click.IntRange(1), help="Of the nth version alone.")
 @click.option("--all", "every", is_flag=True, help="List files that are deleted, too.")
 @store_option
@@ -28,7 +29,7 @@ def command(name: str, number: int | None, every: bool, as_json: bool) -> None:
 
     \b
       provgraph impact data/raw/customers.csv
-      provgraph impact features.csv --version 3 --json
+      provgraph impact features.csv --version 1 --json
     """
     which: Which = Every() if number is None else Nth(number)
     with opened() as graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import json_option, note, write_json
 from provgraph.cli.progress import progress
 from provgraph.cli.text import count
@@ -11,7 +12,7 @@ from provgraph.graph import Graph
 
 
 @click.command(name="ingest")
-@click.argument("adapter")
+@click.argument("adapter", shell_complete=completing.adapters)
 @click.argument("source", default="")
 @click.option("--all", "every", is_flag=True, help="git: remote branches and other refs too.")
 @json_option

@@ -15,7 +15,12 @@ from provgraph.config import create_project, find_project
 @click.option("--name", default="", help="What the project is called; the folder's name otherwise.")
 @json_option
 def command(folder: Path, name: str, as_json: bool) -> None:
-    """Make FOLDER a project: a `provgraph.toml` to commit, and a private `.provgraph/`."""
+    """Make FOLDER a project: a `provgraph.toml` to commit, and a private `.provgraph/`.
+
+    \b
+      provgraph init
+      provgraph init ../churn-study --name churn
+    """
     known = find_project(folder)
     fresh = known is None or known.root != folder.resolve()
     project = create_project(folder, name) if fresh or known is None else known

@@ -12,11 +12,19 @@ from provgraph.query.plan import Find, Limit, Sort, SortKey
 
 
 @click.command(name="log")
-@click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True)
+@click.option(
+    "-n", "number", type=click.IntRange(1), default=20, show_default=True, help="How many."
+)
 @store_option
 @json_option
 def command(number: int, as_json: bool) -> None:
-    """List the recorded runs, newest first."""
+    """List the recorded runs, newest first.
+
+    \b
+      provgraph log -n 5
+      provgraph log --json
+      provgraph ask 'run [exit != 0] | sort started desc'
+    """
     with opened() as graph:
         newest = Sort(Find("Run"), (SortKey("at", descending=True),))
         runs = nodes(graph, Limit(newest, number))

@@ -45,7 +45,12 @@ def command() -> None:
 def start(
     wanted: str, port: int | None, heap: str, page_cache: str, patience: float, as_json: bool
 ) -> None:
-    """Start it, and wait until it answers; one that runs already is left as it is."""
+    """Start it, and wait until it answers; one that runs already is left as it is.
+
+    \b
+      provgraph neo4j start
+      provgraph neo4j start --release current --port 7687
+    """
     from provgraph.cli.progress import progress
 
     asked, server = release(wanted), _server()
@@ -60,9 +65,18 @@ def start(
 
 @command.command()
 @click.option("--patience", type=float, default=60, show_default=True, help="Seconds to wait.")
-def stop(patience: float) -> None:
-    """Stop it, and wait until it has."""
-    if _server().stop(patience):
+@json_option
+def stop(patience: float, as_json: bool) -> None:
+    """Stop it, and wait until it has.
+
+    \b
+      provgraph neo4j stop
+    """
+    server = _server()
+    stopped = server.stop(patience)
+    if as_json:
+        write_json({"running": False, "folder": str(server.home)})
+    elif stopped:
         click.echo("stopped")
     else:
         note("it does not run")
@@ -71,7 +85,11 @@ def stop(patience: float) -> None:
 @command.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Whether it runs, and how it is reached. Exit status 1 if it does not run."""
+    """Whether it runs, and how it is reached. Exit status 1 if it does not run.
+
+    \b
+      provgraph neo4j status --json
+    """
     server = _server()
     running = server.running()
     if running is not None:
@@ -86,11 +104,20 @@ def status(as_json: bool) -> int:
 
 @command.command()
 @click.option("--prefix", default="", help="What labels and edge types begin with.")
-def schema(prefix: str) -> None:
-    """Print the statements that make our constraints and indexes, for who may run them."""
+@json_option
+def schema(prefix: str, as_json: bool) -> None:
+    """Print the statements that make our constraints and indexes, for who may run them.
+
+    \b
+      provgraph neo4j schema | cypher-shell -d provenance
+    """
     from provgraph.store.neo4j.schema import statements
 
-    for statement in statements(Names(prefix)):
+    made = list(statements(Names(prefix)))
+    if as_json:
+        write_json({"statements": made})
+        return
+    for statement in made:
         click.echo(f"{statement};")
 
 

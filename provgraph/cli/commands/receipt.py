@@ -22,6 +22,9 @@ def verify(file: Path, signer: str, as_json: bool) -> int:
     """Whether a receipt (its JSON file) is as it was signed. The exit status is 1 if it is not.
 
     Without `--signer` that says only that it was not changed since; who signed it is shown.
+
+    \b
+      provgraph receipt verify .provgraph/erasure/e1/receipt.json
     """
     from provgraph.erasure.receipt import is_genuine, read
 

@@ -38,9 +38,9 @@ def command(
     the root of the git repository, or here.
 
     \b
-      provgraph run -- python train.py --depth 6
-      provgraph run --tag stage=nightly -- make -j2
-      provgraph run -- sh -c 'sort raw.csv | head > top.csv'
+      provgraph run -- python src/train.py
+      provgraph run --tag stage=nightly --param depth=6 -- sh pipeline.sh
+      provgraph run --json -- sh -c 'sort features.csv | head -2 > top.csv'
     """
     from provgraph.cli.run import main
 

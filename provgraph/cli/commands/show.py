@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import json_option, write_json
 from provgraph.cli.session import described, node_called, opened, store_option
 from provgraph.cli.text import value
@@ -19,7 +20,7 @@ from provgraph.model.elements import Edge, Node
 
 
 @click.command(name="show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.nodes)
 @store_option
 @json_option
 @click.option("--content", "wants_content", is_flag=True, help="Write out what the version held.")
@@ -29,6 +30,11 @@ def command(name: str, as_json: bool, wants_content: bool, against: str | None) 
 
     NAME is the beginning of an id (as `log` and `history` print it), of a commit's sha, or a file. Scripts
     and small texts can be shown as they were after their files have changed.
+
+    \b
+      provgraph show models/churn.pkl
+      provgraph show src/train.py --content
+      provgraph show models/churn.pkl --json
     """
     with opened() as graph:
         node = node_called(graph, name)

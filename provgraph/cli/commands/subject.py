@@ -21,7 +21,7 @@ def command() -> None:
     """Say where people's identifiers stand, and ask whose data is where.
 
     \b
-      provgraph subject add data/raw/users.csv --column user_id --prefix client:
+      provgraph subject add data/raw/customers.csv --column client
       provgraph subject report client:4711
       provgraph ask 'subject "client:4711" | impact | where kind = model'
 
@@ -39,6 +39,10 @@ def add(dataset: str, column: str, prefix: str, table: str, as_json: bool) -> No
     """Add a rule: DATASET, a path or a glob from the project's root, has identifiers in a column.
 
     The rule is written to `provgraph.toml` and holds for every version, earlier and later ones.
+
+    \b
+      provgraph subject add data/raw/customers.csv --column client
+      provgraph subject add 'exports/*.csv' --column user_id --prefix client:
     """
     from provgraph.subjects import keys
     from provgraph.subjects.rules import Rule
@@ -76,7 +80,11 @@ def _check(graph: Graph, rule: Any) -> None:
 @command.command(name="index")
 @json_option
 def index(as_json: bool) -> None:
-    """Read what the rules cover and was not read yet."""
+    """Read what the rules cover and was not read yet.
+
+    \b
+      provgraph subject index
+    """
     with opened() as graph:
         _index(graph, as_json)
 
@@ -109,7 +117,11 @@ def _tell(taken: Census, as_json: bool) -> None:
 @command.command(name="list")
 @json_option
 def list_rules(as_json: bool) -> None:
-    """The rules."""
+    """The rules.
+
+    \b
+      provgraph subject list
+    """
     from provgraph.subjects.rules import rules
 
     with opened() as graph:
@@ -127,7 +139,11 @@ def list_rules(as_json: bool) -> None:
 @click.argument("subject", nargs=-1, required=True)
 @json_option
 def report(subject: tuple[str, ...], as_json: bool) -> None:
-    """What is held about a subject, where it came from and what it went into."""
+    """What is held about a subject, where it came from and what it went into.
+
+    \b
+      provgraph subject report client:4711
+    """
     from provgraph.erasure import census
     from provgraph.erasure.findings import findings
     from provgraph.erasure.report import reported
@@ -171,8 +187,13 @@ def key() -> None:
 
 @key.command(name="new")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def new(yes: bool) -> None:
-    """Make a key in place of a lost one; everything has to be read again."""
+@json_option
+def new(yes: bool, as_json: bool) -> None:
+    """Make a key in place of a lost one; everything has to be read again.
+
+    \b
+      provgraph subject key new --yes
+    """
     from provgraph.erasure import census
     from provgraph.subjects import keys
 
@@ -182,7 +203,7 @@ def new(yes: bool) -> None:
         keys.make(graph.project)
         with census.opened(graph) as held:
             held.erase_contents([each.digest for each in held.contents()])
-        _index(graph, as_json=False)
+        _index(graph, as_json)
 
 
 @key.command(name="rotate")
@@ -191,6 +212,9 @@ def rotate(as_json: bool) -> None:
     """Put a new key in use and read everything again under it.
 
     The old key is kept as long as there is a content that was read under it and is not here any more.
+
+    \b
+      provgraph subject key rotate
     """
     from provgraph.erasure import census
     from provgraph.subjects import keys
@@ -208,9 +232,18 @@ def rotate(as_json: bool) -> None:
 
 
 @key.command(name="path")
-def path() -> None:
-    """Where the key is."""
+@json_option
+def path(as_json: bool) -> None:
+    """Where the key is.
+
+    \b
+      provgraph subject key path
+    """
     from provgraph.subjects import keys
 
     with opened() as graph:
-        click.echo(str(keys.path_of(graph.project)))
+        where = str(keys.path_of(graph.project))
+    if as_json:
+        write_json({"path": where})
+    else:
+        click.echo(where)

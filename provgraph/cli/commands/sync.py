@@ -22,6 +22,10 @@ def command(rebuild: bool, as_json: bool) -> int:
 
     Every question does this first; `sync` does it alone, and recovers what a killed run left. The
     exit status is 5 where a segment is damaged; what could be read of it is applied.
+
+    \b
+      provgraph sync
+      provgraph sync --rebuild
     """
     with Graph.open() as graph, progress("segments") as told:
         report = graph.rebuild(told) if rebuild else graph.sync(told)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provgraph.cli.output import note
+from provgraph.cli.output import json_option, note, write_json
 from provgraph.cli.progress import progress
 from provgraph.errors import ProvgraphError, UsageError
 from provgraph.graph import Graph
@@ -26,8 +26,14 @@ PORT = 7471
 @click.option("--name", "names", multiple=True, help="Another name that browsers know it by.")
 @click.option("--token", help="What callers must know; made up where others can reach the port.")
 @click.option("--open/--no-open", "browse", default=True, help="Open a browser, if there is one.")
+@json_option
 def command(
-    port: int | None, host: str, names: tuple[str, ...], token: str | None, browse: bool
+    port: int | None,
+    host: str,
+    names: tuple[str, ...],
+    token: str | None,
+    browse: bool,
+    as_json: bool,
 ) -> int:
     """Show the graph in a browser: search, lineage and impact step by step, differences, queries.
 
@@ -42,7 +48,7 @@ def command(
         root = graph.project.root
         for problem in graph.sync(told).problems:
             note(problem)
-    _serve(root, _access(host, names, token), host, port, browse)
+    _serve(root, _access(host, names, token), host, port, browse, as_json)
     return 0
 
 
@@ -69,7 +75,9 @@ def _addresses() -> set[str]:
     return {str(address[0]) for *_, address in found}
 
 
-def _serve(root: object, access: Access, host: str, port: int | None, browse: bool) -> None:
+def _serve(
+    root: object, access: Access, host: str, port: int | None, browse: bool, as_json: bool
+) -> None:
     from dataclasses import replace
     from pathlib import Path
 
@@ -91,7 +99,10 @@ def _serve(root: object, access: Access, host: str, port: int | None, browse: bo
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    click.echo(f"provgraph is at {url}  (Ctrl-C ends it)")
+    if as_json:
+        write_json({"url": url})
+    else:
+        click.echo(f"provgraph is at {url}  (Ctrl-C ends it)")
     sys.stdout.flush()
     if browse:
         _browse(url)

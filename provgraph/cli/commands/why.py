@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from provgraph.cli import completing
 from provgraph.cli.output import json_option, note, present, write_json
 from provgraph.cli.session import described, opened, store_option, versions_called
 from provgraph.model.elements import Node
@@ -13,7 +14,7 @@ from provgraph.query.plan import Latest, Nth, Which
 
 
 @click.command(name="why")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.recorded)
 @click.option("--version", "number", type=click.IntRange(1), help="The nth version, from 1.")
 @click.option("--depth", type=click.IntRange(1), help="How many edges to follow; all by default.")
 @click.option("--full", is_flag=True, help="Fold nothing, at any depth.")
@@ -54,7 +55,7 @@ def command(name: str, number: int | None, depth: int | None, full: bool, as_jso
         from provgraph.cli.tree import DEEPEST, rendered
 
         deepest = sys.maxsize if full else DEEPEST
-        present(rendered(tree(found, fold=not full), deepest), soft_wrap=True)
+        present(rendered(tree(found, fold=not full), deepest))
         _remarks(graph.path(str(target.properties["name"])), target, list(found.runs.values()))
 
 

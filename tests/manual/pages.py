@@ -1,0 +1,180 @@
+"""A page of the manual as its examples: what is typed, and what is shown of the answer.
+
+`sh` blocks are typed as they are, `python` blocks are one program a page, and `console` blocks have
+prompts (`$`) and what a person sees after them. Times, durations, ids and digests in it may differ; what
+else differs is a mistake of the page. PROVGRAPH_GOLDENS=write puts what is seen today into it.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FENCE = re.compile(
+    r"(?P<unrun><!-- not run: (?P<reason>[^\n]*?) -->\n)?^```(?P<language>sh|console|python)\n"
+    r"(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+VOLATILE = (
+    (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:ns|µs|ms|s|min)\b"), "TOOK"),
+    (re.compile(r"\b[a-z]?(?=[0-9a-f]*\d)[0-9a-f]{7,}\b"), "HEX"),
+    (re.compile(r"[\s─━│├└]+"), " "),
+)
+HOME = "/home/ann"
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    reason: str = ""
+    """Why it is not run, where it is not."""
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """
+    >>> list(blocks("```sh\\nls\\n```\\n<!-- not run: slow -->\\n```sh\\nmake\\n```\\n"))
+    [Block(language='sh', text='ls\\n', reason=''), Block(language='sh', text='make\\n', reason='slow')]
+    """
+    for found in FENCE.finditer(page):
+        yield Block(found["language"], found["text"], found["reason"] or "")
+
+
+def exchanges(text: str) -> list[tuple[str, str]]:
+    """What is typed in a console block, and what is shown after each.
+
+    >>> exchanges("$ cat <<END\\n> a\\n> END\\na\\n$ true\\n")
+    [('cat <<END\\na\\nEND', 'a\\n'), ('true', '')]
+    """
+    found: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif line.startswith("> ") and found and not found[-1][1]:
+            found[-1] = (f"{found[-1][0]}\n{line[2:]}", "")
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+    return found
+
+
+def comparable(shown: str) -> str:
+    """What is shown, without what differs each time, nor where a terminal folded its lines.
+
+    >>> comparable("└── a.csv  12 B · 2026-11-26 15:25:37Z\\n    · run r0123abcd")
+    'a.csv 12 B · TIME · run HEX'
+    """
+    for pattern, name in VOLATILE:
+        shown = pattern.sub(name, shown)
+    return shown.strip()
+
+
+@dataclass
+class Desk:
+    """A terminal, a hundred columns wide, that stands in a folder and knows nobody's settings."""
+
+    home: Path
+    folder: Path
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools = self.home / ".bin"
+        if not tools.exists():
+            tools.mkdir(parents=True)
+            (tools / "provgraph").write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" -m provgraph "$@"\n'
+            )
+            (tools / "provgraph").chmod(0o755)
+            (self.home / ".gitconfig").write_text(
+                "[user]\n\tname = Ann\n\temail = ann@example.org\n[init]\n\tdefaultBranch = main\n"
+            )
+        ours = ("PROVGRAPH_", "GIT_", "XDG_", "PYTHON", "LC_", "COLUMNS", "LINES")
+        kept = {name: held for name, held in os.environ.items() if not name.startswith(ours)}
+        self.environment = kept | {
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(self.home / ".cache"),
+            "PATH": os.pathsep.join(
+                (str(tools), str(Path(sys.executable).parent), os.environ["PATH"])
+            ),
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "NO_COLOR": "1",
+            "COLUMNS": "100",
+            "LINES": "500",
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+
+    def type(self, command: str) -> tuple[int, str]:
+        """Type a command; gives its exit status and what is seen of it."""
+        told = self.home / ".stands-in"
+        script = f"trap 'pwd > \"{told}\"' EXIT\n{command}"
+        ours, theirs = pty.openpty()
+        running = subprocess.Popen(
+            ["bash", "-e", "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        seen = b"".join(_pieces(ours))
+        status = running.wait(timeout=120)
+        self.folder = Path(told.read_text().strip())
+        text = seen.decode("utf-8", "replace").replace("\r\n", "\n")
+        return status, text.replace(str(self.home), HOME)
+
+
+def _pieces(terminal: int) -> Iterator[bytes]:
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        while True:
+            try:
+                piece = file.read(1 << 16)
+            except OSError:  # the last program on the other side is gone
+                return
+            if not piece:
+                return
+            yield piece
+
+
+def followed(page: str, desk: Desk) -> str:
+    """Do all that a page shows; gives the page with what was seen. Raises AssertionError where a command
+    fails."""
+    program = "\n".join(
+        block.text for block in blocks(page) if block.language == "python" and not block.reason
+    )
+    done_python = not program
+
+    def do(found: re.Match[str]) -> str:
+        nonlocal done_python
+        if found["unrun"]:
+            return found[0]
+        match found["language"]:
+            case "sh":
+                status, seen = desk.type(found["text"])
+                assert status == 0, f"{found['text']}\nended with {status}:\n{seen}"
+            case "python" if not done_python:
+                done_python = True
+                (desk.folder / ".page.py").write_text(program)
+                status, seen = desk.type("python .page.py")
+                assert status == 0, f"{program}\nended with {status}:\n{seen}"
+            case "console":
+                return f"```console\n{''.join(_answered(found['text'], desk))}```"
+        return found[0]
+
+    return FENCE.sub(do, page)
+
+
+def _answered(text: str, desk: Desk) -> Iterator[str]:
+    for command, shown in exchanges(text):
+        status, seen = desk.type(command)
+        assert status == 0, f"$ {command}\nended with {status}:\n{seen}"
+        typed = command.replace("\n", "\n> ")
+        tidy = "".join(f"{line.rstrip()}\n" for line in seen.splitlines())
+        yield f"$ {typed}\n{shown if comparable(shown) == comparable(tidy) else tidy}"
