@@ -13,12 +13,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -33,7 +33,14 @@ from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
 from provgraph.model import suppression
 from provgraph.model.content_store import ContentStore
-from provgraph.model.erased import Mapped, mapped, put_in_place, remove, rewrite_journal
+from provgraph.model.erased import (
+    Mapped,
+    mapped,
+    overwritten,
+    put_in_place,
+    remove,
+    rewrite_journal,
+)
 from provgraph.model.journal import segments
 from provgraph.query.plan import Digested, Find
 from provgraph.subjects import keys, tables
@@ -136,41 +143,47 @@ class Execution:
     # In the scratch copy.
 
     def _prepare(self, plan: Plan, consent: Consent) -> Prepared:
+        refused = _refused(plan, consent)
         scratch = Scratch.make(self._scratch, self.graph.project.root)
         for line in plan.of("redact"):
             self._redact(line, scratch)
-        for line in plan.of("erase"):
-            (scratch.root / line.name).unlink(missing_ok=True)
-        refused = set()
+        for line in plan.of("erase", "rebuild"):
+            # What is made again must come from the command: a file that it leaves alone is not made again.
+            path = self._in(scratch, line)
+            if line.run not in refused and path is not None and path.exists():
+                remove(path)
         for rerun in plan.reruns:
-            if consent(rerun):
+            if rerun.run not in refused:
                 self.told(f"running {' '.join(rerun.argv)}")
                 scratch.run(rerun.argv, rerun.cwd, self.folder.id, network=self.network)
-            else:
-                refused.add(rerun.run)
         outcomes = [self._outcome(line, scratch, refused) for line in plan.lines]
-        staying = {
-            each.line.digest
+        erased = _erased(outcomes)
+        versions = [
+            each.line.version
             for each in outcomes
-            if each.what in ("unchanged", "left") or each.line.do == "keep"
-        }
-        going = [
-            each.line
-            for each in outcomes
-            if each.what in ("done", "remove", "gone") and each.line.do != "duty"
+            if _goes(each)
+            and each.line.version
+            and (each.line.digest in erased or not each.line.digest)
         ]
-        erased = sorted({line.digest for line in going if line.digest} - staying)
-        versions = [line.version for line in going if line.digest not in staying]
         texts = self.folder.request().texts
         tokens = mapped(self.folder.id, erased, self._blobs(erased), versions, texts)
         return Prepared(outcomes, erased, tokens)
 
     def _redact(self, line: Line, scratch: Scratch) -> None:
         self.told(f"redacting {line.name}")
-        scratch.run(_REDACTING, ".", self.folder.id, network=self.network, given=self._task(line))
         made = beside(Path(line.name))
         moving = ["mv", "-f", "--", str(made), line.name]
-        scratch.run(moving, ".", self.folder.id, network=self.network)
+        with open(self._in(scratch, line) or line.name, "r+b", buffering=0) as before:
+            scratch.run(
+                _REDACTING, ".", self.folder.id, network=self.network, given=self._task(line)
+            )
+            scratch.run(moving, ".", self.folder.id, network=self.network)
+            overwritten(before, scratch.root)
+
+    def _in(self, scratch: Scratch, line: Line) -> Path | None:
+        """Where a line's file is in the copy; nowhere, if it is none of the project's."""
+        path, root = self.graph.path(line.name), self.graph.project.root
+        return scratch.root / path.relative_to(root) if path and path.is_relative_to(root) else None
 
     def _blobs(self, digests: list[str]) -> dict[str, str]:
         """Git's names of the contents, each with the digest."""
@@ -182,13 +195,13 @@ class Execution:
 
     def _task(self, line: Line) -> bytes:
         kept = [key.secret.hex() for key in keys.keys(self.graph.project)]
-        rule = msgspec.json.decode(line.rule, type=dict[str, str])
-        return msgspec.json.encode(Task(line.name, rule, kept, self.folder.request().subjects))
+        rules = msgspec.json.decode(line.rules, type=list[dict[str, str]])
+        return msgspec.json.encode(Task(line.name, rules, kept, self.folder.request().subjects))
 
-    def _outcome(self, line: Line, scratch: Scratch, refused: set[str]) -> Outcome:
+    def _outcome(self, line: Line, scratch: Scratch, refused: Mapping[str, str]) -> Outcome:
         match line.do:
-            case "redact" | "rebuild" if line.run in refused:
-                return Outcome(line, "left", "its command was not to be run")
+            case "rebuild" if line.run in refused:
+                return Outcome(line, "left", refused[line.run])
             case "redact" | "rebuild":
                 return self._remade(line, scratch)
             case "erase":
@@ -199,13 +212,13 @@ class Execution:
                 return Outcome(line, "left", line.basis)
 
     def _remade(self, line: Line, scratch: Scratch) -> Outcome:
-        path = scratch.root / line.name
-        found = hash_file(os.fsencode(path), accept=lambda stat: True)
-        if found is None:
+        path = self._in(scratch, line)
+        found = _hashed_file(path) if path is not None else None
+        if path is None or found is None:
             return Outcome(line, "remove", "it was not made again")
-        if found[0] == line.digest and line.how != "contains":
+        if found == line.digest and line.how != "contains":
             return Outcome(line, "unchanged", "it came out the same without the subject")
-        if found[0] == line.digest:
+        if found == line.digest:
             raise RebuildFailed(
                 f"{line.name} came out the same, and it contains the subject",
                 hint="nothing was changed; mend what makes it, or abandon the request",
@@ -223,7 +236,8 @@ class Execution:
 
         hashes = set(self.folder.request().subjects)
         kept = keys.keys(self.graph.project) if hashes else []
-        for rule in covering(rules(self.graph.project), [line.name]):
+        own = [Rule.model_validate(rule) for rule in msgspec.json.decode(line.rules or "[]")]
+        for rule in dict.fromkeys([*own, *covering(rules(self.graph.project), [line.name])]):
             if any(_hashed(rule, kept, text) & hashes for text in _identifiers(path, rule)):
                 return rule.column
         return ""
@@ -246,14 +260,20 @@ class Execution:
         yield "cleared caches", self._clear_caches
         yield "cleared the subject index", lambda: self._clear_index(prepared)
         yield "extended the suppression list", lambda: self._suppress(prepared)
-        yield "removed the scratch copy", self._remove_scratch
+        yield "removed the scratch copy", lambda: self._remove_scratch(prepared)
 
     def _put(self, outcome: Outcome) -> dict[str, int | str]:
-        path = self.graph.path(outcome.line.name)
+        """What somebody has changed since it was planned is theirs, and is left to them."""
+        line = outcome.line
+        path = self.graph.path(line.name)
         assert path is not None
+        made = self._in(Scratch(self._scratch, self.graph.project.root), line)
+        now, new = _hashed_file(path), _hashed_file(made) if made is not None else None
+        if path.exists() and now not in (line.digest, new):
+            return {"how": CHANGED}
         if outcome.what == "remove":
             return {"how": remove(path) if path.exists() else "was gone"}
-        made = self._scratch / outcome.line.name
+        assert made is not None
         fresh = path.with_name(f".{path.name}.provgraph-new")
         shutil.copy2(made, fresh)
         with open(fresh, "rb") as file:
@@ -281,7 +301,7 @@ class Execution:
         if isinstance(self.graph.store, EmbeddedStore):
             self.graph.close()
             self.graph.__dict__.pop("store", None)
-            for suffix in ("", "-wal", "-shm", "-journal"):
+            for suffix in ("", "-wal", "-shm", "-journal", "-lineage"):
                 path = Path(f"{self.graph.project.database}{suffix}")
                 if path.exists():
                     remove(path)
@@ -318,16 +338,39 @@ class Execution:
         count = suppression.add(self.graph.project, self.folder.id, prepared.tokens.contents, until)
         return {"entries": count, "until": until}
 
-    def _remove_scratch(self) -> dict[str, int | str]:
-        count = 0
-        for parent, _, names in os.walk(self._scratch, topdown=False):
-            for name in names:
-                path = Path(parent) / name
-                if path.is_file() and not path.is_symlink():
-                    remove(path)
-                    count += 1
+    def _remove_scratch(self, prepared: Prepared) -> dict[str, int | str]:
+        """With the bytes of what has to do with the request overwritten."""
+        scratch = Scratch(self._scratch, self.graph.project.root)
+        own = [self._in(scratch, outcome.line) for outcome in prepared.outcomes]
+        found = [path for path in own if path is not None]
+        found += scratch.journal.rglob("*") if scratch.journal.is_dir() else []
+        files = {path for path in found if path.is_file() and not path.is_symlink()}
+        for path in files:
+            remove(path)
         shutil.rmtree(self._scratch, ignore_errors=True)
-        return {"files": count}
+        return {"files": len(files)}
+
+
+def _refused(plan: Plan, consent: Consent) -> dict[str, str]:
+    """The runs that are not to be run again, and why: nobody agreed, or they read what another of them
+    would have made."""
+    refused: dict[str, str] = {}
+    for rerun in plan.reruns:
+        if any(run in refused for run in rerun.after):
+            refused[rerun.run] = "what it is made from was not made again"
+        elif not consent(rerun):
+            refused[rerun.run] = "its command was not to be run"
+    return refused
+
+
+def _goes(outcome: Outcome) -> bool:
+    return outcome.what in ("done", "remove", "gone")
+
+
+def _erased(outcomes: Sequence[Outcome]) -> list[str]:
+    """The digests of what goes, but for what stays as well. A duty lies elsewhere: it keeps nothing here."""
+    staying = {each.line.digest for each in outcomes if not _goes(each) and each.line.do != "duty"}
+    return sorted({each.line.digest for each in outcomes if _goes(each)} - staying - {""})
 
 
 def part_name(number: int, outcome: Outcome) -> str:
@@ -335,7 +378,13 @@ def part_name(number: int, outcome: Outcome) -> str:
     return f"line {number}: {'put in place' if outcome.what == 'done' else 'removed'}"
 
 
+CHANGED: Final = "changed since it was planned"
 _REDACTING = [sys.executable, "-m", "provgraph.erasure.redacting"]
+
+
+def _hashed_file(path: Path) -> str | None:
+    found = hash_file(os.fsencode(path), accept=lambda stat: True)
+    return found[0] if found is not None else None
 
 
 def _identifiers(path: Path, rule: Rule) -> Iterator[str]:

@@ -8,16 +8,16 @@ it could not be read, the answer is *unknown*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from provgraph.erasure.census import names_of
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.operators import Cone
-from provgraph.query.plan import Column, Digested, Exactly, Find, Identified, Project, Walk
+from provgraph.query.plan import Digested, Exactly, Find, Identified, Walk
 from provgraph.subjects.index import SubjectIndex
 from provgraph.subjects.rules import Rule, covering, rules
 
@@ -26,51 +26,66 @@ How = Literal["contains", "derived", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A version, how it has to do with a subject, and why that is said. `way` is the shortest chain of
-    nodes (ids) to it from a version that contains the subject, both ends included."""
+    """A version, how it has to do with a subject, and why that is said. `way` has the names on the
+    shortest chain of nodes to it from a version that contains the subject, both ends included; of a long
+    one the first and the last are told, with `…` between. `distance` is how many there are."""
 
     version: Node
     how: How
     why: str
     way: tuple[str, ...]
+    distance: int
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """In order of how near they are, then of time. `cleared` are the versions that were made from the
-    subject's, and whose own column shows that none of its rows went into them."""
+    subject's, and whose own column shows that none of its rows went into them. `held` has the digests
+    of contents and the rules by which the subject was found in them; `steps` are those on the ways."""
 
-    found: tuple[Finding, ...]
-    cleared: tuple[Node, ...]
+    found: tuple[Finding, ...] = ()
+    cleared: tuple[Node, ...] = ()
+    held: frozenset[tuple[str, str]] = frozenset()
+    steps: Mapping[str, Node] = field(default_factory=dict)
+    _cone: Cone | None = None
 
     def of(self, *how: How) -> tuple[Finding, ...]:
         return tuple(each for each in self.found if each.how in how)
+
+    def causes(self, of: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What those of the found and of the steps were made from, directly, of the found and the steps;
+        effect and cause."""
+        if self._cone is None:
+            return
+        ids, cleared = self._cone.ids, {node.id for node in self.cleared}
+        places = {place for place, id in enumerate(ids) if id in of}
+        for effect, cause in zip(self._cone.effects, self._cone.causes, strict=True):
+            if effect in places and ids[cause] not in cleared:
+                yield ids[effect], ids[cause]
 
 
 def findings(graph: Graph, index: SubjectIndex, macs: Iterable[bytes]) -> Findings:
     """Every version that has to do with one of the subjects with these hashes (`subjects.hashes`),
     whatever became of it since. Raises `StoreError`."""
-    digests = tuple(sorted({digest for digest, _ in index.holding(macs)}))
-    starts = _nodes(graph, Find("Version", Digested(digests)))
+    held = frozenset(index.holding(macs))
+    starts = _nodes(graph, Find("Version", Digested(tuple(sorted({digest for digest, _ in held})))))
     if not starts:
-        return Findings((), ())
+        return Findings()
     containing = {node.id for node in starts}
     cone = graph.store.cone(_impact(containing, ()))
-    made = {node.id: node for node in graph.store.nodes(list(cone.ids)) if node.label == "Version"}
+    nodes = {node.id: node for node in graph.store.nodes(cone.ids)}
     of = rules(graph.project)
     read = {(each.digest, each.rule) for each in index.contents()}
-    judged = {id: _judged(node, of, read) for id, node in made.items() if id not in containing}
+    judged = {
+        id: verdict
+        for id, node in nodes.items()
+        if node.label == "Version" and id not in containing and (verdict := _judged(node, of, read))
+    }
     cleared = {id for id, verdict in judged.items() if verdict == "cleared"}
     if cleared:
         cone = graph.store.cone(_impact(containing, sorted(cleared)))
-    ways = _ways(cone, cleared)
-    found = [
-        _finding(made[id], way, id in containing, judged.get(id, ""), made)
-        for id, way in ways.items()
-        if id in made and id not in cleared
-    ]
-    found.sort(key=lambda each: (len(each.way), _at(each.version), each.version.id))
-    return Findings(tuple(found), tuple(made[id] for id in sorted(cleared)))
+    why = "its content has the subject"
+    return _findings(cone, nodes, dict.fromkeys(containing, why), judged, cleared, held)
 
 
 def touching(graph: Graph, uris: Sequence[str]) -> Findings:
@@ -79,24 +94,33 @@ def touching(graph: Graph, uris: Sequence[str]) -> Findings:
     own = [node for uri in uris for node in _nodes(graph, Find("Version", Exactly(uri)))]
     digests = {str(node.properties.get("digest") or "") for node in own} - {""}
     copies = _nodes(graph, Find("Version", Digested(tuple(sorted(digests)))))
-    starts = {node.id: node for node in (*own, *copies)}
+    named = {node.id: "it was named" for node in own}
+    starts = {node.id: "it has the content of a file that was named" for node in copies} | named
     if not starts:
-        return Findings((), ())
+        return Findings()
     cone = graph.store.cone(_impact(starts, ()))
-    made = {node.id: node for node in graph.store.nodes(list(cone.ids)) if node.label == "Version"}
-    ways = _ways(cone, set())
-    found = [
-        _finding(made[id], way, id in starts, "", made) for id, way in ways.items() if id in made
-    ]
-    found.sort(key=lambda each: (len(each.way), _at(each.version), each.version.id))
-    return Findings(tuple(found), ())
+    nodes = {node.id: node for node in graph.store.nodes(cone.ids)}
+    return _findings(cone, nodes, starts, {}, set(), frozenset())
 
 
-def made_of_each_other(graph: Graph, versions: Iterable[str]) -> set[str]:
-    """Those of the versions that were made from one of them."""
-    ids = set(versions)
-    reached = graph.answer(Project(_impact(ids, ()), (Column("id", "id"),))).values if ids else []
-    return {id for (id,) in reached} & ids
+def _findings(
+    cone: Cone,
+    nodes: Mapping[str, Node],
+    containing: Mapping[str, str],
+    judged: Mapping[str, str],
+    cleared: set[str],
+    held: frozenset[tuple[str, str]],
+) -> Findings:
+    found, steps = list[Finding](), dict[str, Node]()
+    for id, distance, way in _ways(cone, nodes, cleared):
+        node = nodes[id]
+        if node.label != "Version":
+            steps[id] = node
+        elif id not in cleared:
+            how, why = _said(way[0], containing.get(id), judged.get(id, ""))
+            found.append(Finding(node, how, why, way, distance))
+    found.sort(key=lambda each: (each.distance, _at(each.version), each.version.id))
+    return Findings(tuple(found), tuple(nodes[id] for id in sorted(cleared)), held, steps, cone)
 
 
 def _impact(starts: Iterable[str], stops: Sequence[str]) -> Walk:
@@ -120,16 +144,12 @@ def _judged(node: Node, of: Sequence[Rule], read: set[tuple[str, str]]) -> str:
     return "cleared" if own else ""
 
 
-def _finding(
-    node: Node, way: tuple[str, ...], contains: bool, unread: str, made: Mapping[str, Node]
-) -> Finding:
-    if contains:
-        return Finding(node, "contains", "its content has the subject", way)
-    origin = made[way[0]].properties.get("name", way[0])
+def _said(origin: object, contains: str | None, unread: str) -> tuple[How, str]:
+    if contains is not None:
+        return "contains", contains
     if unread:
-        why = f"made from {origin}; its column `{unread}` could not be read"
-        return Finding(node, "unknown", why, way)
-    return Finding(node, "derived", f"made from {origin}", way)
+        return "unknown", f"made from {origin}; its column `{unread}` could not be read"
+    return "derived", f"made from {origin}"
 
 
 def _at(node: Node) -> int:
@@ -137,21 +157,48 @@ def _at(node: Node) -> int:
     return at if isinstance(at, int) else 0
 
 
-def _ways(cone: Cone, stops: set[str]) -> dict[str, tuple[str, ...]]:
-    """The shortest way to each node from a start, found breadth first; not past `stops`."""
+_SHOWN: Final = 24
+"""Nodes of a way that are told; a chain of a thousand steps is not read by anybody."""
+
+
+def _ways(
+    cone: Cone, nodes: Mapping[str, Node], stops: set[str]
+) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """The shortest way to everything in a cone from one of its starts, found breadth first, not past
+    `stops`: to which node, how long it is, and the names on it."""
+    ids = cone.ids
     effects: dict[int, list[int]] = {}
-    for effect, cause in sorted(zip(cone.effects, cone.causes, strict=True)):
+    for effect, cause in zip(cone.effects, cone.causes, strict=True):
         effects.setdefault(cause, []).append(effect)
-    starts = sorted(cone.starts, key=lambda start: cone.ids[start])
-    ways: dict[int, tuple[str, ...]] = {start: (cone.ids[start],) for start in starts}
-    level = starts
+    level: dict[int, tuple[str, ...]] = {
+        place: (_name(nodes[ids[place]]),) for place in cone.starts
+    }
+    seen, distance = set(level), 1
     while level:
-        after = []
-        for node in level:
-            for effect in effects.get(node, ()):
-                if effect not in ways:
-                    ways[effect] = (*ways[node], cone.ids[effect])
-                    if cone.ids[effect] not in stops:
-                        after.append(effect)
-        level = after
-    return {cone.ids[node]: way for node, way in ways.items()}
+        after: dict[int, tuple[str, ...]] = {}
+        for place in sorted(level, key=ids.__getitem__):
+            way = level[place]
+            yield ids[place], distance, way
+            if ids[place] not in stops:
+                for effect in effects.get(place, ()):
+                    if effect not in seen:
+                        seen.add(effect)
+                        after[effect] = _longer(way, _name(nodes[ids[effect]]))
+        level, distance = after, distance + 1
+
+
+def _longer(way: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """
+    >>> way = ("a",)
+    >>> for n in range(100):
+    ...     way = _longer(way, str(n))
+    >>> way[:3], way[-1], len(way)
+    (('a', '…', '77'), '99', 25)
+    """
+    if len(way) <= _SHOWN:
+        return (*way, name)
+    return (way[0], "…", *way[3:], name)
+
+
+def _name(node: Node) -> str:
+    return str(node.properties.get("name") or node.id)

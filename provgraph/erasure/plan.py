@@ -2,39 +2,45 @@
 
 What is named by a file is erased. What contains a subject and was made from nothing that does is redacted:
 written again without the subject's rows, where its format is known. What was made from those is rebuilt, by
-the commands that made it, or erased where that cannot be done and somebody has said so. Contents that are
-gone already leave only what the graph says of them. What no program can reach becomes a duty.
+the commands that made it; redacted where they cannot be run again and its rows can be told; or erased where
+somebody has said so. Contents that are gone already leave only what the graph says of them. What no program
+can reach becomes a duty.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from provgraph.erasure.census import Unread, content_of, names_of, opened, take
-from provgraph.erasure.findings import Finding, Findings, findings, made_of_each_other, touching
+from provgraph.erasure.census import Unread, names_of, opened, take
+from provgraph.erasure.findings import Finding, Findings, findings, touching
 from provgraph.erasure.holds import Keep, keeps
+from provgraph.erasure.places import places
+from provgraph.erasure.rebuilding import Making, run_of
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
-from provgraph.ingest.capture.redact import HIDDEN
 from provgraph.model.elements import Node
-from provgraph.subjects.rules import Rule, covering, rules
+from provgraph.model.text import count
+from provgraph.store.embedded.collector import without_collector
+from provgraph.subjects.rules import Rule, rules
 from provgraph.subjects.tables import format_of
 
 Kind = Literal["redact", "erase", "rebuild", "keep", "by hand", "forget", "duty"]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One version and what is done with it. `way` are the names on the shortest way to it from what the
-    request names; `bytes` is the size of its content; `basis` is what it is kept for, or what has to be
-    done by hand."""
+    """One version and what is done with it. `name` is where its content lies, or lay; `version` is empty
+    for a copy that nobody saw made. `way` are the names on the shortest way to it from what the request
+    names; `bytes` is the size of its content; `rules` (JSON) say which rows go; `basis` is what it is kept
+    for, or what has to be done by hand, or why it is not made again."""
 
     do: Kind
     version: str
@@ -46,18 +52,20 @@ class Line(msgspec.Struct, frozen=True):
     why: str
     way: list[str]
     run: str = ""
-    rule: str = ""
+    rules: str = ""
     basis: str = ""
 
 
 class Rerun(msgspec.Struct, frozen=True):
-    """A command that is run again. `seconds` is how long it took; `models` how many models it makes."""
+    """A command that is run again. `seconds` is how long it took; `makes` is what it makes of the plan's,
+    `after` are the runs of the plan that make what it reads."""
 
     run: str
     argv: list[str]
     cwd: str
     seconds: float
     makes: list[str]
+    after: list[str] = []
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -86,22 +94,56 @@ def decoded(raw: bytes) -> Plan:
     return msgspec.json.decode(raw, type=Plan)
 
 
+@without_collector()
 def planned(graph: Graph, request: Request, today: date) -> Plan:
     """The plan of a request as the graph stands. The same graph gives the same plan. Raises
     `KeyMissing`, `ProjectError`, `StoreError`."""
     with opened(graph) as index:
         unread = take(graph, index).unread if request.subjects else []
         macs = [bytes.fromhex(mac) for mac in request.subjects]
-        found = findings(graph, index, macs) if macs else Findings((), ())
-    named = touching(graph, request.files) if request.files else Findings((), ())
+        found = findings(graph, index, macs) if macs else Findings()
+    named = touching(graph, request.files) if request.files else Findings()
     planner = _Planner(graph, today, named, found, request.erase_derived)
     lines = list(planner.lines())
-    return Plan(request.id, lines, planner.reruns(lines), list(_blind(unread)))
+    blind = [*_not_read(unread), *_not_recorded(planner.making)]
+    return Plan(request.id, lines, planner.reruns(lines), blind)
 
 
-def _blind(unread: Sequence[Unread]) -> Iterator[str]:
+def _not_read(unread: Sequence[Unread]) -> Iterator[str]:
     for each in unread:
         yield f"{each.name} ({each.version[:9]}) could not be read for subjects: {each.reason}"
+
+
+def _not_recorded(making: Making) -> Iterator[str]:
+    """The runs of which not everything was seen: what else they read or wrote is not known."""
+    for id, run in sorted(making.runs.items()):
+        gaps = run.properties.get("gaps")
+        if isinstance(gaps, tuple) and gaps:
+            yield f"not all that run {id[:9]} did was seen: {'; '.join(map(str, gaps))}"
+
+
+@dataclass(frozen=True)
+class _Lying:
+    """A content under a name: `name` is empty where the content is nowhere any more. A copy that nobody
+    saw made is held against the version whose content it has."""
+
+    finding: Finding
+    name: str
+    is_copy: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        return not self.is_copy and self.name == self.finding.version.properties.get("name")
+
+
+@dataclass(frozen=True)
+class _Decision:
+    do: Kind
+    rules: tuple[Rule, ...] = ()
+    basis: str = ""
+
+
+_FORGOTTEN: Final = _Decision("forget")
 
 
 @dataclass
@@ -114,143 +156,179 @@ class _Planner:
 
     def __post_init__(self) -> None:
         self.keeps = keeps(self.graph.project)
-        self.rules = rules(self.graph.project)
-        known: dict[str, Finding] = {}
+        self.rules = {rule.key: rule for rule in rules(self.graph.project)}
+        self.found: dict[str, Finding] = {}
         for finding in (*self.named.found, *self.held.found):
-            known.setdefault(finding.version.id, finding)
-        self.found = known
-        self.names = self._names()
+            self.found.setdefault(finding.version.id, finding)
+        self.making = Making(self.graph, (self.named, self.held), self.found)
         self.targets = {each.version.id for each in self.named.of("contains")}
         containing = {each.version.id for each in self.held.of("contains")}
-        made = made_of_each_other(self.graph, containing)
+        made = {effect for effect, _ in self.held.causes(containing)}
         self.roots = containing - made - self.targets
-        self.runs = self._runs()
-        committed = self.graph.store.edges(list(known), ("IN_COMMIT",))
-        self.commits = Counter(edge.source for edge in committed)
+        self.rules_of: dict[str, list[str]] = {}
+        for digest, rule in sorted(self.held.held):
+            self.rules_of.setdefault(digest, []).append(rule)
 
-    def _names(self) -> dict[str, str]:
-        steps = sorted({id for each in self.found.values() for id in each.way})
-        return {
-            node.id: str(node.properties.get("name") or node.id)
-            for node in self.graph.store.nodes(steps)
-        }
-
-    def _runs(self) -> dict[str, Node]:
-        ids = {str(each.version.properties.get("run") or "") for each in self.found.values()}
-        return {node.id: node for node in self.graph.store.nodes(sorted(ids - {""}))}
+    # What is done.
 
     def lines(self) -> Iterator[Line]:
         """What contains the data first, in the order of making; what was made last is last."""
         by_time = sorted(self.found.values(), key=_age)
-        made = [self._line(each) for each in by_time]
-        yield from made
+        lying = list(self._lying(by_time))
+        decided = self._decided([each for each in lying if each.name])
+        commits = Counter(
+            e.source for e in self.graph.store.edges(list(self.found), ("IN_COMMIT",))
+        )
+        for each in lying:
+            yield self._line(each, decided.get(each.name) or self._without_content(each.finding))
         for finding in by_time:
-            yield from self._duties(finding)
+            yield from self._duties(finding, commits[finding.version.id])
 
-    def _line(self, finding: Finding) -> Line:
-        node = finding.version
-        hold = self._hold(node)
-        here = content_of(self.graph, node)
-        if hold is not None:
-            return self._of("keep", finding, basis=hold.in_words())
-        if here is None:
-            return self._of("forget", finding)
-        if node.id in self.targets:
-            return self._of("erase", finding)
-        if node.id in self.roots:
-            return self._redaction(finding)
+    def _lying(self, by_time: Sequence[Finding]) -> Iterator[_Lying]:
+        where = places(self.graph, [each.version for each in by_time])
+        for finding in by_time:
+            for name in where.of.get(finding.version.id, ("",)):
+                yield _Lying(finding, name)
+        for name, version in sorted(where.copies.items()):
+            yield _Lying(self.found[version], name, is_copy=True)
+
+    def _without_content(self, finding: Finding) -> _Decision:
+        hold = self._hold(finding.version)
+        return _Decision("keep", basis=hold.in_words()) if hold else _FORGOTTEN
+
+    def _decided(self, lying: Sequence[_Lying]) -> dict[str, _Decision]:
+        """What is done with contents that are here, by name. A command is not run again if something that it
+        reads stays, or is written again without rows by us: decided anew until nothing changes."""
+        runs = {run_of(each.finding.version) for each in lying}
+        reasons = self.making.obstacles(runs, self.roots | self.targets)
+        read = self.making.read(runs - reasons.keys())
+        while True:
+            decided = {each.name: self._decision(each, reasons) for each in lying}
+            more = self._more_obstacles(lying, decided, reasons.keys(), read)
+            if not more:
+                return decided
+            reasons |= more
+
+    def _more_obstacles(
+        self,
+        lying: Sequence[_Lying],
+        decided: Mapping[str, _Decision],
+        known: Collection[str],
+        read: Mapping[str, Collection[str]],
+    ) -> dict[str, str]:
+        stays = {name for name, what in decided.items() if what.do in ("keep", "by hand")}
+        redacted = {
+            run_of(each.finding.version): each.name
+            for each in lying
+            if each.is_own and decided[each.name].do == "redact"
+        }
+        found = {}
+        for run, versions in read.items():
+            if run in known:
+                continue
+            names = {name for id in versions for name in names_of(self.found[id].version)}
+            staying = names & stays
+            if run in redacted:
+                found[run] = f"its run also makes {redacted[run]}"
+            elif staying:
+                found[run] = f"it was made from {min(staying)}, which stays"
+        return found
+
+    def _decision(self, each: _Lying, reasons: Mapping[str, str]) -> _Decision:
+        version = each.finding.version
+        if hold := self._hold(version, each.name):
+            return _Decision("keep", basis=hold.in_words())
+        if version.id in self.targets:
+            return _Decision("erase")
+        if version.id in self.roots:
+            return self._redaction(each, "")
         if self.erase_derived:
-            return self._of("erase", finding)
-        return self._rebuilding(finding)
+            return _Decision("erase")
+        if not each.is_own:
+            basis = f"a copy of {version.properties.get('name')}"
+            return (
+                self._redaction(each, basis)
+                if self._rules(each)
+                else _Decision("erase", basis=basis)
+            )
+        if reason := reasons.get(run_of(version)):
+            return self._redaction(each, reason)
+        return _Decision("rebuild")
 
-    def _hold(self, node: Node) -> Keep | None:
-        names = names_of(node)
+    def _redaction(self, each: _Lying, reason: str) -> _Decision:
+        """`reason` says why it is not made again, where it was made from the data."""
+        before = f"{reason}; " if reason else ""
+        if each.finding.how != "contains":
+            return _Decision("by hand", basis=f"{before}make it again, or remove it")
+        found = self._rules(each)
+        if not found:
+            basis = (
+                f"{before}no rule says which rows are the subject's: write it again without them"
+            )
+            return _Decision("by hand", basis=basis)
+        if "://" in each.name:
+            basis = f"{before}it lies outside of the project: write it again without the rows"
+            return _Decision("by hand", basis=basis)
+        return _Decision("redact", found, reason)
+
+    def _rules(self, each: _Lying) -> tuple[Rule, ...]:
+        """The rules by which the subject was found in the content, under whatever name, if it can be
+        written again under this one."""
+        keys = self.rules_of.get(str(each.finding.version.properties.get("digest")), ())
+        found = tuple(self.rules[key] for key in keys if key in self.rules)
+        return found if format_of(each.name) else ()
+
+    def _hold(self, version: Node, *also: str) -> Keep | None:
+        if not self.keeps:
+            return None
+        names = (*names_of(version), *also)
         return next((keep for keep in self.keeps if keep.covers(names, self.today)), None)
 
-    def _redaction(self, finding: Finding) -> Line:
-        rule = self._rule(finding.version)
-        if rule is None:
-            basis = "no rule says which rows are the subject's; write it again without them"
-            return self._of("by hand", finding, basis=basis)
-        return self._of("redact", finding, rule=rule.model_dump_json())
+    # How it is told.
 
-    def _rule(self, node: Node) -> Rule | None:
-        """The rule by which its rows can be told, also if it is a copy under another name."""
-        own = covering(self.rules, names_of(node))
-        same = own or [
-            rule
-            for each in self.held.of("contains")
-            if each.version.properties.get("digest") == node.properties.get("digest")
-            for rule in covering(self.rules, names_of(each.version))
-        ]
-        readable = format_of(str(node.properties.get("name", "")))
-        return same[0] if same and readable else None
-
-    def _rebuilding(self, finding: Finding) -> Line:
-        run = self.runs.get(str(finding.version.properties.get("run") or ""))
-        reason = _cannot_run(run) or self._makes_its_own_cause(run)
-        if reason:
-            return self._of("by hand", finding, basis=f"{reason}; make it again, or remove it")
-        assert run is not None
-        return self._of("rebuild", finding, run=run.id)
-
-    def _makes_its_own_cause(self, run: Node | None) -> str:
-        """A run that also makes what is redacted would bring the rows back."""
-        first = self.roots | self.targets
-        made = [
-            each
-            for id, each in self.found.items()
-            if id in first and run is not None and each.version.properties.get("run") == run.id
-        ]
-        return f"its run also makes {made[0].version.properties.get('name')}" if made else ""
-
-    def _of(
-        self, do: Kind, finding: Finding, *, run: str = "", rule: str = "", basis: str = ""
-    ) -> Line:
+    def _line(self, each: _Lying, decision: _Decision) -> Line:
+        finding = each.finding
         held = finding.version.properties
-        size = held.get("size")
+        size, name = held.get("size"), str(held.get("name", ""))
         return Line(
-            do,
-            finding.version.id,
-            str(held.get("name", "")),
+            decision.do,
+            "" if each.is_copy else finding.version.id,
+            each.name or name,
             str(held.get("kind", "")),
             str(held.get("digest") or ""),
             size if isinstance(size, int) and size >= 0 else 0,
             finding.how,
-            finding.why,
-            [self.names.get(id, id) for id in finding.way],
-            run,
-            rule,
-            basis,
+            f"a copy of {name} that nobody saw made" if each.is_copy else finding.why,
+            [*finding.way, each.name] if each.is_copy else list(finding.way),
+            run_of(finding.version) if decision.do == "rebuild" else "",
+            json.dumps([rule.model_dump() for rule in decision.rules]) if decision.rules else "",
+            decision.basis,
         )
 
-    def _duties(self, finding: Finding) -> Iterator[Line]:
-        node = finding.version
-        if self._hold(node) is not None:
+    def _duties(self, finding: Finding, commits: int) -> Iterator[Line]:
+        if self._hold(finding.version) is not None:
             return
-        for name in names_of(node):
+        names = names_of(finding.version)
+        here = _Lying(finding, "")
+        for name in names:
             if "://" in name and self.graph.path(name) is None:
-                yield self._of(
-                    "duty", finding, basis=f"{name} is not on this machine: remove it there"
-                )
-        commits = self.graph.store.edges([node.id], ("IN_COMMIT",))
+                basis = f"{name} is not on this machine: remove it there"
+                yield self._line(here, _Decision("duty", basis=basis))
         if commits:
-            basis = (
-                f"{len(commits)} commits have it: rewrite the git history, and that of every clone"
-            )
-            yield self._of("duty", finding, basis=basis)
+            basis = f"git has it, in {count(commits, 'commit')}: rewrite the history, and that of every clone"
+            yield self._line(here, _Decision("duty", basis=basis))
 
     def reruns(self, lines: Sequence[Line]) -> list[Rerun]:
-        """The runs of what is rebuilt, each once, in the order in which they began."""
+        """The runs of what is rebuilt, each once, what they read before what they make."""
         made: dict[str, list[Line]] = {}
         for line in lines:
             if line.do == "rebuild":
                 made.setdefault(line.run, []).append(line)
-        ordered = sorted(made, key=lambda id: (_time(self.runs[id]), id))
-        return [_rerun(self.runs[id], made[id]) for id in ordered]
+        ordered = self.making.order({line.name: run for run in made for line in made[run]})
+        return [_rerun(self.making.runs[run], made[run], after) for run, after in ordered]
 
 
-def _rerun(run: Node, lines: Sequence[Line]) -> Rerun:
+def _rerun(run: Node, lines: Sequence[Line], after: list[str]) -> Rerun:
     held: Mapping[str, object] = run.properties
     duration = held.get("duration")
     return Rerun(
@@ -259,23 +337,10 @@ def _rerun(run: Node, lines: Sequence[Line]) -> Rerun:
         str(held.get("cwd") or "."),
         duration / 1e9 if isinstance(duration, int) else 0.0,
         sorted({line.name for line in lines}),
+        after,
     )
 
 
-def _cannot_run(run: Node | None) -> str:
-    if run is None or not run.properties.get("command"):
-        return "no command is known that made it"
-    if HIDDEN in str(run.properties["command"]):
-        return "a secret was taken out of the command that made it"
-    if "://" in str(run.properties.get("cwd") or ""):
-        return "it was made outside of the project"
-    return ""
-
-
 def _age(finding: Finding) -> tuple[int, int, str]:
-    return (_time(finding.version), len(finding.way), finding.version.id)
-
-
-def _time(node: Node) -> int:
-    at = node.properties.get("at")
-    return at if isinstance(at, int) else 0
+    at = finding.version.properties.get("at")
+    return (at if isinstance(at, int) else 0, finding.distance, finding.version.id)

@@ -16,7 +16,7 @@ import msgspec
 
 from provgraph import __version__
 from provgraph.erasure import approvals
-from provgraph.erasure.execution import Outcome, Prepared, part_name
+from provgraph.erasure.execution import CHANGED, Outcome, Prepared, part_name
 from provgraph.erasure.plan import Plan
 from provgraph.erasure.requests import Folder
 from provgraph.errors import UsageError
@@ -30,6 +30,7 @@ _DONE: Final = {
     "erase": "erased",
     "forget": "its content was gone; what the graph said of it was erased",
 }
+_LEFT: Final = "somebody changed it while this was carried out, and it was left as it is: see whether it has the data"
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -80,7 +81,9 @@ def written(
     entries = list(folder.entries())
     how = {entry.what: entry.details.get("how") for entry in entries}
     left = [each for each in prepared.outcomes if each.what == "left"]
+    numbered = [(e, how.get(part_name(n, e))) for n, e in enumerate(prepared.outcomes, 1)]
     by_hand = [_item(e, e.reason) for e in left if e.line.do not in ("keep", "duty")]
+    by_hand += [_item(e, _LEFT) for e, said in numbered if said == CHANGED]
     receipt = Receipt(
         format=FORMAT,
         request=folder.id,
@@ -92,9 +95,9 @@ def written(
         plan=plan.hash,
         approvals=approvals.valid(graph.project, folder, plan.hash),
         erased=[
-            _item(each, _said(each, how.get(part_name(number, each))))
-            for number, each in enumerate(prepared.outcomes, 1)
-            if each.what in ("done", "remove", "gone")
+            _item(each, _said(each, said))
+            for each, said in numbered
+            if each.what in ("done", "remove", "gone") and said != CHANGED
         ],
         kept=[_item(e, e.line.basis) for e in left if e.line.do == "keep"],
         unchanged=[_item(e, e.reason) for e in prepared.outcomes if e.what == "unchanged"],
@@ -122,7 +125,9 @@ def _said(outcome: Outcome, how: object) -> str:
     said = _DONE.get(outcome.line.do, outcome.line.do)
     if outcome.what == "remove" and outcome.line.do != "erase":
         said = f"removed: {outcome.reason}"
-    return f"{said}; its bytes were {how}" if how in ("overwritten", "unlinked") else said
+    if how in ("overwritten", "unlinked"):
+        return f"{said}; its bytes were {how}"
+    return f"{said}; it was gone already" if how == "was gone" else said
 
 
 def _residual(graph: Graph, at: int, prepared: Prepared) -> list[str]:

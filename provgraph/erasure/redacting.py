@@ -19,27 +19,30 @@ from provgraph.subjects.tables import format_for
 
 
 class Task(msgspec.Struct, frozen=True):
-    """`keys` and `hashes` are in hexadecimal; a row goes if its identifier has one of the hashes under one
-    of the keys."""
+    """`keys` and `hashes` are in hexadecimal; a row goes if its identifier by one of the rules has one of
+    the hashes under one of the keys."""
 
     path: str
-    rule: dict[str, str]
+    rules: list[dict[str, str]]
     keys: list[str]
     hashes: list[str]
 
 
 def redact(task: Task) -> int:
     """Returns how many rows went. Raises `TableError`, OSError."""
-    rule = Rule.model_validate(task.rule)
     keys = [Key(bytes.fromhex(secret)) for secret in task.keys]
     hashes = {bytes.fromhex(mac) for mac in task.hashes}
+    path, gone = Path(task.path), 0
+    source, target = path, beside(path)
+    for rule in map(Rule.model_validate, task.rules):
 
-    def goes(identifier: str) -> bool:
-        return any(key.hashed(rule.prefix + identifier) in hashes for key in keys)
+        def goes(identifier: str, prefix: str = rule.prefix) -> bool:
+            return any(key.hashed(prefix + identifier) in hashes for key in keys)
 
-    path = Path(task.path)
-    target = beside(path)
-    gone = format_for(path).without(path, rule.column, rule.table, goes, target)
+        fresh = beside(target) if source == target else target
+        gone += format_for(path).without(source, rule.column, rule.table, goes, fresh)
+        os.replace(fresh, target)
+        source = target
     os.chmod(target, os.stat(path).st_mode & 0o7777)
     return gone
 

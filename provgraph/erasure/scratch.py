@@ -1,6 +1,7 @@
 """A copy of the project in which tables are redacted and commands run again, before anything is touched.
 
-It has the project's id, so what is captured there are runs of the project: names relative to its root are
+A command sees the copy in the project's own place, so a script that names the project by a whole path
+works on the copy too. It has the project's id, so what is captured there are runs of the project: names relative to its root are
 the same, and its journal's segments can be taken over as they are.
 """
 
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from provgraph.config import STATE
 from provgraph.errors import ProvgraphError
@@ -54,9 +56,10 @@ class Scratch:
             "--",
             *argv,
         ]
+        place = [str(self.root), str(self.project), str(self.project / cwd)]
         done = subprocess.run(
-            [*([] if network else no_network()), *captured],
-            cwd=self.root / cwd,
+            [*apart(network=network), "sh", "-c", _IN_ITS_PLACE, "sh", *place, *captured],
+            cwd=self.root,
             input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,7 +70,9 @@ class Scratch:
             said = done.stdout.decode("utf-8", "replace").strip().splitlines()[-5:]
             raise RebuildFailed(
                 f"`{' '.join(argv[:4])}` ended with status {done.returncode}: {' / '.join(said)}",
-                hint="nothing was changed; mend it and execute again, or abandon the request",
+                hint="nothing was changed; it has the variables of this shell, as it had those of another "
+                "the first time. Mend it and execute again, or abandon the request; a plan with "
+                "`--erase-derived` makes nothing again",
             )
 
 
@@ -85,16 +90,25 @@ def _environment() -> dict[str, str]:
     }
 
 
-def no_network() -> list[str]:
-    """What stands before a command to give it no network but its own loopback. Raises
-    `ProvgraphError` where the system does not allow it."""
-    for words in (["unshare", "--net"], ["unshare", "--user", "--map-current-user", "--net"]):
+_IN_ITS_PLACE: Final = 'mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"'
+"""The copy stands where the project is, for the command alone: what it names by a whole path is the copy's."""
+
+
+def apart(*, network: bool) -> list[str]:
+    """What stands before a command so that it sees the copy in the project's place, and no network but
+    its own loopback. Raises `ProvgraphError` where the system does not allow it."""
+    kinds = ["--mount"] if network else ["--mount", "--net"]
+    for user in ([], ["--user", "--map-current-user", "--keep-caps"]):
+        words = ["unshare", *user, *kinds]
         try:
-            if subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0:
-                return words
+            allowed = subprocess.run(
+                [*words, "mount", "--bind", "/tmp", "/tmp"], capture_output=True, check=False
+            )
         except OSError:
             break
+        if allowed.returncode == 0:
+            return words
     raise ProvgraphError(
-        "commands cannot be run without network here: `unshare --net` is not allowed",
-        hint="`--network` lets them have it",
+        f"commands cannot be run apart from the project here: `unshare {' '.join(kinds)}` is not allowed",
+        hint="a container may need the right to make namespaces; `--erase-derived` plans without commands",
     )

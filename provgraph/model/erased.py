@@ -198,17 +198,19 @@ def put_in_place(fresh: Path, path: Path) -> str:
     under another name. Killed between, it leaves the new file, or both. Raises OSError."""
     with open(path, "r+b", buffering=0) as old:
         os.replace(fresh, path)
-        return _overwritten(old, path)
+        return overwritten(old, path)
 
 
 def remove(path: Path) -> str:
     """Remove a file, and overwrite its bytes as `put_in_place` does. Raises OSError."""
     with open(path, "r+b", buffering=0) as old:
         os.unlink(path)
-        return _overwritten(old, path.parent)
+        return overwritten(old, path.parent)
 
 
-def _overwritten(file: FileIO, beside: Path) -> str:
+def overwritten(file: FileIO, beside: Path) -> str:
+    """Overwrite a file that has no name any more, if that can reach its bytes; says what became of them.
+    `beside` lies on the same file system. Raises OSError."""
     about = os.fstat(file.fileno())
     if about.st_nlink > 0 or not _writes_in_place(beside):
         return "unlinked"
