@@ -86,7 +86,7 @@ class ContentStore:
         were. Doing it again does nothing. Raises OSError."""
         from provgraph.model.erased import remove
 
-        found = [path for digest in digests for path in self._paths(digest) if path.exists()]
+        found = {path for digest in digests for path in self._paths(digest) if path.exists()}
         for path in found:
             remove(path)
         return len(found)
