@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-docker lint check format soak bench release clean distclean
+.PHONY: help install demo docs test test-docker lint check format soak bench release clean distclean
 
 help:
 	@echo 'make demo    try it: a small project is run under capture in .demo/ and questions are asked of it'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, then the test suite'
 	@echo 'make format  let ruff lay the code out'
 	@echo 'make soak    the long tests; make bench: the benchmarks'
+	@echo 'make docs    the manual, into build/site/'
 	@echo 'make release the distributions of a release, into dist/'
 	@echo 'make clean   remove what was built; make distclean: and the virtual environment'
 
@@ -57,6 +58,9 @@ soak: $(INSTALLED)
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler web_explorer; do \
 	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # `scriv collect` comes first: docs/contributing.md.
 release: $(INSTALLED)

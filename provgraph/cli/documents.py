@@ -1,7 +1,7 @@
 """What `--json` prints, for each command: the types that its JSON Schema is made from.
 
-A program may rely on the fields that stand here; new ones may come. `docs/reference/json-schema.json`
-is generated from this file, and the tests hold real answers to it.
+A program may rely on the fields that stand here; new ones may come. The manual's
+`reference/json-schema.json` is made of them, and the tests hold real answers to it.
 """
 
 from __future__ import annotations

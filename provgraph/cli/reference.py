@@ -1,15 +1,10 @@
-"""The command line as a page, and its JSON as a schema: what `docs/reference/` has of the commands.
-
-`python -m provgraph.cli.reference docs/reference` writes both anew.
-"""
+"""The command line as a page, and what its JSON is as a schema; the manual has both."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
@@ -18,8 +13,6 @@ from provgraph.cli.documents import DOCUMENTS, schemas
 from provgraph.cli.teaching import examples, leaves, taught
 
 HEAD = """# The command line
-
-<!-- generated: python -m provgraph.cli.reference docs/reference -->
 
 `provgraph --help` lists the commands, `provgraph COMMAND --help` says what one takes. Every command has
 `--json`; what it prints is described by a [JSON Schema](json-schema.json), one entry of `properties` a command.
@@ -71,9 +64,3 @@ def _section(words: str, command: click.Command) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    (folder / "cli.md").write_text(page(), encoding="utf-8")
-    (folder / "json-schema.json").write_text(schema(), encoding="utf-8")

@@ -24,7 +24,7 @@ FENCE = re.compile(
 VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ns|µs|ms|s|min)\b"), "TOOK"),
-    (re.compile(r"\b[a-z]?(?=[0-9a-f]*\d)[0-9a-f]{7,}\b"), "HEX"),
+    (re.compile(r"\b[a-z]?[0-9a-f]{7,}\b"), "HEX"),
     (re.compile(r"[\s─━│├└]+"), " "),
 )
 HOME = "/home/ann"
@@ -77,7 +77,7 @@ def comparable(shown: str) -> str:
 
 @dataclass
 class Desk:
-    """A terminal, a hundred columns wide, that stands in a folder and knows nobody's settings."""
+    """A terminal, 132 columns wide, that stands in a folder and knows nobody's settings."""
 
     home: Path
     folder: Path
@@ -105,7 +105,7 @@ class Desk:
             "LANG": "C.UTF-8",
             "TERM": "dumb",
             "NO_COLOR": "1",
-            "COLUMNS": "100",
+            "COLUMNS": "132",
             "LINES": "500",
             "GIT_CONFIG_NOSYSTEM": "1",
         }
@@ -176,5 +176,5 @@ def _answered(text: str, desk: Desk) -> Iterator[str]:
         status, seen = desk.type(command)
         assert status == 0, f"$ {command}\nended with {status}:\n{seen}"
         typed = command.replace("\n", "\n> ")
-        tidy = "".join(f"{line.rstrip()}\n" for line in seen.splitlines())
+        tidy = "".join(f"{line.rstrip()}\n" for line in seen.strip().splitlines())
         yield f"$ {typed}\n{shown if comparable(shown) == comparable(tidy) else tidy}"

@@ -9,15 +9,12 @@ from typing import Any
 import click
 import jsonschema
 import pytest
-from manual.conftest import DOCS
 from manual.pages import Desk
 
-from provgraph.cli import reference
 from provgraph.cli.application import root
 from provgraph.cli.documents import DOCUMENTS, schemas
 from provgraph.cli.teaching import examples, leaves
 
-REMEDY = "python -m provgraph.cli.reference docs/reference"
 COMMANDS = dict(leaves(root, click.Context(root)))
 TRIED_ELSEWHERE = {
     "provgraph cypher": "tests/neo4j_store: it wants a Neo4j",
@@ -144,9 +141,3 @@ def printed(lesson: Desk, call: str, expected: int) -> Any:
     )
     assert status == expected, f"{asked}: {seen}"
     return json.loads(seen)
-
-
-def test_the_reference_is_as_the_commands_are() -> None:
-    written = DOCS / "reference"
-    assert (written / "cli.md").read_text("utf-8") == reference.page(), REMEDY
-    assert (written / "json-schema.json").read_text("utf-8") == reference.schema(), REMEDY

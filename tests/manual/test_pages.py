@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from manual.conftest import DOCS
-from manual.pages import Block, blocks, comparable, exchanges
+from manual.pages import Block, Desk, blocks, comparable, exchanges, followed
 
 
 def compare(path: Path, seen: str) -> None:
@@ -31,3 +32,21 @@ def shown_by(block: Block) -> list[tuple[str, str]]:
 
 def test_the_first_page_is_as_it_is_seen(begun: tuple[Path, str]) -> None:
     compare(DOCS / "start.md", begun[1])
+
+
+TRIED_ELSEWHERE = {
+    "python.md": "tests/asking/test_page.py holds it to its own project",
+    "start.md": "above",
+}
+WITH_EXAMPLES = [
+    path
+    for path in sorted(DOCS.rglob("*.md"))
+    if path.name not in TRIED_ELSEWHERE
+    and any(not block.reason for block in blocks(path.read_text("utf-8")))
+]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_page_is_as_it_is_seen(path: Path, desk: Desk) -> None:
+    compare(path, followed(path.read_text("utf-8"), desk))
