@@ -332,19 +332,25 @@ class Execution:
     def sort(self, plan: Sort) -> Relation:
         return self.sorted(self.relation(plan.source), plan.by)
 
-    def sorted(self, source: Relation, by: Sequence[SortKey]) -> Relation:
+    def sorted(
+        self, source: Relation, by: Sequence[SortKey], first: int | None = None
+    ) -> Relation:
+        """With `first` no more of them than that: SQLite then keeps so many while it reads, and sorts
+        no others."""
         keys = [self.sort_key(key.key) for key in by]
         named = joined("", [sql(f", {{}} AS k{nth}", key) for nth, key in enumerate(keys)])
         order = "".join(
             f"k{nth} IS NULL, k{nth}{' DESC' if key.descending else ''}, "
             for nth, key in enumerate(by)
         )
+        cut = Sql("") if first is None else sql(f" ORDER BY {order}uid LIMIT {{}}", max(first, 0))
         return Relation(
             sql(
                 f"SELECT id, depth, row_number() OVER (ORDER BY {order}uid) AS rank, learned FROM"
-                " (SELECT r.id, r.depth, r.learned, n.uid{} FROM ({}) AS r CROSS JOIN node n ON n.id = r.id)",
+                " (SELECT r.id, r.depth, r.learned, n.uid{} FROM ({}) AS r CROSS JOIN node n ON n.id = r.id{})",
                 named,
                 source.sql,
+                cut,
             ),
             source.nesting + 2,
         )
@@ -393,6 +399,8 @@ class Execution:
                 return self.walk(plan, count)
             case Sort(Slice() as slice, by) if all(key.key.startswith(":") for key in by):
                 return self.sorted(self.slice(slice, by, count), by)
+            case Sort(source, by):
+                return self.sorted(self.relation(source), by, count)
             case _:
                 return self.relation(plan)
 
