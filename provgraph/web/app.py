@@ -54,6 +54,7 @@ def create(root: Path, access: Access | None = None) -> FastAPI:
     _nodes(app, graphs)
     _pictures(app, graphs)
     _time(app, graphs)
+    _freshness(app, graphs)
     _questions(app, graphs)
     _deletions(app, graphs, access)
     _files(app)
@@ -213,6 +214,22 @@ def _time(app: FastAPI, graphs: Graphs) -> None:
     ) -> d.Difference:
         """Two versions, or two runs, side by side."""
         return await graphs.ask(lambda graph: difference.difference(graph, left, right))
+
+
+def _freshness(app: FastAPI, graphs: Graphs) -> None:
+    from provgraph.web import staleness
+
+    @app.get("/api/stale", tags=["freshness"])
+    async def read_stale(
+        kind: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> d.StaleVersions:
+        """Which of the latest results, or of a kind, would come out otherwise today, and why."""
+        return await graphs.ask(lambda graph: staleness.results(graph, kind))
+
+    @app.post("/api/stale", tags=["freshness"])
+    async def stale_among(asked: d.Among) -> d.StaleVersions:
+        """Which of these versions would."""
+        return await graphs.ask(lambda graph: staleness.among(graph, asked.ids))
 
 
 def _questions(app: FastAPI, graphs: Graphs) -> None:

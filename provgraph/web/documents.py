@@ -160,6 +160,19 @@ class Among(Document):
     ids: Annotated[list[Id], Field(max_length=1000)]
 
 
+class StaleVersion(Document):
+    """A version that would come out otherwise today. `direct` says whether its own inputs are why,
+    not only what those were made from."""
+
+    card: Card
+    reasons: list[str]
+    direct: bool
+
+
+class StaleVersions(Document):
+    versions: list[StaleVersion]
+
+
 class Hit(Document):
     card: Card
     detail: str

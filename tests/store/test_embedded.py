@@ -28,6 +28,7 @@ from provgraph.query.plan import (
     Slice,
     Sort,
     SortKey,
+    Stale,
     Walk,
 )
 from provgraph.store import embedded
@@ -341,3 +342,26 @@ def test_what_a_slice_learned_is_kept_where_its_rows_are_counted(store: Embedded
     assert store.run(shown).values == store.run(shown, Budget(nodes=1000)).values == [("v0", 2)]
     with pytest.raises(BudgetExceeded):
         store.run(shown, Budget(nodes=1))
+
+
+def test_why_something_is_stale_is_kept_where_its_rows_are_counted(store: EmbeddedStore) -> None:
+    names = {"v1": "in.csv", "v2": "in.csv", "v3": "out.csv"}
+    nodes = [Node(id, "Version", {"name": name, "at": int(id[1])}) for id, name in names.items()]
+    nodes += [Node("a", "Artifact", {"name": "in.csv"}), Node("s", "Step", {"at": 1})]
+    edges = [Edge("v1", "VERSION_OF", "a"), Edge("v2", "VERSION_OF", "a")]
+    edges += [Edge("s", "USED", "v1"), Edge("v3", "GENERATED_BY", "s")]
+    store.apply(Batch(nodes=nodes, edges=edges))
+    shown = Project(Stale(Find("Version"), 10), (Column("id", "id"), Column("why", ":reasons")))
+    expected = [("v3", ("there is a newer in.csv",))]
+    assert store.run(shown).values == store.run(shown, Budget(nodes=1000)).values == expected
+
+
+def test_the_first_rows_in_an_order_are_those_of_all_rows_in_it(store: EmbeddedStore) -> None:
+    at = [3, None, 1, 3, 2, None, 3]
+    held = [{} if one is None else {"at": one} for one in at]
+    store.apply(Batch(nodes=[Node(f"s{n}", "Step", each) for n, each in enumerate(held)]))  # type: ignore[arg-type]
+    for descending in (True, False):
+        whole = Sort(Find("Step"), (SortKey("at", descending=descending),))
+        everything = ids(store, whole)
+        for count in range(len(at) + 2):
+            assert ids(store, Limit(whole, count)) == everything[:count]

@@ -208,14 +208,18 @@ class Execution:
                 return self.given(plan)
             case Slice():
                 return self.slice(plan)
-            case Stale():
-                return self.counted(self.given(known(plan, self)))
-            case Segment():
-                return self.counted(self.given(known(plan, self)))
+            case Stale() | Segment():
+                return self.learned(known(plan, self))
             case Count() | Paths() | Deletion() | Rerun() | Diff() | Summarize():
                 raise AssertionError("the rows of a table are no nodes")
             case _:
                 assert_never(plan)
+
+    def learned(self, found: Given) -> Relation:
+        """The rows that an operator found, with what it learned; counted if a budget asks for it."""
+        if self.meter.counts:
+            self.meter.visit(len(found.rows))
+        return self.given(found)
 
     def given(self, plan: Given) -> Relation:
         rows = [(row.id, json.dumps(_present(plan.keys, row.learned))) for row in plan.rows]
@@ -332,9 +336,7 @@ class Execution:
     def sort(self, plan: Sort) -> Relation:
         return self.sorted(self.relation(plan.source), plan.by)
 
-    def sorted(
-        self, source: Relation, by: Sequence[SortKey], first: int | None = None
-    ) -> Relation:
+    def sorted(self, source: Relation, by: Sequence[SortKey], first: int | None = None) -> Relation:
         """With `first` no more of them than that: SQLite then keeps so many while it reads, and sorts
         no others."""
         keys = [self.sort_key(key.key) for key in by]
@@ -370,10 +372,7 @@ class Execution:
         them."""
         ready = self.warm.ready(self.connection, self.meter.left())
         if ready is None:
-            found = known(plan, self)
-            if self.meter.counts:
-                self.meter.visit(len(found.rows))
-            return self.given(found)
+            return self.learned(known(plan, self))
         from provgraph.store.embedded.warm_slice import sliced  # numpy
 
         against = self.ids(plan.against) if plan.against is not None else []

@@ -57,6 +57,7 @@ const STATES = {
 // What is to be known of its state, in words; nothing where it is as one would think.
 export function stateOf(card) {
   if (card.flagged) return "flagged";
+  if (card.stale) return "stale";
   if (card.label === "Step" || card.label === "Run") {
     if (card.signal) return `ended by ${card.signal}`;
     if (card.exit) return `failed with ${card.exit}`;

@@ -13,6 +13,7 @@ const VIEWS = {
   node: () => import("./views/node.js"),
   timeline: () => import("./views/timeline.js"),
   diff: () => import("./views/diff.js"),
+  stale: () => import("./views/stale.js"),
   cause: () => import("./views/cause.js"),
   requests: () => import("./views/requests.js"),
   query: () => import("./views/query.js"),

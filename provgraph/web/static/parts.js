@@ -17,6 +17,11 @@ export function statusOf(card) {
   return null;
 }
 
+// Why a version is stale; nothing where it is not.
+export function reasonsOf(reasons) {
+  return reasons && h("div", { class: "notice warn small stale" }, icon("clock"), h("div", {}, h("p", {}, "It would come out otherwise today:"), h("ul", {}, reasons.map((reason) => h("li", {}, reason)))));
+}
+
 // A node as a link in a list. `page` leads to its page instead of its picture.
 export function line(card, { page = false, detail } = {}) {
   const href = page ? `#/node/${encodeURIComponent(card.id)}` : hrefOf(card);

@@ -225,10 +225,11 @@ export class Canvas {
           indent,
           name: format.shortened(card.title, (text) => fits(text, room)),
           tag: tag(iconOf(card), about ? `${wordOf(card)} · ${about}` : wordOf(card), colour(`kind-${family}`), colour(state ? "warn" : "quiet")),
-          title: card.command && card.label !== "Version" ? card.command : card.name,
+          title: card.stale ? `${card.name} is stale: ${card.stale.join("; ")}` : card.command && card.label !== "Version" ? card.command : card.name,
         });
         node.toggleClass("outside", isFromOutside(card));
         node.toggleClass("gone", ["deleted", "erased", "superseded"].includes(card.state));
+        node.toggleClass("stale", Boolean(card.stale));
         node.toggleClass("failed", Boolean(card.exit || card.signal || card.flagged));
         node.toggleClass("focus", card.id === picture.focus);
         node.toggleClass("pinned", picture.pinned.has(card.id));
@@ -384,6 +385,7 @@ export class Canvas {
       ...families,
       { selector: "node.outside", style: { "border-style": "dashed" } },
       { selector: "node.gone", style: { "border-style": "dotted", color: colour("quiet") } },
+      { selector: "node.stale", style: { "border-color": colour("warn"), "border-width": 1.8, "background-color": colour("warn-soft") } },
       { selector: "node.failed", style: { "border-color": colour("bad"), "border-width": 1.8 } },
       { selector: "node.focus", style: { "border-width": 2.4 } },
       { selector: "node.pinned", style: { "border-color": colour("accent"), "border-width": 2.4 } },

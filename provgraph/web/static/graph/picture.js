@@ -15,6 +15,7 @@ const server = {
   focus: (id) => get(nodePath(id, "/focus")),
   expand: (asked) => post("/api/expand", asked),
   among: (ids) => post("/api/among", { ids }),
+  stale: (ids) => post("/api/stale", { ids }),
 };
 
 const key = (link) => `${link.source} ${link.type} ${link.target}`;
@@ -29,6 +30,7 @@ export class Picture {
     this.opened = new Set();
     this.hidden = new Set();
     this.pinned = new Set();
+    this.judged = new Set(); // those of which it is known whether they are stale
     this.focus = null;
     this.steps = []; // what was done since the first picture, for the address
   }
@@ -81,6 +83,23 @@ export class Picture {
     if (!found.nodes.length || fold.shown >= fold.count) this.folds.delete(id);
     this.steps.push(`f.${fold.of}.${fold.toward === "origin" ? "o" : "e"}.${encodeURIComponent(fold.key)}`);
     return fresh;
+  }
+
+  // Mark what is stale of the versions that have not been asked about, or take the marks away.
+  async judge(wanted) {
+    const versions = [...this.nodes.values()].filter((card) => card.label === "Version");
+    if (!wanted) {
+      for (const card of versions) delete card.stale;
+      this.judged.clear();
+      return 0;
+    }
+    const fresh = versions.filter((card) => card.state !== "superseded" && !this.judged.has(card.id)).map((card) => card.id);
+    if (fresh.length) {
+      const found = await this.ask.stale(fresh);
+      for (const id of fresh) this.judged.add(id);
+      for (const { card, reasons } of found.versions) this.nodes.get(card.id).stale = reasons;
+    }
+    return versions.filter((card) => card.stale).length;
   }
 
   // Do again what an address says was done.

@@ -9,7 +9,7 @@ import { png, save, svgOf } from "../graph/export.js";
 import { begin } from "../graph/layout.js";
 import { Picture } from "../graph/picture.js";
 import { FAMILIES, familyOf, foldWord, iconOf, relationOf, stateOf, wordOf } from "../kinds.js";
-import { badge, preview, statusOf, values } from "../parts.js";
+import { badge, preview, reasonsOf, statusOf, values } from "../parts.js";
 
 export async function open(main, { parts: [id], query }, current) {
   const started = performance.now();
@@ -51,6 +51,8 @@ class Explore {
       { class: "seg", role: "group", "aria-label": "How the graph is shown" },
       ["graph", "list"].map((form) => h("button", { type: "button", "aria-pressed": String(form === "graph"), onclick: () => this.show(form), data: { form } }, icon(form), form === "graph" ? "Graph" : "List")),
     );
+    this.judging = tool("clock", "Show what is stale", () => this.judge(!this.judges));
+    this.judging.setAttribute("aria-pressed", "false");
     this.saving = h(
       "details",
       { class: "menu" },
@@ -63,6 +65,7 @@ class Explore {
       tool("undo", "Undo", () => this.undo()),
       tool("tidy", "Lay it out anew", () => this.draw({ tidy: true, fit: true })),
       tool("fit", "Show all of it", () => this.canvas.fit()),
+      this.judging,
       tool("plus", "Larger", () => this.canvas.zoom(1.25)),
       tool("minus", "Smaller", () => this.canvas.zoom(0.8)),
       this.saving,
@@ -72,7 +75,7 @@ class Explore {
       { class: "floating legend" },
       h("summary", {}, "Legend"),
       h("ul", {}, Object.entries(FAMILIES).filter(([name]) => name !== "context").map(([name, { icon: picture, word }]) => h("li", {}, h("span", { class: `swatch swatch-${name}` }), h("span", { class: `kind kind-${name}` }, icon(picture, 14)), word))),
-      h("p", { class: "quiet" }, "Arrows follow the data: causes stand left, effects right. A dashed border: it came from outside. Dotted: it is no longer the current state."),
+      h("p", { class: "quiet" }, "Arrows follow the data: causes stand left, effects right. A dashed border: it came from outside. Dotted: it is no longer the current state. The clock marks what is stale: it would come out otherwise today."),
     );
     this.problem = h("div", { class: "floating problem-note", role: "alert", hidden: true });
     this.stage = h("div", { class: "stage" }, this.host, this.list, h("div", { class: "floating top" }, this.toggle), this.tools, this.legend, this.hiddenNote, this.problem);
@@ -94,6 +97,7 @@ class Explore {
     }
     for (const id of (query.get("hide") ?? "").split(",").filter(Boolean)) this.picture.hide(id);
     for (const id of (query.get("pin") ?? "").split(",").filter(Boolean)) this.picture.pinned.add(id);
+    if (query.get("stale")) await this.judge(true, { quiet: true });
     const at = query.get("at");
     if (at && this.picture.nodes.has(at)) this.selected = at;
   }
@@ -132,6 +136,7 @@ class Explore {
     this.tell(null);
     try {
       const fresh = (await act()) ?? [];
+      if (this.judges) await this.picture.judge(true);
       this.past.push(before);
       await this.draw({ anchor });
       say(words(fresh));
@@ -139,6 +144,25 @@ class Explore {
       this.tell(failed);
     }
     performance.measure("step", { start: started });
+  }
+
+  // Colour what is stale, and what comes later, too; or no longer.
+  async judge(wanted, { quiet = false } = {}) {
+    this.judges = wanted;
+    this.judging.setAttribute("aria-pressed", String(wanted));
+    try {
+      const found = await this.picture.judge(wanted);
+      if (!quiet) say(wanted ? `${format.count(found, "version")} stale` : "not shown");
+    } catch (failed) {
+      this.judges = false;
+      this.judging.setAttribute("aria-pressed", "false");
+      this.tell(failed);
+    }
+    if (quiet) return;
+    this.canvas.dress();
+    if (this.form === "list") this.drawList();
+    this.remember();
+    this.select(this.selected, { quiet: true });
   }
 
   hide(id) {
@@ -190,6 +214,7 @@ class Explore {
     if (this.ids) query.set("ids", this.ids);
     if (steps.length) query.set("x", steps.join("~"));
     if (hidden.size) query.set("hide", [...hidden].join(","));
+    if (this.judges) query.set("stale", "1");
     if (pinned.size) query.set("pin", [...pinned].join(","));
     if (this.selected && this.selected !== focus) query.set("at", this.selected);
     const text = query.toString();
@@ -270,6 +295,7 @@ class Explore {
   facts(page) {
     const { card } = page;
     return [
+      card.label === "Version" && reasonsOf(this.picture.nodes.get(card.id)?.stale),
       page.gaps.length > 0 && h("div", { class: "notice warn small" }, icon("warn"), h("ul", {}, page.gaps.map((gap) => h("li", {}, gap)))),
       values(page.values.filter(({ name }) => !["command", "run", "blob", "program", "pid", "phase"].includes(name))),
       page.version_count > 1 &&

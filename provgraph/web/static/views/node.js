@@ -3,7 +3,7 @@
 import { get, node, post } from "../api.js";
 import { h, icon, say, show } from "../dom.js";
 import * as format from "../format.js";
-import { badge, line, preview, section, statusOf, values } from "../parts.js";
+import { badge, line, preview, reasonsOf, section, statusOf, values } from "../parts.js";
 
 export async function open(main, { parts: [id] }, current) {
   const page = await get(node(id));
@@ -21,6 +21,7 @@ function draw(main, page) {
       head(page),
       said(page, (next) => draw(main, next)),
       gaps(page.gaps),
+      card.label === "Version" && card.state !== "superseded" && staleness(card),
       h(
         "div",
         { class: "split" },
@@ -42,6 +43,16 @@ function draw(main, page) {
       ),
     ),
   );
+}
+
+// Filled in when it is known: it hangs on all that the version was made from.
+function staleness(card) {
+  const place = h("div", { class: "staleness" });
+  post("/api/stale", { ids: [card.id] }).then(
+    ({ versions: [found] }) => found && show(place, reasonsOf(found.reasons)),
+    (failed) => show(place, h("p", { class: "quiet small" }, `Whether it is stale is not known here: ${failed.message}.`)),
+  );
+  return place;
 }
 
 function head({ card, number, version_count: total }) {
