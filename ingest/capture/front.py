@@ -18,6 +18,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import JournalError
+from provgraph.ingest.capture import line as typed
 from provgraph.ingest.capture import redact, surroundings, tree, worktree
 from provgraph.ingest.capture.hashing import TAG, Found
 from provgraph.ingest.capture.surroundings import Machine
@@ -44,7 +45,8 @@ _BEGUN: Final = struct.Struct("=QqIIII")
 _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
 _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
-_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES, _CONTENTS, _VARIABLES = range(1, 9)
+_START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
+_CONTENTS, _VARIABLES, _SHELL, _UNSEEN = range(7, 11)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
 
 
@@ -54,7 +56,7 @@ class Told(msgspec.Struct):
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
     of packages that were used, `settings` the variables that say where git's settings are. `before` and
     `after` are None where nobody looked. `texts` are contents of scripts and small texts, `variables` those of the environment
-    that are always kept."""
+    that are always kept. `shell` is the one at whose prompt the command was typed, as the one word of `argv`."""
 
     run: str
     machine: Machine
@@ -78,6 +80,7 @@ class Told(msgspec.Struct):
     packages: dict[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     variables: dict[str, str] = {}
+    shell: typed.Shell | None = None
 
 
 def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
@@ -110,6 +113,8 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     told.texts = list(_all(sections.get(_CONTENTS, b"")))
     set_then = map(os.fsdecode, _all(sections.get(_VARIABLES, b"")))
     told.variables = dict(entry.split("=", 1) for entry in set_then)
+    if _SHELL in sections:
+        told.shell = _shell(sections[_SHELL], told, sections.get(_UNSEEN, b""))
     return told
 
 
@@ -218,6 +223,12 @@ def _all(data: bytes) -> Iterator[bytes]:
         yield texts.next()
 
 
+def _shell(data: bytes, told: Told, unseen: bytes) -> typed.Shell:
+    paths = [os.path.normpath(os.path.join(told.cwd, path)) for path in _all(unseen)]
+    pid, program = _WORD.unpack_from(data)[0], _Texts(data, _WORD.size).next()
+    return typed.Shell(pid, program, told.argv[0], paths)
+
+
 # --- What it means
 
 
@@ -230,7 +241,7 @@ def started(told: Told, project: Project, person: tuple[str, str] = ("", "")) ->
         user = str(told.account)
     return RunStarted(
         told.run,
-        redact.argv([text_of(word) for word in told.argv]),
+        redact.argv(command(told)),
         uri_of(told.cwd, root, told.machine.host),
         told.machine.when(told.began),
         user=user,
@@ -242,6 +253,13 @@ def started(told: Told, project: Project, person: tuple[str, str] = ("", "")) ->
     )
 
 
+def command(told: Told) -> list[str]:
+    """What was run, as words."""
+    if told.shell is not None:
+        return typed.command(told.shell)
+    return [text_of(word) for word in told.argv]
+
+
 def person(project: Project, told: Told) -> tuple[str, str]:
     """Who worked there, as git's settings have it; both empty where they say nothing."""
     ours = {name: value for name, value in os.environ.items() if name not in SETTINGS}
@@ -249,8 +267,8 @@ def person(project: Project, told: Told) -> tuple[str, str]:
 
 
 def properties(told: Told) -> dict[str, Scalar]:
-    """What `--tag` and `--param` said."""
-    found: dict[str, Scalar] = {}
+    """What `--tag` and `--param` said, and of a line that was typed, to which shell."""
+    found: dict[str, Scalar] = {"tag.shell": told.shell.name} if told.shell else {}
     words = iter(told.flags)
     for word in words:
         flag, joined, given = word.partition("=")

@@ -22,7 +22,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import audit, front, surroundings, tree, worktree
+from provgraph.ingest.capture import audit, front, line, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -234,7 +234,8 @@ class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
-    and small texts that it had."""
+    and small texts that it had. `shell` is the one that ran
+    it, where that was not the shim's."""
 
     manifest: Manifest
     events: list[Event]
@@ -249,6 +250,7 @@ class Evidence(msgspec.Struct):
     digests: list[Found] = []
     packages: Mapping[bytes, list[bytes]] = {}
     texts: list[bytes] = []
+    shell: line.Shell | None = None
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -271,6 +273,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
     evidence.events += list(unseen_moves(evidence.events, changes))
+    own = _own_doings(project, evidence, changes, recorded)
+    evidence.events += own
     evidence.events.sort(key=lambda event: event.tick)
     _observe(evidence)
     _add_blobs(root, evidence, changes)
@@ -289,6 +293,11 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     events = [event for event in evidence.events if not isinstance(event, Preserved)]
     events += [found.event for found in evidence.interpretations]
     made = assemble(events, context)
+    if evidence.shell is not None:
+        uris = {uri_of(path, root, machine.host) for path in line.changed(own)}
+        made = msgspec.structs.replace(
+            made, records=line.admitted(evidence.shell, made.records, uris)
+        )
     left = [c for c in changes if not tree.explained(c.path, made.writes)]
     if left:
         left = _without_siblings(project, manifest, left, recorded)
@@ -323,6 +332,25 @@ def keep_contents(project: Project, evidence: Evidence, made: Account) -> None:
 
     seen = [event.content for event in evidence.events if isinstance(event, Preserved)]
     keep(project, made.records, [*seen, *evidence.texts], evidence.manifest.machine.host)
+
+
+def _own_doings(
+    project: Project, evidence: Evidence, changes: list[tree.Change], recorded: Path
+) -> list[Event]:
+    """What the shell of a typed line did itself."""
+    if evidence.shell is None or not changes:
+        return []
+    told = set(line.changed(evidence.events))
+    left = [change for change in changes if not tree.explained(change.path, told)]
+    left = [change for change in left if not evidence.outside(change.path)]
+    manifest = evidence.manifest
+    if left:
+        left = _without_siblings(project, manifest, left, recorded)
+    timed = [
+        (change, _moment(change.after, manifest) if change.after else manifest.ended)
+        for change in left
+    ]
+    return list(line.doings(evidence.shell, timed))
 
 
 def _observe(evidence: Evidence) -> None:
@@ -408,7 +436,9 @@ def _further_gaps(
     unseen = sum(isinstance(r, Generated) and not r.attributed for r in records)
     unseen += sum(isinstance(r, Invalidated) and r.step == _unseen_step(evidence) for r in records)
     if unseen:
-        yield f"{unseen} file{'s' * (unseen != 1)} changed by a program that was not seen"
+        whom = "a program that was not seen"
+        whom = f"the shell itself, or by {whom}" if evidence.shell else whom
+        yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
     if evidence.contents.stopped:
         yield "hashing was interrupted"
     elif unhashed := sum(1 for _ in _unhashed(records)):
@@ -560,26 +590,13 @@ def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
 
 
 def _told_by_living(project: Project, own: Path) -> Iterator[bytes]:
-    from provgraph.ingest.capture.events import Unlinked
     from provgraph.ingest.capture.spool import Spool
 
     for folder in recordings(project):
         if folder == own:
             continue
         with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
-            for event in spool.events():
-                match event:
-                    case Opened() if event.writable:
-                        yield event.path
-                    case Renamed():
-                        yield event.source
-                        yield event.target
-                    case Linked():
-                        yield event.target
-                    case Unlinked() | Truncated():
-                        yield event.path
-                    case _:
-                        pass
+            yield from line.changed(spool.events())
 
 
 def recordings(project: Project) -> list[Path]:

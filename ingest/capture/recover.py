@@ -18,10 +18,11 @@ from typing import Final
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError
-from provgraph.ingest.capture import audit, front, tree, worktree
-from provgraph.ingest.capture.events import Event, Exited
+from provgraph.ingest.capture import audit, front, line, tree, worktree
+from provgraph.ingest.capture.events import Event, Exited, Image
 from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
+    EVENTS,
     MANIFEST,
     Evidence,
     Manifest,
@@ -37,6 +38,7 @@ from provgraph.ingest.capture.spool import Spool
 from provgraph.ingest.capture.surroundings import boot_id
 from provgraph.model.journal import SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
+from provgraph.model.uri import shown, uri_of
 
 KILLED: Final = "provgraph was killed before the run ended"
 Ask = Callable[[front.Told], tuple[str, str]]
@@ -190,7 +192,19 @@ def evidence_of(
         )
         evidence.before, evidence.after, evidence.ignored = told.before, told.after, ignored
         evidence.texts = told.texts
+        if told.shell is not None:
+            evidence.shell = told.shell
+            evidence.events = [line.image(told.shell, told.began, told.cwd), *events]
+            evidence.gaps = [*gaps, *unseen(project, told)]
     return evidence
+
+
+def unseen(project: Project, told: front.Told) -> Iterator[str]:
+    """The programs of a typed line that nothing was seen of."""
+    from provgraph.ingest.capture.assemble import gap
+
+    for why, path in line.gaps(told.shell, os.environ) if told.shell else ():
+        yield gap(why, shown(uri_of(path, os.fsencode(project.root), told.machine.host)))
 
 
 def _tell_start(project: Project, folder: Path, ask: Ask) -> None:
@@ -202,9 +216,16 @@ def _tell_start(project: Project, folder: Path, ask: Ask) -> None:
         told = front.read(folder, worktree.work_tree_of(os.fsencode(project.root)))
         if told is None or told.ended:
             return
+        if told.shell is not None and not _has_begun(folder):
+            return  # a line that nothing comes of leaves no run
         writer = SegmentWriter(project.journal, project.id, folder.name)
         writer.write(front.started(told, project, ask(told)))
         writer.leave()
+
+
+def _has_begun(folder: Path) -> bool:
+    with Spool(folder / EVENTS) as spool:
+        return any(isinstance(event, Image) for event in spool.events())
 
 
 def _is_of_the_run(record: Record) -> bool:

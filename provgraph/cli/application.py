@@ -17,6 +17,7 @@ from provgraph.errors import ProvgraphError, UsageError
 _ORDER = [
     "init",
     "run",
+    "shell-hook",
     "why",
     "ask",
     "sql",

@@ -34,7 +34,7 @@ struct head {
     uint64_t unused[4];
 };
 
-enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS, VARIABLES_SET };
+enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS, VARIABLES_SET, SHELL, UNSEEN };
 
 static char **arguments, **variables;
 static char launcher[PATH_ROOM];       /* this file */
@@ -655,6 +655,8 @@ static void run_captured(void) {
     end_as_it_ended();
 }
 
+#include "line.h"
+
 __attribute__((used)) static void begin(long *stack) {
     arguments = (char **)(stack + 1);
     variables = arguments + stack[0] + 1;
@@ -662,6 +664,7 @@ __attribute__((used)) static void begin(long *stack) {
         say("provgraph: /proc is needed to find its Python part\n");
         call1(SYS_exit_group, 127);
     }
+    attend_to_shell();
     run_captured();
     leave_to_python();
 }

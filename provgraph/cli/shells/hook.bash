@@ -1,0 +1,142 @@
+# provgraph: what is typed at this prompt is recorded. docs/shell-hook.md tells what that means.
+#
+# PS0 is expanded in the shell itself after a line was read and before it runs, whatever it consists of.
+# What it assigns (`:=`) the line's programs find in their environment; the keys of an array that stays
+# empty let it assign without printing.
+
+if [[ $- != *i* || -n ${_provgraph_program-} ]]; then
+    :
+elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+    echo 'provgraph: what is typed here is not recorded: bash 4.4 or newer is needed' >&2
+else
+
+_provgraph_program=@FRONT@
+_provgraph_library=@LIBRARY@
+_provgraph_site=@SITE@
+_provgraph_on=1 _provgraph_said='' _provgraph_number='' _provgraph_newline=$'\n'
+_provgraph_answer='' _provgraph_folder=''
+declare -A _provgraph_nowhere=()
+
+# A shell in a recorded run has runs of its own.
+if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
+    (umask 077; echo $$ >>"${PROVGRAPH_SPOOL%/*}/nested") 2>/dev/null
+    unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+fi
+
+# The last of the history: its number in _provgraph_now, its text in REPLY.
+_provgraph_history() {
+    REPLY=$(HISTTIMEFORMAT='' builtin history 1)
+    REPLY=${REPLY#"${REPLY%%[! ]*}"}
+    _provgraph_now=${REPLY%%[!0-9]*}
+    REPLY=${REPLY#"$_provgraph_now"}
+    REPLY=${REPLY:2}
+}
+
+_provgraph_is_wanted() {
+    local IFS=: pattern
+    set -f
+    for pattern in ${PROVGRAPH_IGNORE-'provgraph *'}; do
+        # shellcheck disable=SC2053 # it is a pattern
+        [[ $1 != $pattern ]] || return 1
+    done
+    [[ -n $1 && $1 != [[:blank:]]* ]]
+}
+
+_provgraph_ask() {
+    command "$_provgraph_program" shell-hook --begin $$ "$1" 2>/dev/null
+}
+
+# A line that the history does not take is not wanted, unless it is the same again.
+_provgraph_begin() {
+    local REPLY _provgraph_now
+    ((_provgraph_on)) || return
+    _provgraph_history
+    if [[ $_provgraph_now != "$_provgraph_number" ]]; then
+        ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
+    elif [[ :$HISTCONTROL: != *:@(ignoreboth|ignoredups|erasedups):* ]]; then
+        return
+    elif [[ -z ${HISTIGNORE-} && :$HISTCONTROL: != *:@(ignoreboth|ignorespace):* ]]; then
+        ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
+    else
+        printf '\nagain'
+    fi
+}
+
+# Before each simple command; it does something before the first of a line that may be the same again:
+# it is, if it begins as the last did. A line that begins with parentheses has no such moment.
+_provgraph_again() {
+    [[ $_provgraph_answer == "${_provgraph_newline}again" ]] || return 0
+    _provgraph_answer=''
+    local REPLY _provgraph_now word typed ran
+    _provgraph_history
+    word=${REPLY%%[[:blank:]]*}
+    read -ra typed <<<"${BASH_ALIASES[$word]-$word}${REPLY#"$word"}"
+    read -ra ran <<<"$1"
+    if [[ "${typed[*]} " == "${ran[*]}"* ]] && _provgraph_is_wanted "$REPLY"; then
+        _provgraph_answer=$(_provgraph_ask "$REPLY")
+        : "${PS0@P}"
+    fi
+}
+
+_provgraph_say() {
+    [[ $_provgraph_said == "$1" ]] || echo "provgraph: $1" >&2
+    _provgraph_said=$1
+}
+
+_provgraph_prompt() {
+    local status=$? name lines
+    mapfile -t lines <<<"$_provgraph_answer"
+    unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+    if [[ -n $_provgraph_folder ]]; then
+        command "$_provgraph_program" shell-hook --end "${lines[1]}" "$status" </dev/null &>/dev/null
+        for name in "${lines[@]:2}"; do
+            echo "provgraph: what $name does is not recorded: it cannot be watched from here; provgraph run may" >&2
+        done
+        _provgraph_said=''
+    else
+        case ${lines[1]-} in
+            no-project) _provgraph_say 'that was not recorded: it is in no project (provgraph init makes one)' ;;
+            changed) _provgraph_say 'what is typed here is not recorded: provgraph was changed; start a new shell' ;;
+            limited) _provgraph_say 'what is typed here is not recorded: the size of files is limited (ulimit -f)' ;;
+            not-written) _provgraph_say 'what is typed here is not recorded: the recording cannot be written' ;;
+        esac
+    fi
+    _provgraph_answer='' _provgraph_folder=''
+    [[ ${LD_PRELOAD-} != "$_provgraph_library" ]] || unset LD_PRELOAD
+    [[ ${PYTHONPATH-} != "$_provgraph_site" ]] || unset PYTHONPATH
+    [[ ${ASAN_OPTIONS-} != verify_asan_link_order=0 ]] || unset ASAN_OPTIONS
+    if ((_provgraph_on)); then
+        # Marked for the environment, where they are only once PS0 has given them values. It cannot
+        # change what has a value already: that has ours in front all the time.
+        export PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+        [[ -z ${LD_PRELOAD-} || $LD_PRELOAD == *"$_provgraph_library"* ]] || LD_PRELOAD=$_provgraph_library:$LD_PRELOAD
+        [[ -z ${PYTHONPATH-} || $PYTHONPATH == *"$_provgraph_site"* ]] || PYTHONPATH=$_provgraph_site:$PYTHONPATH
+        [[ -z ${ASAN_OPTIONS-} || $ASAN_OPTIONS == *verify_asan_link_order=* ]] || ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS
+        export LD_PRELOAD PYTHONPATH ASAN_OPTIONS
+    fi
+    local REPLY _provgraph_now
+    _provgraph_history
+    _provgraph_number=$_provgraph_now
+    return "$status"
+}
+
+provgraph-hook() {
+    case ${1-} in
+        on) _provgraph_on=1 ;;
+        off) _provgraph_on=0 ;;
+        status) ((_provgraph_on)) && echo 'what is typed here is recorded' || echo 'what is typed here is not recorded' ;;
+        *) echo 'usage: provgraph-hook on|off|status' >&2; return 2 ;;
+    esac
+}
+
+_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${PROVGRAPH_PYTHON:=$_provgraph_folder/python}${PROVGRAPH_METRICS:=$_provgraph_folder/metrics.ndjson}${PROVGRAPH_RUN:=${_provgraph_folder##*/}}${PROVGRAPH_ROOT:=${_provgraph_folder%/.provgraph/spool/*}}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]}'
+PS0='${_provgraph_nowhere["${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
+unset _provgraph_set
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+    PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}")
+else
+    PROMPT_COMMAND="_provgraph_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+fi
+[[ -n $(trap -p DEBUG) ]] || trap '_provgraph_again "$BASH_COMMAND" "$_"' DEBUG
+
+fi
