@@ -12,7 +12,7 @@ from pathlib import Path
 
 from provgraph.config import Project, find_project, prepare_state
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import front, surroundings
+from provgraph.ingest.capture import front, line, surroundings
 from provgraph.ingest.capture.recording import Manifest, Recording, account, keep_contents
 from provgraph.ingest.capture.recover import (
     asking,
@@ -85,6 +85,8 @@ def _write(
         manifest.gaps.append(outlived(len(staying)))
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
+    if not staying and line.is_nothing(evidence.shell, evidence.events, made.records):
+        return set()
     prepare_state(project)
     with writer_for(project, told.run) as writer:
         for record in made.records:

@@ -29,7 +29,7 @@ from provgraph.ingest.capture.events import (
 )
 from provgraph.ingest.capture.program import untraceable
 from provgraph.ingest.capture.tree import Change
-from provgraph.model.records import Generated, Record, StepSeen
+from provgraph.model.records import Generated, Invalidated, Record, StepSeen
 from provgraph.model.uri import text_of
 
 
@@ -133,6 +133,17 @@ def doings(shell: Shell, changes: Iterable[tuple[Change, int]]) -> Iterator[Even
             tick=tick,
         )
         yield Closed(1, path, tick, after, pid=shell.pid, tick=tick + 1)
+
+
+def is_nothing(shell: Shell | None, events: Iterable[Event], records: Iterable[Record]) -> bool:
+    """Whether a line has left nothing to be told: it started no program and changed no file. The
+    shell's own image is among the events."""
+    if shell is None or shell.unseen:
+        return False
+    programs = sum(isinstance(event, Image) for event in events)
+    return programs < 2 and not any(
+        isinstance(record, (Generated, Invalidated)) for record in records
+    )
 
 
 def admitted(shell: Shell, records: Iterable[Record], uris: set[str]) -> list[Record]:

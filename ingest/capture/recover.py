@@ -147,7 +147,7 @@ def _write(
     gaps: list[str],
     *,
     late: bool,
-) -> Path:
+) -> Path | None:
     """`late`: the run has been recorded, but for what it left behind did afterwards."""
     if told is None or not told.ended:
         ended = manifest.ended
@@ -160,6 +160,8 @@ def _write(
                 manifest.exit = _exit_of(manifest.pid or first, events)
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
+    if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
+        return None
     prepare_state(project)
     with writer_for(project, manifest.started.run) as writer:
         for record in made.records:

@@ -248,6 +248,7 @@ DOCUMENTS: Final[dict[str, Any]] = {
     "doctor": list[Found],
     "demo": Demo,
     "completion": Script,
+    "shell-hook": Script,
     "forget plan": Planned,
     "forget expired": Planned | None,
     "forget replan": Planned,

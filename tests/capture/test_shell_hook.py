@@ -22,7 +22,6 @@ from capture.workspace import Workspace
 from provgraph.config import create_project
 from provgraph.graph import Graph
 from provgraph.graph import open as open_graph
-from provgraph.ingest.capture.recording import Recording
 from provgraph.model.records import RunEnded, RunStarted
 
 START: Final = {
@@ -100,15 +99,18 @@ class Terminal:
         self.process.close()
 
     def settled(self) -> None:
-        """Every keeper is gone: it has written what it had to."""
-        spools = self.workspace.project.spools
-        for name in os.listdir(spools):
-            while (spools / name / "lock").exists():
-                recording = Recording.claim(spools / name)
-                if recording is not None:
-                    recording.release()
-                    break
-                time.sleep(0.02)
+        """Until every keeper is gone: it has written what it had to, or had it written."""
+        while any(map(self.is_keeping, filter(str.isdigit, os.listdir("/proc")))):
+            time.sleep(0.02)
+
+    def is_keeping(self, pid: str) -> bool:
+        try:
+            words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        keeps = b"--begin" in words and os.fsencode(self.provgraph) in words
+        writes = b"--finish" in words and os.fsencode(self.workspace.root) in b"".join(words)
+        return keeps or writes
 
     def graph(self) -> Graph:
         self.settled()

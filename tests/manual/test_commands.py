@@ -20,6 +20,7 @@ TRIED_ELSEWHERE = {
     "provgraph cypher": "tests/neo4j_store: it wants a Neo4j",
     "provgraph demo": "tests/demo: it wants scikit-learn, and half a minute",
     "provgraph neo4j": "tests/neo4j_store: it starts a server",
+    "provgraph shell-hook": "tests/capture/test_shell_hook.py: it wants a shell on a terminal",
     "provgraph ui": "tests/web: it serves until it is interrupted",
 }
 

@@ -78,10 +78,28 @@ static void check_line(struct slice line) {
 
 static uint32_t told_by;
 static uint64_t begun;
+static bool forking; /* when it ended, the shell had a child that had not begun yet */
 
 static bool shell_lives(void) {
     struct life shell = {.pid = shell_process, .started = begun};
     return is_alive(&shell);
+}
+
+/* Whether the shell has forked somebody for this line: who has not become a program yet has told nothing.
+ * While `--end` waits for us, there is none but of the line. */
+static bool anybody_unborn(void) {
+    static char text[1 << 14], path[64], digits[12];
+    decimal(digits, shell_process);
+    long size = JOIN(path, "/proc/", digits, "/task/", digits, "/children")
+                    ? read_file(path, text, sizeof text)
+                    : 0;
+    struct slice rest = {text, size > 0 ? (size_t)size : 0};
+    while (rest.size) {
+        struct slice number = until(&rest, ' ');
+        uint64_t child = number_in(&number);
+        if (child > (uint64_t)program.pid && child != told_by) return true;
+    }
+    return false;
 }
 
 /* Wait so long for the end of the line; without `--end`, the shell has ended, or we shall. */
@@ -91,6 +109,7 @@ static void expect_end(uint64_t nanoseconds) {
     if (number == FOR_A_LINE && about.si_code == QUEUED) {
         program.status = (about.si_value.sival_int & 0xff) << 8;
         told_by = (uint32_t)about.si_pid;
+        forking = anybody_unborn();
     } else if (number > 0 ? !(ENDING & SIGNAL(number)) : shell_lives()) {
         return;
     }
@@ -109,22 +128,6 @@ static void watch_line(void) {
         if (rest > LONGEST_REST) rest = LONGEST_REST;
         expect_end(rest > pause ? rest : pause);
     }
-}
-
-/* Whether the shell has forked somebody for this line who has not yet become a program. */
-static bool anybody_unborn(void) {
-    static char text[1 << 14], path[64], digits[12];
-    decimal(digits, shell_process);
-    long size = JOIN(path, "/proc/", digits, "/task/", digits, "/children")
-                    ? read_file(path, text, sizeof text)
-                    : 0;
-    struct slice rest = {text, size > 0 ? (size_t)size : 0};
-    while (rest.size) {
-        struct slice number = until(&rest, ' ');
-        uint64_t child = number_in(&number);
-        if (child > (uint64_t)program.pid && child != told_by) return true;
-    }
-    return false;
 }
 
 static void let_go_of_shell(void) {
@@ -146,7 +149,7 @@ __attribute__((noreturn)) static void keep_line(void) {
     head.pid = (uint32_t)program.pid;
     save_head();
     watch_line();
-    bool whole = take_down(), living = anybody_lives() || anybody_newborn() || anybody_unborn();
+    bool whole = take_down(), living = anybody_lives() || anybody_newborn() || forking;
     bool nothing = !image_seen && !living && !unseen.size && head.flags & TREE_UNCHANGED;
     if (nothing) { /* `cd`, `jobs`, an empty loop: there is nothing to tell of it */
         remove_recording();

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from provgraph.cli.output import json_option, write_json
 from provgraph.errors import CaptureError
 
 SHELLS = Path(__file__).parents[1] / "shells"
@@ -14,20 +15,24 @@ SHELLS = Path(__file__).parents[1] / "shells"
 
 @click.command(name="shell-hook")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@json_option
+def command(shell: str, as_json: bool) -> None:
     """Print what makes an interactive shell record what is typed at its prompt.
 
-    The line for the shell's start-up file, the last that changes its prompt:
+    It goes into the shell's start-up file, behind what else changes the prompt. Lines that begin with
+    a blank, or that match a pattern of PROVGRAPH_IGNORE (by colons), are not recorded;
+    `provgraph-hook off` stops it in a shell, `provgraph-hook on` goes on.
 
     \b
       eval "$(provgraph shell-hook bash)"         ~/.bashrc
       eval "$(provgraph shell-hook zsh)"          ~/.zshrc
       provgraph shell-hook fish | source          ~/.config/fish/config.fish
-
-    Lines that begin with a blank, or that match a pattern of PROVGRAPH_IGNORE (by colons), are not
-    recorded; `provgraph-hook off` stops it in a shell, `provgraph-hook on` goes on.
     """
-    click.echo(text_for(shell))
+    script = text_for(shell)
+    if as_json:
+        write_json({"shell": shell, "script": script})
+    else:
+        click.echo(script)
 
 
 def text_for(shell: str) -> str:
