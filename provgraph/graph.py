@@ -18,6 +18,7 @@ from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
 from provgraph.model.batches import batch_of
+from provgraph.model.collector import paused_collector
 from provgraph.model.elements import Batch, Node, Scalar, Watermark
 from provgraph.model.identity import new_run_id
 from provgraph.model.journal import Segment, SegmentWriter, read_segment, segments
@@ -173,7 +174,8 @@ class Graph(Selectors):
             for done, (path, stamp) in enumerate(behind):
                 if progress:
                     progress(done, len(behind))
-                self._apply(path, stamp, report)
+                with paused_collector():
+                    self._apply(path, stamp, report)
             if progress and behind:
                 progress(len(behind), len(behind))
         return report

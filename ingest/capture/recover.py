@@ -36,6 +36,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool
 from provgraph.ingest.capture.surroundings import boot_id
+from provgraph.model.collector import paused_collector
 from provgraph.model.journal import SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 from provgraph.model.uri import shown, uri_of
@@ -158,17 +159,18 @@ def _write(
                 # A runner that was killed at once had not noted the program, which spoke first.
                 first = events[0].pid if events else 0
                 manifest.exit = _exit_of(manifest.pid or first, events)
-    evidence = evidence_of(project, recording, manifest, told, events, gaps)
-    made = account(project, evidence, recording.folder)
-    if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
-        return None
-    prepare_state(project)
-    with writer_for(project, manifest.started.run) as writer:
-        for record in made.records:
-            if not (late and _is_of_the_run(record)):
-                writer.write(record)
-    evidence.contents.close()
-    keep_contents(project, evidence, made)
+    with paused_collector():
+        evidence = evidence_of(project, recording, manifest, told, events, gaps)
+        made = account(project, evidence, recording.folder)
+        if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
+            return None
+        prepare_state(project)
+        with writer_for(project, manifest.started.run) as writer:
+            for record in made.records:
+                if not (late and _is_of_the_run(record)):
+                    writer.write(record)
+        evidence.contents.close()
+        keep_contents(project, evidence, made)
     return writer.path
 
 

@@ -100,7 +100,8 @@ def bind(timeline: Timeline, project: str) -> Bound:
     search = _Search(timeline.candidates)
     targets: dict[Reference, str] = {}
     skewed, unbound = set(), []
-    for reference in sorted(timeline.references, key=_canonical):
+    references = timeline.references
+    for reference in sorted(references, key=_canonical) if len(references) > 1 else references:
         if found := search.preceding(reference):
             targets[reference] = found
         elif found := search.skewed(reference):
@@ -109,9 +110,9 @@ def bind(timeline: Timeline, project: str) -> Bound:
         else:
             unbound.append(reference)
     externals = []
-    for external, references in _externals(timeline.uri, unbound, project):
+    for external, members in _externals(timeline.uri, unbound, project) if unbound else ():
         externals.append(external)
-        targets |= dict.fromkeys(references, external.version)
+        targets |= dict.fromkeys(members, external.version)
     order = _order(timeline.candidates, externals)
     states = _states(timeline.candidates, targets, externals, order)
     held = [(each.version, each.content) for each in timeline.candidates]
@@ -564,22 +565,13 @@ def _is_ours(edge: Edge, known: Timelines) -> bool:
 
 
 def _bound_edge(reference: Reference, target: str, skewed: bool) -> Edge:
-    content = content_properties(reference.content)
-    properties: dict[str, Value] = {
-        "uri": reference.uri,
-        **moment_properties(reference.when),
-        **content,
-    }
+    content, moment = content_properties(reference.content), moment_properties(reference.when)
+    properties: dict[str, Value] = {"uri": reference.uri, **moment, **content}
     if reference.word:
         properties["role" if reference.type in ("USED", "EXECUTED") else "how"] = reference.word
     if skewed:
         properties["clock"] = "skewed"
-    parts = (
-        reference.uri,
-        *moment_properties(reference.when).values(),
-        *content.values(),
-        reference.word,
-    )
+    parts = (reference.uri, *moment.values(), *content.values(), reference.word)
     if reference.saying:
         properties |= {"of": reference.of, **reference.saying.properties()}
         parts = (*parts, reference.of, *reference.saying.properties().values())

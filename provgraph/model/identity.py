@@ -15,9 +15,12 @@ _BYTES: Final = 13
 
 
 def _id(letter: str, *parts: str | int) -> str:
-    raw = [str(part).encode("utf-8", "surrogateescape") for part in parts]
-    key = b"".join(b"%d:%b" % (len(part), part) for part in raw)
-    return letter + blake3(letter.encode() + key).hexdigest(length=_BYTES)
+    key = letter
+    for part in parts:
+        text = str(part)
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+        key += f"{size}:{text}"
+    return letter + blake3(key.encode("utf-8", "surrogateescape")).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:

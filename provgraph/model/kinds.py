@@ -6,7 +6,8 @@ last part of a name, one with `/` against the whole. The reason kept with a vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -167,7 +168,39 @@ class Kinds:
 @lru_cache(maxsize=65536)
 def _kind(rules: tuple[tuple[str, str], ...], uri: str) -> Kind:
     base, _ = split(uri)
-    for glob, kind in rules:
-        if compiled(glob).fullmatch(uri if "/" in glob else base):
-            return Kind(kind, glob)
-    return Kind(OTHER, "no rule")
+    by_end, others = _sorted(rules)
+    places = [by_end[end] for end in _ends(base) if end in by_end]
+    first = min(places, default=len(rules))
+    for place, pattern, is_of_path in others:
+        if place > first:
+            break
+        if pattern.fullmatch(uri if is_of_path else base):
+            first = place
+            break
+    if first == len(rules):
+        return Kind(OTHER, "no rule")
+    glob, kind = rules[first]
+    return Kind(kind, glob)
+
+
+def _ends(base: str) -> Iterator[str]:
+    """What a glob may be to match a name by its suffix alone."""
+    at = base.find(".")
+    while at >= 0:
+        yield base[at:]
+        at = base.find(".", at + 1)
+
+
+@lru_cache(maxsize=8)
+def _sorted(
+    rules: tuple[tuple[str, str], ...],
+) -> tuple[dict[str, int], list[tuple[int, re.Pattern[str], bool]]]:
+    """The places of the rules for a suffix (`*.csv`), which are most and are looked up; and the rest."""
+    by_end: dict[str, int] = {}
+    others = []
+    for place, (glob, _) in enumerate(rules):
+        if glob.startswith("*.") and not set("*?/") & set(glob[1:]):
+            by_end.setdefault(glob[1:], place)
+        else:
+            others.append((place, compiled(glob), "/" in glob))
+    return by_end, others

@@ -7,10 +7,8 @@ what says nothing. `scripts` and `programs` know interpreters.
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +21,7 @@ from provgraph.ingest.capture.assemble.programs import Programs, environments, p
 from provgraph.ingest.capture.assemble.report import Report
 from provgraph.ingest.capture.events import Event, Missed
 from provgraph.ingest.capture.noise import Noise
+from provgraph.model.collector import paused_collector
 from provgraph.model.uri import shown, text_of, uri_of
 
 __all__ = ["Assembly", "Context", "assemble"]
@@ -31,20 +30,8 @@ __all__ = ["Assembly", "Context", "assemble"]
 def assemble(events: Iterable[Event], context: Context) -> Assembly:
     """The records of a run. Events of one process must be in order; processes may come merged or
     one after the other: the result is the same. Time grows with n log n, n the number of events."""
-    with _without_collector():
+    with paused_collector():
         return _assemble(events, context)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Much is made and nothing is garbage until the end: looking for it costs a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _assemble(events: Iterable[Event], context: Context) -> Assembly:

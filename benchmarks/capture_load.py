@@ -1,0 +1,70 @@
+"""What does a run with very many file events cost? `python benchmarks/capture_load.py --events 100000`.
+
+A program writes files and reads each back, so every file is two openings and two closings. Shown are the
+program's CPU time alone and under capture with the recorder's peak of memory, then the CPU time and the peak of
+the sync that writes the run down and brings it into the graph, and that of the sync after a second such run
+over the same files, which binds to what is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from whole_commands import PROVGRAPH, PYTHON
+
+PROGRAM = """
+import os, sys
+for i in range(int(sys.argv[1])):
+    folder = f"out/{i // 1000}"
+    if i % 1000 == 0:
+        os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/{i}", "wb", 0) as file:
+        file.write(b"%s %d" % (sys.argv[2].encode(), i))
+    with open(f"{folder}/{i}", "rb", 0) as file:
+        file.read()
+"""
+EVENTS_A_FILE = 4
+
+
+class Cost(NamedTuple):
+    cpu: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.cpu:8.2f} s CPU   peak {self.peak:6.0f} MiB"
+
+
+def cost(command: list[str], folder: Path) -> Cost:
+    """Of a command and all that it waited for; the peak is the largest process's."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--events", type=int, default=100_000)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "many.py").write_text(PROGRAM)
+        for words in (["init"], ["run", "--", "true"], ["run", "--", "true"]):
+            subprocess.run([*PROVGRAPH, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        program = [sys.executable, "many.py", str(given.events // EVENTS_A_FILE)]
+        for turn in ("first", "again"):
+            print(f"{turn}: the program alone     {cost([*program, 'alone'], folder)}")
+            captured = [*PROVGRAPH, "run", "--", *program, turn]
+            print(f"{turn}: under capture         {cost(captured, folder)}", flush=True)
+            print(f"{turn}: sync                  {cost([*PYTHON, 'sync'], folder)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
