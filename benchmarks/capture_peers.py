@@ -1,0 +1,163 @@
+"""What capture costs beside other tools: `python benchmarks/capture_peers.py`.
+
+Three workloads (250 forks; pandas and scikit-learn; a C build of 33 files) are run bare and under each tool in
+turns, and the ratio of the CPU time (user and system, of the command and all that it waited for) is shown as the
+median of the pairs with its 95% interval. The other tools are installed with pip into a scratch folder
+(`--tools` keeps it for the next time); strace is taken from the path. What cannot be installed or does not run
+a workload is said, not left out. At the end stands what the shim adds to a process's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pairs import Pairs, spent
+from whole_commands import FORKS, PROVGRAPH, PYTHON, TRAINING, c_files, repository
+
+PACKAGES = {"reprozip": "reprozip", "noworkflow": "now", "roar-cli": "roar"}
+"""What pip is asked for, and the program that it brings."""
+Command = list[str]
+NOWORKFLOW = "now run, a Python script"
+BUILD = "cd build && make clean && make -j2"
+FORKING = f"""
+import subprocess
+subprocess.run(["sh", "-c", {FORKS!r}], check=True)
+"""
+BUILDING = f"""
+import subprocess
+subprocess.run({BUILD!r}, shell=True, check=True)
+"""
+MAPPED = """
+import os
+with open("/proc/self/smaps") as file:
+    lines = file.readlines()
+found, total = False, 0
+for line in lines:
+    if "-" in line.split()[0]:
+        found = "preload-" in line or "/spool/" in line
+    elif found and line.startswith(("Private_Clean:", "Private_Dirty:", "Rss:")):
+        total += int(line.split()[1]) if line.startswith("Private") else 0
+        print("MAPPED", line.strip())
+print("PRIVATE", total)
+"""
+
+
+def installed(folder: Path) -> dict[str, Path]:
+    """The programs of the other tools that could be installed."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    found = {}
+    for package, program in PACKAGES.items():
+        path = folder / "bin" / program
+        if not path.exists():
+            pip = [python, "-m", "pip", "install", "--quiet", package]
+            done = subprocess.run(pip, check=False, capture_output=True, text=True)
+            if done.returncode:
+                print(f"{package} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+                continue
+        found[package] = path
+    return found
+
+
+def tools(programs: Mapping[str, Path]) -> dict[str, Callable[[Command], Command]]:
+    """What each tool makes of a command. noWorkflow runs Python scripts alone; its script starts the
+    others."""
+    found: dict[str, Callable[[Command], Command]] = {
+        "provgraph": lambda command: [*PROVGRAPH, "run", "--", *command],
+        "provgraph, Python's runner": lambda command: [*PYTHON, "run", "--", *command],
+    }
+    if strace := shutil.which("strace"):
+        traced = "trace=file,process,close,dup,dup2,dup3,pipe,pipe2"
+        found["strace -f --seccomp-bpf"] = lambda command: [
+            *(strace, "-f", "--seccomp-bpf", "-e", traced, "-o", "/dev/null"),
+            *command,
+        ]
+    else:
+        print("strace is not here")
+    if "reprozip" in programs:
+        trace = [str(programs["reprozip"]), "trace", "--overwrite", "--dont-identify-packages"]
+        found["reprozip trace"] = lambda command: [*trace, *command]
+    if "roar-cli" in programs:
+        found["roar run"] = lambda command: [str(programs["roar-cli"]), "run", *command]
+    if "noworkflow" in programs:
+        found[NOWORKFLOW] = lambda command: [str(programs["noworkflow"]), "run", command[-1]]
+    return found
+
+
+def prepared(folder: Path) -> Path:
+    build = folder / "build"
+    build.mkdir(parents=True)
+    c_files(build)
+    for name, text in (("train.py", TRAINING), ("forks.py", FORKING), ("build.py", BUILDING)):
+        (folder / name).write_text(text)
+    (folder / ".gitignore").write_text(
+        "*.o\nprog\n*.pkl\ntable.csv\n.roar\n.noworkflow\n.reprozip-trace\n"
+    )
+    subprocess.run([*PROVGRAPH, "init"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    repository(folder)
+    return folder
+
+
+def measure(name: str, bare: Command, command: Command, folder: Path, times: int) -> None:
+    try:
+        for _ in range(2):  # the first one compiles, the second one fills caches
+            spent(bare, folder)
+            spent(command, folder)
+        made = Pairs().measure(lambda: spent(bare, folder), lambda: spent(command, folder), times)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"  {name:<28} does not run it: {error}"[:150], flush=True)
+    else:
+        print(f"  {name:<28} {made}", flush=True)
+
+
+def memory(folder: Path) -> None:
+    (folder / "mapped.py").write_text(MAPPED)
+    done = subprocess.run(
+        [*PROVGRAPH, "run", "--", sys.executable, "mapped.py"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    private = int(done.stdout.rsplit(" ", 1)[1])
+    print(f"The shim and its part of the spool: {private} KiB of a process's own memory")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pairs", type=int, default=20)
+    arguments.add_argument("--only", default="", help="tools with this in their name")
+    arguments.add_argument("--tools", type=Path, help="a folder for the other tools, kept")
+    given = arguments.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1", "REPROZIP_USAGE_STATS": "off"}
+    with tempfile.TemporaryDirectory() as temporary:
+        programs = installed((given.tools or Path(temporary, "tools")).absolute())
+        folder = prepared(Path(temporary, "project"))
+        if "roar-cli" in programs:
+            subprocess.run(
+                [programs["roar-cli"], "init", "-y"], cwd=folder, check=False, capture_output=True
+            )
+        training = [sys.executable, "train.py"]
+        for title, workload, script in (
+            ("250 forks", ["sh", "-c", FORKS], "forks.py"),
+            ("pandas + scikit-learn", training, "train.py"),
+            ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py"),
+        ):
+            print(title)
+            for name, tool in tools(programs).items():
+                if given.only in name:
+                    bare = [sys.executable, script] if name == NOWORKFLOW else workload
+                    measure(name, bare, tool(bare), folder, given.pairs)
+        memory(folder)
+
+
+if __name__ == "__main__":
+    main()
