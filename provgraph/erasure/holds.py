@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Literal, TypeVar
@@ -42,6 +43,20 @@ class Keep(BaseModel):
         until = f", until {self.expires}" if self.expires else ""
         return f"{self.basis}: {self.reason} ({self.owner}{until})"
 
+    def written(self) -> str:
+        """The rule as TOML.
+
+        >>> hold = Keep(files="a.csv", basis="legal hold", reason="case 7", owner="legal")
+        >>> print(hold.written())
+        [[keep]]
+        files = "a.csv"
+        basis = "legal hold"
+        reason = "case 7"
+        owner = "legal"
+        """
+        given = self.model_dump(exclude_defaults=True)
+        return "\n".join(("[[keep]]", *(f"{key} = {_literal(given[key])}" for key in given)))
+
 
 class Retention(BaseModel):
     """Files that match `files` go when they are older than `older_than` (`400d`)."""
@@ -63,6 +78,22 @@ class Retention(BaseModel):
     def age(self) -> int:
         """Nanoseconds."""
         return duration(self.older_than)
+
+
+def _literal(value: object) -> str:
+    """A date, or a TOML basic string: JSON escapes what TOML must, but for DEL."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def hold(project: Project, keep: Keep) -> None:
+    """Write a rule at the end of `provgraph.toml`. Raises `ProjectError`."""
+    try:
+        with open(project.file, "a", encoding="utf-8") as file:
+            file.write(f"\n{keep.written()}\n")
+    except OSError as error:
+        raise ProjectError(f"{project.file} cannot be written: {error.strerror}") from error
 
 
 def keeps(project: Project) -> tuple[Keep, ...]:

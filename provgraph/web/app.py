@@ -259,6 +259,28 @@ def _deletions(app: FastAPI, graphs: Graphs, access: Access) -> None:
         """What a request comes to, and who has signed it."""
         return await graphs.ask(lambda graph: deletions.plan(graph, id, may_sign=access.is_own))
 
+    @app.post("/api/requests", tags=["deletions"])
+    async def ask_to_forget(asked: d.Forget) -> d.DeletionPlan:
+        """Make a request and its plan. Nothing is deleted by that."""
+        return await graphs.ask(lambda graph: deletions.ask(graph, asked, may_sign=access.is_own))
+
+    @app.post("/api/requests/{id}/replan", tags=["deletions"])
+    async def replan(id: Id) -> d.DeletionPlan:
+        """Make a plan anew; what was signed has to be signed again."""
+        return await graphs.ask(lambda graph: deletions.replan(graph, id, may_sign=access.is_own))
+
+    @app.post("/api/requests/{id}/keep", tags=["deletions"])
+    async def keep(id: Id, asked: d.Hold) -> d.DeletionPlan:
+        """Decide that a file is kept: a rule in `provgraph.toml`, and the plan made anew by it."""
+        if not access.is_own:
+            raise Refused(
+                403,
+                "what is kept is decided here only where the explorer is for this machine and has a token",
+                hint="`[[keep]]` in provgraph.toml, or `provgraph ui --token WORD`",
+            )
+        await graphs.ask(lambda graph: deletions.keep(graph, id, asked))
+        return await graphs.ask(lambda graph: deletions.replan(graph, id, may_sign=True))
+
     @app.post("/api/requests/{id}/approve", tags=["deletions"])
     async def approve(id: Id, asked: d.Approve) -> d.DeletionPlan:
         """Sign the plan that was looked at, with the key of whoever runs the explorer."""

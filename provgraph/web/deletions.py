@@ -2,20 +2,22 @@
 
 The signature is made with the key of whoever runs the explorer. So it is made only where the explorer
 answers to this machine alone and has asked for its token: nobody else can sign in that person's name.
-Plans are made and carried out on the command line.
+What is kept is decided there, too. Anybody who may ask can make a plan, which deletes nothing; plans
+are carried out on the command line.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
-from provgraph.erasure import approvals, requests
+from provgraph.erasure import approvals, asking, holds, requests
 from provgraph.erasure.plan import Plan, decoded, planned
-from provgraph.errors import UsageError
+from provgraph.errors import StoreError, UsageError
 from provgraph.graph import Graph
+from provgraph.model.glob import is_glob
 from provgraph.model.text import stamp
 from provgraph.model.uri import shown
 from provgraph.web.documents import (
@@ -23,6 +25,8 @@ from provgraph.web.documents import (
     DeletionPlan,
     DeletionRequest,
     DeletionRequests,
+    Forget,
+    Hold,
     Rerun,
 )
 
@@ -88,6 +92,65 @@ def plan(graph: Graph, id: str, *, may_sign: bool) -> DeletionPlan:
     )
 
 
+def ask(graph: Graph, asked: Forget, *, may_sign: bool) -> DeletionPlan:
+    """Make a request and its plan. Raises `NotFound` where nothing answers to one of its targets,
+    `StoreError`."""
+    if graph.read_only:
+        raise StoreError(f"{graph.project.state} cannot be written")
+    subjects, files = asking.sorted_out(graph, asked.targets, lambda name: name)
+    now = time.time_ns()
+    request = requests.Request(
+        id="",
+        reference=asked.reference,
+        asked=now,
+        due=_end_of(asked.due) if asked.due else now + requests.DEADLINE,
+        subjects=subjects,
+        files=files,
+        erase_derived=asked.erase_derived,
+    )
+    folder = requests.open_request(graph.project, request)
+    asking.replanned(graph, folder)
+    return plan(graph, folder.id, may_sign=may_sign)
+
+
+def _end_of(due: date) -> int:
+    """
+    >>> _end_of(date(2026, 5, 28)) == _end_of(date(2026, 5, 27)) + 86_400 * 10**9
+    True
+    """
+    begin = datetime(due.year, due.month, due.day, tzinfo=UTC)
+    return int(begin.timestamp() + 86_400) * 10**9 - 1
+
+
+def replan(graph: Graph, id: str, *, may_sign: bool) -> DeletionPlan:
+    """Make the plan anew. Raises `NotFound`, and `UsageError` where it is being carried out."""
+    with _SIGNING:
+        asking.replanned(graph, requests.folder(graph.project, id))
+    return plan(graph, id, may_sign=may_sign)
+
+
+def keep(graph: Graph, id: str, asked: Hold) -> None:
+    """Write down that a file is kept, for this plan and all later ones. Raises `UsageError` where the
+    plan does not take it, and where a rule would cover other files, too."""
+    with _SIGNING:
+        made = _plan(requests.folder(graph.project, id))
+        if asked.name not in {line.name for line in made.lines if line.do != "keep"}:
+            raise UsageError(f"{id} does not take `{asked.name}`")
+        if is_glob(asked.name):
+            raise UsageError(
+                f"`{asked.name}` would stand for other files, too",
+                hint="`[[keep]]` in provgraph.toml takes a glob",
+            )
+        rule = holds.Keep(
+            files=asked.name,
+            basis=asked.basis,
+            reason=asked.reason,
+            owner=asked.owner,
+            expires=asked.expires,
+        )
+        holds.hold(graph.project, rule)
+
+
 def _plan(folder: requests.Folder) -> Plan:
     if not folder.has("plan.json"):
         raise UsageError(
@@ -105,7 +168,7 @@ def approve(graph: Graph, id: str, looked_at: str) -> DeletionPlan:
     with _SIGNING:
         folder = requests.folder(graph.project, id)
         made, request = _plan(folder), folder.request()
-        day = datetime.fromtimestamp(request.asked / 1e9, UTC).date()
+        day = asking.day(request.asked)
         begun = "began" in folder.done()
         if made.hash != looked_at or (not begun and planned(graph, request, day) != made):
             raise OutOfDate(

@@ -6,6 +6,7 @@ it for markup.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -471,6 +472,30 @@ class DeletionPlan(Document):
     signed: list[str]
     needed: int
     may_sign: bool
+
+
+class Forget(Document):
+    """Subjects, such as `client:4711`, and names of files, to be forgotten together. `due` is a date;
+    a month from now if it is not given."""
+
+    targets: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(min_length=1, max_length=50),
+    ]
+    reference: Annotated[str, Field(max_length=200)] = ""
+    due: date | None = None
+    erase_derived: bool = False
+
+
+class Hold(Document):
+    """Keep a file that a plan would take: on this basis, for this reason, in this person's or office's
+    name, and until then, if there is an end."""
+
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    basis: Literal["legal hold", "retention", "anonymised"]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    owner: Annotated[str, Field(min_length=1, max_length=200)]
+    expires: date | None = None
 
 
 class Approve(Document):

@@ -31,8 +31,10 @@ _PATIENCE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    """A graph, and which files it was opened with: the database and the settings."""
+
     graph: Graph
-    file: tuple[int, int]
+    files: tuple[tuple[int, ...], ...]
 
 
 class Graphs:
@@ -97,7 +99,8 @@ class Graphs:
 
     def _graph(self) -> Graph:
         opened: _Opened | None = getattr(self._own, "opened", None)
-        if opened is not None and opened.file == _file(self.project.database):
+        files = (_file(self.project.database), _written(self.project.file))
+        if opened is not None and opened.files == files:
             return opened.graph
         self._forget()
         if not self.project.file.is_file():
@@ -111,7 +114,7 @@ class Graphs:
                 f"{self.project.root} is another project now", hint="start the explorer anew"
             )
         _ = graph.store
-        self._own.opened = _Opened(graph, _file(self.project.database))
+        self._own.opened = _Opened(graph, (_file(self.project.database), files[1]))
         return graph
 
     def _forget(self) -> None:
@@ -120,6 +123,15 @@ class Graphs:
             self._own.opened = None
             with suppress(StoreError):
                 opened.graph.close()
+
+
+def _written(path: Path) -> tuple[int, ...]:
+    """Which file stands there, as it was written last."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (-1,)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _file(path: Path) -> tuple[int, int]:

@@ -91,3 +91,57 @@ def test_nothing_is_signed_where_others_may_ask(requested: Path, windows: Window
             headers={"x-csrf-token": word},
         )
         assert (answer.status_code, answer.json()["error"]["kind"]) == (403, "refused")
+
+
+def test_a_plan_is_made_in_the_page_and_a_file_is_kept_from_it(
+    requested: Path, windows: Windows
+) -> None:
+    with served(requested, "--token", TOKEN) as explorer:
+        base = explorer.url.split("?")[0]
+        window = windows.open(f"{base}?token={TOKEN}#/requests")
+        page = window.page
+        page.get_by_label("Subjects or files").fill("data/raw/labls.csv")
+        page.get_by_role("button", name="Make the plan").click()
+        expect(page.locator(".asking .wrong")).to_contain_text("nothing recorded answers to")
+        page.get_by_label("Subjects or files").fill("data/raw/labels.csv\ndata/raw/wine.csv")
+        page.get_by_label("Called elsewhere").fill("DSR-18")
+        assert Axe().run(page).violations_count == 0
+        page.get_by_role("button", name="Make the plan").click()
+        expect(page.locator("main h1")).to_have_text("DSR-18: plan of deletion")
+        assert page.url.endswith("#/requests/e2")
+        before = page.locator(".signatures code").first.get_attribute("title")
+        page.get_by_label("Keep models/best.pkl").first.click()
+        page.get_by_label("Why", exact=True).locator("visible=true").fill('it is "in service"')
+        page.get_by_label("In whose name").locator("visible=true").fill("operations")
+        for width, scheme in ((1440, "light"), (1024, "dark"), (390, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            window.picture(f"deletion-decision-{width}-{scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            report = Axe().run(page)
+            assert report.violations_count == 0, report.generate_report()
+        page.get_by_role("button", name="Keep it").locator("visible=true").click()
+        kept = page.locator("section").filter(has=page.locator("h2", has_text="Kept"))
+        expect(kept).to_contain_text('legal hold: it is "in service" (operations)')
+        assert page.locator(".signatures code").first.get_attribute("title") != before
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        hold = {"name": "no.csv", "basis": "legal hold", "reason": "r", "owner": "o"}
+        wrong = httpx.post(f"{base}api/requests/e2/keep", json=hold, headers=headers)
+        assert wrong.json()["error"]["message"] == "e2 does not take `no.csv`"
+    assert (requested / "provgraph.toml").read_text().count("[[keep]]") == 1
+
+
+def test_nothing_is_kept_where_others_may_ask(requested: Path) -> None:
+    with served(requested) as explorer:
+        word = httpx.get(f"{explorer.url}api/session").json()["csrf"]
+        hold = {
+            "name": "models/best.pkl",
+            "basis": "legal hold",
+            "reason": "r",
+            "owner": "o",
+        }
+        answer = httpx.post(
+            f"{explorer.url}api/requests/e1/keep", json=hold, headers={"x-csrf-token": word}
+        )
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (403, "refused")
+    assert "[[keep]]" not in (requested / "provgraph.toml").read_text()

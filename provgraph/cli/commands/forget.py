@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from provgraph.cli.output import json_option, note, write_json, write_table
 from provgraph.cli.session import opened
 from provgraph.cli.text import count, duration, moment, size
-from provgraph.errors import NotFound, UsageError
+from provgraph.errors import UsageError
 
 if TYPE_CHECKING:
     from provgraph.erasure.plan import Plan
@@ -72,11 +71,12 @@ def plan(
     \b
       provgraph forget plan features.csv --erase-derived --due 2030-01-31
     """
+    from provgraph.erasure.asking import sorted_out
     from provgraph.erasure.requests import DEADLINE, Request, open_request
 
     now = time.time_ns()
     with opened() as graph:
-        subjects, files = _sorted_out(graph, targets)
+        subjects, files = sorted_out(graph, targets, graph.uri)
         request = Request(
             id="",
             reference=reference,
@@ -135,49 +135,13 @@ def replan(id: str, as_json: bool) -> None:
       provgraph forget replan e2
     """
     with opened() as graph:
-        folder = _folder(graph, id)
-        if "began" in folder.done():
-            raise UsageError(f"{id} is being carried out", hint=f"provgraph forget execute {id}")
-        _plan(graph, folder, as_json)
+        _plan(graph, _folder(graph, id), as_json)
 
 
 def _plan(graph: Graph, folder: Folder, as_json: bool) -> None:
-    from provgraph.erasure.plan import encoded, planned
+    from provgraph.erasure.asking import replanned
 
-    request = folder.request()
-    made = planned(graph, request, _day(request.asked))
-    folder.write("plan.json", encoded(made))
-    folder.log("planned", plan=made.hash, lines=len(made.lines))
-    _show(folder, made, as_json)
-
-
-def _sorted_out(graph: Graph, targets: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The keyed hashes of the subjects and the URIs of the files among the targets."""
-    from provgraph.erasure import census
-    from provgraph.query.plan import Exactly, Find, Limit
-    from provgraph.subjects import hashes, rules
-
-    subjects, files = list[str](), list[str]()
-    for target in targets:
-        uri = graph.uri(target)
-        if graph.answer(Limit(Find("Version", Exactly(uri)), 1)).values:
-            files.append(uri)
-            continue
-        if not rules.rules(graph.project):
-            raise NotFound(
-                f"nothing recorded answers to `{target}`",
-                hint="`provgraph subject add` says where people's identifiers stand",
-            )
-        with census.opened(graph) as index:
-            census.take(graph, index)
-            macs = hashes(graph.project, [target])
-            if not index.holding(macs):
-                raise NotFound(
-                    f"no file is known by that name, and no content has the subject `{target}`",
-                    hint="a subject is called by its rule's prefix and its identifier: `client:4711`",
-                )
-        subjects += [mac.hex() for mac in macs]
-    return subjects, files
+    _show(folder, replanned(graph, folder), as_json)
 
 
 def _moment(text: str) -> int:
@@ -187,10 +151,6 @@ def _moment(text: str) -> int:
         return read(text).last
     except ValueError as error:
         raise UsageError(str(error)) from None
-
-
-def _day(at: int) -> Any:
-    return datetime.fromtimestamp(at / 1e9, UTC).date()
 
 
 def _folder(graph: Graph, id: str) -> Folder:
@@ -351,11 +311,12 @@ def approve(id: str, as_json: bool) -> None:
 
 
 def _refuse_outdated(graph: Graph, folder: Folder, made: Plan) -> None:
+    from provgraph.erasure.asking import day
     from provgraph.erasure.execution import OutOfDate
     from provgraph.erasure.plan import planned
 
     request = folder.request()
-    if "began" not in folder.done() and planned(graph, request, _day(request.asked)) != made:
+    if "began" not in folder.done() and planned(graph, request, day(request.asked)) != made:
         raise OutOfDate(
             f"the graph changed since {folder.id} was planned",
             hint=f"`provgraph forget replan {folder.id}`",

@@ -40,7 +40,7 @@ export async function open(main, _, current) {
         ),
       ),
       failed && h("p", { class: "wrong" }, `Requests to be forgotten cannot be read: ${failed.message}`),
-      requests.length > 0 && section("Requests to be forgotten", requestList(requests)),
+      section("Requests to be forgotten", requests.length > 0 && requestList(requests), h("p", {}, h("a", { href: "#/requests" }, requests.length ? "All of them, and a new one" : "Plan how somebody, or a file, is forgotten"))),
       section("Ask", h("ul", { class: "asks" }, QUESTIONS.map(([title, text]) => h("li", {}, h("a", { href: `#/query?q=${encodeURIComponent(text)}` }, title), h("code", {}, text))))),
     ),
   );
