@@ -112,8 +112,23 @@ class Graph(Selectors):
             return open_embedded(self.project.database)
 
     def _drop(self) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal", "-lineage"):
-            Path(f"{self.project.database}{suffix}").unlink(missing_ok=True)
+        for path in self._database_files():
+            path.unlink(missing_ok=True)
+
+    def remove_store(self) -> None:
+        """Remove the project's own database and overwrite it: what was deleted in it stays in free pages
+        and in its log. The next sync fills another. Raises OSError."""
+        from provgraph.model.erased import remove
+
+        self.close()
+        self.__dict__.pop("store", None)
+        for path in self._database_files():
+            if path.exists():
+                remove(path)
+
+    def _database_files(self) -> list[Path]:
+        suffixes = ("", "-wal", "-shm", "-journal", "-lineage")
+        return [Path(f"{self.project.database}{suffix}") for suffix in suffixes]
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -170,6 +185,7 @@ class Graph(Selectors):
                 report.pending = len(self._behind(self.store.watermarks()))
                 return report
             self._recover(report)
+            self._take_over_erasures(report)
             behind = self._behind(self.store.watermarks())
             for done, (path, stamp) in enumerate(behind):
                 if progress:
@@ -227,18 +243,50 @@ class Graph(Selectors):
         report.segments += 1
         report.records += len(segment.records)
 
-    def _take_out_erased(self, segment: Segment, report: SyncReport) -> bool:
-        """Take what was erased by request, and has come again, out of a segment; whether there was any."""
+    def _take_over_erasures(self, report: SyncReport) -> None:
+        """What another copy of the project has erased goes here too, from what was brought in long ago."""
+        from provgraph.model import suppression
+
+        if not suppression.news(self.project):
+            return
+        erased = set[str]()
+        for path in segments(self.project.journal):
+            with suppress(JournalError):  # told when it is applied
+                erased |= self._take_out_erased(read_segment(path), report)
+        if erased:
+            self._clear_of(erased)
+        if not suppression.has_key(self.project):
+            report.problems.append(
+                f"{suppression.list_path(self.project).name} has changed; what was erased elsewhere cannot "
+                f"be recognised here without the key, {suppression.key_path(self.project)}"
+            )
+        suppression.seen(self.project)
+
+    def _clear_of(self, erased: set[str]) -> None:
+        from provgraph.subjects import index_path
+
+        if index_path(self.project).exists():
+            from provgraph.subjects.index import SubjectIndex
+
+            with SubjectIndex(index_path(self.project)) as index:
+                index.erase_contents(erased)
+        if self.project.store_uri:
+            self.store.clear()
+        else:
+            self.remove_store()
+
+    def _take_out_erased(self, segment: Segment, report: SyncReport) -> set[str]:
+        """Take what was erased by request, and has come again, out of a segment; what that was."""
         from provgraph.model import suppression
 
         if self.read_only or not suppression.list_path(self.project).exists():
-            return False
+            return set()
         from provgraph.model.content_store import ContentStore
         from provgraph.model.erased import named, taken_out
 
         known = named(segment.records)
         again = suppression.recognised(self.project, known)
-        ContentStore.of(self.project).erase(known[name] for name in again if name in known)
+        ContentStore.of(self.project).erase(known[name] for name in again)
         for request in sorted(set(again.values())):
             own = [digest for digest, by in again.items() if by == request]
             names = ", ".join(taken_out(segment.path, request, own))
@@ -246,7 +294,7 @@ class Graph(Selectors):
                 f"{names}: a content that request {request} erased has come again; its record was"
                 " stripped, the file is still there"
             )
-        return bool(again)
+        return {known[name] for name in again}
 
     def _apply_chunk(self, records: list[Observation], marks: list[Watermark]) -> None:
         """Bound again where another machine wrote between what was read and what is written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from provgraph.erasure.execution import Prepared
+from provgraph.erasure.execution import Prepared, taken_up_later
 from provgraph.erasure.plan import Plan
 from provgraph.erasure.receipt import Receipt, page, read, written
 from provgraph.erasure.requests import Folder
@@ -15,10 +15,11 @@ from provgraph.model.erased import remove
 
 def ended(graph: Graph, folder: Folder, plan: Plan, prepared: Prepared) -> Receipt:
     """Verify, sign, clear; returns the receipt. Raises `KeyMissing`, `StoreError`."""
-    receipt = written(graph, folder, plan, prepared, remains(graph, folder, prepared))
-    folder.write("receipt.html", page(receipt).encode())
-    folder.write("receipt.json", msgspec.json.format(msgspec.json.encode(receipt), indent=2))
-    return cleared(folder)
+    with taken_up_later(folder):
+        receipt = written(graph, folder, plan, prepared, remains(graph, folder, prepared))
+        folder.write("receipt.html", page(receipt).encode())
+        folder.write("receipt.json", msgspec.json.format(msgspec.json.encode(receipt), indent=2))
+        return cleared(folder)
 
 
 def cleared(folder: Folder) -> Receipt:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -58,6 +59,26 @@ class NotApproved(ProvgraphError):
     """The plan has not the signatures that it takes."""
 
 
+class Stopped(ProvgraphError):
+    """The system did not let it go on: a full disk, a missing right. It can be taken up again."""
+
+
+@contextmanager
+def taken_up_later(folder: Folder) -> Iterator[None]:
+    """What the system refuses is told as `Stopped`, with what has been changed until then."""
+    try:
+        yield
+    except OSError as error:
+        said = error.args[0] if isinstance(error, shutil.Error) else str(error)
+        first = said[0] if isinstance(said, list) and said else said
+        changed = "prepared" in folder.done()
+        raise Stopped(
+            f"{folder.id} stopped: {first[-1] if isinstance(first, tuple) else first}",
+            hint=f"{'it has begun to change files' if changed else 'nothing was changed'}; when that is "
+            f"mended, `provgraph forget execute {folder.id}` takes it up",
+        ) from error
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a line in the scratch copy: `done` (the file there takes the place of the one here),
     `remove` (the one here goes), `unchanged` (it came out the same, so it has nothing of the subject),
@@ -95,7 +116,9 @@ class Execution:
         return decoded(self.folder.read("plan.json"))
 
     def begin(self) -> Plan:
-        """See that the plan may be carried out. Raises `OutOfDate`, `NotApproved`."""
+        """See that the plan may be carried out, and its receipt signed. Raises `OutOfDate`, `NotApproved`,
+        `KeyMissing`."""
+        approvals.private_key()
         plan, done = self.plan(), self.folder.done()
         if "began" in done:
             return plan
@@ -116,8 +139,12 @@ class Execution:
         return plan
 
     def carry_out(self, consent: Consent) -> Prepared:
-        """All of it, from wherever it stopped. Raises `RebuildFailed` (nothing was changed), and
-        `ProvgraphError` or OSError (execute it again when it is mended)."""
+        """All of it, from wherever it stopped. Raises `RebuildFailed` (nothing was changed), `Stopped` and
+        other `ProvgraphError` (execute it again when it is mended)."""
+        with taken_up_later(self.folder):
+            return self._carry_out(consent)
+
+    def _carry_out(self, consent: Consent) -> Prepared:
         plan = self.begin()
         if "prepared" not in self.folder.done():
             prepared = self._prepare(plan, consent)
@@ -256,6 +283,7 @@ class Execution:
             lambda: {"segments": rewrite_journal(self.graph.project.journal, prepared.tokens)},
         )
         yield "cleared the kept contents", lambda: self._clear_contents(prepared)
+        yield "looked at the store", self._look_at_store
         yield "filled the store anew", self._fill_store
         yield "cleared caches", self._clear_caches
         yield "cleared the subject index", lambda: self._clear_index(prepared)
@@ -294,21 +322,36 @@ class Execution:
                 os.replace(fresh, target)
         return {"segments": len(found)}
 
-    def _fill_store(self) -> dict[str, int | str]:
-        """An embedded store's file is overwritten and made anew: free pages and logs keep old bytes."""
-        from provgraph.store.embedded import EmbeddedStore
+    def _look_at_store(self) -> dict[str, int | str]:
+        return {"nodes": sum(self.graph.store.statistics().nodes.values())}
 
-        if isinstance(self.graph.store, EmbeddedStore):
+    def _fill_store(self) -> dict[str, int | str]:
+        """The store's file is overwritten and made anew: free pages and logs keep old bytes."""
+        if self.graph.project.store_uri:
+            return self._fill_neo4j()
+        self.graph.remove_store()
+        return {"records": self.graph.sync().records}
+
+    def _fill_neo4j(self) -> dict[str, int | str]:
+        """The project's own server gets another database; in one that others may use, what was deleted
+        is overwritten."""
+        from provgraph.store.neo4j import Neo4jStore
+        from provgraph.store.neo4j.server import LocalServer
+
+        own = LocalServer(self.graph.project.local_server)
+        running = own.running()
+        if running is not None and running.uri == self.graph.project.store_uri:
             self.graph.close()
             self.graph.__dict__.pop("store", None)
-            for suffix in ("", "-wal", "-shm", "-journal", "-lineage"):
-                path = Path(f"{self.graph.project.database}{suffix}")
-                if path.exists():
-                    remove(path)
-            report = self.graph.sync()
-        else:
-            report = self.graph.rebuild()
-        return {"records": report.records}
+            own.empty()
+            return {"records": self.graph.sync().records, "how": "another database"}
+        report = self.graph.rebuild()
+        store = self.graph.store
+        assert isinstance(store, Neo4jStore)
+        looked = [e.details["nodes"] for e in self.folder.entries() if "nodes" in e.details]
+        counts = [*looked, *self._look_at_store().values()]
+        store.overwrite(max(count for count in counts if isinstance(count, int)))
+        return {"records": report.records, "how": "overwritten"}
 
     def _clear_contents(self, prepared: Prepared) -> dict[str, int | str]:
         """Those that are erased, and those that have a word in them that is taken out."""
@@ -336,6 +379,7 @@ class Execution:
     def _suppress(self, prepared: Prepared) -> dict[str, int | str]:
         until = time.time_ns() + suppression.LASTS
         count = suppression.add(self.graph.project, self.folder.id, prepared.tokens.contents, until)
+        suppression.seen(self.graph.project)
         return {"entries": count, "until": until}
 
     def _remove_scratch(self, prepared: Prepared) -> dict[str, int | str]:

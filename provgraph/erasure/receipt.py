@@ -21,6 +21,7 @@ from provgraph.erasure.plan import Plan
 from provgraph.erasure.requests import Folder
 from provgraph.errors import UsageError
 from provgraph.graph import Graph
+from provgraph.model.erased import Mapped, scrubbed
 
 FORMAT: Final = 1
 _CONTEXT: Final = b"provgraph receipt 1\0"
@@ -73,6 +74,17 @@ class Receipt(msgspec.Struct, frozen=True):
     signature: str = ""
 
 
+_OTHER_COPIES: Final = Item(
+    "other copies of the graph",
+    "",
+    "copy",
+    "made before this",
+    [],
+    "a checkout that gets provgraph.erased, and has the key, forgets at its next sync; exports and backups, "
+    "and checkouts that are not kept, are to be removed",
+)
+
+
 def written(
     graph: Graph, folder: Folder, plan: Plan, prepared: Prepared, remains: list[str]
 ) -> Receipt:
@@ -102,7 +114,11 @@ def written(
         kept=[_item(e, e.line.basis) for e in left if e.line.do == "keep"],
         unchanged=[_item(e, e.reason) for e in prepared.outcomes if e.what == "unchanged"],
         by_hand=by_hand,
-        duties=[_item(each, each.line.basis) for each in left if each.line.do == "duty"],
+        duties=[
+            *(_item(each, each.line.basis) for each in left if each.line.do == "duty"),
+            *_duties_of_store(graph, how.get("filled the store anew")),
+            *([_OTHER_COPIES] if prepared.erased else []),
+        ],
         commands=[" ".join(rerun.argv) for rerun in plan.reruns],
         blind=list(plan.blind),
         found_after=remains,
@@ -112,6 +128,8 @@ def written(
         is_complete=not by_hand and not remains,
         signer=approvals.public_text(approvals.private_key()),
     )
+    words = Mapped({}, {}, prepared.tokens.texts)
+    receipt = scrubbed(receipt, words)  # a word that was taken out stands in no receipt either
     signature = approvals.signed(_message(receipt))
     return msgspec.structs.replace(receipt, signature=signature)
 
@@ -128,6 +146,18 @@ def _said(outcome: Outcome, how: object) -> str:
     if how in ("overwritten", "unlinked"):
         return f"{said}; its bytes were {how}"
     return f"{said}; it was gone already" if how == "was gone" else said
+
+
+def _duties_of_store(graph: Graph, how: object) -> list[Item]:
+    """What a database that is shared keeps out of our reach."""
+    uri = graph.project.store_uri
+    if not uri or how != "overwritten":
+        return []
+    done = (
+        "its store was overwritten; its transaction logs keep what was written until the server removes "
+        "them (db.tx_log.rotation.retention_policy), and its backups as long as they are kept: see to both"
+    )
+    return [Item(uri, "database", "store", "the graph is kept there", [], done)]
 
 
 def _residual(graph: Graph, at: int, prepared: Prepared) -> list[str]:

@@ -3,6 +3,9 @@
 The list has an HMAC-SHA-256 of each erased digest, under a key that whoever answers for the data keeps
 outside of project and journal. With the key, sync recognises an erased content and strips it; when the key
 is gone, or the entry has expired, it cannot be recognised any more.
+
+The list stands beside `provgraph.toml`, to be committed: another checkout that has it and the key takes the
+same contents out of its own journal, store and index at its next sync.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def list_path(project: Project) -> Path:
-    return project.state / "erasure" / "suppressed.json"
+    return project.root / "provgraph.erased"
 
 
 def key_path(project: Project) -> Path:
@@ -72,6 +75,43 @@ def entries(project: Project) -> list[Entry]:
         return []
 
 
+def news(project: Project) -> bool:
+    """Whether the list has changed since it was `seen`, or was seen without the key, which is here now."""
+    stamp = _stamp(project)
+    if stamp is None:
+        return False
+    try:
+        before, _, how = _seen_path(project).read_text().partition(" ")
+    except OSError:
+        return True
+    return before != stamp or (how == _WITHOUT and has_key(project))
+
+
+def seen(project: Project) -> None:
+    """Remember that the list was looked at as it is now. Raises OSError."""
+    how = "" if has_key(project) else _WITHOUT
+    _seen_path(project).write_text(f"{_stamp(project)} {how}")
+
+
+_WITHOUT: Final = "without the key"
+
+
+def has_key(project: Project) -> bool:
+    return _key(project) is not None
+
+
+def _stamp(project: Project) -> str | None:
+    try:
+        stat = list_path(project).stat()
+    except OSError:
+        return None
+    return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _seen_path(project: Project) -> Path:
+    return project.state / "erased-seen"
+
+
 def add(project: Project, request: str, digests: Iterable[str], expires: int) -> int:
     """Remember these digests so; returns how many entries the list has. Raises `ProvgraphError`."""
     key = _made_key(project)
@@ -79,9 +119,8 @@ def add(project: Project, request: str, digests: Iterable[str], expires: int) ->
     kept |= {(mac := _mac(key, digest)): Entry(mac, request, expires) for digest in digests}
     path = list_path(project)
     fresh = path.with_name(f"{path.name}.new")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(file, "wb") as out:
-        out.write(msgspec.json.encode(list(kept.values())))
+    with open(fresh, "wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(list(kept.values())), indent=1) + b"\n")
         out.flush()
         os.fsync(out.fileno())
     os.replace(fresh, path)

@@ -58,17 +58,19 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cli(project: Path, tmp_path: Path) -> Cli:
-    """Runs `provgraph ...` in the project; `check=False` lets it fail."""
+    """Runs `provgraph ...` in the project, or another folder; `check=False` lets it fail."""
 
-    def call(*words: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        *words: str, check: bool = True, folder: Path = project, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         own = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
         done = subprocess.run(
             [sys.executable, "-m", "provgraph", *words],
-            cwd=project,
+            cwd=folder,
             env=os.environ | own | variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

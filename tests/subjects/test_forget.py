@@ -297,6 +297,37 @@ def test_an_erased_content_that_comes_again_is_recognised_and_stripped(
     assert blake3(backup).hexdigest().encode() not in bytes_of(asked / ".provgraph/graph.db")
 
 
+def test_another_checkout_forgets_at_its_next_sync(asked: Path, cli: Cli, tmp_path: Path) -> None:
+    names = ("raw/users.csv", "work/b.csv", "models/b.json")
+    digests = [blake3((asked / name).read_bytes()).hexdigest().encode() for name in names]
+    other = tmp_path / "other"
+    shutil.copytree(asked, other, symlinks=True)
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("forget", "execute", "e1", "--consent")
+    key = tmp_path / "config/provgraph/keys"
+    (key_file,) = key.glob("*.suppression")
+    key_file.rename(tmp_path / "away")
+    shutil.copy(asked / "provgraph.erased", other)
+    done = cli("sync", check=False, folder=other)
+    assert (done.returncode, "cannot be recognised here without the key" in done.stderr) == (
+        5,
+        True,
+    )
+    assert cli("sync", folder=other).returncode == 0, "it is said once"
+    (tmp_path / "away").rename(key_file)
+    done = cli("sync", check=False, folder=other)
+    assert (done.returncode, "raw/users.csv" in done.stderr) == (5, True)
+    held = bytes_of(other / ".provgraph")
+    assert [digest for digest in digests if digest in held] == []
+    assert cli("subject", "report", "client:u3", "--json", folder=other).stdout.count('"part"') == 0
+    states = json.loads(
+        cli("ask", 'file "models/b.json" | select state', "--json", folder=other).stdout
+    )
+    assert states == [{"state": "erased"}]
+    assert cli("sync", folder=other).returncode == 0
+
+
 def test_without_the_key_nothing_is_recognised(asked: Path, cli: Cli, tmp_path: Path) -> None:
     backup = (asked / "raw/users.csv").read_bytes()
     planned(cli, "client:u3")

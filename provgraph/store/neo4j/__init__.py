@@ -24,6 +24,7 @@ try:
     from provgraph.store.neo4j.connection import Connection
     from provgraph.store.neo4j.dialect import dialect
     from provgraph.store.neo4j.faults import explained
+    from provgraph.store.neo4j.overwriting import overwrite
     from provgraph.store.neo4j.own_cypher import Answer
     from provgraph.store.neo4j.reading import Reader
     from provgraph.store.neo4j.run import Runner
@@ -111,6 +112,13 @@ class Neo4jStore:
         self._writable()
         with explained(self.uri):
             self._writer.clear()
+
+    def overwrite(self, nodes: int) -> None:
+        """Leave nothing in the store's files of what `clear` has deleted: so many nodes at most. The
+        server's transaction logs and backups keep it."""
+        self._writable()
+        with explained(self.uri):
+            overwrite(self._connection, nodes)
 
     def cypher(
         self,

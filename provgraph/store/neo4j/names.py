@@ -62,9 +62,16 @@ class Names:
             )
         for label in LABELS:  # version 1 had these
             yield f"DROP CONSTRAINT provgraph_{self.prefix}{label}_id IF EXISTS"
+        for name, label, each in self._indexes():
+            yield self.said(f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON ({each})")
+
+    def without_indexes(self) -> Iterator[str]:
+        """The statements that drop our indexes, with all that their files hold."""
+        return (f"DROP INDEX {name} IF EXISTS" for name, _, _ in self._indexes())
+
+    def _indexes(self) -> Iterator[tuple[str, Label, str]]:
         for label, keys in INDEXED.items():
             indexes = {key: f"n.project, n.{key}" for key in ("id", *keys)}
             indexes["project"] = "n.project"
             for key, each in indexes.items():
-                name = f"provgraph_{self.prefix}{label}_{key}"
-                yield self.said(f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON ({each})")
+                yield f"provgraph_{self.prefix}{label}_{key}", label, each

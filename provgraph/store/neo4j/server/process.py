@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -112,6 +113,22 @@ class LocalServer:
                 self._forget()
                 return True
         raise StoreError(f"the process {running.pid} of Neo4j does not end")
+
+    def empty(self) -> Running | None:
+        """Stop it, overwrite and remove its database with the transaction logs, and start it again with
+        an empty one; None if it does not run. Raises `StoreError`, OSError."""
+        from provgraph.model.erased import remove
+
+        running = self.running()
+        if running is None:
+            return None
+        self.stop()
+        for folder in ("databases", "transactions"):
+            for path in sorted((self.home / "data" / folder / "neo4j").rglob("*")):
+                if path.is_file():
+                    remove(path)
+            shutil.rmtree(self.home / "data" / folder / "neo4j", ignore_errors=True)
+        return self.start(Release(running.version), port=running.port, patience=300)
 
     def load(self, release: Release, words: Sequence[str]) -> None:
         """Make the database from files, as `neo4j-admin database import full` does with these words;
