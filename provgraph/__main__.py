@@ -1,8 +1,13 @@
-"""The command line's door: `run` goes straight to the runner, all else to the commands."""
+"""The command line's door: `run` goes straight to the runner, all else to the commands.
+
+`python -m provgraph SCRIPT.py [ARGUMENT...]` is `provgraph run -- python SCRIPT.py ...` with this very
+interpreter.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -13,6 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     captured command and is felt each time.
     """
     words = sys.argv[1:] if argv is None else argv
+    if words and words[0].endswith(".py"):
+        words = ["run", "--", sys.executable, *words]
     if words and words[0] == "run" and not _asks_for_help(words[1:]):
         gc.disable()  # until the runner is loaded: what is imported stays, none of it is garbage
         try:
@@ -32,4 +39,6 @@ def _asks_for_help(words: list[str]) -> bool:
 
 
 if __name__ == "__main__":
+    if sys.path[:1] == [os.getcwd()]:  # a module of the project would hide one that we need
+        del sys.path[0]
     sys.exit(main())

@@ -34,6 +34,7 @@ from provgraph.ingest.capture.events import (
     Preserved,
     Renamed,
     Truncated,
+    Unlinked,
 )
 from provgraph.ingest.capture.hashing import Cache, Contents, Found, regular
 from provgraph.ingest.capture.moves import unseen_moves
@@ -269,7 +270,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
     root = os.fsencode(project.root)
-    evidence.events = without_runners(evidence.events, nested_runners(recorded))
+    evidence.events = without_runners(
+        evidence.events, nested_runners(recorded), nested_shells(recorded)
+    )
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
     evidence.events += list(unseen_moves(evidence.events, changes))
@@ -382,7 +385,17 @@ def nested_runners(folder: Path) -> set[int]:
     return {int(word) for word in _text(folder / NESTED).split() if word.isdigit()}
 
 
-def without_runners(events: list[Event], runners: set[int]) -> list[Event]:
+def nested_shells(folder: Path) -> frozenset[int]:
+    """Those runners that are shells with the hook."""
+    lines = (text.split() for text in _text(folder / NESTED).splitlines())
+    return frozenset(
+        int(words[0]) for words in lines if words[1:] == [b"shell"] and words[0].isdigit()
+    )
+
+
+def without_runners(
+    events: list[Event], runners: set[int], shells: frozenset[int] = frozenset()
+) -> list[Event]:
     """Leave out what runners within the run started: they take it out of this run's sight, and into
     a record of its own. A tracer around them all sees it none the less, with all that comes of it."""
     if not runners:
@@ -395,12 +408,17 @@ def without_runners(events: list[Event], runners: set[int]) -> list[Event]:
         event
         for event in events
         if event.pid not in theirs
+        and not (event.pid in shells and isinstance(event, _ABOUT_FILES))
         and not (
             isinstance(event, Missed)
             and event.pid in runners
             and event.what == "scrubbed environment"
         )
     ]
+
+
+_ABOUT_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated)
+"""What a shell with the hook opens, it opens for its lines, which are runs."""
 
 
 def _of_packages(events: Iterable[Event]) -> Iterator[bytes]:

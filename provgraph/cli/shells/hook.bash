@@ -19,7 +19,7 @@ declare -A _provgraph_nowhere=()
 
 # A shell in a recorded run has runs of its own.
 if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
-    (umask 077; echo $$ >>"${PROVGRAPH_SPOOL%/*}/nested") 2>/dev/null
+    (umask 077; echo $$ shell >>"${PROVGRAPH_SPOOL%/*}/nested") 2>/dev/null
     unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
 fi
 

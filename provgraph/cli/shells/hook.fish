@@ -12,7 +12,7 @@ if status is-interactive; and not set -q _provgraph_program
 
     # A shell in a recorded run has runs of its own.
     if set -q PROVGRAPH_SPOOL
-        echo $fish_pid >>(path dirname $PROVGRAPH_SPOOL)/nested 2>/dev/null
+        echo $fish_pid shell >>(path dirname $PROVGRAPH_SPOOL)/nested 2>/dev/null
         set -e PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
     end
 

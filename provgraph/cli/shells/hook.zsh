@@ -11,7 +11,7 @@ typeset -gA _provgraph_before=() _provgraph_lent=()
 
 # A shell in a recorded run has runs of its own.
 if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
-    (umask 077; echo $$ >>"${PROVGRAPH_SPOOL:h}/nested") 2>/dev/null
+    (umask 077; echo $$ shell >>"${PROVGRAPH_SPOOL:h}/nested") 2>/dev/null
     unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
 fi
 

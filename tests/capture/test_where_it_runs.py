@@ -1,0 +1,155 @@
+"""Is a run recorded rightly wherever it is started from: within another run, beside one, in a terminal
+multiplexer, on several processors, after its terminal is gone?"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from capture.workspace import Workspace, environment
+
+from provgraph.config import create_project
+from provgraph.graph import open as open_graph
+from provgraph.model.records import RunEnded, RunStarted, StepSeen
+
+
+def until(found: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    while not found():
+        time.sleep(0.02)
+
+
+def lineage(workspace: Workspace, name: str) -> set[str]:
+    with open_graph(workspace.root) as graph:
+        rows = graph.file(name).lineage().select("path", "program")
+        return {str(row["path"]) for row in rows if row["program"] is None}
+
+
+def test_a_run_within_a_run_is_its_child_and_they_join_by_the_files(workspace: Workspace) -> None:
+    (workspace.root / "a").write_text("x")
+    inner = workspace.shell("cp", "a", "b")
+    done = workspace.run("sh", "-c", f"cp a first; {inner}; cat b > c")
+    assert done.returncode == 0, done.stderr
+    started = {record.argv[0]: record for record in workspace.all(RunStarted)}
+    outer, nested = started["sh"], started["cp"]
+    by = {record.step: record.run for record in workspace.all(StepSeen)}
+    assert by[nested.parent] == outer.run
+    generated = {name: r for name, r in workspace.generated().items() if "://" not in name}
+    makers = {name: by[record.step] for name, record in generated.items()}
+    assert makers == {"first": outer.run, "b": nested.run, "c": outer.run}
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
+    assert lineage(workspace, "c") == {"b", "a"}
+
+
+def test_runs_beside_each_other_keep_to_what_each_of_them_did(workspace: Workspace) -> None:
+    root = workspace.root
+    for name in ("a", "x"):
+        (root / name).write_text(name)
+    for name in ("go", "come"):
+        os.mkfifo(root / name)
+    one = workspace.start("sh", "-c", "cat a > b; read line < go; cat x > y; echo > come")
+    until(lambda: (root / "b").exists() and bool((root / "b").read_text()))
+    two = workspace.start("sh", "-c", "cat b > c; echo > go; read line < come; cat y c > d")
+    assert (one.wait(60), two.wait(60)) == (0, 0)
+    assert lineage(workspace, "d") == {"y", "x", "c", "b", "a"}
+    assert lineage(workspace, "y") == {"x"}
+    runs = {record.run for record in workspace.all(StepSeen)}
+    assert len(runs) == 2
+    by = {record.step: record.run for record in workspace.all(StepSeen)}
+    makers = {name: by[record.step] for name, record in workspace.generated().items()}
+    assert makers["b"] == makers["y"] != makers["c"] == makers["d"]
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_a_run_in_a_window_of_tmux_outlives_who_opened_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (workspace.root / "a").write_text("x")
+    server = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
+    command = workspace.shell("cp", "a", "b")
+    try:
+        subprocess.run(
+            [
+                *server,
+                "new-session",
+                "-d",
+                f"{command}; echo $? > {shlex.quote(str(tmp_path))}/done",
+            ],
+            cwd=workspace.root,
+            env=workspace.environment,
+            check=True,
+        )
+        until(lambda: (tmp_path / "done").exists() and bool((tmp_path / "done").read_text()))
+    finally:
+        subprocess.run([*server, "kill-server"], check=False, capture_output=True)
+    assert (tmp_path / "done").read_text() == "0\n"
+    assert lineage(workspace, "b") == {"a"}
+    assert workspace.ended.verdict == "complete"
+
+
+def test_nohup_lets_a_run_go_on_when_its_terminal_is_gone(workspace: Workspace) -> None:
+    (workspace.root / "a").write_text("x")
+    os.mkfifo(workspace.root / "go")
+    words = workspace.shell("sh", "-c", "echo > begun; read line < go; cat a > b")
+    script = f"nohup {words} > /dev/null 2>&1 & echo $!"
+    started = subprocess.run(
+        ["sh", "-c", script],
+        cwd=workspace.root,
+        env=workspace.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    until((workspace.root / "begun").exists)
+    os.kill(int(started.stdout), 1)  # what the terminal would send; the program ignores it, too
+    (workspace.root / "go").write_text("go\n")
+    until(lambda: any(isinstance(r, RunEnded) for r in workspace.records()))
+    assert lineage(workspace, "b") == {"a"}
+    assert (workspace.ended.exit, workspace.ended.verdict) == (0, "complete")
+
+
+def test_with_no_more_of_an_environment_than_cron_gives(workspace: Workspace) -> None:
+    """cron itself starts a job at the next full minute, which is not waited for here."""
+    (workspace.root / "a").write_text("x")
+    bare = {"HOME": os.environ["HOME"], "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LOGNAME": "x"}
+    line = f"cd {shlex.quote(str(workspace.root))} && {workspace.shell('cp', 'a', 'b')}"
+    subprocess.run(["/bin/sh", "-c", line], cwd="/", env=bare, stdin=subprocess.DEVNULL, check=True)
+    assert lineage(workspace, "b") == {"a"}
+    assert workspace.ended.verdict == "complete"
+
+
+@pytest.mark.skipif(shutil.which("mpirun") is None, reason="mpirun is not installed")
+def test_the_ranks_of_mpirun_are_steps_of_one_run(workspace: Workspace) -> None:
+    for rank in range(3):
+        (workspace.root / f"in{rank}").write_text(str(rank))
+    own = "$OMPI_COMM_WORLD_RANK"
+    done = workspace.run(
+        "mpirun",
+        *("--allow-run-as-root", "--oversubscribe", "--stdin", "none", "-np", "3"),
+        *("sh", "-c", f"cat in{own} > out{own}"),
+    )
+    assert done.returncode == 0, done.stderr
+    for number in range(3):
+        assert lineage(workspace, f"out{number}") == {f"in{number}"}
+
+
+def test_python_m_provgraph_runs_a_script_under_full_capture(tmp_path: Path) -> None:
+    workspace = Workspace(create_project(tmp_path), environment())
+    (tmp_path / "copy.py").write_text(
+        "import sys\nopen(sys.argv[2], 'w').write(open(sys.argv[1]).read())\nsys.exit(3)\n"
+    )
+    (tmp_path / "a").write_text("x")
+    words = [sys.executable, "-m", "provgraph", "copy.py", "a", "b"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), check=False)
+    assert done.returncode == 3
+    assert workspace.started.argv == [sys.executable, "copy.py", "a", "b"]
+    assert lineage(workspace, "b") == {"copy.py", "a"}
+    assert (workspace.ended.exit, workspace.ended.gaps) == (3, [])
