@@ -50,7 +50,7 @@ def read(folder: Path) -> Iterator[Interpretation]:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
         return
-    found = [_decoded(_bytes(folder / name)) for name in names]
+    found = [_decoded(_bytes(folder / name)) for name in names if "." not in name]
     yield from sorted((i for i in found if i), key=lambda i: (i.event.tick, i.event.pid))
 
 

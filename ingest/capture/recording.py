@@ -264,7 +264,7 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
-    from provgraph.ingest.capture import said
+    from provgraph.ingest.capture import remotes, said
     from provgraph.ingest.capture.assemble import Context, assemble
 
     manifest = evidence.manifest
@@ -325,7 +325,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         {**said.properties(_text(recorded / METRICS)), **manifest.properties},
     )
     told = said.records(_text(recorded / METRICS), made.records, context)
-    records = [started, environment, *made.records, *unattributed, *told, ended]
+    far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
+    records = [started, environment, *made.records, *unattributed, *told, *far, ended]
     return Account(records, ended, len(made.records))
 
 

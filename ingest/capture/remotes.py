@@ -1,0 +1,68 @@
+"""What did Python programs read and write over the network? The lines that `site/remote.py` wrote, as records.
+
+An object's ETag is its digest (`etag:...`), so what was read is an `external` version that another run's read
+of the same state meets; what was written is a version of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from provgraph.ingest.capture import redact
+from provgraph.ingest.capture.assemble.context import Context
+from provgraph.model.identity import generated_version_id
+from provgraph.model.records import Content, Generated, Name, Record, StepSeen, Used
+
+SUFFIX: Final = ".remote"
+ETAG: Final = "etag:"
+
+
+class Line(msgspec.Struct, frozen=True):
+    how: Literal["read", "write"]
+    uri: str
+    pid: int
+    tick: int
+    etag: str = ""
+
+
+def read(folder: Path) -> list[Line]:
+    """In order of time. A line that is none is passed over: any process may have written to the files."""
+    found = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        with suppress(OSError):
+            for text in path.read_bytes().splitlines():
+                with suppress(msgspec.DecodeError):
+                    found.append(msgspec.json.decode(text, type=Line))
+    return sorted((line for line in found if "://" in line.uri), key=lambda line: line.tick)
+
+
+def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
+    """Each belongs to the step that its process was in then. What the run itself wrote before is what it
+    reads, whatever ETag that was given."""
+    steps = [record for record in made if isinstance(record, StepSeen)]
+    steps.sort(key=lambda step: (step.started.tick, step.phase))
+    written: Counter[str] = Counter()
+    for line in lines:
+        step = _step_of(line, steps)
+        if step is None:
+            continue
+        uri, when = redact.url(line.uri), context.when(line.tick)
+        if line.how == "read":
+            known = bool(line.etag) and not written[uri]
+            yield Used(step, uri, when, Content(ETAG + line.etag) if known else Content())
+        else:
+            version = generated_version_id(step, uri, written[uri])
+            written[uri] += 1
+            yield Generated(step, version, [Name(uri, when)], Content())
+
+
+def _step_of(line: Line, steps: list[StepSeen]) -> str | None:
+    """The last that its process had begun by then; the run's first where the process was not seen."""
+    own = [s.step for s in steps if s.pid == line.pid and s.started.tick <= line.tick]
+    return own[-1] if own else steps[0].step if steps else None

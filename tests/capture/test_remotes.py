@@ -1,0 +1,116 @@
+"""Are objects that a program reads over fsspec versions of their own, with the state that they had?"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from capture.workspace import Workspace
+
+from provgraph.graph import Graph
+
+READING = """
+import sys, fsspec
+with fsspec.open(sys.argv[1], "rb") as file:
+    open("out.txt", "wb").write(file.read())
+"""
+
+
+class Objects(ThreadingHTTPServer):
+    """Serves one object, whose ETag changes with it, and counts the requests."""
+
+    def __init__(self) -> None:
+        self.content, self.etag = b"first", "e1"
+        self.requests: list[str] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def url(self, user: str = "", query: str = "") -> str:
+        return f"http://{user}127.0.0.1:{self.server_port}/raw/data.csv{query}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Objects
+
+    def do_HEAD(self) -> None:
+        self.server.requests.append(self.command)
+        self.send_response(200)
+        self.send_header("ETag", f'"{self.server.etag}"')
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def objects() -> Iterator[Objects]:
+    with Objects() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def inputs(workspace: Workspace, question: str) -> list[tuple[object, ...]]:
+    workspace.records()
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        return [tuple(row) for row in graph.ask(question).rows.values]
+
+
+def test_each_state_of_an_object_is_an_external_version_named_by_its_etag(
+    workspace: Workspace, objects: Objects
+) -> None:
+    (workspace.root / "read.py").write_text(READING)
+    alone = [sys.executable, "read.py", objects.url()]
+    assert workspace.run(*alone).returncode == 0
+    asked = list(objects.requests)
+    objects.content, objects.etag = b"second", "e2"
+    assert workspace.run(*alone).returncode == 0
+    assert objects.requests == [*asked, *asked], "capture asks for nothing itself"
+    found = inputs(
+        workspace, 'dataset "**/raw/data.csv"@all | select name, digest, state | sort by digest'
+    )
+    name = objects.url()
+    assert found == [(name, "etag:e1", "external"), (name, "etag:e2", "external")]
+    [latest] = inputs(
+        workspace, 'file "out.txt" | lineage depth 2 | where name ~ "http**" | select digest'
+    )
+    assert latest == ("etag:e2",)
+
+
+def test_what_lets_somebody_in_is_not_kept(workspace: Workspace, objects: Objects) -> None:
+    (workspace.root / "read.py").write_text(READING.replace("sys.argv[1]", 'open("url").read()'))
+    (workspace.root / "url").write_text(objects.url("ann:hunter2@", "?token=hunter2&part=1"))
+    workspace.run(sys.executable, "read.py")
+    workspace.records()
+    for path in workspace.project.state.rglob("*"):
+        assert path.is_dir() or b"hunter2" not in path.read_bytes()
+
+
+def test_what_a_program_stored_is_what_it_reads(workspace: Workspace) -> None:
+    (workspace.root / "work.py").write_text(
+        "import fsspec\n"
+        'fs = fsspec.filesystem("memory")\n'
+        'fs.pipe("/a.csv", open("in.txt", "rb").read())\n'
+        'open("out.txt", "wb").write(fs.cat("/a.csv"))\n'
+    )
+    (workspace.root / "in.txt").write_text("x")
+    assert workspace.run(sys.executable, "work.py").returncode == 0
+    assert inputs(workspace, 'dataset "**"@all | select name, state') == [
+        ("memory:///a.csv", "present")
+    ]
+
+
+def test_a_program_that_reads_nothing_remote_loads_nothing_for_it(workspace: Workspace) -> None:
+    code = "import sys, json; print('provgraph_remote' in sys.modules, 'inspect' in sys.modules)"
+    alone = workspace.run(sys.executable, "-c", code)
+    assert alone.stdout == "False False\n"
