@@ -26,6 +26,7 @@ import msgspec
 from provgraph.erasure import approvals
 from provgraph.erasure.census import opened
 from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
+from provgraph.erasure.rebuilding import REDACTION
 from provgraph.erasure.redacting import Task, beside
 from provgraph.erasure.requests import Folder
 from provgraph.erasure.scratch import RebuildFailed, Scratch
@@ -182,7 +183,8 @@ class Execution:
         for rerun in plan.reruns:
             if rerun.run not in refused:
                 self.told(f"running {' '.join(rerun.argv)}")
-                scratch.run(rerun.argv, rerun.cwd, self.folder.id, network=self.network)
+                tag = f"erasure={self.folder.id}"
+                scratch.run(rerun.argv, rerun.cwd, tag, network=self.network)
         outcomes = [self._outcome(line, scratch, refused) for line in plan.lines]
         erased = _erased(outcomes)
         versions = [
@@ -201,10 +203,9 @@ class Execution:
         made = beside(Path(line.name))
         moving = ["mv", "-f", "--", str(made), line.name]
         with open(self._in(scratch, line) or line.name, "r+b", buffering=0) as before:
-            scratch.run(
-                _REDACTING, ".", self.folder.id, network=self.network, given=self._task(line)
-            )
-            scratch.run(moving, ".", self.folder.id, network=self.network)
+            tag = f"{REDACTION}={self.folder.id}"
+            scratch.run(_REDACTING, ".", tag, network=self.network, given=self._task(line))
+            scratch.run(moving, ".", tag, network=self.network)
             overwritten(before, scratch.root)
 
     def _in(self, scratch: Scratch, line: Line) -> Path | None:

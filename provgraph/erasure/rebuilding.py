@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from provgraph.erasure.census import names_of
 from provgraph.erasure.findings import Finding, Findings
@@ -107,6 +108,10 @@ class Making:
         return [(run, needs[run]) for group in groups for run in group]
 
 
+REDACTION: Final = "redaction"
+"""The tag of the runs by which rows were taken out for an earlier request; they were told in secret which."""
+
+
 def run_of(node: Node) -> str:
     return str(node.properties.get("run") or "")
 
@@ -114,6 +119,8 @@ def run_of(node: Node) -> str:
 def _cannot_run(run: Node | None) -> str:
     if run is None or not run.properties.get("command"):
         return "no command is known that made it"
+    if run.properties.get(f"tag.{REDACTION}"):
+        return "rows were taken out of it for an earlier request"
     if HIDDEN in str(run.properties["command"]):
         return "a secret was taken out of the command that made it"
     if "://" in str(run.properties.get("cwd") or ""):

@@ -45,14 +45,14 @@ class Scratch:
     def run(
         self, argv: Sequence[str], cwd: str, tag: str, *, network: bool, given: bytes = b""
     ) -> None:
-        """Run a command here, captured. Raises `RebuildFailed` with the end of what it said."""
+        """Run a command here, captured, its run tagged `NAME=VALUE`. Raises `RebuildFailed` with the end of what it said."""
         captured = [
             sys.executable,
             "-m",
             "provgraph",
             "run",
             "--tag",
-            f"erasure={tag}",
+            tag,
             "--",
             *argv,
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -66,21 +67,34 @@ def _bytes(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:
     cleared last."""
     needles = [digest.split(":", 1)[-1].encode() for digest in prepared.erased]
     needles += [version.encode() for version in prepared.tokens.versions]
-    needles += [text.encode() for text in prepared.tokens.texts]
     if not _is_kept(prepared):
         macs = folder.request().subjects
         needles += [mac.encode() for mac in macs] + [bytes.fromhex(mac) for mac in macs]
+    wanted = [re.escape(needle) for needle in needles] + [_word(w) for w in prepared.tokens.texts]
+    if not wanted:
+        return
+    found = re.compile(b"|".join(wanted))
     for path in sorted(graph.project.state.rglob("*")):
-        if path.is_file() and folder.path not in path.parents and _has(path, needles):
+        if path.is_file() and folder.path not in path.parents and _has(path, found):
             yield f"{path.relative_to(graph.project.root)} still has something of it"
 
 
-def _has(path: Path, needles: list[bytes]) -> bool:
+def _word(text: str) -> bytes:
+    """
+    >>> re.search(_word("ada"), b"0ada1"), re.search(_word("ada"), b"to ada.").span()
+    (None, (3, 6))
+    """
+    word = re.escape(text.encode())
+    # Within digits of a digest or an id it is there by chance.
+    return rb"(?<![0-9a-f])" + word + rb"(?![0-9a-f])" if re.fullmatch("[0-9a-f]+", text) else word
+
+
+def _has(path: Path, found: re.Pattern[bytes]) -> bool:
     with open(path, "rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-            return any(held.find(needle) >= 0 for needle in needles)
+            return found.search(held) is not None
 
 
 def _subjects(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from provgraph.erasure.requests import Folder, Request
     from provgraph.graph import Graph
 
+_SHORTEST = 3
+"""Letters of a text that is taken out: fewer stand in every second word, and in bytes by chance."""
+
 
 class Forget(click.Group):
     """A word that is no subcommand begins a new request: `forget client:4711`."""
@@ -75,6 +78,11 @@ def plan(
     from provgraph.erasure.requests import DEADLINE, Request, open_request
 
     now = time.time_ns()
+    if short := next((text for text in texts if len(text.strip()) < _SHORTEST), None):
+        raise UsageError(
+            f"`{short}` stands in too many words to be taken out",
+            hint=f"give a text of at least {_SHORTEST} letters",
+        )
     with opened() as graph:
         subjects, files = sorted_out(graph, targets, graph.uri)
         request = Request(
