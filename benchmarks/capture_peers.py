@@ -21,8 +21,12 @@ from pathlib import Path
 from pairs import Pairs, spent
 from whole_commands import FORKS, PROVGRAPH, PYTHON, TRAINING, c_files, repository
 
-PACKAGES = {"reprozip": "reprozip", "noworkflow": "now", "roar-cli": "roar"}
-"""What pip is asked for, and the program that it brings."""
+PACKAGES = {
+    "reprozip": ("reprozip", ["reprozip"]),
+    "noworkflow": ("now", ["noworkflow", "sqlalchemy<1.4.48"]),
+    "roar-cli": ("roar", ["roar-cli"]),
+}
+"""The program that each brings, and what pip is asked for."""
 Command = list[str]
 NOWORKFLOW = "now run, a Python script"
 BUILD = "cd build && make clean && make -j2"
@@ -51,14 +55,12 @@ print("PRIVATE", total)
 
 def installed(folder: Path) -> dict[str, Path]:
     """The programs of the other tools that could be installed."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     found = {}
-    for package, program in PACKAGES.items():
-        path = folder / "bin" / program
+    for package, (program, wanted) in PACKAGES.items():
+        path = folder / package / "bin" / program
         if not path.exists():
-            pip = [python, "-m", "pip", "install", "--quiet", package]
+            subprocess.run([sys.executable, "-m", "venv", folder / package], check=True)
+            pip = [path.with_name("python"), "-m", "pip", "install", "--quiet", *wanted]
             done = subprocess.run(pip, check=False, capture_output=True, text=True)
             if done.returncode:
                 print(f"{package} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")

@@ -1,0 +1,196 @@
+"""Does a program that is hard on capture behave as it would alone, and does the verdict say what is not known?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from capture.workspace import Workspace
+
+from provgraph.graph import Graph
+from provgraph.model.journal import read_segment, segments
+from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
+
+
+def compiled(folder: Path, name: str, text: str) -> str:
+    source, program = folder / f"{name}.c", folder / name
+    source.write_text(text)
+    subprocess.run(["cc", "-O1", "-o", program, source], check=True)
+    return str(program)
+
+
+def as_alone(workspace: Workspace, *argv: str) -> None:
+    """The same exit status and the same words, captured or not."""
+    alone = subprocess.run(
+        argv,
+        cwd=workspace.root,
+        env=workspace.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    done = workspace.run(*argv)
+    assert (done.returncode, done.stdout) == (alone.returncode, alone.stdout), done.stderr
+
+
+FORKS = """
+import os
+def fork(depth):
+    for _ in range(2):
+        if depth and os.fork() == 0:
+            open(f"made/{os.getpid()}", "w").write("x")
+            fork(depth - 1)
+            os._exit(0)
+    try:
+        while True:
+            os.wait()
+    except ChildProcessError:
+        pass
+os.makedirs("made", exist_ok=True)
+fork(8)
+print("over")
+"""
+
+
+def test_a_program_that_forks_and_forks_is_seen_to_its_last_process(workspace: Workspace) -> None:
+    """510 processes, each of which makes a file and two others."""
+    done = workspace.run(sys.executable, "-c", FORKS)
+    assert (done.returncode, done.stdout) == (0, "over\n")
+    assert len({record.names[-1].uri for record in workspace.all(Generated)}) == 510
+    assert workspace.ended.verdict == "complete"
+
+
+WRITES_INTO_THE_JOURNAL = """
+import os
+for folder in ("journal", "spool"):
+    open(f".provgraph/{folder}/nonsense.segment", "wb").write(b"nonsense" * 1000)
+open("made.txt", "w").write("x")
+"""
+
+
+def test_a_program_that_writes_into_the_journal_s_folder_harms_nobody_s_record(
+    workspace: Workspace,
+) -> None:
+    assert workspace.run(sys.executable, "-c", WRITES_INTO_THE_JOURNAL).returncode == 0
+    with Graph.open(workspace.root) as graph:
+        report = graph.sync()
+        assert [row[0] for row in graph.ask("file made.txt | select name").rows.values] == [
+            "made.txt"
+        ]
+    assert len(report.problems) == 1 and "nonsense.segment" in report.problems[0]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may change the root")
+def test_a_program_that_changes_its_root_is_followed_into_it(workspace: Workspace) -> None:
+    (workspace.root / "jail").mkdir()
+    code = "import os; os.chroot('jail'); os.chdir('/'); open('/made', 'w').write('x'); print(os.listdir('/'))"
+    as_alone(workspace, sys.executable, "-c", code)
+    (workspace.root / "jail" / "made").unlink()
+    assert workspace.run(sys.executable, "-c", code).returncode == 0
+    assert workspace.generated()["jail/made"].attributed
+    assert workspace.ended.verdict == "complete"
+
+
+ALLOCATES = """
+#include <stdio.h>
+#include <string.h>
+static char pool[1 << 26];
+static size_t used, calls;
+void *malloc(size_t n) { calls++; n = (n + 15) & ~15ul; used += n; return pool + used - n; }
+void free(void *at) { (void)at; }
+void *calloc(size_t n, size_t m) { return memset(malloc(n * m), 0, n * m); }
+void *realloc(void *at, size_t n) { void *to = malloc(n); if (at) memcpy(to, at, n); return to; }
+int main(void) {
+    for (int n = 0; n < 100; n++) {
+        FILE *out = fopen("out.txt", "w");
+        fprintf(out, "%d", n);
+        fclose(out);
+    }
+    printf("%zu\\n", calls);
+}
+"""
+
+
+def test_a_program_with_its_own_allocator_allocates_what_it_would_alone(
+    workspace: Workspace,
+) -> None:
+    as_alone(workspace, compiled(workspace.root, "allocates", ALLOCATES))
+    assert "out.txt" in workspace.generated()
+    assert workspace.ended.verdict == "complete"
+
+
+NO_SHARED_MAPPINGS = """
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MAP_SHARED, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENODEV),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return 99;
+    execvp(argv[1], argv + 1);
+    return 98;
+}
+"""
+
+
+def test_on_storage_that_cannot_be_mapped_the_program_runs_and_the_verdict_says_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    restricted = compiled(tmp_path, "no-shared-mappings", NO_SHARED_MAPPINGS)
+    done = subprocess.run(
+        [restricted, *workspace.command("sh", "-c", "echo x > made.txt; echo said")],
+        cwd=workspace.root,
+        env=workspace.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "said\n"), done.stderr
+    assert workspace.generated()["made.txt"].attributed is False
+    assert workspace.ended.verdict != "complete"
+
+
+def test_where_the_home_cannot_be_written_nothing_is_different(workspace: Workspace) -> None:
+    homeless = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
+    done = workspace.run(
+        "sh", "-c", "echo x > made.txt; echo said", env=workspace.environment | homeless
+    )
+    assert (done.returncode, done.stdout) == (0, "said\n"), done.stderr
+    assert workspace.generated()["made.txt"].attributed
+    assert workspace.ended.verdict == "complete"
+
+
+def test_sixty_four_runs_at_once_lose_nothing(workspace: Workspace) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        runs = [
+            pool.submit(workspace.run, "sh", "-c", f"echo {n} > out-{n}; cat out-{n} > copy-{n}")
+            for n in range(64)
+        ]
+    assert [run.result().returncode for run in runs] == [0] * 64
+    made = workspace.generated()
+    assert set(made) >= {f"{name}-{n}" for n in range(64) for name in ("out", "copy")}
+    assert len({record.run for record in workspace.all(RunStarted)}) == 64
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
+    steps = {record.step: record.run for record in workspace.all(StepSeen)}
+    makers = {steps[made[f"{name}-{n}"].step] for n in range(64) for name in ("out", "copy")}
+    assert len(makers) == 64 and all(made[name].attributed for name in made)
+    conditions = {read_segment(path).condition for path in segments(workspace.project.journal)}
+    assert conditions == {"whole"}
