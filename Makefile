@@ -53,7 +53,8 @@ test-docker: $(INSTALLED)
 
 soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 $(BIN)/python -m pytest -rs --timeout=7200 \
-	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/subjects/test_forget_neo4j.py)
+	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/subjects/test_forget_neo4j.py \
+	    tests/packaging/emulated.py)
 
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler web_explorer; do \

@@ -106,6 +106,17 @@ def present(drawn: RenderableType) -> None:
         click.echo_via_pager(text)
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Lines as they are, nothing in them read as a picture; paged as `present` does."""
+    from rich.text import Text
+
+    if sys.stdout.isatty():
+        present(Text("\n".join(lines)))
+    else:
+        for line in lines:
+            print(line)
+
+
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     """Aligned columns on a terminal; into a pipe tab-separated values with a heading, as they come.
     Says how many rows there were."""

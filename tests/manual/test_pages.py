@@ -34,19 +34,20 @@ def test_the_first_page_is_as_it_is_seen(begun: tuple[Path, str]) -> None:
     compare(DOCS / "start.md", begun[1])
 
 
+SESSION = Path(__file__).with_name("session.md")
 TRIED_ELSEWHERE = {
     "python.md": "tests/asking/test_page.py holds it to its own project",
     "start.md": "above",
 }
 WITH_EXAMPLES = [
     path
-    for path in sorted(DOCS.rglob("*.md"))
+    for path in (DOCS.parent / "README.md", SESSION, *sorted(DOCS.rglob("*.md")))
     if path.name not in TRIED_ELSEWHERE
     and any(not block.reason for block in blocks(path.read_text("utf-8")))
 ]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.stem)
 def test_a_page_is_as_it_is_seen(path: Path, desk: Desk) -> None:
     compare(path, followed(path.read_text("utf-8"), desk))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import click
 
 from provgraph.cli import completing
-from provgraph.cli.output import json_option, write_json
+from provgraph.cli.output import json_option, write_json, write_lines
 from provgraph.cli.session import described, node_called, opened, store_option
 from provgraph.cli.text import value
 from provgraph.content import Gone, content
@@ -53,7 +53,7 @@ def command(name: str, as_json: bool, wants_content: bool, against: str | None) 
         links += [_link(e, around[e.source], "from") for e in incoming]
         write_json({**described(node), "edges": links})
         return
-    _print(node, outgoing, incoming, around)
+    write_lines(_lines(node, outgoing, incoming, around))
 
 
 def _held(graph: Graph, node: Node) -> bytes:
@@ -70,8 +70,7 @@ def _print_difference(graph: Graph, before: Node, after: Node) -> None:
     texts = [_held(graph, node).decode("utf-8", "replace") for node in (before, after)]
     names = [f"{_name(node)} ({node.id[:9]})" for node in (before, after)]
     one, other = (text.splitlines() for text in texts)
-    for line in unified_diff(one, other, names[0], names[1], lineterm=""):
-        click.echo(line)
+    write_lines(unified_diff(one, other, names[0], names[1], lineterm=""))
 
 
 def _name(node: Node) -> str:
@@ -82,11 +81,13 @@ def _link(edge: Edge, end: Node, direction: str) -> dict[str, object]:
     return {"type": edge.type, direction: end.id, "name": end.properties.get("name")}
 
 
-def _print(node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[str, Node]) -> None:
-    click.echo(f"{node.label} {node.id}")
+def _lines(
+    node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[str, Node]
+) -> Iterator[str]:
+    yield f"{node.label} {node.id}"
     for key, held in sorted(node.properties.items()):
         if key not in ("kind", "stat", "generated", "declared") and (text := value(key, held)):
-            click.echo(f"  {key:<10} {text}")
+            yield f"  {key:<10} {text}"
     forth: tuple[list[Edge], str, Mapping[str, str]] = (outgoing, "target", {})
     for edges, end, words in (forth, (incoming, "source", _OF_THE_CAUSE)):
         for edge in sorted(edges, key=lambda edge: _place(edge, around[getattr(edge, end)])):
@@ -94,7 +95,7 @@ def _print(node: Node, outgoing: list[Edge], incoming: list[Edge], around: dict[
             phrase = words.get(edge.type) or edge.type.lower().replace("_", " ")
             role = edge.properties.get("role") or edge.properties.get("channel") or _said(edge)
             name = value("name", other.properties.get("name") or other.id)
-            click.echo(f"  {phrase:<14} {name}  {role}".rstrip() + f"  ({other.id[:9]})")
+            yield f"  {phrase:<14} {name}  {role}".rstrip() + f"  ({other.id[:9]})"
 
 
 _OF_THE_CAUSE: Final = {
