@@ -32,8 +32,8 @@ int main(void) {
 def test_the_library_records_on_aarch64(tree: Path, tmp_path: Path) -> None:
     if shutil.which(EMULATOR[0]) is None or not Path(EMULATOR[2]).exists():
         pytest.skip("no emulator of aarch64, or no libc for it")
-    release = [sys.executable, tree / "tools" / "release.py", tmp_path / "dist", "--no-isolation"]
-    subprocess.run(release, check=True)
+    release = [sys.executable, str(tree / "tools" / "release.py"), str(tmp_path / "dist")]
+    subprocess.run([*release, "--no-isolation"], check=True)
     (wheel,) = tmp_path.glob("dist/*_aarch64.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
