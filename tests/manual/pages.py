@@ -64,15 +64,16 @@ def exchanges(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def comparable(shown: str) -> str:
-    """What is shown, without what differs each time, nor where a terminal folded its lines.
+def comparable(shown: str) -> list[str]:
+    """The words that are shown, without those that differ each time. In no order: rows that nothing
+    orders stand by their ids, which are random, and a terminal folds where it must.
 
-    >>> comparable("└── a.csv  12 B · 2026-11-26 15:25:37Z\\n    · run r0123abcd")
-    'a.csv 12 B · TIME · run HEX'
+    >>> comparable("└── b.csv  12 B · 2026-11-26 15:25:37Z\\n    · run r0123abcd")
+    ['12', 'B', 'HEX', 'TIME', 'b.csv', 'run', '·', '·']
     """
     for pattern, name in VOLATILE:
         shown = pattern.sub(name, shown)
-    return shown.strip()
+    return sorted(shown.split())
 
 
 @dataclass
