@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from provgraph.asking.queries import Query as Query
     from provgraph.graph import Graph as Graph
     from provgraph.graph import open as open
+    from provgraph.ingest.capture.inside import track as track
     from provgraph.notebook import load_ipython_extension as load_ipython_extension
     from provgraph.notebook import unload_ipython_extension as unload_ipython_extension
     from provgraph.tracking import component as component
@@ -38,6 +39,7 @@ _HOMES = {
     "Graph": "provgraph.graph",
     "Query": "provgraph.asking.queries",
     "open": "provgraph.graph",
+    "track": "provgraph.ingest.capture.inside",
     "component": "provgraph.tracking",
     "load_ipython_extension": "provgraph.notebook",
     "log_metrics": "provgraph.tracking",
@@ -54,6 +56,7 @@ __all__ = [
     "log_params",
     "log_prediction",
     "open",
+    "track",
     "unload_ipython_extension",
 ]
 

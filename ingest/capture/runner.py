@@ -158,6 +158,7 @@ class Capture:
         self._outside = Outside(project, self._ignored)
         self._program: Program | None = None
         self._events: list[Event] = []
+        self._interpretations: list[audit.Interpretation] = []
         self._pause = _SHORTEST
         self._ready = False
         self._backend = backend
@@ -245,6 +246,14 @@ class Capture:
         self._recording.release()
         return None
 
+    def tell(
+        self, events: list[Event], gaps: list[str], interpretation: audit.Interpretation
+    ) -> None:
+        """Take in what this process itself did, where it is the program."""
+        self._events += events
+        self._manifest.gaps += gaps
+        self._interpretations.append(interpretation)
+
     def abandon(self) -> None:
         """The program was never started: nothing is left."""
         with suppress(OSError, ProvgraphError):
@@ -259,7 +268,7 @@ class Capture:
             self._spool.gaps() if self._spool else [],
             self._contents,
             self._outside,
-            list(audit.read(self._recording.python)),
+            [*audit.read(self._recording.python), *self._interpretations],
             self._before,
             self._start,
             self._ignored,

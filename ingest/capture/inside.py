@@ -1,0 +1,343 @@
+"""What does this very Python process do from now on? `provgraph.track`, for a process that was not
+started under `provgraph run`.
+
+The shim cannot be loaded into a process that runs, so Python's audit events stand in for it: what is
+opened, renamed and removed through Python. They come before the deed and tell of no close, so each is
+looked at again when the next one comes. The programs that the process starts have the shim and are seen
+whole. What libraries in C open by themselves is not seen: that is always a gap of such a run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import stat as modes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, ParamSpec, Self, TypeVar
+
+from provgraph.config import create_project, find_project, project_root_for
+from provgraph.errors import ProvgraphError
+from provgraph.ingest.capture.audit import Interpretation
+from provgraph.ingest.capture.events import (
+    Closed,
+    Event,
+    Image,
+    Interpreted,
+    Linked,
+    Moved,
+    Opened,
+    Renamed,
+    Unlinked,
+)
+from provgraph.ingest.capture.runner import RUN, Capture, note, reason_of
+from provgraph.ingest.capture.surroundings import tick
+from provgraph.model.elements import Scalar
+from provgraph.model.records import Stat
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NATIVE: Final = "files that libraries opened past Python not seen: the process was not started under provgraph run"
+_FORKED: Final = "processes forked without an exec not seen"
+
+
+class track:
+    """Record this process as a run: from now on, until the block or the process ends. As a decorator, each
+    call of the function is a run.
+
+    Within a run that is recorded already nothing happens, and nothing ever fails: what cannot be
+    recorded is said on standard error. `tags` are kept as `tag.NAME`.
+
+        with provgraph.track(stage="nightly"):
+            frame = pandas.read_csv("raw.csv")
+            frame.to_csv("clean.csv")
+    """
+
+    def __init__(self, **tags: str) -> None:
+        self._tags = tags
+        self._tracking: _Tracking | None = None
+        self._begin()
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.end(status=0 if kind is None else 1)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        tracking, self._tracking = self._tracking, None
+        if tracking is not None:  # it is the calls that are meant
+            atexit.unregister(self.end)
+            tracking.drop()
+
+        @wraps(function)
+        def recorded(*arguments: P.args, **named: P.kwargs) -> R:
+            with track(**self._tags):
+                return function(*arguments, **named)
+
+        return recorded
+
+    def end(self, status: int = 0) -> None:
+        """Write the run down. `status` is its exit status."""
+        tracking, self._tracking = self._tracking, None
+        if tracking is not None:
+            atexit.unregister(self.end)
+            tracking.end(status)
+
+    def _begin(self) -> None:
+        if self._tracking is not None or os.environ.get(RUN):
+            return
+        try:
+            self._tracking = _Tracking({f"tag.{name}": text for name, text in self._tags.items()})
+        except (OSError, ProvgraphError) as error:
+            note(f"not recorded: {reason_of(error)}")
+            return
+        atexit.register(self.end)
+
+
+_listeners: list[_Tracking] = []
+"""The one that listens now; a hook cannot be taken away again."""
+_hooked = False
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if _listeners and event in _Tracking.HEARD:
+        for listener in _listeners:
+            listener.hear(event, arguments)
+
+
+class _Tracking:
+    """The process as a run that goes on."""
+
+    HEARD: Final = frozenset(
+        ["open", "os.rename", "os.remove", "os.link", "os.chdir", "os.fork", "subprocess.Popen"]
+    )
+
+    def __init__(self, tags: dict[str, Scalar]) -> None:
+        global _hooked
+        here = Path(os.curdir)
+        project = find_project(here) or create_project(project_root_for(here))
+        self.pid = os.getpid()
+        self.argv = list(sys.orig_argv)
+        self._capture = Capture(self.argv, project, tags, "preload")
+        self._root = os.fsencode(project.root)
+        self._events: list[Event] = []
+        self._gaps = [NATIVE]
+        self._pending: list[Callable[[bool], bool]] = []
+        self._busy = False
+        self._before = dict(os.environ)
+        self._given = self._capture.environment()
+        os.environ.update(self._given)
+        self._events.append(
+            Image(
+                pid=self.pid,
+                tick=tick(),
+                parent=os.getppid(),
+                executable=os.fsencode(os.path.realpath(sys.executable)),
+                argv=[os.fsencode(word) for word in self.argv],
+                cwd=os.fsencode(os.getcwd()),
+            )
+        )
+        if not _hooked:
+            sys.addaudithook(_hear)
+            _hooked = True
+        _listeners.append(self)
+
+    def end(self, status: int) -> None:
+        if os.getpid() != self.pid:
+            return  # a fork; the run is its parent's
+        self._look_again(ending=True)
+        self._stop()
+        self._capture.tell(self._events, self._gaps, self._interpreted())
+        self._capture.finish(status)
+
+    def drop(self) -> None:
+        self._stop()
+        self._capture.abandon()
+
+    def _stop(self) -> None:
+        _listeners.remove(self)
+        for name, value in self._given.items():
+            if os.environ.get(name) != value:
+                continue  # the program has changed it
+            if name in self._before:
+                os.environ[name] = self._before[name]
+            else:
+                del os.environ[name]
+
+    # What Python says before it does something
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._busy or os.getpid() != self.pid:
+            return
+        self._busy = True
+        try:
+            self._look_again()
+            self._note(event, arguments)
+        except (OSError, ValueError, TypeError):
+            pass  # the program's own mistake, which it is about to be told
+        finally:
+            self._busy = False
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        match event, arguments:
+            case "open", (str() | bytes() as path, _, int() as flags):
+                self._opens(_whole(path), flags)
+            case "os.rename", (source, target, *_):
+                self._moves(_whole(source), _whole(target))
+            case "os.remove", (path, *_):
+                self._removes(_whole(path))
+            case "os.link", (source, target, *_):
+                self._links(_whole(source), _whole(target))
+            case "os.chdir", _:
+                self._pending.append(self._moved)
+            case "os.fork", _:
+                if _FORKED not in self._gaps:
+                    self._gaps.append(_FORKED)
+            case _:
+                pass
+
+    def _opens(self, path: bytes, flags: int) -> None:
+        before, at = _stat(path), tick()
+        if flags & os.O_ACCMODE == os.O_RDONLY:
+            if before is not None:
+                self._events.append(self._opened(path, at, before, before, flags))
+            return
+
+        def finished(ending: bool) -> bool:
+            after = _stat(path)
+            if after is None or (not ending and _is_open(after)):
+                return after is None
+            created = before is None or before.inode != after.inode
+            fresh = created or bool(flags & os.O_TRUNC)
+            began = Stat(after.device, after.inode, 0, 0, after.ctime) if fresh else before
+            assert began is not None
+            self._events.append(self._opened(path, at, before, began, flags, created))
+            self._events.append(Closed(3, path, at, after, pid=self.pid, tick=tick()))
+            return True
+
+        self._pending.append(finished)
+
+    def _opened(
+        self,
+        path: bytes,
+        at: int,
+        before: Stat | None,
+        after: Stat,
+        flags: int,
+        created: bool = False,
+    ) -> Opened:
+        access = flags & os.O_ACCMODE
+        return Opened(
+            3,
+            path,
+            readable=access != os.O_WRONLY,
+            writable=access != os.O_RDONLY,
+            truncates=bool(flags & os.O_TRUNC),
+            appends=bool(flags & os.O_APPEND),
+            created=created,
+            after=after,
+            before=None if created else before,
+            pid=self.pid,
+            tick=at,
+        )
+
+    def _moves(self, source: bytes, target: bytes) -> None:
+        moved, replaced, at = _stat(source), _stat(target), tick()
+        folder = os.path.isdir(source)
+
+        def finished(_: bool) -> bool:
+            if not os.path.lexists(source):
+                self._events.append(
+                    Renamed(
+                        source, target, moved, replaced, directory=folder, pid=self.pid, tick=at
+                    )
+                )
+            return True
+
+        self._pending.append(finished)
+
+    def _removes(self, path: bytes) -> None:
+        held, at = _stat(path), tick()
+
+        def finished(_: bool) -> bool:
+            if not os.path.lexists(path):
+                self._events.append(Unlinked(path, held, pid=self.pid, tick=at))
+            return True
+
+        self._pending.append(finished)
+
+    def _links(self, source: bytes, target: bytes) -> None:
+        at = tick()
+
+        def finished(_: bool) -> bool:
+            if os.path.lexists(target):
+                self._events.append(Linked(source, target, _stat(target), pid=self.pid, tick=at))
+            return True
+
+        self._pending.append(finished)
+
+    def _moved(self, _: bool) -> bool:
+        cwd = os.fsencode(os.getcwd())
+        self._events.append(Moved(cwd, pid=self.pid, tick=tick()))
+        return True
+
+    def _look_again(self, *, ending: bool = False) -> None:
+        """What has become of what was announced. A file that is open still is asked for again."""
+        waiting, self._pending = self._pending, []
+        for finished in waiting:
+            done = False
+            with suppress(OSError):
+                done = finished(ending)
+            if not done:
+                self._pending.append(finished)
+
+    def _interpreted(self) -> Interpretation:
+        """The script, the module given to -m, and the project's own modules."""
+        main = sys.modules.get("__main__")
+        # At exit the main module has lost its __file__, not its loader.
+        file = getattr(getattr(main, "__loader__", None), "path", None)
+        script = os.fsencode(os.path.realpath(file)) if file else b""
+        files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        paths = {os.fsencode(path) for path in files if path and path.endswith(".py")}
+        inside = self._root + b"/"
+        event = Interpreted(
+            script,
+            getattr(getattr(main, "__spec__", None), "name", "") or "",
+            sorted(path for path in paths - {script} if path.startswith(inside)),
+            pid=self.pid,
+            tick=self._events[0].tick + 1,
+        )
+        return Interpretation(event, ".".join(map(str, sys.version_info[:3])), sys.prefix)
+
+
+def _whole(path: Any) -> bytes:
+    """The absolute name of a file, its folder without links."""
+    folder, name = os.path.split(os.path.abspath(os.fsencode(path)))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _stat(path: bytes) -> Stat | None:
+    """Of a regular file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    if not modes.S_ISREG(found.st_mode):
+        return None
+    return Stat(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _is_open(stat: Stat) -> bool:
+    """Whether this process has the file open."""
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found = os.stat(f"/proc/self/fd/{name}")
+            if (found.st_dev, found.st_ino) == (stat.device, stat.inode):
+                return True
+    return False

@@ -1,0 +1,116 @@
+"""`provgraph.track` records a Python process that was not started under capture, and says what it cannot see."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from capture.workspace import Workspace, environment
+
+from provgraph.config import create_project
+from provgraph.graph import open as open_graph
+from provgraph.ingest.capture.inside import NATIVE
+from provgraph.model.records import Invalidated, RunStarted
+
+SCRIPT = """
+import os, subprocess, sys
+import helper
+import provgraph
+
+before = open("before").read()
+with provgraph.track(stage="nightly"):
+    provgraph.log_params(depth=6)
+    text = open("a").read()
+    with open("first", "w") as file:
+        file.write(text)
+    other = helper.read("b")
+    with open("second.tmp", "w") as file:
+        file.write(other)
+    os.replace("second.tmp", "second")
+    subprocess.run(["cp", "first", "third"], check=True)
+    with open("log", "a") as file:
+        file.write("more")
+    os.remove("old")
+    provgraph.log_metrics(auc=0.5)
+open("after", "w").write(open("second").read())
+print(sorted(name for name in os.environ if name.startswith("PROVGRAPH") or name == "LD_PRELOAD"))
+"""
+
+
+@pytest.fixture
+def tracked(tmp_path: Path) -> Workspace:
+    workspace = Workspace(create_project(tmp_path), environment())
+    for name in ("a", "b", "before", "old", "log"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "helper.py").write_text("def read(name): return open(name).read()\n")
+    return workspace
+
+
+def run(workspace: Workspace, text: str, *command: str) -> str:
+    (workspace.root / "script.py").write_text(text)
+    words = [*command, sys.executable, "script.py"]
+    done = subprocess.run(
+        words, cwd=workspace.root, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def lineage(workspace: Workspace, name: str) -> set[str]:
+    with open_graph(workspace.root) as graph:
+        rows = graph.file(name).lineage().select("path", "program")
+        return {str(row["path"]) for row in rows if row["program"] is None}
+
+
+def test_what_python_and_its_children_do_in_the_block_is_recorded(tracked: Workspace) -> None:
+    assert run(tracked, SCRIPT) == "[]\n"
+    code = {"script.py", "helper.py"}
+    assert lineage(tracked, "first") == {*code, "a"}
+    assert lineage(tracked, "second") >= {*code, "a", "b"}
+    assert lineage(tracked, "third") == {*code, "first", "a"}
+    assert set(tracked.generated()) == {"first", "second", "third", "log"}
+    assert "before" not in tracked.used()
+    assert [r.uri for r in tracked.all(Invalidated) if r.how == "delete"] == ["old"]
+    assert (tracked.ended.verdict, tracked.ended.gaps) == ("incomplete", [NATIVE])
+    assert tracked.ended.properties == {
+        "tag.stage": "nightly",
+        "param.depth": 6,
+        "metric.auc": 0.5,
+    }
+
+
+def test_without_a_block_it_lasts_until_the_process_ends(tracked: Workspace) -> None:
+    text = "import provgraph\nprovgraph.track()\nopen('made', 'w').write(open('a').read())\n"
+    run(tracked, text)
+    assert lineage(tracked, "made") == {"script.py", "a"}
+
+
+def test_a_decorated_function_is_a_run_each_time(tracked: Workspace) -> None:
+    text = (
+        "import provgraph\n\n@provgraph.track()\ndef main(name):\n"
+        "    open(name + '.out', 'w').write(open(name).read())\n\n"
+        "open('before', 'w').write('x')\nmain('a')\nmain('b')\n"
+    )
+    run(tracked, text)
+    assert lineage(tracked, "a.out") == {"script.py", "a"}
+    assert lineage(tracked, "b.out") == {"script.py", "b"}
+    assert len({record.run for record in tracked.all(RunStarted)}) == 2
+
+
+def test_under_provgraph_run_there_is_one_record_and_it_is_whole(tracked: Workspace) -> None:
+    run(tracked, SCRIPT.splitlines()[0] + SCRIPT, *tracked.provgraph, "run", "--")
+    assert len({record.run for record in tracked.all(RunStarted)}) == 1
+    assert tracked.ended.verdict == "complete"
+    assert lineage(tracked, "after") >= {"before", "second", "b"}
+
+
+def test_processes_forked_without_an_exec_are_a_gap(tracked: Workspace) -> None:
+    text = (
+        "import os, provgraph\nwith provgraph.track():\n    pid = os.fork()\n"
+        "    if pid == 0:\n        open('made', 'w').write('x')\n        os._exit(0)\n    os.waitpid(pid, 0)\n"
+    )
+    run(tracked, text)
+    assert "processes forked without an exec not seen" in tracked.ended.gaps
+    assert tracked.generated()["made"].attributed is False
