@@ -32,7 +32,7 @@ class Answer:
     key says how to read them."""
 
     columns: tuple[Column, ...]
-    values: list[tuple[Any, ...]]
+    values: Sequence[tuple[Any, ...]]
 
     @property
     def names(self) -> list[str]:

@@ -19,10 +19,10 @@ class Rows:
     """An answer. `columns` are the names asked for, and each of `values` holds one row in that
     order. Of a plan without a `Project` at the top they are a table's own, or `id`, `label`, `depth`
     (None where no walk gave one), `properties` (a dict: the node's properties, without nulls) and
-    what the rows have learned."""
+    what the rows have learned. Values may be made when they are looked at; a slice of them is a list."""
 
     columns: tuple[str, ...]
-    values: list[tuple[Any, ...]]
+    values: Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from provgraph.errors import UsageError
@@ -85,7 +86,7 @@ def activity(graph: Graph) -> Activity:
     )
 
 
-def _times(graph: Graph, plan: Plan, keys: tuple[str, ...]) -> list[tuple[int | None, ...]]:
+def _times(graph: Graph, plan: Plan, keys: tuple[str, ...]) -> Sequence[tuple[int | None, ...]]:
     return graph.answer(Project(plan, tuple(Column(key, key) for key in keys)), BUDGET).values
 
 

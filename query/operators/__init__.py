@@ -57,7 +57,7 @@ class Cone:
 class Reader(Protocol):
     """What an operator may ask of an engine, in one state of the store and within its budget."""
 
-    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+    def columns(self, plan: Project) -> Sequence[tuple[Any, ...]]:
         """The values of a plan's rows, in its order."""
 
     def cone(self, walk: Walk) -> Cone:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.vocabulary import Label
 from provgraph.query.binder import Scope, bind
@@ -43,7 +45,7 @@ def _kept(id: str, held: dict[str, Value]) -> dict[str, Value]:
     return {"kind": _LABELS[id[0]].lower(), **held, **days}
 
 
-def answer(store: Store, text: str) -> list[tuple[object, ...]]:
+def answer(store: Store, text: str) -> Sequence[tuple[object, ...]]:
     """The rows of a question; `now` is the hundredth day."""
     bound = bind(parse(text), Scope(KINDS, now=100 * DAY))
     return store.run(optimize(bound.plan)).values

@@ -17,6 +17,8 @@ from provgraph.store.embedded.adjacency import Ids, room
 from provgraph.store.embedded.changes import Moment
 from provgraph.store.embedded.relation import numbers
 
+Uids = NDArray[np.bytes_]
+
 WIDEST: Final = 32
 _NEVER: Final = np.iinfo(np.int64).max  # comes last, as a missing time does
 _ROW: Final = np.dtype([("row", "i8"), ("uid", f"S{WIDEST}"), ("label", "u1"), ("at", "i8")])
@@ -59,16 +61,9 @@ class KnownNodes:
         self.moment = changes.now(connection)
         return True
 
-    def uids(self, rows: Ids) -> list[str]:
-        """Their ids."""
-        held = self._uids[rows].view(np.uint8).reshape(-1, WIDEST)
-        widths = (held != 0).sum(axis=1)
-        width = int(widths.max(initial=0))
-        text = held[:, :width].tobytes().decode("ascii")
-        uids = [text[at : at + width] for at in range(0, len(text), width or 1)]
-        if (widths == width).all():
-            return uids
-        return [uid.rstrip("\0") for uid in uids]
+    def uids(self, rows: Ids) -> Uids:
+        """Their ids, as bytes that zeros fill up."""
+        return self._uids[rows]
 
     def labels(self, rows: Ids) -> list[int]:
         """The numbers of their labels."""
@@ -82,8 +77,10 @@ class KnownNodes:
         nearness = depths[order]
         few = len(depths) and depths.max() < 1 << 16
         order = order[(nearness.astype(np.uint16) if few else nearness).argsort(kind="stable")]
-        alike = (np.diff(at[order]) == 0) & (np.diff(depths[order]) == 0)
+        times = at[order]
+        alike = times[1:] == times[:-1]
         if alike.any():
+            alike &= np.diff(depths[order]) == 0
             tied = np.flatnonzero(np.append(alike, False) | np.append([False], alike))
             some = order[tied]
             words = self._uids[rows[some]].view(">u8").reshape(len(some), -1)
@@ -103,6 +100,18 @@ class KnownNodes:
         self._labels[rows["row"]] = rows["label"]
         self._at[rows["row"]] = rows["at"]
         self._end = end
+
+
+def texts(uids: Uids) -> list[str]:
+    """
+    >>> texts(np.array([b"v12", b"s7"], f"S{WIDEST}")), texts(np.zeros(0, f"S{WIDEST}"))
+    (['v12', 's7'], [])
+    """
+    held = uids.view(np.uint8).reshape(-1, WIDEST)
+    width = int(held[0].argmin()) if len(held) else 0  # of most ids, all have the first one's
+    if width and not held[:, width].any() and held[:, width - 1].all():
+        return held[:, : width + 1].tobytes().decode("ascii").split("\0")[:-1]
+    return [uid.decode("ascii") for uid in uids.tolist()]
 
 
 def known_nodes(connection: apsw.Connection) -> KnownNodes | None:

@@ -405,7 +405,7 @@ class Execution:
 
     # What operators ask of an engine (`Reader`)
 
-    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+    def columns(self, plan: Project) -> Sequence[tuple[Any, ...]]:
         return self.projected(plan).values
 
     def nodes_of(self, plan: Plan) -> list[Node]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from provgraph.store.embedded.relation import NOTHING, Relation
 from provgraph.store.embedded.shares import shares
 from provgraph.store.embedded.sql import sql
 from provgraph.store.embedded.warm import Ready
+
+_COUNTED: Final = 1 << 16
+"""Pairs that may occur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,34 @@ def sliced(
     # What is not below has no lineage edges; it still counts as a row that has none.
     groups = [np.array([id for id in group if id < size], np.int64) for group in (first, others)]
     ids, (support, others_support) = shares(ready.lineage.origin, ready.walker, groups, meter.visit)
-    kept = support >= plan.least(len(first))
-    pairs = support[kept] << 32 | (support + others_support)[kept]
-    known, kinds = np.unique(pairs, return_inverse=True)
+    known, kinds = _distinct(support, others_support)
+    least = plan.least(len(first))
+    is_kept = np.array([ours >= least for ours, _ in known], np.bool_)
+    if not is_kept.all():
+        kept = is_kept[kinds]
+        ids, kinds = ids[kept], (is_kept.cumsum() - 1)[kinds[kept]]
+        known = [pair for pair, stays in zip(known, is_kept, strict=True) if stays]
     meter.visit(len(kinds))
     keys = [field.key for field in shape.learned(plan)]
     taught = [
-        dict(
-            zip(keys, learned(pair >> 32, pair & 0xFFFFFFFF, len(first), len(others)), strict=True)
-        )
-        for pair in known.tolist()
+        dict(zip(keys, learned(ours, ours + theirs, len(first), len(others)), strict=True))
+        for ours, theirs in known
     ]
-    return Sliced(ids[kept], kinds, taught)
+    return Sliced(ids, kinds, taught)
+
+
+def _distinct(ours: Ids, theirs: Ids) -> tuple[list[tuple[int, int]], NDArray[np.intp]]:
+    """The pairs that occur, and which of them each place has.
+
+    >>> pairs, kinds = _distinct(np.array([2, 1, 2]), np.array([0, 3, 0]))
+    >>> pairs, kinds.tolist()
+    ([(1, 3), (2, 0)], [1, 0, 1])
+    """
+    width = int(theirs.max(initial=0)) + 1
+    codes = ours * width + theirs
+    if width * (int(ours.max(initial=0)) + 1) <= _COUNTED:  # and no sort is needed
+        occurs = np.bincount(codes) > 0
+        known, kinds = np.flatnonzero(occurs), (occurs.cumsum() - 1)[codes]
+    else:
+        known, kinds = np.unique(codes, return_inverse=True)
+    return [divmod(code, width) for code in known.tolist()], kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, cast
+from typing import cast
 
 import apsw
 import numpy as np
@@ -17,7 +17,8 @@ from provgraph.store.embedded.adjacency import Ids
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.closure import Bounds, Reached
 from provgraph.store.embedded.collector import without_collector
-from provgraph.store.embedded.known_nodes import KnownNodes
+from provgraph.store.embedded.known_nodes import KnownNodes, texts
+from provgraph.store.embedded.named_rows import NamedRows
 from provgraph.store.embedded.relation import DEPTH_BITS, Relation, packed
 from provgraph.store.embedded.schema import LINEAGE_NUMBERS, LINEAGE_TYPES, Lexicon
 from provgraph.store.embedded.subgraph import among, joined
@@ -64,12 +65,8 @@ def answered(plan: Project, reached: Reached, nodes: KnownNodes) -> Rows:
         reached = reached.first(count)
     depths = reached.depths()
     order = nodes.in_order(reached.ids, depths)[:count]
-    columns: dict[str, list[Any]] = {
-        "id": nodes.uids(reached.ids[order]),
-        "depth": depths[order].tolist(),
-    }
-    with without_collector():
-        values = list(zip(*(columns[column.key] for column in plan.columns), strict=True))
+    keys = tuple(column.key for column in plan.columns)
+    values = NamedRows(keys, nodes.uids(reached.ids[order]), depths[order])
     return Rows(tuple(column.name for column in plan.columns), values)
 
 
@@ -112,7 +109,7 @@ def _named(
         names = named(connection, lexicon, nodes.tolist())
         return [id for id, _ in names], [label for _, label in names]
     name_of = cast("dict[int, Label]", lexicon.label_of())
-    return known.uids(nodes), list(map(name_of.__getitem__, known.labels(nodes)))
+    return texts(known.uids(nodes)), list(map(name_of.__getitem__, known.labels(nodes)))
 
 
 def _ids(ids: Collection[int]) -> Ids:
