@@ -19,7 +19,18 @@ from hypothesis import HealthCheck, given, settings
 
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.vocabulary import LABELS, LINEAGE_EDGES
-from provgraph.query.plan import Column, Comparison, Find, Identified, Limit, Project, Walk
+from provgraph.query.plan import (
+    Column,
+    Comparison,
+    Find,
+    Identified,
+    Limit,
+    Project,
+    Slice,
+    Sort,
+    SortKey,
+    Walk,
+)
 from provgraph.store import embedded
 from provgraph.store.embedded import (
     EmbeddedStore,
@@ -508,3 +519,24 @@ def test_a_reader_is_right_while_processes_add_and_remove(
     assert causes(reader, "root") == causes(plain, "root")
     assert reader.run(walk) == plain.run(walk)
     assert len(causes(reader, "root")) == 3 * (30 - 4) * 4 - 3 * 4
+
+
+def test_a_slice_in_an_order_that_it_knows_nothing_of_is_as_it_was(tmp_path: Path) -> None:
+    with embedded.open(tmp_path / "graph.db", engine="snapshot") as store:
+        store.apply(Batch(nodes=steps(0, 1, 2), edges=informed((0, 1), (1, 2))))
+        ranked = Sort(Slice(STEPS, support=1), (SortKey(":reasons"),))
+        first = Limit(ranked, 1)
+        ids = [store.run(Project(plan, (Column("id", "id"),))).values for plan in (ranked, first)]
+        assert ids == [[(IDS[1],), (IDS[2],)], [(IDS[1],)]]
+
+
+def test_rows_of_a_walk_are_made_when_they_are_looked_at(tmp_path: Path) -> None:
+    with embedded.open(tmp_path / "graph.db", engine="snapshot") as store:
+        chain = [(n, n + 1) for n in range(30)]
+        store.apply(Batch(nodes=steps(*range(31)), edges=informed(*chain)))
+        walk = Walk(Find("Step", Identified((IDS[0],))), "origin", LINEAGE_EDGES)
+        rows = store.run(Project(walk, DEPTHS)).values
+        assert rows == [(IDS[depth], depth) for depth in range(1, 31)] == list(rows)
+        assert (len(rows), rows[-1], rows[1:3]) == (30, (IDS[30], 30), [(IDS[2], 2), (IDS[3], 3)])
+        with pytest.raises(IndexError):
+            rows[30]

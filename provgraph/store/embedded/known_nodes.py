@@ -79,8 +79,9 @@ class KnownNodes:
         order = order[(nearness.astype(np.uint16) if few else nearness).argsort(kind="stable")]
         times = at[order]
         alike = times[1:] == times[:-1]
-        if alike.any():
+        if alike.any():  # seldom
             alike &= np.diff(depths[order]) == 0
+        if alike.any():
             tied = np.flatnonzero(np.append(alike, False) | np.append([False], alike))
             some = order[tied]
             words = self._uids[rows[some]].view(">u8").reshape(len(some), -1)

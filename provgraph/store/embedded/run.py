@@ -396,7 +396,7 @@ class Execution:
         match plan:
             case Walk():
                 return self.walk(plan, count)
-            case Sort(Slice() as slice, by) if all(key.key.startswith(":") for key in by):
+            case Sort(Slice() as slice, by) if {key.key for key in by} <= _learned(slice):
                 return self.sorted(self.slice(slice, by, count), by)
             case Sort(source, by):
                 return self.sorted(self.relation(source), by, count)
@@ -505,6 +505,10 @@ def walk_to_name(plan: Project) -> Walk | None:
     source = plan.source.source if isinstance(plan.source, Limit) else plan.source
     shown = {column.key for column in plan.columns}
     return source if isinstance(source, Walk) and shown <= {"id", "depth"} else None
+
+
+def _learned(plan: Plan) -> set[str]:
+    return {field.key for field in shape.learned(plan)}
 
 
 def _plain(value: Any) -> Any:
