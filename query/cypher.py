@@ -68,7 +68,7 @@ from provgraph.query.plan import (
     Walk,
     WithDigest,
 )
-from provgraph.query.shape import has_depth, learned
+from provgraph.query.shape import has_depth, labels, learned
 
 Lines = list[str]
 Kind = Literal["number", "boolean", "text", "texts", "open", "missing"]
@@ -114,6 +114,7 @@ class Cypher:
     def __init__(self, project: str | None = None) -> None:
         self.project = project
         self.parameters: dict[str, Any] = {} if project is None else {"project": project}
+        self.known: dict[str, str] = {}
 
     @classmethod
     def compile(cls, plan: Plan, project: str | None = None) -> Statement:
@@ -199,11 +200,16 @@ class Cypher:
         )
         return Statement(text, dialect.parameters)
 
+    def label_of(self, node: str, possible: Iterable[Label]) -> str:
+        """The label of a node that has one of these."""
+        return f"labels({node})[0]"
+
     def cone(self, walk: Walk) -> Lines:
         starts = self.rows(walk.source, depth=False)
         if walk.until is not None:
             starts.append(f"WITH n WHERE {exists_at('n', self.parameter(walk.until))}")
         reached = self.walk(walk, depth=False)
+        possible = labels(walk.source) | labels(walk)
         types = "|".join(edge_type(type) for type in walk.via)
         edges = [
             "UNWIND nodes AS x",
@@ -220,7 +226,7 @@ class Cypher:
             "CALL (nodes) {",
             *(f"  {line}" for line in edges),
             "}",
-            "RETURN [x IN nodes | x.id] AS ids, [x IN nodes | labels(x)[0]] AS labels,",
+            f"RETURN [x IN nodes | x.id] AS ids, [x IN nodes | {self.label_of('x', possible)}] AS labels,",
             "  starts, effects, causes",
         ]
 
@@ -288,10 +294,10 @@ class Cypher:
         """Rows that an operator made; what they have learned stays with them as `learned`."""
         if not plan.labels:
             return ["MATCH (n) WHERE false", "WITH n, {} AS learned"]
-        rows: list[dict[str, Any]] = [
-            {"id": row.id, **dict(zip(plan.keys, row.learned, strict=True))} for row in plan.rows
-        ]
-        given = self.parameter(rows)
+        names = ("id", *plan.keys)
+        given = self.another(
+            tuple(dict(zip(names, (row.id, *row.learned), strict=True)) for row in plan.rows)
+        )
         lines = []
         for each in plan.labels:
             found = f"MATCH (n:{label(each)}{self.here()}) WHERE n.id = g.id"
@@ -410,19 +416,20 @@ class Cypher:
     def walk(self, plan: Walk, depth: bool) -> Lines:
         if not plan.via or plan.max_hops == 0:
             return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
-        lines = [*self.rows(plan.source, depth=False), *self.starts(plan)]
-        passed, reached = ("startNode(r)", "endNode(r)")
-        if plan.toward == "effect":
-            passed, reached = reached, passed
-        asked = [] if plan.stop_at is None else [f"NOT {passed} IN stops"]
+        lines, asked = [*self.rows(plan.source, depth=False), *self.starts(plan)], []
+        if plan.stop_at is not None:
+            passed = "startNode(r)" if plan.toward == "origin" else "endNode(r)"
+            asked.append(f"all(r IN relationships(p) WHERE NOT {passed} IN stops)")
         if plan.until is not None:
-            until = self.parameter(plan.until)
-            lines.append(f"WITH * WHERE {exists_at('s', until)}")
-            asked.append(exists_at(reached, until))
+            exists = exists_at("x", self.parameter(plan.until))
+            asked.append(f"all(x IN nodes(p) WHERE {exists})")
         path = "p = " if depth or asked else ""
-        lines.append(f"MATCH {path}{self.way(plan)}")
-        lines += where(f"all(r IN relationships(p) WHERE {each})" for each in asked)
-        return [*lines, "WITH n, min(length(p)) AS depth" if depth else "WITH DISTINCT n"]
+        match = [f"MATCH {path}{self.way(plan)}", *where(asked)]
+        if depth:
+            return [*lines, *match, "WITH n, min(length(p)) AS depth"]
+        if is_one(plan.source):  # what is reached from one start is distinct as it comes
+            return [*lines, *subquery([*match, "RETURN DISTINCT n"], "*"), "WITH n"]
+        return [*lines, *match, "WITH DISTINCT n"]
 
     def starts(self, plan: Walk) -> Lines:
         """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is
@@ -458,11 +465,14 @@ class Cypher:
     # Versions, Runs, SetOp
 
     def versions(self, plan: Versions) -> Lines:
-        lines = self.rows(plan.source, depth=False)
+        ways = {
+            "Artifact": "WITH n AS a WHERE a:Artifact",
+            "Version": "MATCH (n:Version)-[:VERSION_OF]->(a:Artifact)",
+        }
+        lines = self.led(plan.source, ways, "a")
         until = [] if plan.until is None else [f"n.at <= {self.parameter(plan.until)}"]
         return [
             *lines,
-            "MATCH (n)-[:VERSION_OF*0..1]->(a:Artifact)",
             "WITH DISTINCT a",
             "MATCH (a)<-[:VERSION_OF]-(n:Version)",
             *where(until),
@@ -470,11 +480,27 @@ class Cypher:
         ]
 
     def runs(self, plan: Runs) -> Lines:
-        return [
-            *self.rows(plan.source, depth=False),
-            "MATCH (n)-[:GENERATED_BY*0..1]->(x:Step|Run)-[:PART_OF*0..1]->(r:Run)",
-            "WITH DISTINCT r AS n",
-        ]
+        ways = {
+            "Run": "WITH n AS r WHERE r:Run",
+            "Step": "MATCH (n:Step)-[:PART_OF]->(r:Run)",
+            "Version": "MATCH (n:Version)-[:GENERATED_BY]->(:Step)-[:PART_OF]->(r:Run)",
+        }
+        if has_generating_steps(plan.source):
+            del ways["Version"]
+        return [*self.led(plan.source, ways, "r"), "WITH DISTINCT r AS n"]
+
+    def led(self, source: Plan, ways: Mapping[str, str], to: str) -> Lines:
+        """From a source's rows to others, by a way for each label that they may have."""
+        lines, possible = self.rows(source, depth=False), labels(source)
+        taken = [way for label, way in ways.items() if label in possible]
+        if not taken:
+            return [*lines, f"WITH n AS {to} WHERE false"]
+        if len(taken) == 1:
+            return [*lines, *taken]
+        each = []
+        for way in taken:
+            each += ["UNWIND found AS n", way, f"RETURN {to}", "UNION ALL"]
+        return [*lines, "WITH collect(n) AS found", *subquery(each[:-1], "found")]
 
     def set_operation(self, plan: SetOp) -> Lines:
         sides = [
@@ -488,12 +514,12 @@ class Cypher:
             case "union":
                 return [*subquery(sides), "WITH DISTINCT n"]
             case "intersection":
-                kept = "size(sides) = 2"
+                kept = "count(side) AS sides WHERE sides = 2"
             case "difference":
-                kept = "sides = [0]"
+                kept = "max(side) AS last WHERE last = 0"
             case _:
                 assert_never(plan.operator)
-        return [*subquery(sides), f"WITH n, collect(side) AS sides WHERE {kept}", "WITH n"]
+        return [*subquery(sides), f"WITH n, {kept}", "WITH n"]
 
     # Order
 
@@ -654,13 +680,15 @@ class Cypher:
         begins = [f"{text} STARTS WITH {self.parameter(prefix)}"] if prefix else []
         return both((*begins, f"{text} =~ {self.parameter(f'(?s){expression(pattern)}')}"))
 
-    def parameter(
-        self, value: Constant | list[Constant] | list[str] | list[dict[str, Any]] | None
-    ) -> str:
+    def parameter(self, value: Constant | list[Constant] | list[str] | None) -> str:
         """A parameter for a value: the same one for the same value."""
-        for name, known in self.parameters.items():
-            if repr(known) == repr(value) and name != "project":
-                return f"${name}"
+        said = repr(value)
+        if said not in self.known:
+            self.known[said] = self.another(value)
+        return self.known[said]
+
+    def another(self, value: Any) -> str:
+        """A parameter of its own."""
         name = f"p{len(self.parameters) - (self.project is not None)}"
         self.parameters[name] = value
         return f"${name}"
@@ -687,8 +715,33 @@ def where(conditions: Iterable[str]) -> Lines:
     return f"WHERE {text}".split("\n") if text else []
 
 
-def subquery(lines: Lines) -> Lines:
-    return ["CALL () {", *(f"  {line}" for line in lines), "}"]
+def subquery(lines: Lines, known: str = "") -> Lines:
+    """`known` are the names of outside that it uses."""
+    return [f"CALL ({known}) {{", *(f"  {line}" for line in lines), "}"]
+
+
+def is_one(plan: Plan) -> bool:
+    """Whether a plan has one row at most, for sure.
+
+    >>> is_one(Find("Run", Identified(("r1",)))), is_one(Find("Run"))
+    (True, False)
+    """
+    return isinstance(plan, Find) and isinstance(plan.name, Identified) and len(plan.name.ids) == 1
+
+
+def has_generating_steps(plan: Plan) -> bool:
+    """Whether the steps that generated a plan's versions are among its rows, for sure: those of a
+    whole lineage are.
+
+    >>> file = Find("Version", Identified(("v1",)))
+    >>> has_generating_steps(Walk(file, "origin", ("GENERATED_BY", "USED")))
+    True
+    >>> has_generating_steps(Walk(file, "origin", ("GENERATED_BY", "USED"), max_hops=3))
+    False
+    """
+    if not isinstance(plan, Walk) or plan.toward != "origin" or "GENERATED_BY" not in plan.via:
+        return False
+    return plan.max_hops is None and plan.stop_at is None and plan.until is None
 
 
 def both(conditions: Iterable[str]) -> str:

@@ -21,10 +21,11 @@ import pytest
 from provgraph.errors import StoreError
 from provgraph.store.neo4j import Settings
 from provgraph.store.neo4j import open as open_neo4j
-from provgraph.store.neo4j.server import LocalServer, Release
+from provgraph.store.neo4j.server import CURRENT, LocalServer, Release
 
 COMPOSE = Path(__file__).parent.parent / "docker-compose.yml"
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no disk waits for each commit
+SPEAKS = {CURRENT: {"db.query.default_language": "CYPHER_25"}}  # the other line knows Cypher 5
 WANTED = os.environ.get("PROVGRAPH_TEST_NEO4J", "")
 
 
@@ -61,7 +62,7 @@ def local(release: Release) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="provgraph-neo4j-", dir=MEMORY) as folder:
         server = LocalServer(Path(folder))
         try:
-            running = server.start(release, heap="1g", patience=240)
+            running = server.start(release, heap="1g", patience=240, more=SPEAKS.get(release))
         except StoreError as error:
             pytest.skip(f"no Neo4j for the tests: {error}")
         try:

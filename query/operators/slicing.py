@@ -21,10 +21,10 @@ def sliced(plan: Slice, reader: Reader) -> Iterator[Known]:
     cone = reader.cone(Walk(starts, "origin", LINEAGE_EDGES))
     order = sorted(cone.starts, key=lambda start: cone.ids[start] not in first)
     held = reached_by(cone, [start for start in order if cone.ids[start] in first | others])
-    ours = (1 << len(first)) - 1
+    ours, least = (1 << len(first)) - 1, plan.least(len(first))
     for id, label, bits in zip(cone.ids, cone.labels, held, strict=True):
         support = (bits & ours).bit_count()
-        if support >= plan.least(len(first)):
+        if support >= least:
             yield Known(id, label, learned(support, bits.bit_count(), len(first), len(others)))
 
 

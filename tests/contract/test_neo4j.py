@@ -13,16 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 from contract.graphs import graphs
-from contract.plans import OPERATORS, Question, questions, questions_of
-from contract.test_answers import agree, exactly
+from contract.plans import OPERATORS, Question, parts, questions, questions_of
+from contract.test_answers import agree, drawn, exactly
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from provgraph.model.elements import Batch, Node
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Plan
+from provgraph.query.plan import Plan, Walk
 from provgraph.store.memory import MemoryStore
-from provgraph.store.neo4j import Neo4jStore, Settings
+from provgraph.store.neo4j import Neo4jStore, Settings, cones
 from provgraph.store.neo4j import open as open_neo4j
 
 pytestmark = pytest.mark.timeout(2400)
@@ -131,6 +131,22 @@ def test_a_batch_comes_back_as_it_was_given_however_often(
             assert store.degrees(ids) == known.degrees(ids)
             assert store.timelines(ids) == known.timelines(ids)
             assert store.statistics() == known.statistics()
+
+
+@settings(max_examples=EXAMPLES // 4)
+@given(question=questions(PLANS))
+def test_a_cone_is_the_same_from_all_starts_at_once_and_from_some_at_a_time(
+    current: Neo4jStore, question: Question
+) -> None:
+    graph, plans = question
+    known = reference(graph)
+    walks = [part for plan in plans for part in parts(plan) if isinstance(part, Walk)]
+    with projects(current, 1) as (store,), pytest.MonkeyPatch.context() as patch:
+        store.apply(graph)
+        for few in (0, 10_000):
+            patch.setattr(cones, "FEW", few)
+            for walk in walks:
+                assert drawn(store.cone(walk)) == drawn(known.cone(walk))
 
 
 def test_the_comparison_sees_another_projects_nodes(current: Neo4jStore) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,6 +259,51 @@ def test_what_one_process_wrote_another_is_told_of(neo4j_server: Settings, tmp_p
     file.write_text("no bookmarks")
     with open_neo4j(neo4j_server, "p", bookmarks=file) as store:
         assert store.nodes(["s1"]) == []
+
+
+# What is tried again.
+
+LOSES_ITS_CONNECTIONS = """
+import os
+from neo4j import GraphDatabase
+from provgraph.model.elements import Batch, Node
+from provgraph.query.plan import Find
+from provgraph.store.neo4j import Settings, open
+
+def connections():
+    found = other.execute_query("CALL dbms.listConnections() YIELD connectionId, userAgent"
+        " WHERE userAgent STARTS WITH 'provgraph/' RETURN collect(connectionId) AS ids")
+    return set(found.records[0]["ids"])
+
+def lose():
+    ids = list(connections() - others)
+    assert ids and len(other.execute_query("CALL dbms.killConnections($ids)", ids=ids).records)
+
+uri, user, password, project = (os.environ[name] for name in ("AT", "USER", "PASSWORD", "PROJECT"))
+settings = Settings.model_validate({"uri": uri, "user": user, "password": password})
+with GraphDatabase.driver(uri, auth=(user, password)) as other:
+    others = connections()
+    with open(settings, project) as store:
+        lose()
+        store.apply(Batch(nodes=[Node("s1", "Step")]))
+        lose()
+        print([row[0] for row in store.run(Find("Step")).values])
+"""
+
+
+def test_a_lost_connection_is_made_again_and_nothing_is_said_of_it(
+    neo4j_server: Settings, store: Neo4jStore
+) -> None:
+    reached = {"AT": neo4j_server.uri, "USER": neo4j_server.user, "PROJECT": store.project}
+    done = subprocess.run(
+        [sys.executable, "-c", LOSES_ITS_CONNECTIONS],
+        env={**os.environ, **reached, "PASSWORD": neo4j_server.secret()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['s1']\n", "")
 
 
 # What cannot be reached.

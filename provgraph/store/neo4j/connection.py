@@ -1,12 +1,14 @@
-"""Statements to one database: in transactions that are tried again, after what was written before."""
+"""Statements to one database: tried again where that helps, after what was written before."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from neo4j import (
     READ_ACCESS,
@@ -16,18 +18,31 @@ from neo4j import (
     GraphDatabase,
     ManagedTransaction,
     NotificationMinimumSeverity,
+    Query,
+    Result,
+    Session,
     unit_of_work,
 )
+from neo4j.exceptions import DriverError, Neo4jError
 
 from provgraph import __version__
 from provgraph.store.neo4j.names import Names
 from provgraph.store.neo4j.settings import Settings
 
 T = TypeVar("T")
-Work = Callable[[ManagedTransaction], T]
 
 _CONNECT_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 20.0
+SHORTEST_SECONDS: Final = 0.001  # to the server, none are any
+
+# The driver logs what it tries again; where nobody has set logging up, Python would print that.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
+
+
+class Asked(Protocol):
+    """What takes a statement: a transaction, or a session whose statements each are one."""
+
+    def run(self, query: Any, parameters: dict[str, Any], /) -> Result: ...
 
 
 class Connection:
@@ -39,8 +54,10 @@ class Connection:
         self.names = Names(settings.prefix)
         self._database = settings.database
         self._file = bookmarks
+        known = Bookmarks.from_raw_values(_read(bookmarks))
+        self._kept = known.raw_values
         self._manager = GraphDatabase.bookmark_manager(
-            initial_bookmarks=Bookmarks.from_raw_values(_read(bookmarks)),
+            initial_bookmarks=known,
             bookmarks_consumer=self._keep,
         )
         self.driver: Driver = GraphDatabase.driver(
@@ -57,12 +74,23 @@ class Connection:
         """Raises the driver's error at once where nothing answers."""
         self.driver.verify_connectivity()
 
-    def read(self, work: Work[T], timeout: float | None = None) -> T:
+    def read(self, work: Callable[[Asked], T], timeout: float | None = None) -> T:
+        """What `work` makes of the answers to its statements; it may be called again.
+
+        Each statement is a transaction of its own first, which the server begins and ends by
+        itself: one round trip instead of three. One transaction would not show one state of the
+        database either. Where that fails and may be tried again, the driver does so.
+        """
         with self._session(READ_ACCESS) as session:
+            try:
+                return work(session if timeout is None else _Timed(session, timeout))
+            except (DriverError, Neo4jError) as error:
+                if not error.is_retryable():
+                    raise
             found: T = session.execute_read(unit_of_work(timeout=timeout)(work))
             return found
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, work: Callable[[ManagedTransaction], T]) -> T:
         """One transaction: all of it or nothing, and again where the server says so."""
         with self._session(WRITE_ACCESS) as session:
             found: T = session.execute_write(work)
@@ -99,8 +127,10 @@ class Connection:
         )
 
     def _keep(self, bookmarks: Bookmarks) -> None:
-        if self._file is None:
+        """After each statement, and most give a bookmark that is known."""
+        if self._file is None or bookmarks.raw_values == self._kept:
             return
+        self._kept = bookmarks.raw_values
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             new.write_text(json.dumps(sorted(bookmarks.raw_values)), "utf-8")
@@ -109,9 +139,21 @@ class Connection:
             new.unlink(missing_ok=True)
 
 
-def columns(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> list[Any]:
+class _Timed:
+    """A session whose statements share a time."""
+
+    def __init__(self, session: Session, seconds: float) -> None:
+        self.session = session
+        self.until = time.monotonic() + seconds
+
+    def run(self, text: Any, parameters: dict[str, Any], /) -> Result:
+        left = max(self.until - time.monotonic(), SHORTEST_SECONDS)
+        return self.session.run(Query(text, timeout=left), parameters)
+
+
+def columns(asked: Asked, text: str, parameters: dict[str, Any]) -> list[Any]:
     """The one row of a statement that gives one."""
-    return list(transaction.run(text, parameters).single(strict=True))
+    return list(asked.run(text, parameters).single(strict=True))
 
 
 def _read(file: Path | None) -> list[str]:

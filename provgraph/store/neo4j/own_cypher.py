@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neo4j import ManagedTransaction, Query, Result
+from neo4j import Query, Result
 from neo4j.exceptions import Neo4jError
 from neo4j.graph import Node, Path, Relationship
 
 from provgraph.errors import UsageError
-from provgraph.store.neo4j.connection import Connection
+from provgraph.store.neo4j.connection import Asked, Connection
 
 _ACCESS = "Neo.ClientError.Statement.AccessMode"
 
@@ -35,8 +35,8 @@ def asked(
 ) -> Answer:
     """Raises `UsageError` for a mistake in it, or where it writes and may not."""
 
-    def work(transaction: ManagedTransaction) -> Answer:
-        return _answer(transaction.run(text, dict(parameters)))
+    def work(server: Asked) -> Answer:
+        return _answer(server.run(text, dict(parameters)))
 
     try:
         if not write:

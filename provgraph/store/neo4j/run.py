@@ -1,20 +1,20 @@
-"""How a plan is run: in one transaction, each statement's answer in columns, within a budget."""
+"""How a plan is run: each statement's answer in columns, within a budget."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
-
-from neo4j import ManagedTransaction
+from typing import Any, TypeVar
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
+from provgraph.query.cypher import Statement
 from provgraph.query.operators import Cone, carried_out, table
 from provgraph.query.plan import (
     Around,
     Budget,
+    Column,
     Count,
     Find,
     Plan,
@@ -26,22 +26,20 @@ from provgraph.query.plan import (
     sources,
 )
 from provgraph.store import Rows
-from provgraph.store.neo4j.connection import Connection, columns
+from provgraph.store.neo4j import cones
+from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
 from provgraph.store.neo4j.dialect import Neo4jCypher
 from provgraph.store.neo4j.reading import key_and_rest
-from provgraph.store.neo4j.values import asked, given_back, properties_of
+from provgraph.store.neo4j.values import asked, column_of, given_back, properties_of
 
 T = TypeVar("T")
 
-_SHORTEST: Final = 0.001  # seconds; to the server, none are any
-
 
 class Runner:
-    """Runs the plans of one project in the words of a dialect."""
+    """Runs the plans of one project."""
 
-    def __init__(self, connection: Connection, dialect: type[Neo4jCypher], project: str) -> None:
+    def __init__(self, connection: Connection, project: str) -> None:
         self.connection = connection
-        self.dialect = dialect
         self.project = project
 
     def run(self, plan: Plan, budget: Budget) -> Rows:
@@ -54,23 +52,20 @@ class Runner:
 
     def _within(self, budget: Budget, work: Callable[[Execution], T]) -> T:
         seconds = budget.seconds
-        if seconds is not None and seconds < _SHORTEST:
+        if seconds is not None and seconds < SHORTEST_SECONDS:
             raise BudgetExceeded(
                 f"the question takes longer than {seconds:g} s",
                 hint="narrow it, or raise `--timeout`",
             )
-        return self.connection.read(
-            lambda transaction: work(Execution(transaction, self, budget)), seconds
-        )
+        return self.connection.read(lambda asked: work(Execution(asked, self, budget)), seconds)
 
 
 class Execution:
-    """One plan in one transaction: the `Reader` of the operators that Cypher does not say."""
+    """One plan, asked: the `Reader` of the operators that Cypher does not say."""
 
-    def __init__(self, transaction: ManagedTransaction, runner: Runner, budget: Budget) -> None:
-        self.transaction = transaction
+    def __init__(self, server: Asked, runner: Runner, budget: Budget) -> None:
+        self.server = server
         self.names = runner.connection.names
-        self.dialect = runner.dialect
         self.project = runner.project
         self.most = budget.nodes
         self.visited = 0
@@ -88,17 +83,17 @@ class Execution:
     def whole(self, plan: Plan) -> Rows:
         more = shape.learned(plan)
         plan = self.ready(plan)
-        statement = self.dialect.compile(plan, self.project)
-        ids, *found = self.lists(statement.text, statement.parameters)
+        statement = Neo4jCypher.compile(plan, self.project)
+        ids, *found = self.lists(statement)
         labels = shape.labels(plan)
         said = found.pop(0) if len(labels) > 1 else [next(iter(labels), "")] * len(ids)
         depths, properties, *learned = found
         rows = zip(
             ids,
             said,
-            map(given_back, depths),
+            column_of(depths),
             map(properties_of, properties),
-            *(map(given_back, each) for each in learned),
+            *map(column_of, learned),
             strict=True,
         )
         names = ("id", "label", "depth", "properties", *(field.name for field in more))
@@ -108,47 +103,39 @@ class Execution:
 
     def columns(self, plan: Project) -> list[tuple[Any, ...]]:
         ready = self.ready(plan)
-        statement = self.dialect.compile(ready, self.project)
-        found = self.lists(statement.text, statement.parameters)
-        return list(zip(*(map(given_back, column) for column in found), strict=True))
+        statement = Neo4jCypher.compile(ready, self.project)
+        found = self.lists(statement)
+        return list(zip(*map(column_of, found), strict=True))
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         ready = self.ready(plan)
         assert isinstance(ready, Count)
-        statement = self.dialect.compile_count(ready, self.project)
-        rows = self.transaction.run(self.said(statement.text), self.given(statement.parameters))
+        statement = Neo4jCypher.compile_count(ready, self.project)
+        rows = self.server.run(self.said(statement.text), self.given(statement.parameters))
         return [tuple(map(given_back, row.values())) for row in rows]
 
     def nodes_of(self, plan: Plan) -> list[Node]:
         return [Node(id, label, held) for id, label, _, held, *_ in self.whole(plan).values]
 
     def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
-        statement = self.dialect.compile_whole_edges(self.ready(plan), types, self.project)
+        statement = Neo4jCypher.compile_whole_edges(self.ready(plan), types, self.project)
         return [
             Edge(source, self.names.word(type), target, *key_and_rest(held))
-            for source, type, target, held in zip(
-                *self.lists(statement.text, statement.parameters), strict=True
-            )
+            for source, type, target, held in zip(*self.lists(statement), strict=True)
         ]
 
     def cone(self, walk: Walk) -> Cone:
         ready = self.ready(walk)
         assert isinstance(ready, Walk)
-        statement = self.dialect.compile_cone(ready, self.project)
-        ids, labels, starts, effects, causes = self.lists(statement.text, statement.parameters)
-        place = {id: at for at, id in enumerate(ids)}
-        inside = [(e, c) for e, c in zip(effects, causes, strict=True) if e in place and c in place]
-        return Cone(
-            ids,
-            [self.names.word(label) for label in labels],  # type: ignore[misc]
-            [at for at, start in enumerate(starts) if start],
-            [place[effect] for effect, _ in inside],
-            [place[cause] for _, cause in inside],
-        )
+        if cones.can_be_parted(ready):
+            starts = [id for (id,) in self.columns(Project(ready.source, (Column("id", "id"),)))]
+            if len(starts) > cones.FEW:
+                return cones.parted(ready, starts, self.project, self)
+        return cones.whole(ready, self.project, self)
 
     def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
-        statement = self.dialect.compile_edges(self.ready(plan), via, self.project)
-        effects, types, causes = self.lists(statement.text, statement.parameters)
+        statement = Neo4jCypher.compile_edges(self.ready(plan), via, self.project)
+        effects, types, causes = self.lists(statement)
         return list(zip(effects, map(self.names.word, types), causes, strict=True))
 
     def visit(self, nodes: int) -> None:
@@ -175,13 +162,13 @@ class Execution:
         return plan
 
     def visit_rows(self, operator: Plan, most: int) -> None:
-        counted = self.dialect(self.project)
+        counted = Neo4jCypher(self.project)
         text = counted.count(operator, most - self.visited)
-        (number,) = self.lists(text, counted.parameters)
+        (number,) = self.lists(Statement(text, counted.parameters))
         self.visit(number)
 
-    def lists(self, text: str, parameters: dict[str, Any]) -> list[Any]:
-        return columns(self.transaction, self.said(text), self.given(parameters))
+    def lists(self, statement: Statement) -> list[Any]:
+        return columns(self.server, self.said(statement.text), self.given(statement.parameters))
 
     def said(self, text: str) -> str:
         return self.names.said(text)

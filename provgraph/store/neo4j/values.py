@@ -9,6 +9,7 @@ from provgraph.model.elements import Properties, Value
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
+_NEVER_TOO_LARGE: Final = frozenset((str, bool, float))
 _OURS: Final = frozenset(("id", "project"))
 
 
@@ -54,6 +55,17 @@ def given_back(value: Any) -> Any:
     return None if type(value) is dict else value
 
 
+def column_of(held: list[Any]) -> list[Any]:
+    """The values of a column as they were given.
+
+    >>> column_of(["a", {}]), column_of([1, 2])
+    (['a', None], [1, 2])
+    """
+    if {list, dict}.isdisjoint(map(type, held)):
+        return held
+    return list(map(given_back, held))
+
+
 def properties_of(held: dict[str, Any]) -> dict[str, Value]:
     """A node's own properties, without what says which node it is."""
     del held["id"], held["project"]
@@ -65,15 +77,15 @@ def properties_of(held: dict[str, Any]) -> dict[str, Value]:
 
 def asked(value: Any) -> Any:
     """A parameter: an integer beyond 64 bits is as good as the float next to it, since nothing that
-    is kept lies between them.
+    is kept lies between them. A tuple is of our making and is not looked through.
 
     >>> asked(2**63), asked([1, 2**70])
     (9.223372036854776e+18, [1, 1.1805916207174113e+21])
     """
     match value:
-        case list():
+        case list() if not _NEVER_TOO_LARGE.issuperset(map(type, value)):
             return [asked(member) for member in value]
-        case dict():
+        case dict() if not _NEVER_TOO_LARGE.issuperset(map(type, value.values())):
             return {name: asked(member) for name, member in value.items()}
         case int() if not _SMALLEST <= value <= _LARGEST:
             try:
