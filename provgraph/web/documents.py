@@ -255,10 +255,12 @@ class Surroundings(Document):
 
 class Page(Document):
     """All about one node. `number` is which of its `versions` it is, from 1; `flag` is why it is
-    flagged, None where it is not."""
+    flagged, None where it is not. `verdict` says whether the record of its run is complete, `gaps`
+    what may be missing in it."""
 
     card: Card
     values: list[Value]
+    verdict: str | None
     gaps: list[str]
     versions: list[Card]
     version_count: int

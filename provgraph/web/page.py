@@ -73,7 +73,8 @@ def page(graph: Graph, id: str) -> Page:
     return Page(
         card=cards(graph, [here], counted=True)[0],
         values=list(_values(here)),
-        gaps=_texts(here, "gaps"),
+        verdict=str(run.properties["verdict"]) if run and run.properties.get("verdict") else None,
+        gaps=_texts(run or here, "gaps"),
         versions=versions[-VERSIONS:],
         version_count=len(versions),
         number=next((n for n, card in enumerate(versions, 1) if card.id == here.id), None),

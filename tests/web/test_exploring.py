@@ -218,6 +218,7 @@ def test_versions_are_compared_from_the_page_of_one(
 ) -> None:
     forest = graph.ask('file "models/forest.pkl"').rows.values[0][0]
     page = windows.open(explorer.view(f"/node/{forest}")).page
+    expect(page.locator(".head .good")).to_have_text("complete record")
     page.get_by_role("link", name="Compare version 2 with 1").click()
     settled(page)
     expect(page.locator("main h1")).to_have_text("forest.pkl: what changed")

@@ -118,6 +118,8 @@ def test_markup_in_names_and_messages_is_text(tmp_path: Path, windows: Windows) 
             page.keyboard.type("onerror")
             expect(page.get_by_role("option").first).to_contain_text("onerror")
             page.context.close()
+        page = windows.open(explorer.view(f"/node/{version}")).page
+        expect(page.locator(".notice.warn").first).to_contain_text("may miss something")
         commit = windows.open(explorer.view("/node/c1")).page
         expect(commit.locator(".message")).to_have_text(SCRIPT)
 

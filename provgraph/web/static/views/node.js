@@ -55,12 +55,12 @@ function staleness(card) {
   return place;
 }
 
-function head({ card, number, version_count: total }) {
+function head({ card, number, version_count: total, verdict, gaps: missing }) {
   const where = card.label === "Version" ? card.name : card.label === "Step" || card.label === "Run" ? card.command : card.name;
   return h(
     "header",
     { class: "head" },
-    h("div", { class: "row" }, badge(card), statusOf(card), number && total > 1 && h("span", { class: "quiet" }, `version ${number} of ${total}`), h("span", { class: "quiet" }, card.at ? format.moment(card.at) : "")),
+    h("div", { class: "row" }, badge(card), statusOf(card), verdict === "complete" && !missing.length && h("span", { class: "state good", title: "Nothing that its run read or wrote is known to be missing" }, "complete record"), number && total > 1 && h("span", { class: "quiet" }, `version ${number} of ${total}`), h("span", { class: "quiet" }, card.at ? format.moment(card.at) : "")),
     h("h1", {}, card.title),
     where && where !== card.title && h("p", { class: "mono where" }, where),
     ["Version", "Step"].includes(card.label) &&
@@ -122,7 +122,7 @@ function asked(card) {
 
 export function gaps(list) {
   if (!list.length) return null;
-  return h("section", { class: "notice warn" }, icon("warn"), h("div", {}, h("h2", {}, "The record of this run may miss something"), h("ul", {}, list.map((gap) => h("li", {}, gap)))));
+  return h("section", { class: "notice warn" }, icon("warn"), h("div", {}, h("h2", {}, "The record of its run may miss something"), h("ul", {}, list.map((gap) => h("li", {}, gap)))));
 }
 
 function list({ title, total, cards }) {
