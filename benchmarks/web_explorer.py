@@ -201,11 +201,12 @@ def lineage(folder: Path, id: str, nodes: int) -> str:
 
 def drawn_at_most(browser: Browser, url: str, folder: Path, id: str, nodes: int = 1200) -> None:
     with window(browser, f"{url}#/graph?ids={lineage(folder, id, nodes)}") as page:
-        drawn(page)
+        took = drawn(page)
         found = page.evaluate(
             "document.querySelector('.canvas')._cyreg.cy.nodes('[kind = \"card\"]').length"
         )
     show(f"cards drawn of an answer of {nodes:,}", f"{found:,}", "at most 1,000")
+    show("  from navigation to their picture", figures([took]))
 
 
 def pan(browser: Browser, url: str, folder: Path, id: str, cards: int = 500) -> None:

@@ -74,6 +74,17 @@ def fan(outputs: int) -> Batch:
     return Batch(nodes, edges)
 
 
+def ladder(rungs: int) -> Batch:
+    """Versions each made from the one before and from one long before it, by a step."""
+    nodes, edges = version(0, "data/0.csv"), [of(0)]
+    for n in range(1, rungs + 1):
+        nodes += version(n, f"data/{n}.csv")
+        nodes.append(Node(f"s{n}", "Step", {"name": "step", "kind": "step", "at": NOON + n}))
+        edges += [of(n), Edge(id_of(n), "GENERATED_BY", f"s{n}")]
+        edges += [Edge(f"s{n}", "USED", id_of(before)) for before in {n - 1, n // 2}]
+    return Batch(nodes, edges)
+
+
 def id_of(number: int) -> str:
     return f"v{number:026d}"
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 from web.conftest import Explorer, Windows, served
 from web.looking import again, boxes, cards, drawn, folds, open_by, overlapping, redrawn, settled
-from web.recorded import SCRIPT, fan, hostile, id_of, project_of, provgraph
+from web.recorded import SCRIPT, fan, hostile, id_of, ladder, project_of, provgraph
 
 from provgraph.model.elements import Batch
 
@@ -72,6 +72,20 @@ def test_no_more_than_a_thousand_are_drawn(wide: Explorer, windows: Windows) -> 
     )
     assert said[0] <= 1000
     assert "1,000 nodes" in said[1]
+
+
+def test_a_deep_lineage_is_drawn_whole(tmp_path: Path, windows: Windows) -> None:
+    """Hundreds of layers, with lines that pass through most of them."""
+    rungs = 499
+    many = ",".join([id_of(0), *(id for n in range(1, rungs + 1) for id in (f"s{n}", id_of(n)))])
+    with served(project_of(tmp_path / "p", ladder(rungs))) as explorer:
+        page = windows.open(explorer.view(f"/graph?ids={many}")).page
+        page.wait_for_selector(".canvas[data-drawn]", state="attached", timeout=120_000)
+        places = cards(page)
+        assert len(places) == 2 * rungs + 1
+        across = [places[id_of(n)]["x"] for n in range(rungs + 1)]
+        assert across == sorted(across)
+        assert overlapping(boxes(page)) == []
 
 
 def test_a_hundred_thousand_nodes_are_explored_step_by_step(

@@ -7,6 +7,7 @@ import * as dag from "/static/vendor/d3-dag/d3-dag.esm.min.mjs";
 
 const ACROSS = 92; // between layers
 const BETWEEN = 16; // between cards of a layer
+const BENDS = 600; // where edges pass through layers
 
 self.onmessage = ({ data }) => {
   const began = performance.now();
@@ -17,11 +18,12 @@ function placed({ nodes, edges }) {
   if (!nodes.length) return { places: {}, bends: {} };
   const graph = dag.graph();
   const made = new Map(nodes.map((node, order) => [node.id, graph.node({ ...node, order })]));
-  for (const edge of edges) {
+  const { led, bends: count } = through(nodes, edges);
+  for (const edge of led) {
     if (edge.source !== edge.target) graph.link(made.get(edge.source), made.get(edge.target), edge.id);
   }
   const grown = nodes.some((node) => node.y !== undefined);
-  const order = grown ? inOldOrder : nodes.length > 300 ? quickOrder : bestOrder;
+  const order = grown ? inOldOrder : nodes.length + count > 300 ? quickOrder : bestOrder;
   const layout = dag
     .sugiyama()
     .layering(close)
@@ -37,6 +39,36 @@ function placed({ nodes, edges }) {
     bends[link.data] = link.points.map(([x, y]) => ({ x: y, y: x }));
   }
   return { places, bends };
+}
+
+// The edges that are led through the layers between their ends, the shortest first, as long as that
+// takes no more than so many bends; a deep graph would have tens of thousands. The others go straight.
+// An edge from one layer to the next takes none, and each card hangs on one of those.
+function through(nodes, edges) {
+  const after = new Map(nodes.map(({ id }) => [id, []]));
+  const waits = new Map(nodes.map(({ id }) => [id, 0]));
+  for (const { source, target } of edges) {
+    if (source === target) continue;
+    after.get(source).push(target);
+    waits.set(target, waits.get(target) + 1);
+  }
+  const layer = new Map(nodes.map(({ id }) => [id, 0]));
+  const ready = nodes.map(({ id }) => id).filter((id) => !waits.get(id));
+  for (const id of ready) {
+    for (const next of after.get(id)) {
+      layer.set(next, Math.max(layer.get(next), layer.get(id) + 1));
+      waits.set(next, waits.get(next) - 1);
+      if (!waits.get(next)) ready.push(next);
+    }
+  }
+  const inside = (edge) => Math.max(0, Math.abs(layer.get(edge.target) - layer.get(edge.source)) - 1);
+  let bends = 0;
+  const led = [...edges].sort((a, b) => inside(a) - inside(b)).filter((edge) => {
+    if (bends + inside(edge) > BENDS) return false;
+    bends += inside(edge);
+    return true;
+  });
+  return { led, bends };
 }
 
 // Layers: as early as can be, then what has room goes to where it is used.
