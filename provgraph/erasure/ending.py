@@ -10,7 +10,6 @@ from provgraph.erasure.receipt import Receipt, page, read, written
 from provgraph.erasure.requests import Folder
 from provgraph.erasure.verification import remains
 from provgraph.graph import Graph
-from provgraph.model.erased import remove
 
 
 def ended(graph: Graph, folder: Folder, plan: Plan, prepared: Prepared) -> Receipt:
@@ -26,12 +25,7 @@ def cleared(folder: Folder) -> Receipt:
     """Take out of a request's own files what was erased, when there is a receipt; may be done again
     after a kill. What is left to be done by hand stays named there. Raises `StoreError`."""
     receipt = read(folder.read("receipt.json"))
-    for name in ("prepared.json", "plan.json"):
-        if folder.has(name):
-            remove(folder.path / name)
-    if not receipt.by_hand:
-        bare = msgspec.structs.replace(folder.request(), subjects=[], files=[], texts=[])
-        folder.write("request.json", msgspec.json.encode(bare))
+    folder.clear(bare=not receipt.by_hand)
     if "receipt" not in folder.done():
         folder.log("receipt", complete=receipt.is_complete)
     return receipt

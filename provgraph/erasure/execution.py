@@ -28,7 +28,7 @@ from provgraph.erasure.census import opened
 from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
 from provgraph.erasure.rebuilding import REDACTION
 from provgraph.erasure.redacting import Task, beside
-from provgraph.erasure.requests import Folder
+from provgraph.erasure.requests import Folder, folders
 from provgraph.erasure.scratch import RebuildFailed, Scratch
 from provgraph.errors import ProvgraphError
 from provgraph.graph import Graph
@@ -121,6 +121,12 @@ class Execution:
         `KeyMissing`."""
         approvals.private_key()
         plan, done = self.plan(), self.folder.done()
+        for other in folders(self.graph.project):
+            if other.id != self.folder.id and other.state() == "executing":
+                raise ProvgraphError(
+                    f"{other.id} is being carried out",
+                    hint=f"`provgraph forget execute {other.id}` first",
+                )
         if "began" in done:
             return plan
         request = self.folder.request()
@@ -166,6 +172,7 @@ class Execution:
                 hint=f"`provgraph forget execute {self.folder.id}`",
             )
         shutil.rmtree(self._scratch, ignore_errors=True)
+        self.folder.clear(bare=True)
         self.folder.log("abandoned")
 
     # In the scratch copy.
@@ -366,6 +373,9 @@ class Execution:
                 if path.is_file():
                     remove(path)
                     count += 1
+        for other in folders(self.graph.project):
+            if other.id != self.folder.id and other.has("plan.json"):
+                other.clear(bare=False)  # it is void, and names contents that are erased
         return {"files": count}
 
     def _clear_index(self, prepared: Prepared) -> dict[str, int | str]:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from provgraph.config import Project
-from provgraph.errors import NotFound, StoreError
+from provgraph.errors import NotFound, StoreError, UsageError
 from provgraph.model.elements import Scalar
 
 _ID: Final = re.compile(r"e\d+")
@@ -85,6 +85,18 @@ class Folder:
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
+    def clear(self, *, bare: bool) -> None:
+        """Overwrite and remove what says which contents are meant, and with `bare` who was asked about too.
+        Raises `StoreError`, OSError."""
+        from provgraph.model.erased import remove
+
+        for name in ("prepared.json", "plan.json"):
+            if self.has(name):
+                remove(self.path / name)
+        if bare:
+            nobody = msgspec.structs.replace(self.request(), subjects=[], files=[], texts=[])
+            self.write("request.json", msgspec.json.encode(nobody))
+
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
 
@@ -148,6 +160,20 @@ def _chained(before: str, at: int, what: str, details: dict[str, Any]) -> str:
     True
     """
     return hashlib.sha256(msgspec.json.encode([before, at, what, details])).hexdigest()
+
+
+def no_plan(folder: Folder) -> UsageError:
+    """The error for a request whose plan is not there."""
+    state = folder.state()
+    if state in ("planned", "approved"):
+        return UsageError(
+            f"the plan of {folder.id} became void when another request was carried out",
+            hint=f"`provgraph forget replan {folder.id}`",
+        )
+    shown = (
+        "`provgraph forget list` shows it" if state == "abandoned" else folder.path / "receipt.html"
+    )
+    return UsageError(f"{folder.id} is {state}; its plan is not kept", hint=f"{shown}")
 
 
 def home(project: Project) -> Path:

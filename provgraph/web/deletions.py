@@ -153,10 +153,7 @@ def keep(graph: Graph, id: str, asked: Hold) -> None:
 
 def _plan(folder: requests.Folder) -> Plan:
     if not folder.has("plan.json"):
-        raise UsageError(
-            f"{folder.id} is {folder.state()}; its plan is not kept",
-            hint="`provgraph receipt` shows what was done",
-        )
+        raise requests.no_plan(folder)
     return decoded(folder.read("plan.json"))
 
 

@@ -249,12 +249,19 @@ def test_several_requests_are_planned_together_and_share_their_commands(
     assert "u1" not in text and "u3" not in text and "u2" in text
 
 
-def test_a_second_customer_of_the_same_table_is_forgotten_too(asked: Path, cli: Cli) -> None:
-    for number, customer in enumerate(("u3", "u1"), 1):
-        document = planned(cli, f"client:{customer}")
-        assert actions(document)["raw/users.csv"] == "redact"
-        cli("forget", "approve", f"e{number}")
-        assert "complete" in cli("forget", "execute", f"e{number}", "--consent").stdout
+def test_requests_that_wait_do_not_stand_in_each_others_way(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "abandon", "e1")
+    planned(cli, "client:u3")
+    assert actions(planned(cli, "client:u1"))["raw/users.csv"] == "redact"
+    cli("forget", "approve", "e2")
+    assert "complete" in cli("forget", "execute", "e2", "--consent").stdout
+    assert "became void" in cli("forget", "approve", "e3", check=False).stderr
+    cli("forget", "replan", "e3")
+    document = json.loads(cli("forget", "show", "e3", "--json").stdout)
+    assert actions(document)["raw/users.csv"] == "redact", "though an earlier request wrote it"
+    cli("forget", "approve", "e3")
+    assert "complete" in cli("forget", "execute", "e3", "--consent").stdout
     assert (asked / "out/count.txt").read_text() == "3"
     assert json.loads((asked / "models/a.json").read_text()) == {"mean": 1.5}
     assert cli("subject", "report", "client:u1", "--json").stdout.count('"part"') == 0
@@ -262,7 +269,7 @@ def test_a_second_customer_of_the_same_table_is_forgotten_too(asked: Path, cli: 
 
 def test_an_overdue_request_is_shown_to_be_so(asked: Path, cli: Cli) -> None:
     planned(cli, "client:u3", "--due", "2020-01-01")
-    assert "OVERDUE" in cli("forget", "list").stdout
+    assert "OVERDUE" in cli("forget", "--list").stdout
 
 
 @pytest.mark.parametrize("target", ["client:nobody", "raw/none.csv"])

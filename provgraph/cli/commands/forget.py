@@ -30,6 +30,8 @@ class Forget(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] == "--list":
+            return "list", self.commands["list"], args[1:]
         if args and args[0] not in self.commands and not args[0].startswith("-h"):
             return "plan", self.commands["plan"], args
         return super().resolve_command(ctx, args)
@@ -169,12 +171,10 @@ def _folder(graph: Graph, id: str) -> Folder:
 
 def _read_plan(folder: Folder) -> Plan:
     from provgraph.erasure.plan import decoded
+    from provgraph.erasure.requests import no_plan
 
     if not folder.has("plan.json"):
-        raise UsageError(
-            f"{folder.id} is {folder.state()}; its plan is not kept",
-            hint=f"its receipt is {folder.path / 'receipt.html'}",
-        )
+        raise no_plan(folder)
     return decoded(folder.read("plan.json"))
 
 
