@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from web.recorded import recorded_demo
 
 from provgraph.graph import Graph
+
+expect.set_options(timeout=30_000)  # a busy machine may take long; none of the tests is about that
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -125,7 +127,7 @@ class Windows:
         window = Window(page, [], [])
         page.on("pageerror", lambda error: window.complaints.append(str(error)))
         page.on("console", lambda message: self._said(window, message.type, message.text))
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.goto(url)
         self.opened.append(window)
         return window
