@@ -57,7 +57,7 @@ soak: $(INSTALLED)
 	    tests/packaging/emulated.py)
 
 bench: $(INSTALLED)
-	for benchmark in whole_commands capture_shim embedded_store lineage_in_memory git_history compiler web_explorer; do \
+	for benchmark in whole_commands capture_shim shell_hook embedded_store lineage_in_memory git_history compiler web_explorer; do \
 	    $(BIN)/python benchmarks/$$benchmark.py || exit 1; done
 
 docs: $(INSTALLED)

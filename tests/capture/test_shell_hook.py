@@ -66,7 +66,7 @@ class Terminal:
             cwd=str(workspace.root),
             env=environment,
             encoding="utf-8",
-            timeout=15,
+            timeout=120,
             dimensions=(50, 200),
         )
         self.wait()
