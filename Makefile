@@ -52,9 +52,9 @@ test-docker: $(INSTALLED)
 	    tests/neo4j_store/test_plans.py) -k 'not neo4j_lts and not kept_for_long'
 
 soak: $(INSTALLED)
-	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 $(BIN)/python -m pytest -rs --timeout=7200 \
+	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 PROVGRAPH_EVENTS=1000000 $(BIN)/python -m pytest -rs --timeout=7200 \
 	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/subjects/test_forget_neo4j.py \
-	    tests/packaging/emulated.py)
+	    tests/capture/test_hostile.py tests/packaging/emulated.py)
 
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim shell_hook embedded_store lineage_in_memory git_history compiler web_explorer; do \

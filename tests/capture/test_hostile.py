@@ -178,6 +178,32 @@ def test_where_the_home_cannot_be_written_nothing_is_different(workspace: Worksp
     assert workspace.ended.verdict == "complete"
 
 
+EVENTS = int(os.environ.get("PROVGRAPH_EVENTS", "20000"))
+VERY_MANY = """
+import os, sys
+for i in range(int(sys.argv[1]) // 4):
+    folder = f"out/{i // 1000}"
+    if i % 1000 == 0:
+        os.makedirs(folder)
+    with open(f"{folder}/{i}", "wb", 0) as file:
+        file.write(b"%d" % i)
+    with open(f"{folder}/{i}", "rb", 0) as file:
+        file.read()
+"""
+
+
+def test_of_very_many_files_none_is_lost(native_workspace: Workspace) -> None:
+    assert (
+        native_workspace.run(sys.executable, "-c", VERY_MANY, str(EVENTS), timeout=3600).returncode
+        == 0
+    )
+    with Graph.open(native_workspace.root) as graph:
+        graph.sync()
+        [(count,)] = graph.ask('file "out/**" | count').rows.values
+    assert count == EVENTS // 4
+    assert native_workspace.ended.verdict == "complete"
+
+
 def test_sixty_four_runs_at_once_lose_nothing(workspace: Workspace) -> None:
     with ThreadPoolExecutor(16) as pool:
         runs = [
