@@ -23,7 +23,7 @@ from whole_commands import FORKS, PROVGRAPH, PYTHON, TRAINING, c_files, reposito
 
 PACKAGES = {
     "reprozip": ("reprozip", ["reprozip"]),
-    "noworkflow": ("now", ["noworkflow", "sqlalchemy<1.4.48"]),
+    "noworkflow": ("now", ["noworkflow", "sqlalchemy<1.4.48", "pandas", "scikit-learn"]),
     "roar-cli": ("roar", ["roar-cli"]),
 }
 """The program that each brings, and what pip is asked for."""
@@ -32,7 +32,7 @@ NOWORKFLOW = "now run, a Python script"
 BUILD = "cd build && make clean && make -j2"
 FORKING = f"""
 import subprocess
-subprocess.run(["sh", "-c", {FORKS!r}], check=True)
+subprocess.run(["sh", "-c", {FORKS + "; echo > forked"!r}], check=True)
 """
 BUILDING = f"""
 import subprocess
@@ -108,11 +108,18 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def measure(name: str, bare: Command, command: Command, folder: Path, times: int) -> None:
+def measure(
+    name: str, bare: Command, command: Command, folder: Path, made_there: str, times: int
+) -> None:
+    """`made_there` is a file that the workload makes: some tools hide that it failed."""
     try:
         for _ in range(2):  # the first one compiles, the second one fills caches
             spent(bare, folder)
+            (folder / made_there).unlink(missing_ok=True)
             spent(command, folder)
+            if not (folder / made_there).exists():
+                print(f"  {name:<28} does not run it to its end", flush=True)
+                return
         made = Pairs().measure(lambda: spent(bare, folder), lambda: spent(command, folder), times)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"  {name:<28} does not run it: {error}"[:150], flush=True)
@@ -148,16 +155,16 @@ def main() -> None:
                 [programs["roar-cli"], "init", "-y"], cwd=folder, check=False, capture_output=True
             )
         training = [sys.executable, "train.py"]
-        for title, workload, script in (
-            ("250 forks", ["sh", "-c", FORKS], "forks.py"),
-            ("pandas + scikit-learn", training, "train.py"),
-            ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py"),
+        for title, workload, script, made_there in (
+            ("250 forks", ["sh", "-c", f"{FORKS}; echo > forked"], "forks.py", "forked"),
+            ("pandas + scikit-learn", training, "train.py", "model.pkl"),
+            ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py", "build/prog"),
         ):
             print(title)
             for name, tool in tools(programs).items():
                 if given.only in name:
                     bare = [sys.executable, script] if name == NOWORKFLOW else workload
-                    measure(name, bare, tool(bare), folder, given.pairs)
+                    measure(name, bare, tool(bare), folder, made_there, given.pairs)
         memory(folder)
 
 
