@@ -351,6 +351,8 @@ class Execution:
         if running is not None and running.uri == self.graph.project.store_uri:
             self.graph.close()
             self.graph.__dict__.pop("store", None)
+            # Bookmarks are of a database that is no more: the next one would be waited for in vain.
+            (self.graph.project.state / "neo4j-bookmarks.json").unlink(missing_ok=True)
             own.empty()
             return {"records": self.graph.sync().records, "how": "another database"}
         report = self.graph.rebuild()
