@@ -18,7 +18,7 @@ parameter has such a character, the comparison is put right (`compares_by_code_p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
@@ -200,7 +200,7 @@ class Cypher:
         )
         return Statement(text, dialect.parameters)
 
-    def label_of(self, node: str, possible: Iterable[Label]) -> str:
+    def label_of(self, node: str, possible: Collection[Label]) -> str:
         """The label of a node that has one of these."""
         return f"labels({node})[0]"
 

@@ -130,8 +130,8 @@ def test_what_a_process_does_after_its_run_has_ended_is_added_later(workspace: W
     script = f"({WAIT}; echo x > late) >/dev/null 2>&1 & echo x > early"
     done = workspace.run("sh", "-c", script)
     assert done.returncode == 0
-    (gap,) = workspace.ended.gaps
-    assert "outlived the run" in gap
+    # Another, where it was starting a `sleep` when the run ended.
+    assert any("outlived the run" in gap for gap in workspace.ended.gaps)
     assert workspace.ended.verdict == "incomplete"
     assert set(workspace.generated()) == {"early"}
     assert recover(workspace.project) == []

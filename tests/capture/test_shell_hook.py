@@ -49,6 +49,8 @@ class Terminal:
         file = home / {"bash": "rc", "zsh": ".zshrc", "fish": "fish/config.fish"}[shell]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+        # Where it is missing, fish reads all manual pages in the background.
+        (home / "fish" / "generated_completions").mkdir(parents=True, exist_ok=True)
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         environment = {
             **workspace.environment,

@@ -40,7 +40,7 @@ OURS = """
     MATCH WHERE AND OR NOT WITH DISTINCT AS IS NULL IN RETURN ORDER BY DESC LIMIT UNION ALL CALL UNWIND
     EXISTS STARTS CONTAINS CASE WHEN THEN ELSE END STRING true false null any all coalesce collect min
     length size head labels properties relationships startNode endNode substring split toInteger
-    max count n a s r x y c p g sources stops found side sides versions depth label id project
+    max count last n a s r x y c p g sources stops found side sides versions depth label id project
     learned lift coverage support start starts nodes ids effects causes type types on_path group
     e sources targets reasons direct '://' 'file://' ':'
 """

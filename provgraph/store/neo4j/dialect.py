@@ -6,7 +6,7 @@ which no property is, stands for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from provgraph.model.vocabulary import LABELS, Label
 from provgraph.query import shape
@@ -38,12 +38,14 @@ class Neo4jCypher(Cypher):
         said = [] if len(labels) < 2 else [(self.label_of("n", labels), "label")]
         return [found[0], *said, *found[2:]]
 
-    def label_of(self, node: str, possible: Iterable[Label]) -> str:
-        """Which of these it has: it may have others' labels too.
+    def label_of(self, node: str, possible: Collection[Label]) -> str:
+        """Which of these it has: it may have others' labels too. Of none, there is no node.
 
-        >>> print(Neo4jCypher().label_of("n", ["Step", "Version"]))
-        CASE WHEN n:Version THEN 'Version' ELSE 'Step' END
+        >>> print(Neo4jCypher().label_of("n", ["Step", "Version"]), Neo4jCypher().label_of("n", []))
+        CASE WHEN n:Version THEN 'Version' ELSE 'Step' END null
         """
+        if not possible:
+            return "null"
         *first, last = sorted(possible, key=LABELS.index)
         asked = " ".join(f"WHEN {node}:{label} THEN '{label}'" for label in first)
         return f"CASE {asked} ELSE '{last}' END" if first else f"'{last}'"
