@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -59,18 +60,29 @@ def keep(
 
 class _Keeping:
     def __init__(self, project: Project, seen: Iterable[bytes], host: str) -> None:
-        from provgraph.query.values import size
-
         self._project = project
         self._store = ContentStore.of(project)
         self._seen: Mapping[str, bytes] = {digest_of(content): content for content in seen}
         self._host = host or os.uname().nodename
         self._root = os.fsencode(project.root)
-        self._wishes = wishes(project)
+
+    # Settings are read where there is something to keep: a run of no files does without.
+
+    @cached_property
+    def _wishes(self) -> Wishes:
+        return wishes(self._project)
+
+    @cached_property
+    def _largest(self) -> int:
+        from provgraph.query.values import size
+
         largest = self._wishes.largest
-        self._largest = size(largest) if isinstance(largest, str) else largest
-        own = project.settings.get("kinds", {})
-        self._kinds = Kinds.of(own if isinstance(own, dict) else {})
+        return size(largest) if isinstance(largest, str) else largest
+
+    @cached_property
+    def _kinds(self) -> Kinds:
+        own = self._project.settings.get("kinds", {})
+        return Kinds.of(own if isinstance(own, dict) else {})
 
     def keep(self, records: Iterable[Record]) -> int:
         count = 0
