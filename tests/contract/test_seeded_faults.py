@@ -471,7 +471,8 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_the_comparison_finds_an_evaluator_that(fault: type[Evaluator]) -> None:
-    look_for_a_difference(fault, 1000)  # raises if there is none
+    # It stops at the first; what is drawn depends on which modules the process has imported.
+    look_for_a_difference(fault, 20_000)  # raises if there is none
 
 
 def look_for_a_difference(evaluator: type[Evaluator], examples: int) -> None:
