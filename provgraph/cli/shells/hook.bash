@@ -2,7 +2,7 @@
 #
 # PS0 is expanded in the shell itself after a line was read and before it runs, whatever it consists of.
 # What it assigns (`:=`) the line's programs find in their environment; the keys of an array that stays
-# empty let it assign without printing.
+# empty let it assign without printing. No key may be empty.
 
 if [[ $- != *i* || -n ${_provgraph_program-} ]]; then
     :
@@ -130,7 +130,7 @@ provgraph-hook() {
 }
 
 _provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${PROVGRAPH_PYTHON:=$_provgraph_folder/python}${PROVGRAPH_METRICS:=$_provgraph_folder/metrics.ndjson}${PROVGRAPH_RUN:=${_provgraph_folder##*/}}${PROVGRAPH_ROOT:=${_provgraph_folder%/.provgraph/spool/*}}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]}'
-PS0='${_provgraph_nowhere["${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
+PS0='${_provgraph_nowhere["x${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
 unset _provgraph_set
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
     PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}")
