@@ -58,7 +58,7 @@ def _versions(graph: Graph, prepared: Prepared) -> Iterator[str]:
 
 def _kept(graph: Graph, prepared: Prepared) -> Iterator[str]:
     store = ContentStore.of(graph.project)
-    if any(map(store.has, prepared.erased)):
+    if any(map(store.files, prepared.erased)):
         yield "an erased content is still kept"
 
 

@@ -4,18 +4,18 @@ A content is kept once, whoever had it: the file `ab/cdef...` holds the bytes wh
 they were; `ab/cdef....shown` holds what of them may be shown, where secrets were taken out. What is kept, and when, `ingest/capture/keeping.py` says. Nothing in it is needed: what is missing
 can only not be shown.
 
-Erasure calls `erase` with the digests that go, and looks with `has` and `holding` for what remains:
+Erasure calls `erase` with the digests that go, and looks with `files` and `holding` for what remains:
 
     store = ContentStore.of(project)
     store.erase(["blake3:..."])
-    assert not store.has("blake3:...")
+    assert not store.files("blake3:...")
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -81,31 +81,42 @@ class ContentStore:
                 fresh.unlink(missing_ok=True)
                 raise
 
+    def files(self, digest: str) -> list[Path]:
+        """All that is there of a content, and what a process that was killed had written of it."""
+        return [
+            found for path in self._paths(digest)[:1] for found in path.parent.glob(f"{path.name}*")
+        ]
+
     def erase(self, digests: Iterable[str]) -> int:
         """Remove contents, their bytes overwritten where the file system allows that; how many there
         were. Doing it again does nothing. Raises OSError."""
         from provgraph.model.erased import remove
 
-        found = {path for digest in digests for path in self._paths(digest) if path.exists()}
+        found = {path for digest in digests for path in self.files(digest)}
         for path in found:
-            remove(path)
+            with suppress(FileNotFoundError):  # somebody else was faster
+                remove(path)
         return len(found)
 
-    def digests(self) -> Iterator[str]:
-        """All that are kept."""
-        for path in sorted(self.folder.glob("??/*")):
-            if _DIGEST.fullmatch(digest := TAG + path.parent.name + path.name.removesuffix(_SHOWN)):
-                yield digest
+    def digests(self) -> list[str]:
+        """All that `files` has something of."""
+        names = {TAG + path.parent.name + path.name[:62] for path in self.folder.glob("??/*")}
+        return sorted(filter(_DIGEST.fullmatch, names))
 
     def holding(self, words: Sequence[str]) -> list[str]:
         """The contents in which one of the words stands."""
         wanted = [word.encode() for word in words if word]
-        if not wanted:
-            return []
+
+        def is_held_by(path: Path) -> bool:
+            with suppress(FileNotFoundError):  # it was half-written, and is whole by now
+                content = path.read_bytes()
+                return any(word in content for word in wanted)
+            return False
+
         return [
             digest
-            for digest in self.digests()
-            if any(word in (self.read(digest) or b"") for word in wanted)
+            for digest in (self.digests() if wanted else [])
+            if any(map(is_held_by, self.files(digest)))
         ]
 
     def _paths(self, digest: str) -> list[Path]:
