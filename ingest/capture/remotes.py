@@ -16,8 +16,9 @@ import msgspec
 
 from provgraph.ingest.capture import redact
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.steps import Steps
 from provgraph.model.identity import generated_version_id
-from provgraph.model.records import Content, Generated, Name, Record, StepSeen, Used
+from provgraph.model.records import Content, Generated, Name, Record, Used
 
 SUFFIX: Final = ".remote"
 ETAG: Final = "etag:"
@@ -45,11 +46,10 @@ def read(folder: Path) -> list[Line]:
 def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
     """Each belongs to the step that its process was in then. What the run itself wrote before is what it
     reads, whatever ETag that was given."""
-    steps = [record for record in made if isinstance(record, StepSeen)]
-    steps.sort(key=lambda step: (step.started.tick, step.phase))
+    steps = Steps(made)
     written: Counter[str] = Counter()
     for line in lines:
-        step = _step_of(line, steps)
+        step = steps.at(line.pid, line.tick)
         if step is None:
             continue
         uri, when = redact.url(line.uri), context.when(line.tick)
@@ -60,9 +60,3 @@ def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> 
             version = generated_version_id(step, uri, written[uri])
             written[uri] += 1
             yield Generated(step, version, [Name(uri, when)], Content())
-
-
-def _step_of(line: Line, steps: list[StepSeen]) -> str | None:
-    """The last that its process had begun by then; the run's first where the process was not seen."""
-    own = [s.step for s in steps if s.pid == line.pid and s.started.tick <= line.tick]
-    return own[-1] if own else steps[0].step if steps else None

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.steps import Steps
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id
 from provgraph.model.kinds import PREDICTIONS
@@ -24,7 +25,6 @@ from provgraph.model.records import (
     Generated,
     Name,
     Record,
-    StepSeen,
 )
 from provgraph.model.uri import uri_of
 
@@ -64,28 +64,20 @@ _VALUES: Final = frozenset(("metric", "param"))
 
 def records(text: bytes, made: Iterable[Record], context: Context) -> Iterator[Record]:
     """Predictions and components. A prediction is of the step that its process was in then."""
-    steps = sorted(
-        (record for record in made if isinstance(record, StepSeen)),
-        key=lambda step: (step.started.at, step.phase),
-    )
+    steps = Steps(made)
     seen: Counter[str] = Counter()
     for said in read(text):
-        when = context.when(said.at - context.offset)
+        tick = said.at - context.offset
+        when = context.when(tick)
         if said.kind == "component":
             yield ComponentSeen(
                 said.name, when, context.run, said.description, said.owner, said.fields
             )
-        elif said.kind == "prediction" and (step := _step_of(said, steps)):
+        elif said.kind == "prediction" and (step := steps.at(said.pid, tick)):
             uri = PREDICTIONS + said.name
             version = generated_version_id(step, uri, seen[f"{step} {uri}"])
             seen[f"{step} {uri}"] += 1
             yield from _prediction(said, step, version, Name(uri, when), context)
-
-
-def _step_of(said: Line, steps: list[StepSeen]) -> str | None:
-    """The last that its process had begun by then; the run's first where the process was not seen."""
-    own = [step.step for step in steps if step.pid == said.pid and step.started.at <= said.at]
-    return own[-1] if own else steps[0].step if steps else None
 
 
 def _prediction(
