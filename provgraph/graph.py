@@ -230,7 +230,7 @@ class Graph(Selectors):
         try:
             segment = read_segment(path)
         except JournalError as error:
-            report.problems.append(str(error))
+            report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
         if problem := _condition(segment):
             report.problems.append(problem)

@@ -87,7 +87,12 @@ class SegmentWriter:
         except OSError as error:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
         self._buffer += MAGIC + frame(_encoder.encode(header))
-        self.flush()
+        try:
+            self.flush()
+        except JournalError:  # without a head it is no segment, and every sync would say so
+            os.close(self._file)
+            self.path.unlink()
+            raise
 
     def write(self, record: Record) -> None:
         self._buffer += frame(_encoder.encode(record))

@@ -148,6 +148,19 @@ def test_a_full_disk_is_an_error_in_words(tmp_path: Path) -> None:
         writer.flush()
 
 
+def test_a_segment_that_cannot_be_begun_leaves_no_file(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from provgraph.model.journal import SegmentWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"  # refuses every write, as a full disk does
+        "SegmentWriter(Path(sys.argv[1]), 'p', 'x')\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "JournalError" in done.stderr and "cannot be written" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_was_flushed_survives_kill_9(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
