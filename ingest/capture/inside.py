@@ -13,8 +13,9 @@ import atexit
 import os
 import stat as modes
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, ParamSpec, Self, TypeVar
@@ -40,6 +41,12 @@ from provgraph.model.records import Stat
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_Files = frozenset[tuple[int, int]]
+"""By device and inode."""
+_Look = Callable[[_Files, bool], bool]
+"""Looks at what has become of something that was announced; whether it is over. Told are the files that
+are open, and whether it was done, which another thread cannot know."""
 
 NATIVE: Final = "files that libraries opened past Python not seen: the process was not started under provgraph run"
 _FORKED: Final = "processes forked without an exec not seen"
@@ -128,8 +135,11 @@ class _Tracking:
         self._root = os.fsencode(project.root)
         self._events: list[Event] = []
         self._gaps = [NATIVE]
-        self._pending: list[Callable[[bool], bool]] = []
-        self._busy = False
+        self._pending: list[tuple[int, _Look]] = []  # by thread
+        self._lock = threading.Lock()
+        self._hearing = (
+            0  # the thread that has the lock: what it does to look again is not the program's
+        )
         self._before = dict(os.environ)
         self._given = self._capture.environment()
         os.environ.update(self._given)
@@ -151,7 +161,8 @@ class _Tracking:
     def end(self, status: int) -> None:
         if os.getpid() != self.pid:
             return  # a fork; the run is its parent's
-        self._look_again(ending=True)
+        with self._alone():
+            self._look_again(frozenset(), ending=True)
         self._stop()
         self._capture.tell(self._events, self._gaps, self._interpreted())
         self._capture.finish(status)
@@ -173,16 +184,22 @@ class _Tracking:
     # What Python says before it does something
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._busy or os.getpid() != self.pid:
+        if self._hearing == threading.get_ident() or os.getpid() != self.pid:
             return
-        self._busy = True
-        try:
-            self._look_again()
+        # An error is the program's own mistake, which it is about to be told.
+        with self._alone(), suppress(OSError, ValueError, TypeError):
+            if self._pending:
+                self._look_again(_open_files())
             self._note(event, arguments)
-        except (OSError, ValueError, TypeError):
-            pass  # the program's own mistake, which it is about to be told
-        finally:
-            self._busy = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            self._hearing = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._hearing = 0
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         match event, arguments:
@@ -195,7 +212,7 @@ class _Tracking:
             case "os.link", (source, target, *_):
                 self._links(_whole(source), _whole(target))
             case "os.chdir", _:
-                self._pending.append(self._moved)
+                self._await(self._moved)
             case "os.fork", _:
                 if _FORKED not in self._gaps:
                     self._gaps.append(_FORKED)
@@ -209,9 +226,11 @@ class _Tracking:
                 self._events.append(self._opened(path, at, before, before, flags))
             return
 
-        def finished(ending: bool) -> bool:
+        def finished(still_open: _Files, done: bool) -> bool:
             after = _stat(path)
-            if after is None or (not ending and _is_open(after)):
+            if after == before and not done:
+                return False
+            if after is None or (after.device, after.inode) in still_open:
                 return after is None
             created = before is None or before.inode != after.inode
             fresh = created or bool(flags & os.O_TRUNC)
@@ -221,7 +240,7 @@ class _Tracking:
             self._events.append(Closed(3, path, at, after, pid=self.pid, tick=tick()))
             return True
 
-        self._pending.append(finished)
+        self._await(finished)
 
     def _opened(
         self,
@@ -251,51 +270,59 @@ class _Tracking:
         moved, replaced, at = _stat(source), _stat(target), tick()
         folder = os.path.isdir(source)
 
-        def finished(_: bool) -> bool:
-            if not os.path.lexists(source):
+        def finished(_: _Files, done: bool) -> bool:
+            gone = not os.path.lexists(source)
+            if gone:
                 self._events.append(
                     Renamed(
                         source, target, moved, replaced, directory=folder, pid=self.pid, tick=at
                     )
                 )
-            return True
+            return gone or done
 
-        self._pending.append(finished)
+        self._await(finished)
 
     def _removes(self, path: bytes) -> None:
         held, at = _stat(path), tick()
 
-        def finished(_: bool) -> bool:
-            if not os.path.lexists(path):
+        def finished(_: _Files, done: bool) -> bool:
+            gone = not os.path.lexists(path)
+            if gone:
                 self._events.append(Unlinked(path, held, pid=self.pid, tick=at))
-            return True
+            return gone or done
 
-        self._pending.append(finished)
+        self._await(finished)
 
     def _links(self, source: bytes, target: bytes) -> None:
         at = tick()
 
-        def finished(_: bool) -> bool:
-            if os.path.lexists(target):
+        def finished(_: _Files, done: bool) -> bool:
+            linked = os.path.lexists(target)
+            if linked:
                 self._events.append(Linked(source, target, _stat(target), pid=self.pid, tick=at))
-            return True
+            return linked or done
 
-        self._pending.append(finished)
+        self._await(finished)
 
-    def _moved(self, _: bool) -> bool:
-        cwd = os.fsencode(os.getcwd())
-        self._events.append(Moved(cwd, pid=self.pid, tick=tick()))
-        return True
+    def _moved(self, _: _Files, done: bool) -> bool:
+        if done:
+            self._events.append(Moved(os.fsencode(os.getcwd()), pid=self.pid, tick=tick()))
+        return done
 
-    def _look_again(self, *, ending: bool = False) -> None:
-        """What has become of what was announced. A file that is open still is asked for again."""
+    def _await(self, look: _Look) -> None:
+        self._pending.append((threading.get_ident(), look))
+
+    def _look_again(self, still_open: _Files, *, ending: bool = False) -> None:
+        """What has become of what was announced. A thread that is here again has done it; of another it
+        is known by what changed. A file that is open still is asked for again."""
+        here = threading.get_ident()
         waiting, self._pending = self._pending, []
-        for finished in waiting:
-            done = False
+        for thread, finished in waiting:
+            over = False
             with suppress(OSError):
-                done = finished(ending)
-            if not done:
-                self._pending.append(finished)
+                over = finished(still_open, ending or thread == here)
+            if not over:
+                self._pending.append((thread, finished))
 
     def _interpreted(self) -> Interpretation:
         """The script, the module given to -m, and the project's own modules."""
@@ -333,11 +360,11 @@ def _stat(path: bytes) -> Stat | None:
     return Stat(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _is_open(stat: Stat) -> bool:
-    """Whether this process has the file open."""
+def _open_files() -> _Files:
+    """What this process has open."""
+    found = set()
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
-            found = os.stat(f"/proc/self/fd/{name}")
-            if (found.st_dev, found.st_ino) == (stat.device, stat.inode):
-                return True
-    return False
+            held = os.stat(f"/proc/self/fd/{name}")
+            found.add((held.st_dev, held.st_ino))
+    return frozenset(found)

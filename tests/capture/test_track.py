@@ -12,7 +12,7 @@ from capture.workspace import Workspace, environment
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
 from provgraph.ingest.capture.inside import NATIVE
-from provgraph.model.records import Invalidated, RunStarted
+from provgraph.model.records import Generated, Invalidated, RunStarted
 
 SCRIPT = """
 import os, subprocess, sys
@@ -114,3 +114,18 @@ def test_processes_forked_without_an_exec_are_a_gap(tracked: Workspace) -> None:
     run(tracked, text)
     assert "processes forked without an exec not seen" in tracked.ended.gaps
     assert tracked.generated()["made"].attributed is False
+
+
+def test_what_threads_do_at_once_is_recorded_of_each(tracked: Workspace) -> None:
+    text = (
+        "import provgraph\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def write(name):\n"
+        "    with open(name, 'w') as file:\n"
+        "        file.write(name)\n"
+        "with provgraph.track(), ThreadPoolExecutor(8) as threads:\n"
+        "    list(threads.map(write, [f'made{n:03}' for n in range(400)]))\n"
+    )
+    run(tracked, text)
+    assert set(tracked.generated()) == {f"made{n:03}" for n in range(400)}
+    assert all(record.attributed for record in tracked.all(Generated))
