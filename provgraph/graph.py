@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from msgspec import structs
 
@@ -19,9 +20,9 @@ from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
 from provgraph.model.batches import batch_of
 from provgraph.model.collector import paused_collector
-from provgraph.model.elements import Batch, Node, Scalar, Watermark
+from provgraph.model.elements import Node, Scalar, Watermark
 from provgraph.model.identity import new_run_id
-from provgraph.model.journal import Segment, SegmentWriter, read_segment, segments
+from provgraph.model.journal import Reading, SegmentWriter, read_segment, segments
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import (
     Annotated,
@@ -30,9 +31,9 @@ from provgraph.model.records import (
     Record,
     RunEnded,
     RunStarted,
-    StepSeen,
     When,
 )
+from provgraph.model.translate import Maker, makers
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
-_CHUNK: Final = 50_000
+_PART: Final = 50_000  # records that are applied in one transaction
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
 _PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
@@ -227,21 +228,24 @@ class Graph(Selectors):
         return found
 
     def _apply(self, path: Path, stamp: str, report: SyncReport) -> None:
+        """In transactions of a bounded size, so that a segment may be of any."""
         try:
-            segment = read_segment(path)
+            if self._take_out_erased(path, report):
+                stat = path.stat()
+                stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
+            segment = Reading(path)
+            count = 0
+            for part in _parts(segment):
+                count += part.size
+                mark = Watermark(path.stem, segment.header.generation, count, stamp)
+                self._apply_part(part, [mark] if part.last else [])
         except JournalError as error:
             report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
-        if problem := _condition(segment):
+        if problem := _condition(segment, count):
             report.problems.append(problem)
-        if self._take_out_erased(segment, report):
-            segment, stat = read_segment(path), path.stat()
-            stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
-        mark = Watermark(path.stem, segment.header.generation, len(segment.records), stamp)
-        for chunk, last in _chunks(segment.records):
-            self._apply_chunk(chunk, [mark] if last else [])
         report.segments += 1
-        report.records += len(segment.records)
+        report.records += count
 
     def _take_over_erasures(self, report: SyncReport) -> None:
         """What another copy of the project has erased goes here too, from what was brought in long ago."""
@@ -252,7 +256,7 @@ class Graph(Selectors):
         erased = set[str]()
         for path in segments(self.project.journal):
             with suppress(JournalError):  # told when it is applied
-                erased |= self._take_out_erased(read_segment(path), report)
+                erased |= self._take_out_erased(path, report)
         if erased:
             self._clear_of(erased)
         if not suppression.has_key(self.project):
@@ -275,8 +279,9 @@ class Graph(Selectors):
         else:
             self.remove_store()
 
-    def _take_out_erased(self, segment: Segment, report: SyncReport) -> set[str]:
-        """Take what was erased by request, and has come again, out of a segment; what that was."""
+    def _take_out_erased(self, path: Path, report: SyncReport) -> set[str]:
+        """Take what was erased by request, and has come again, out of a segment; what that was.
+        Raises `JournalError`."""
         from provgraph.model import suppression
 
         if self.read_only or not suppression.list_path(self.project).exists():
@@ -284,22 +289,22 @@ class Graph(Selectors):
         from provgraph.model.content_store import ContentStore
         from provgraph.model.erased import named, taken_out
 
-        known = named(segment.records)
+        known = named(read_segment(path).records)
         again = suppression.recognised(self.project, known)
         ContentStore.of(self.project).erase(known[name] for name in again)
         for request in sorted(set(again.values())):
             own = [digest for digest, by in again.items() if by == request]
-            names = ", ".join(taken_out(segment.path, request, own))
+            names = ", ".join(taken_out(path, request, own))
             report.problems.append(
                 f"{names}: a content that request {request} erased has come again; its record was"
                 " stripped, the file is still there"
             )
         return {known[name] for name in again}
 
-    def _apply_chunk(self, records: list[Observation], marks: list[Watermark]) -> None:
+    def _apply_part(self, part: _Part, marks: list[Watermark]) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
         for left in reversed(range(_TRIES)):
-            batch = self._bound(records)
+            batch = batch_of(part.records, self.store, self.project.id, self.kinds, part.steps)
             try:
                 self.store.apply(structs.replace(batch, watermarks=marks))
             except StoreChanged:
@@ -307,9 +312,6 @@ class Graph(Selectors):
                     raise
             else:
                 return
-
-    def _bound(self, records: list[Observation]) -> Batch:
-        return batch_of(records, self.store, self.project.id, self.kinds)
 
     # What other tools know.
 
@@ -539,26 +541,35 @@ def _prepare(project: Project) -> None:
     prepare_state(project)
 
 
-def _chunks(records: list[Observation]) -> Iterator[tuple[list[Observation], bool]]:
-    """Records in transactions of a bounded size; each has the steps that its records name, and the
-    beginning of a run that ends in it."""
-    if len(records) <= _CHUNK:
-        yield records, True
-        return
-    steps = {record.step: record for record in records if isinstance(record, StepSeen)}
-    for start in range(0, len(records), _CHUNK):
-        chunk = records[start : start + _CHUNK]
-        named = {getattr(record, "step", "") for record in chunk}
-        named -= {record.step for record in chunk if isinstance(record, StepSeen)}
-        ended = {record.run for record in chunk if isinstance(record, RunEnded)}
-        begun = [r for r in records[:start] if isinstance(r, RunStarted) and r.run in ended]
-        yield (
-            [*begun, *(steps[s] for s in sorted(named) if s in steps), *chunk],
-            start + _CHUNK >= len(records),
-        )
+class _Part(NamedTuple):
+    """Records of a segment that are applied together: `size` of its own, and the beginnings of the
+    runs that end in it. `steps` are those that came before."""
+
+    records: list[Observation]
+    size: int
+    steps: dict[str, Maker]
+    last: bool
 
 
-def _condition(segment: Segment) -> str:
+def _parts(records: Iterable[Observation]) -> Iterator[_Part]:
+    """At least one."""
+    steps: dict[str, Maker] = {}
+    begun: dict[str, RunStarted] = {}
+    coming = iter(records)
+    part = list(islice(coming, _PART))
+    while True:
+        following = list(islice(coming, 1))
+        ended = {record.run for record in part if isinstance(record, RunEnded)}
+        before = [begun[run] for run in sorted(ended & begun.keys())]
+        yield _Part([*before, *part], len(part), steps, last=not following)
+        if not following:
+            return
+        steps |= makers(part)
+        begun |= {record.run: record for record in part if isinstance(record, RunStarted)}
+        part = [*following, *islice(coming, _PART - 1)]
+
+
+def _condition(segment: Reading, count: int) -> str:
     match segment.condition:
         case "whole" | "open":
             return ""
@@ -568,7 +579,7 @@ def _condition(segment: Segment) -> str:
             )
         case "damaged":
             return (
-                f"{segment.path}: damaged after {len(segment.records)} records"
+                f"{segment.path}: damaged after {count} records"
                 f" ({segment.lost} bytes not read); what stands before is kept"
             )
 

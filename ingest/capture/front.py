@@ -82,6 +82,11 @@ class Told(msgspec.Struct):
     variables: dict[str, str] = {}
     shell: typed.Shell | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the front saw that no process of the run was left."""
+        return self.ended > 0 and not self.to_be_finished
+
 
 def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     """What the front wrote into a recording, None where it wrote nothing whole.

@@ -9,7 +9,7 @@ without them is kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Final
@@ -138,6 +138,8 @@ class _Keeping:
         return None
 
 
-def _is_any(uri: str, globs: Iterable[str]) -> bool:
+def _is_any(uri: str, globs: Collection[str]) -> bool:
+    if not globs:
+        return False
     base = split(uri)[0]
     return any(compiled(glob).fullmatch(uri if "/" in glob else base) for glob in globs)

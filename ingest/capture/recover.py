@@ -77,7 +77,8 @@ def recover(project: Project) -> list[Path]:
             _remove_remains(folder)
             continue
         try:
-            segment = _recover(project, recording, ask)
+            with paused_collector():
+                segment = _recover(project, recording, ask)
         except (OSError, ProvgraphError):
             recording.release()
             continue
@@ -94,7 +95,7 @@ def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
         else:
             recording.release()
         return None
-    if not _has_ended(recording, manifest):
+    if not (told and told.is_over) and not _has_ended(recording, manifest):
         recording.release()
         return None
     late = is_whole(project.journal / f"{manifest.started.run}.segment")
@@ -159,18 +160,17 @@ def _write(
                 # A runner that was killed at once had not noted the program, which spoke first.
                 first = events[0].pid if events else 0
                 manifest.exit = _exit_of(manifest.pid or first, events)
-    with paused_collector():
-        evidence = evidence_of(project, recording, manifest, told, events, gaps)
-        made = account(project, evidence, recording.folder)
-        if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
-            return None
-        prepare_state(project)
-        with writer_for(project, manifest.started.run) as writer:
-            for record in made.records:
-                if not (late and _is_of_the_run(record)):
-                    writer.write(record)
-        evidence.contents.close()
-        keep_contents(project, evidence, made)
+    evidence = evidence_of(project, recording, manifest, told, events, gaps)
+    made = account(project, evidence, recording.folder)
+    if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
+        return None
+    prepare_state(project)
+    with writer_for(project, manifest.started.run) as writer:
+        for record in made.records:
+            if not (late and _is_of_the_run(record)):
+                writer.write(record)
+    evidence.contents.close()
+    keep_contents(project, evidence, made)
     return writer.path
 
 

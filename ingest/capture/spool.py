@@ -61,6 +61,7 @@ TRACERS_AT: Final = 56
 BEGAN_AT: Final = 152
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
+_WHOSE = Struct("=I4xI")  # of a record, its length and its pid
 PROGRESS = Struct("=Q")
 WORD = Struct("=I")
 STAT = Struct("=QQqqq")
@@ -317,15 +318,20 @@ def _records(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int]]:
 def _index(data: mmap.mmap) -> dict[int, array[int]]:
     """The offsets of each process's records."""
     index: dict[int, array[int]] = {}
+    whose = _WHOSE.unpack_from
     for begin, _, end in _chunks(data):
-        for at, word in _records(data, begin + CHUNK.size, end):
-            if word & UNFINISHED:
-                continue
-            pid = WORD.unpack_from(data, at + 8)[0]
-            if pid in index:
-                index[pid].append(at)
-            else:
-                index[pid] = array("Q", (at,))
+        at, last = begin + CHUNK.size, end - RECORD.size
+        while at <= last:
+            word, pid = whose(data, at)
+            length = word & ~7
+            if length < RECORD.size or at + length > end:
+                break
+            if not word & UNFINISHED:
+                if pid in index:
+                    index[pid].append(at)
+                else:
+                    index[pid] = array("Q", (at,))
+            at += length
     return index
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from provgraph.model.annotations import TYPE, annotated
@@ -13,7 +13,7 @@ from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.identity import artifact_id, named_id
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import ComponentSeen, Observation
-from provgraph.model.translate import Translation, translate
+from provgraph.model.translate import Maker, Translation, translate
 
 
 class Surroundings(Protocol):
@@ -31,9 +31,16 @@ class Known(Protocol):
     def timelines(self, artifacts: Sequence[str]) -> Surroundings: ...
 
 
-def batch_of(records: Iterable[Observation], known: Known, project: str, kinds: Kinds) -> Batch:
-    """The graph is then a function of the set of observations, whatever order they came in."""
-    translation = translate(records, project)
+def batch_of(
+    records: Iterable[Observation],
+    known: Known,
+    project: str,
+    kinds: Kinds,
+    steps: Mapping[str, Maker] | None = None,
+) -> Batch:
+    """The graph is then a function of the set of observations, whatever order they came in. `steps` are
+    those of the same segment that came, or come, in another batch."""
+    translation = translate(records, project, steps)
     _declare(translation, known, project)
     _annotate(translation, known)
     touched = touched_uris(translation)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from provgraph.model.annotations import TYPE, annotated, is_said
 from provgraph.model.elements import Batch, Edge, Node, Value
@@ -54,8 +55,7 @@ def precedes(earlier: When, later: When) -> bool:
     return earlier.at <= later.at
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A version that held a name from `since` on."""
 
     version: str
@@ -63,17 +63,15 @@ class Candidate:
     content: Content
 
 
-@dataclass(slots=True)
-class Timeline:
+class Timeline(msgspec.Struct):
     """All that is known of one URI."""
 
     uri: str
-    candidates: list[Candidate] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
+    candidates: list[Candidate] = []
+    references: list[Reference] = []
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(msgspec.Struct, frozen=True):
     """A content of a name that nothing was seen to generate."""
 
     version: str
@@ -82,8 +80,7 @@ class External:
     known: bool  # False where not even its digest is known
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A timeline, decided. `targets` gives each reference's version; `skewed` are those that were
     bound across clocks; `states` the state of each version; `order` the versions from the oldest to
     the newest."""

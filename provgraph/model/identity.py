@@ -7,6 +7,7 @@ digits. Parts are length-prefixed, so no two keys meet by concatenation.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Final
 
 from blake3 import blake3
@@ -15,12 +16,16 @@ _BYTES: Final = 13
 
 
 def _id(letter: str, *parts: str | int) -> str:
-    key = letter
-    for part in parts:
-        text = str(part)
-        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
-        key += f"{size}:{text}"
-    return letter + blake3(key.encode("utf-8", "surrogateescape")).hexdigest(length=_BYTES)
+    texts = [part if type(part) is str else str(part) for part in parts]
+    key = letter + "".join([f"{len(text)}:{text}" for text in texts])
+    if not key.isascii():  # lengths count bytes
+        raw = [text.encode("utf-8", "surrogateescape") for text in texts]
+        return _named(letter, letter.encode() + b"".join(b"%d:%b" % (len(r), r) for r in raw))
+    return _named(letter, key.encode())
+
+
+def _named(letter: str, key: bytes) -> str:
+    return letter + blake3(key).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:
@@ -38,6 +43,7 @@ def step_id(run: str, boot: str, pid: int, start: int, image: int, phase: int = 
     return _id("s", run, boot, pid, start, image, phase)
 
 
+@lru_cache(maxsize=65536)  # asked for twice: to look the artifact up, and to make it
 def artifact_id(project: str, uri: str) -> str:
     """
     >>> artifact_id("p", "a.csv") == artifact_id("p", "a.csv") != artifact_id("q", "a.csv")

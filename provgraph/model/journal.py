@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import BinaryIO, Final, Literal, Self
 
 import msgspec
 
@@ -27,6 +27,9 @@ SUFFIX: Final = ".segment"
 _FRAME: Final = struct.Struct("<II")
 _LONGEST: Final = 64 * 1024 * 1024
 _BUFFERED: Final = 1024 * 1024
+
+
+Condition = Literal["whole", "open", "torn", "damaged"]
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -49,7 +52,7 @@ class Segment(msgspec.Struct, frozen=True):
     path: Path
     header: Header
     records: list[Observation]
-    condition: Literal["whole", "open", "torn", "damaged"]
+    condition: Condition
     lost: int = 0
 
 
@@ -143,64 +146,88 @@ def read_segment(path: Path) -> Segment:
 
     Raises `JournalError` where there is no readable header, or the format is newer than this one.
     """
-    data = path.read_bytes()
-    frames = _frames(data)
-    header = _header(path, data, frames)
-    decoder = _record_decoder()
-    records: list[Observation] = []
-    end = len(MAGIC)
-    for payload, end in frames:  # noqa: B007 - the last `end` says how far the frames reach
-        try:
-            records.append(decoder.decode(payload))
-        except msgspec.ValidationError as error:
-            if _is_unknown(payload):
-                continue  # a record type of a newer writer within this format
-            raise JournalError(f"{path}: a record is not one: {error}") from error
-    end = max(end, _header_end(data))
-    if records and isinstance(records[-1], Done):
-        return Segment(path, header, records[:-1], "whole", len(data) - end)
-    if end == len(data):
-        return Segment(path, header, records, "open")
-    return Segment(path, header, records, _what_is_wrong(data, end), len(data) - end)
+    reading = Reading(path)
+    records = list(reading)
+    return Segment(path, reading.header, records, reading.condition, reading.lost)
 
 
-def _frames(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The payloads of the whole frames, each with the offset after it."""
-    at = len(MAGIC)
-    while at + _FRAME.size <= len(data):
-        length, checksum = _FRAME.unpack_from(data, at)
-        start, end = at + _FRAME.size, at + _FRAME.size + length
-        if length > _LONGEST or end > len(data) or zlib.crc32(data[start:end]) != checksum:
+class Reading:
+    """A segment that is read a record at a time, as far as it can be trusted: a large one needs little
+    memory. `condition` and `lost` (as in `Segment`) are known when the last record has been given.
+
+    Raises `JournalError` where there is no readable header, or the format is newer than this one; and
+    later for a record that is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.condition: Condition = "open"
+        self.lost = 0
+        with path.open("rb") as file:
+            self.header, self._start = _header(path, file)
+
+    def __iter__(self) -> Iterator[Observation]:
+        decoder = _record_decoder()
+        end = self._start
+        last: Observation | None = None
+        with self.path.open("rb", buffering=_BUFFERED) as file:
+            size = os.fstat(file.fileno()).st_size  # its writer may be at it
+            file.seek(end)
+            for payload in _frames(file):
+                end += _FRAME.size + len(payload)
+                try:
+                    record = decoder.decode(payload)
+                except msgspec.ValidationError as error:
+                    if _is_unknown(payload):
+                        continue  # a record type of a newer writer within this format
+                    raise JournalError(f"{self.path}: a record is not one: {error}") from error
+                if last is not None:
+                    yield last
+                last = record
+            self.lost = max(size - end, 0)
+            if isinstance(last, Done):
+                self.condition = "whole"
+                return
+            if self.lost:
+                self.condition = _what_is_wrong(file, end, self.lost)
+        if last is not None:
+            yield last
+
+
+def _frames(file: BinaryIO) -> Iterator[bytes]:
+    """The payloads of the whole frames from here on."""
+    while len(head := file.read(_FRAME.size)) == _FRAME.size:
+        length, checksum = _FRAME.unpack(head)
+        payload = file.read(length) if length <= _LONGEST else b""
+        if len(payload) != length or zlib.crc32(payload) != checksum:
             return
-        yield data[start:end], end
-        at = end
+        yield payload
 
 
-def _header_end(data: bytes) -> int:
-    return len(MAGIC) + _FRAME.size + int(_FRAME.unpack_from(data, len(MAGIC))[0])
-
-
-def _header(path: Path, data: bytes, frames: Iterator[tuple[bytes, int]]) -> Header:
-    first = next(frames, None) if data.startswith(MAGIC) else None
+def _header(path: Path, file: BinaryIO) -> tuple[Header, int]:
+    """The header, and where it ends."""
+    first = next(_frames(file), None) if file.read(len(MAGIC)) == MAGIC else None
     if first is None:
         raise JournalError(
             f"{path} is not a journal segment, or its head is damaged",
             hint="move it out of the journal folder; the other segments are not touched by it",
         )
-    header = msgspec.msgpack.decode(first[0], type=Header)
+    header = msgspec.msgpack.decode(first, type=Header)
     if header.format > FORMAT:
         raise JournalError(
             f"{path} is of format {header.format}; this provgraph reads up to {FORMAT}",
             hint="upgrade provgraph",
         )
-    return header
+    return header, len(MAGIC) + _FRAME.size + len(first)
 
 
-def _what_is_wrong(data: bytes, end: int) -> Literal["torn", "damaged"]:
-    if end + _FRAME.size > len(data):
+def _what_is_wrong(file: BinaryIO, end: int, lost: int) -> Condition:
+    file.seek(end)
+    head = file.read(_FRAME.size)
+    if len(head) < _FRAME.size:
         return "torn"
-    length = int(_FRAME.unpack_from(data, end)[0])
-    return "torn" if end + _FRAME.size + length > len(data) else "damaged"
+    length = int(_FRAME.unpack(head)[0])
+    return "torn" if _FRAME.size + length > lost else "damaged"
 
 
 _TAGS: Final = frozenset(t.__struct_config__.tag for t in OBSERVATIONS)

@@ -7,9 +7,9 @@ last part of a name, one with `/` against the whole. The reason kept with a vers
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from provgraph.model.glob import compiled
@@ -162,21 +162,48 @@ class Kinds:
         return frozenset(kind for _, kind in self.rules) | {OTHER}
 
     def kind(self, uri: str) -> Kind:
-        return _kind(self.rules, uri)
+        return self._known(uri)
+
+    @cached_property
+    def _known(self) -> Callable[[str], Kind]:
+        """Here, not beside the class: to look rules up by what they are takes longer than to apply them."""
+        table = _Table(self.rules)
+        return lru_cache(maxsize=65536)(lambda uri: _kind(table, uri))
 
 
-@lru_cache(maxsize=65536)
-def _kind(rules: tuple[tuple[str, str], ...], uri: str) -> Kind:
+class _Table:
+    """Rules, prepared. `by_end` are the places of those for a suffix (`*.csv`), which are most and are looked
+    up; `others` the rest, each with whether it is of the whole name. `bases` and `paths` are those at once."""
+
+    def __init__(self, rules: tuple[tuple[str, str], ...]) -> None:
+        self.rules = rules
+        self.by_end: dict[str, int] = {}
+        self.others: list[tuple[int, re.Pattern[str], bool]] = []
+        for place, (glob, _) in enumerate(rules):
+            if glob.startswith("*.") and not set("*?/") & set(glob[1:]):
+                self.by_end.setdefault(glob[1:], place)
+            else:
+                self.others.append((place, compiled(glob), "/" in glob))
+        self.bases = _any_of(pattern for _, pattern, is_of_path in self.others if not is_of_path)
+        self.paths = _any_of(pattern for _, pattern, is_of_path in self.others if is_of_path)
+
+
+def _any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{p.pattern})" for p in patterns) or r"\b\B", re.DOTALL)
+
+
+def _kind(table: _Table, uri: str) -> Kind:
     base, _ = split(uri)
-    by_end, others = _sorted(rules)
+    rules, by_end = table.rules, table.by_end
     places = [by_end[end] for end in _ends(base) if end in by_end]
     first = min(places, default=len(rules))
-    for place, pattern, is_of_path in others:
-        if place > first:
-            break
-        if pattern.fullmatch(uri if is_of_path else base):
-            first = place
-            break
+    if table.bases.fullmatch(base) or table.paths.fullmatch(uri):
+        for place, pattern, is_of_path in table.others:
+            if place > first:
+                break
+            if pattern.fullmatch(uri if is_of_path else base):
+                first = place
+                break
     if first == len(rules):
         return Kind(OTHER, "no rule")
     glob, kind = rules[first]
@@ -189,18 +216,3 @@ def _ends(base: str) -> Iterator[str]:
     while at >= 0:
         yield base[at:]
         at = base.find(".", at + 1)
-
-
-@lru_cache(maxsize=8)
-def _sorted(
-    rules: tuple[tuple[str, str], ...],
-) -> tuple[dict[str, int], list[tuple[int, re.Pattern[str], bool]]]:
-    """The places of the rules for a suffix (`*.csv`), which are most and are looked up; and the rest."""
-    by_end: dict[str, int] = {}
-    others = []
-    for place, (glob, _) in enumerate(rules):
-        if glob.startswith("*.") and not set("*?/") & set(glob[1:]):
-            by_end.setdefault(glob[1:], place)
-        else:
-            others.append((place, compiled(glob), "/" in glob))
-    return by_end, others

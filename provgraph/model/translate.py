@@ -7,9 +7,12 @@ its node is made here too, with its identity alone; a store merges the two.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
+from functools import lru_cache
+from typing import NamedTuple, assert_never
+
+import msgspec
 
 from provgraph.model.elements import Edge, Node, Scalar, Value
 from provgraph.model.identity import artifact_id, commit_id, named_id, observation_key
@@ -37,8 +40,7 @@ from provgraph.model.uri import split
 from provgraph.model.vocabulary import LABELS, Label
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True):
     """A generated version and the names it had."""
 
     version: str
@@ -49,8 +51,7 @@ class Occurrence:
     properties: tuple[tuple[str, Scalar], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(msgspec.Struct, frozen=True):
     """What `Annotated` says, without of whom."""
 
     at: int
@@ -70,8 +71,7 @@ class Saying:
         return {key: value for key, value in said.items() if value not in (None, "")}
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     """An observation of what `uri` held at a moment. `owner` is the node at the edge's other end,
     `word` the role or the manner. `of` is the version's id where the observer had looked it up."""
 
@@ -85,6 +85,13 @@ class Reference:
     saying: Saying | None = None
 
 
+class Maker(NamedTuple):
+    """What a version keeps of the step that made it."""
+
+    by: str
+    run: str
+
+
 @dataclass(slots=True)
 class Translation:
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -92,10 +99,14 @@ class Translation:
     occurrences: list[Occurrence] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     components: list[ComponentSeen] = field(default_factory=list)
+    steps: Mapping[str, Maker] = field(default_factory=dict)
+    """Those that another part of the segment told of."""
 
     def node(self, id: str, label: Label, **properties: Value) -> str:
         given: dict[str, Value] = {
-            key: value for key, value in properties.items() if value not in (None, "", ())
+            key: value
+            for key, value in properties.items()
+            if value or isinstance(value, (int, float))  # but None, "" and ()
         }
         known = self.nodes.get(id)
         self.nodes[id] = Node(id, label, {**known.properties, **given} if known else given)
@@ -106,33 +117,50 @@ class Translation:
         self.edges[edge.identity] = edge
 
 
-def translate(records: Iterable[Observation], project: str) -> Translation:
-    """What the records of one segment say, in any order of theirs."""
+def makers(records: Iterable[Observation]) -> dict[str, Maker]:
+    """By step."""
+    return {
+        record.step: Maker(record.script or record.program, record.run)
+        for record in records
+        if isinstance(record, StepSeen)
+    }
+
+
+def translate(
+    records: Iterable[Observation], project: str, steps: Mapping[str, Maker] | None = None
+) -> Translation:
+    """What the records of one segment say, in any order of theirs. `steps` are those that stand in
+    other parts of it."""
     records = list(records)
-    steps = {record.step: record for record in records if isinstance(record, StepSeen)}
-    made = Translation()
+    steps = steps or {}
+    known = {**steps, **makers(records)}
+    made = Translation(steps=steps)
     for record in records:
-        _translate(record, project, steps, made)
+        _translate(record, project, known, made)
     _measure_runs(made)
     return made
 
 
 def _translate(
-    record: Observation, project: str, steps: dict[str, StepSeen], made: Translation
+    record: Observation, project: str, steps: Mapping[str, Maker], made: Translation
 ) -> None:
     match record:
+        case Used():  # what there is most of comes first
+            edge = "EXECUTED" if record.role == "script" else "USED"
+            _stub_step(record.step, made)
+            _refer(made, record.step, edge, record.uri, record.when, record.content, record.role)
+        case Generated():
+            _generated(record, steps.get(record.step), made)
+        case StepSeen():
+            _step(record, made)
+        case Informed():
+            _stub_step(record.step, made)
+            _stub_step(record.by, made)
+            made.edge(record.step, "INFORMED_BY", record.by, record.channel, channel=record.channel)
         case RunStarted():
             _run_started(record, project, made)
         case RunEnded():
             _run_ended(record, made)
-        case StepSeen():
-            _step(record, made)
-        case Generated():
-            _generated(record, steps.get(record.step), made)
-        case Used():
-            edge = "EXECUTED" if record.role == "script" else "USED"
-            _stub_step(record.step, made)
-            _refer(made, record.step, edge, record.uri, record.when, record.content, record.role)
         case Derived():
             _refer(
                 made,
@@ -154,10 +182,6 @@ def _translate(
                 record.content,
                 record.how,
             )
-        case Informed():
-            _stub_step(record.step, made)
-            _stub_step(record.by, made)
-            made.edge(record.step, "INFORMED_BY", record.by, record.channel, channel=record.channel)
         case CommitSeen():
             _commit(record, project, made)
         case Committed():
@@ -195,7 +219,13 @@ def _refer(
 
 
 def _stub_step(step: str, made: Translation) -> None:
-    made.node(step, "Step", kind="step")
+    if step not in made.nodes and step not in made.steps:
+        made.node(step, "Step", kind="step")
+
+
+def _stub_run(run: str, made: Translation) -> None:
+    if run not in made.nodes:
+        made.node(run, "Run", kind="run", name=run[:9])
 
 
 def _stub_commit(sha: str, made: Translation) -> str:
@@ -251,9 +281,10 @@ def _run_ended(record: RunEnded, made: Translation) -> None:
 
 def _measure_runs(made: Translation) -> None:
     for node in made.nodes.values():
-        started, ended = node.properties.get("at"), node.properties.get("ended")
-        if node.label == "Run" and isinstance(started, int) and isinstance(ended, int):
-            node.properties["duration"] = ended - started
+        if node.label == "Run":
+            started, ended = node.properties.get("at"), node.properties.get("ended")
+            if isinstance(started, int) and isinstance(ended, int):
+                node.properties["duration"] = ended - started
 
 
 def _step(record: StepSeen, made: Translation) -> None:
@@ -263,7 +294,7 @@ def _step(record: StepSeen, made: Translation) -> None:
         "Step",
         kind="step",
         name=split(record.script)[0] if record.script else record.program,
-        command=shlex.join(record.argv),
+        command=_joined(tuple(record.argv)),
         cwd=record.cwd,
         at=record.started.at,
         ended=ended,
@@ -278,22 +309,26 @@ def _step(record: StepSeen, made: Translation) -> None:
         how=record.kind,
         **record.properties,
     )
-    made.node(record.run, "Run", kind="run", name=record.run[:9])
+    _stub_run(record.run, made)
     made.edge(record.step, "PART_OF", record.run)
     if record.parent:
         _stub_step(record.parent, made)
         made.edge(record.step, "STARTED_BY", record.parent)
 
 
-def _generated(record: Generated, step: StepSeen | None, made: Translation) -> None:
+@lru_cache(maxsize=1024)  # the phases of one program have one command line
+def _joined(argv: tuple[str, ...]) -> str:
+    return shlex.join(argv)
+
+
+def _generated(record: Generated, step: Maker | None, made: Translation) -> None:
     _stub_step(record.step, made)
     attributed = {} if record.attributed else {"attributed": False}
     made.edge(record.version, "GENERATED_BY", record.step, "", **attributed)
-    by = (step.script or step.program) if step else ""
-    run = step.run if step else ""
+    by, run = step or ("", "")
     # A name held twice counts from its last time, so that the last name stays the last.
     names = {name.uri: name for name in sorted(record.names, key=in_time)}
-    held = tuple(sorted(names.values(), key=in_time))
+    held = tuple(sorted(names.values(), key=in_time)) if len(names) > 1 else tuple(names.values())
     made.occurrences.append(
         Occurrence(record.version, held, record.content, by, run, tuple(record.properties.items()))
     )
@@ -358,7 +393,7 @@ def _component(record: ComponentSeen, project: str, made: Translation) -> None:
     component = named_id("k", project, record.name)
     made.node(component, "Component", kind="component", name=record.name)
     if record.run:
-        made.node(record.run, "Run", kind="run", name=record.run[:9])
+        _stub_run(record.run, made)
         made.edge(record.run, "INSTANCE_OF", component)
 
 

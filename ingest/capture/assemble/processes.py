@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from provgraph.ingest.capture.events import (
+    Closed,
     Descriptor,
     Event,
     ExecFailed,
@@ -23,6 +24,7 @@ from provgraph.ingest.capture.events import (
     Forked,
     Image,
     Moved,
+    Opened,
     Piped,
 )
 
@@ -130,6 +132,8 @@ class _Teller:
 
     def tell(self, event: Event) -> None:
         match event:
+            case Opened() | Closed() if process := self.now.get(event.pid):
+                pass  # most events are
             case Forked():
                 process = self._begin(event, self._execution(event.parent))
                 process.forked = True

@@ -65,12 +65,14 @@ class Report:
         context: Context,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
+        self.recorded: dict[bytes, bool] = {}
         self.actions = [action for action in actions if self.matters(action)]
         programs.find_scripts(story, self.actions)
         self.active = {action.by for action in self.actions}
         self.uris: dict[bytes, str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
         self.versions: dict[Version, str] = {}
+        self.ids: dict[Phase, str] = {}
 
     # What matters
 
@@ -82,11 +84,14 @@ class Report:
         return self.is_recorded(action.path)
 
     def is_recorded(self, path: bytes) -> bool:
-        return (
-            self.noise.fold(path) is None
-            and not path.endswith(GONE)
-            and not self.context.exclude(path)
-        )
+        known = self.recorded.get(path)
+        if known is None:
+            known = self.recorded[path] = (
+                self.noise.fold(path) is None
+                and not path.endswith(GONE)
+                and not self.context.exclude(path)
+            )
+        return known
 
     def is_outside(self, action: Action) -> bool:
         paths = [name for name, _ in action.names] if isinstance(action, Version) else [action.path]
@@ -216,12 +221,14 @@ class Report:
         return None
 
     def step_of(self, phase: Phase) -> str:
-        by = phase.by
-        process = by.process
-        context = self.context
-        return step_id(
-            context.run, context.boot, process.pid, process.started, by.number, phase.number
-        )
+        id = self.ids.get(phase)
+        if id is None:
+            by, context = phase.by, self.context
+            process = by.process
+            id = self.ids[phase] = step_id(
+                context.run, context.boot, process.pid, process.started, by.number, phase.number
+            )
+        return id
 
     def step_at(self, execution: Execution, tick: int) -> str:
         return self.step_of(phase_at(self.steps[execution], tick))
@@ -263,35 +270,36 @@ class Report:
 
     def step_records(self) -> Iterator[Record]:
         for execution in sorted(self.steps, key=_in_order):
-            stretches = self.steps[execution]
-            for ordinal, phase in enumerate(stretches):
-                later = stretches[ordinal + 1] if ordinal + 1 < len(stretches) else None
-                yield self.step_seen(phase, ordinal, later)
+            yield from self.steps_seen(execution, self.steps[execution])
 
-    def step_seen(self, phase: Phase, ordinal: int, later: Phase | None) -> StepSeen:
-        execution, context = phase.by, self.context
-        process = execution.process
+    def steps_seen(self, execution: Execution, stretches: list[Phase]) -> Iterator[StepSeen]:
+        context, process = self.context, execution.process
         starter = self.starter(execution)
-        ended = later.started if later else execution.ended
-        last = execution is process.current and later is None
+        parent = self.step_at(starter, execution.started) if starter else context.parent
         program = self.programs.of(execution)
         script = self.programs.script(execution)
-        return StepSeen(
-            step=self.step_of(phase),
-            run=context.run,
-            argv=redacted([text_of(word) for word in self.programs.argv(execution)]),
-            cwd=self.place(execution.cwd),
-            started=context.when(phase.started),
-            ended=None if ended is None else context.when(ended),
-            program=program.name,
-            script=self.uri(script) if script else "",
-            pid=process.pid,
-            phase=ordinal,
-            parent=self.step_at(starter, execution.started) if starter else context.parent,
-            exit=process.exit if last else None,
-            kind="fork" if execution.stretch else "process",
-            properties=self.programs.properties(execution) if ordinal == 0 else {},
-        )
+        argv = redacted([text_of(word) for word in self.programs.argv(execution)])
+        cwd, uri = self.place(execution.cwd), self.uri(script) if script else ""
+        last = len(stretches) - 1
+        for ordinal, phase in enumerate(stretches):
+            ended = execution.ended if ordinal == last else stretches[ordinal + 1].started
+            is_end = ordinal == last and execution is process.current
+            yield StepSeen(
+                step=self.step_of(phase),
+                run=context.run,
+                argv=argv,
+                cwd=cwd,
+                started=context.when(phase.started),
+                ended=None if ended is None else context.when(ended),
+                program=program.name,
+                script=uri,
+                pid=process.pid,
+                phase=ordinal,
+                parent=parent,
+                exit=process.exit if is_end else None,
+                kind="fork" if execution.stretch else "process",
+                properties=self.programs.properties(execution) if ordinal == 0 else {},
+            )
 
     def place(self, folder: bytes) -> str:
         uri = self.uri(folder)

@@ -1,14 +1,15 @@
 """How are a batch's edges written?
 
-Most edges of a batch are alike but for their ends, so those are inserted as one array: SQLite reads
-it without calling Python for each row.
+Many edges of a batch are alike but for their ends, so those are inserted as one array: SQLite reads
+it without calling Python for each row. What is like no other goes in a row at a time.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import apsw
@@ -24,10 +25,13 @@ _INSERT: Final = """
 INSERT INTO edge SELECT value >> 32, ?2, value & 4294967295, ?3, ?4 FROM carray(?1)
 WHERE true ON CONFLICT DO NOTHING
 """
+_INSERT_ONE: Final = "INSERT INTO edge VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _MERGE: Final = """
 UPDATE edge SET properties = nullif(json_patch(coalesce(properties, '{}'), ?5), '{}')
 WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
 """  # a merge patch is RFC 7396
+
+_TARGET: Final = 4294967295  # the lower half of two ends in one integer
 
 _Alike = tuple[int, str, str | None]  # type, key, properties
 
@@ -53,17 +57,34 @@ class Edges:
     def insert(self) -> Counter[int]:
         """Insert those that do not exist, and count them by type."""
         inserted: Counter[int] = Counter()
-        before = self._connection.total_changes()
+        alone: dict[int, list[tuple[int, str, str | None]]] = {}
         for (number, key, properties), ends in self._grouped().items():
+            if len(ends) == 1:
+                alone.setdefault(number, []).append((ends[0], key, properties))
+                continue
             ends.sort()  # in the table's order, which SQLite inserts faster
             given = array("q", ends)
-            self._connection.execute(_INSERT, (apsw.carray(given), number, key, properties))
-            after = self._connection.total_changes()
-            if after > before:
-                inserted[number] += after - before
-                self.added.setdefault(number, array("q")).extend(given)
-            before = after
+            with self._counted(inserted, number, given):
+                self._connection.execute(_INSERT, (apsw.carray(given), number, key, properties))
+        for number, rows in alone.items():
+            rows.sort(key=lambda row: row[0])
+            with self._counted(inserted, number, array("q", (ends for ends, _, _ in rows))):
+                self._connection.executemany(
+                    _INSERT_ONE,
+                    (
+                        (ends >> 32, number, ends & _TARGET, key, properties)
+                        for ends, key, properties in rows
+                    ),
+                )
         return inserted
+
+    @contextmanager
+    def _counted(self, inserted: Counter[int], number: int, given: array[int]) -> Iterator[None]:
+        before = self._connection.total_changes()
+        yield
+        if count := self._connection.total_changes() - before:
+            inserted[number] += count
+            self.added.setdefault(number, array("q")).extend(given)
 
     def merge(self) -> None:
         """Give all their properties, in order. Those just inserted have them already, and keep

@@ -70,7 +70,11 @@ def written(properties: Properties) -> str | None:
     if not properties:
         return None
     values = {
-        key: value if value is None or type(value) is str else _written(key, value)
+        key: value
+        if value is None
+        or type(value) is str
+        or (type(value) is int and _SMALLEST <= value <= _LARGEST)
+        else _written(key, value)
         for key, value in properties.items()
     }
     return _encode(values).decode()
