@@ -9,6 +9,7 @@ import pytest
 from provgraph.config import Project, create_project
 from provgraph.errors import JournalError, ProjectError
 from provgraph.graph import Graph
+from provgraph.model.elements import Edge, Node
 from provgraph.model.identity import generated_version_id, new_run_id, step_id
 from provgraph.model.journal import SegmentWriter
 from provgraph.model.records import (
@@ -21,6 +22,7 @@ from provgraph.model.records import (
     Used,
     When,
 )
+from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Exactly, Find, Latest
 from provgraph.store.embedded import open as open_embedded
 
@@ -228,3 +230,24 @@ def test_the_store_can_be_opened_by_itself(project: Project) -> None:
         assert store.statistics().nodes["Run"] == 1
     finally:
         store.close()
+
+
+def contents(graph: Graph) -> tuple[list[Node], list[Edge]]:
+    ids = [row[0] for label in LABELS for row in graph.answer(Find(label)).values]
+    return graph.store.nodes(ids), graph.store.edges(ids)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_a_segment_that_is_applied_in_parts_gives_what_it_gives_at_once(
+    project: Project, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(project, 1)
+    write_run(project, 2, source="out", target="more")
+    with Graph(project) as graph:
+        graph.sync()
+        whole = contents(graph)
+        monkeypatch.setattr("provgraph.graph._PART", size)
+        assert graph.rebuild().records == 10
+        assert contents(graph) == whole
+    made = [node for node in whole[0] if node.properties.get("generated")]
+    assert [node.properties["by"] for node in made] == ["cp", "cp"]
