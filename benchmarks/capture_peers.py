@@ -1,8 +1,10 @@
 """What capture costs beside other tools: `python benchmarks/capture_peers.py`.
 
-Three workloads (250 forks; pandas and scikit-learn; a C build of 33 files) are run bare and under each tool in
-turns, and the ratio of the CPU time (user and system, of the command and all that it waited for) is shown as the
-median of the pairs with its 95% interval. The other tools are installed with pip into a scratch folder
+Three workloads (250 forks; pandas and scikit-learn; a C build of 33 files) are run in rounds: bare once, and once
+under each tool. Who begins changes from round to round. The ratio of the CPU time (user and system, of the
+command and all that it waited for) to that of the same round's bare one is shown as the median of the rounds with
+its 95% interval. A tool that takes more than three times as long as the bare command takes part in the first
+rounds alone; its line says in how many. The other tools are installed with pip into a scratch folder
 (`--tools` keeps it for the next time); strace is taken from the path. What cannot be installed or does not run
 a workload is said, not left out. At the end stands what the shim adds to a process's memory.
 """
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pairs import Pairs, spent
@@ -27,6 +30,9 @@ PACKAGES = {
     "roar-cli": ("roar", ["roar-cli"]),
 }
 """The program that each brings, and what pip is asked for."""
+SLOW = 3
+AT_ONCE = 0.5  # seconds: what is over so soon may take several times as long
+ROUNDS_OF_THE_SLOW = 7
 Command = list[str]
 NOWORKFLOW = "now run, a Python script"
 BUILD = "cd build && make clean && make -j2"
@@ -108,23 +114,49 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def measure(
-    name: str, bare: Command, command: Command, folder: Path, made_there: str, times: int
-) -> None:
-    """`made_there` is a file that the workload makes: some tools hide that it failed."""
-    try:
-        for _ in range(2):  # the first one compiles, the second one fills caches
-            spent(bare, folder)
+@dataclass
+class Runner:
+    """A tool on a workload. `rounds` is in how many it takes part."""
+
+    name: str
+    bare: Command
+    command: Command
+    rounds: int
+    pairs: Pairs = field(default_factory=Pairs)
+
+    def can_run(self, folder: Path, made_there: str) -> bool:
+        """Try it, which also fills its caches, and see how long it takes. `made_there` is a file that
+        the workload makes: some tools hide that it failed."""
+        try:
+            spent(self.bare, folder)
+            alone = spent(self.bare, folder)
             (folder / made_there).unlink(missing_ok=True)
-            spent(command, folder)
-            if not (folder / made_there).exists():
-                print(f"  {name:<28} does not run it to its end", flush=True)
-                return
-        made = Pairs().measure(lambda: spent(bare, folder), lambda: spent(command, folder), times)
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"  {name:<28} does not run it: {error}"[:150], flush=True)
-    else:
-        print(f"  {name:<28} {made}", flush=True)
+            taken = spent(self.command, folder)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"  {self.name:<28} does not run it: {error}"[:150], flush=True)
+            return False
+        if not (folder / made_there).exists():
+            print(f"  {self.name:<28} does not run it to its end", flush=True)
+            return False
+        if taken.wall > SLOW * max(alone.wall, AT_ONCE):
+            self.rounds = min(self.rounds, ROUNDS_OF_THE_SLOW)
+        return True
+
+
+def measure(runners: list[Runner], folder: Path, made_there: str) -> None:
+    taking_part = [runner for runner in runners if runner.can_run(folder, made_there)]
+    for number in range(max((runner.rounds for runner in taking_part), default=0)):
+        now = [runner for runner in taking_part if number < runner.rounds]
+        commands = {tuple(c): c for r in now for c in (r.bare, r.command)}
+        order = list(commands)
+        turn = number % len(order)
+        taken = {key: spent(commands[key], folder) for key in order[turn:] + order[:turn]}
+        for runner in now:
+            runner.pairs.bare.append(taken[tuple(runner.bare)])
+            runner.pairs.captured.append(taken[tuple(runner.command)])
+    for runner in taking_part:
+        rounds = f", {runner.rounds} rounds" if runner.rounds < taking_part[0].rounds else ""
+        print(f"  {runner.name:<28} {runner.pairs}{rounds}", flush=True)
 
 
 def memory(folder: Path) -> None:
@@ -160,11 +192,13 @@ def main() -> None:
             ("pandas + scikit-learn", training, "train.py", "model.pkl"),
             ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py", "build/prog"),
         ):
-            print(title)
+            print(title, flush=True)
+            runners = []
             for name, tool in tools(programs).items():
                 if given.only in name:
                     bare = [sys.executable, script] if name == NOWORKFLOW else workload
-                    measure(name, bare, tool(bare), folder, made_there, given.pairs)
+                    runners.append(Runner(name, bare, tool(bare), given.pairs))
+            measure(runners, folder, made_there)
         memory(folder)
 
 

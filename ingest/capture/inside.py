@@ -34,7 +34,8 @@ from provgraph.ingest.capture.events import (
     Renamed,
     Unlinked,
 )
-from provgraph.ingest.capture.runner import RUN, Capture, note, reason_of
+from provgraph.ingest.capture.recording import RUN
+from provgraph.ingest.capture.runner import Capture, note, reason_of
 from provgraph.ingest.capture.surroundings import tick
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Stat

@@ -63,6 +63,8 @@ PYTHON: Final = "python"
 METRICS: Final = "metrics.ndjson"
 NESTED: Final = "nested"
 CACHE: Final = "cache"
+RUN: Final = "PROVGRAPH_RUN"
+"""The variable that names the run, in the environment of its programs."""
 
 
 class Manifest(msgspec.Struct):
@@ -460,7 +462,7 @@ def _further_gaps(
         yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
     if evidence.contents.stopped:
         yield "hashing was interrupted"
-    elif unhashed := sum(1 for _ in _unhashed(records)):
+    elif unhashed := len(set(_unhashed(records))):
         yield f"{unhashed} file{'s' * (unhashed != 1)} changed or went before being hashed"
 
 

@@ -24,6 +24,7 @@ from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
     EVENTS,
     MANIFEST,
+    RUN,
     Evidence,
     Manifest,
     Outside,
@@ -35,7 +36,7 @@ from provgraph.ingest.capture.recording import (
     recordings,
 )
 from provgraph.ingest.capture.spool import Spool
-from provgraph.ingest.capture.surroundings import boot_id
+from provgraph.ingest.capture.surroundings import ancestors, boot_id
 from provgraph.model.collector import paused_collector
 from provgraph.model.journal import SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
@@ -44,6 +45,7 @@ from provgraph.model.uri import shown, uri_of
 KILLED: Final = "provgraph was killed before the run ended"
 Ask = Callable[[front.Told], tuple[str, str]]
 """Asks who worked there: the name and the address."""
+_PATIENCE: Final = 2.0
 _ABANDONED: Final = 3600.0
 """Seconds after which a folder without a manifest is taken for one whose runner died making it."""
 
@@ -71,7 +73,7 @@ def recover(project: Project) -> list[Path]:
     written = []
     ask = asking(project)
     for folder in recordings(project):
-        recording = Recording.claim(folder)
+        recording = Recording.claim(folder) or _of_our_prompt(project, folder)
         if recording is None:
             _tell_start(project, folder, ask)
             _remove_remains(folder)
@@ -85,6 +87,23 @@ def recover(project: Project) -> list[Path]:
         if segment is not None:
             written.append(segment)
     return written
+
+
+def _of_our_prompt(project: Project, folder: Path) -> Recording | None:
+    """The recording of a line of the prompt that we were started from. The line is over, then, but the
+    prompt does not wait until its keeper is through; we do, for a while."""
+    with suppress(OSError, ProvgraphError):
+        told = front.read(folder)
+        if told is None or told.shell is None or folder.name == os.environ.get(RUN):
+            return None
+        if told.shell.pid not in ancestors(os.getpid()):
+            return None
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until and folder.exists():
+            if recording := Recording.claim(folder):
+                return recording
+            time.sleep(0.005)
+    return None
 
 
 def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:

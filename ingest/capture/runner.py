@@ -30,6 +30,7 @@ from provgraph.ingest.capture.program import (
     untraceable,
 )
 from provgraph.ingest.capture.recording import (
+    RUN,
     Evidence,
     Manifest,
     Outside,
@@ -58,7 +59,6 @@ BACKENDS: Final = {
     "none": "changes of files and Python's own word alone",
 }
 _BACKENDS: Final = {"auto": "preload", "preload": "preload", "ptrace": "ptrace", "none": "none"}
-RUN: Final = "PROVGRAPH_RUN"
 _SPOOL: Final = "PROVGRAPH_SPOOL"
 _SHORTEST, _LONGEST = 0.02, 0.2
 _LONGEST_REST: Final = 2.0

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -47,6 +47,18 @@ class Machine(msgspec.Struct, frozen=True):
 
     def when(self, at: int) -> When:
         return When(at + self.offset, at, self.boot, self.host)
+
+
+def ancestors(process: int) -> Iterator[int]:
+    """Who started a process, the nearest first."""
+    while process > 1:
+        try:
+            with open(f"/proc/{process}/stat", "rb") as file:
+                text = file.read()
+        except OSError:
+            return
+        process = int(text[text.rindex(b")") + 2 :].split()[1])
+        yield process
 
 
 def boot_id() -> str:

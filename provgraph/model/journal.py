@@ -14,6 +14,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Self
 
@@ -117,10 +118,16 @@ class SegmentWriter:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
-        """Write the mark and make the segment durable."""
+        """Write the mark and make the segment durable, its name in the folder too."""
         try:
             self._buffer += frame(_encoder.encode(Done(self.records)))
             self.flush(durable=True)
+            with suppress(OSError):  # not all file systems let folders be flushed, nor need it
+                folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
         finally:
             os.close(self._file)
 

@@ -168,6 +168,15 @@ def test_every_command_typed_is_a_run_and_what_it_makes_has_its_lineage(terminal
     assert all(record.properties["tag.shell"] == shell for record in ended)
 
 
+def test_a_question_waits_for_the_lines_before_it_although_the_prompt_does_not(
+    terminal: Terminal,
+) -> None:
+    terminal.type("head -c 50000000 /dev/zero > large; cat large > copy")  # takes some hashing
+    assert "cat large" in terminal.type(f"{terminal.provgraph} why copy")
+    terminal.leave()
+    terminal.settled()
+
+
 def test_the_shell_is_the_one_that_it_was(terminal: Terminal) -> None:
     """Interrupts, job control, builtins, variables and the environment."""
     shell, root = terminal.shell, terminal.workspace.root

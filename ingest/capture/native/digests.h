@@ -4,12 +4,12 @@
 #ifndef PROVGRAPH_DIGESTS_H
 #define PROVGRAPH_DIGESTS_H
 
-#include "blake3.h"
 #include "noise.h"
 #include "sha1.h"
+#include "threads.h"
 
 enum { TICK_STEP = 20000000, YOUNG_IN_CACHE = 2000000000, PIECE = 1 << 20 };
-enum { LARGEST_BLOB = 512 << 20, BLOB_BYTES = 20 };
+enum { LARGEST_BLOB = 512 << 20, BLOB_BYTES = 20, LARGE_FILE = 32 << 20 };
 
 /* What is known of bytes: their BLAKE3, and the name that git gives them as they are, which is all
  * zeros where nobody asked for it. */
@@ -292,28 +292,40 @@ static char *decimal(char *to, uint64_t number) {
 static char *piece;
 static long last_read;
 
+static struct sha1 sha;
+static bool wants_sha;
+
+static void add_to_sha(size_t size) {
+    if (wants_sha) sha1_add(&sha, piece, size);
+}
+
 static bool names_of(int file, int64_t size, bool blob, struct names *names) {
     static struct blake3 b;
-    static struct sha1 sha;
+    static size_t room;
     char head[32] = "blob ";
-    if (!piece) {
-        piece = map_memory(PIECE);
-        if (failed(piece)) {
-            piece = NULL;
-            return false;
-        }
+    size_t wanted = size >= LARGE_FILE ? LARGE_PIECE : PIECE;
+    if (room < wanted) {
+        if (room) call2(SYS_munmap, piece, room);
+        piece = map_memory(wanted);
+        room = failed(piece) ? 0 : wanted;
+        if (!room) return false;
     }
     memset(names, 0, sizeof *names);
     blake3_begin(&b);
     sha1_begin(&sha);
     sha1_add(&sha, head, (size_t)(decimal(head + 5, (uint64_t)size) - head) + 1);
+    wants_sha = blob;
     long n;
     last_read = 0;
-    while ((n = call3(SYS_read, file, piece, PIECE)) > 0) {
+    while ((n = call3(SYS_read, file, piece, wanted)) > 0) {
         last_read = n;
-        blake3_add(&b, piece, (size_t)n);
-        if (blob) sha1_add(&sha, piece, (size_t)n);
-        if (n == PIECE && between_pieces) between_pieces();
+        if (wanted == LARGE_PIECE) {
+            add_by_threads(&b, (uint8_t *)piece, (size_t)n, add_to_sha);
+        } else {
+            blake3_add(&b, piece, (size_t)n);
+            add_to_sha((size_t)n);
+        }
+        if (n >= PIECE && between_pieces) between_pieces();
         if (stopped) return false;
     }
     blake3_end(&b, names->digest);

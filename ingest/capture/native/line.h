@@ -4,7 +4,7 @@
  * The shell runs the line as it would without us; only its environment names a recording meanwhile.
  * So nobody here is anybody's parent. `--begin` makes the recording, leaves a keeper behind that does
  * what else a run's front does, and answers at once; `--end` gives the keeper the line's status and
- * waits a moment for it, so that a question typed next finds the run. Nothing is ever in the way: what
+ * waits until it has seen which children the shell has then, no more. Nothing is ever in the way: what
  * cannot be had is answered by a word, which the shell's functions put in a sentence. */
 
 #ifndef PROVGRAPH_LINE_H
@@ -110,6 +110,7 @@ static void expect_end(uint64_t nanoseconds) {
         program.status = (about.si_value.sival_int & 0xff) << 8;
         told_by = (uint32_t)about.si_pid;
         forking = anybody_unborn();
+        call2(SYS_kill, told_by, FOR_A_LINE); /* the shell may go on */
     } else if (number > 0 ? !(ENDING & SIGNAL(number)) : shell_lives()) {
         return;
     }
@@ -167,9 +168,14 @@ __attribute__((noreturn)) static void keep_line(void) {
     }
     save_cache(run);
     if (lock_file >= 0) close_file(lock_file);
-    if (told_by) call2(SYS_kill, told_by, FOR_A_LINE);
     /* So that the next line, which most likely finds all as it is now, need not ask git. */
-    if (work_tree[0] && !(head.flags & TREE_UNCHANGED)) ask_or_remember(&after, variables, run, &answer);
+    if (work_tree[0] && !(head.flags & TREE_UNCHANGED)) {
+        struct timespec moment = {0, 2 * TICK_STEP}; /* what was written last settles meanwhile */
+        call2(SYS_nanosleep, &moment, NULL);
+        struct git_answer later = {0};
+        look_at_tree(&after);
+        ask_or_remember(&after, variables, run, &later);
+    }
     for (;;) call1(SYS_exit_group, 0);
 }
 

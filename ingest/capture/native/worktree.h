@@ -134,13 +134,22 @@ static void ask_git(char *const *envp, struct git_answer *answer) {
 #define ANSWER_MAGIC "provgraph work tree 1\n"
 enum { ANSWER_HEAD = sizeof ANSWER_MAGIC - 1, LONGEST_REF = 512 };
 
-static bool add_file_state(struct blake3 *b, const char *folder, const char *name, uint64_t *newest) {
+/* When a file's state began to tell each further change: a moment after the last one. Where file times are
+ * coarser than a tick of the clock (NFS, FAT), seconds after it: there, they are round. */
+static void note_settled(const struct state *s, uint64_t *settled) {
+    int64_t changed = s->mtime > s->ctime ? s->mtime : s->ctime;
+    if (changed <= 0) return;
+    uint64_t since = (uint64_t)changed + (s->ctime % 1000000 ? TICK_STEP : YOUNG_IN_CACHE);
+    if (since > *settled) *settled = since;
+}
+
+static bool add_file_state(struct blake3 *b, const char *folder, const char *name, uint64_t *settled) {
     char path[PATH_ROOM];
     struct stat s;
     struct state now = {0};
     if (!JOIN(path, folder, name)) return false;
     if (stat_at(AT_FDCWD, path, &s, 0)) now = state_of(&s);
-    if ((uint64_t)now.ctime > *newest) *newest = (uint64_t)now.ctime;
+    note_settled(&now, settled);
     blake3_add(b, &now, sizeof now);
     return true;
 }
@@ -160,14 +169,14 @@ static bool sees_all(const struct look *look, const char *folder) {
     return all;
 }
 
-/* All that git's answer depends on, as one number; false where that cannot be told. `newest` is the
- * latest moment that a file of it changed. */
+/* All that git's answer depends on, as one number; false where that cannot be told. What changes after
+ * `settled` changes the number. */
 static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[32],
-                        uint64_t *newest) {
+                        uint64_t *settled) {
     static struct blake3 b;
     char folder[PATH_ROOM], path[PATH_ROOM], head[LONGEST_REF];
     struct stat s;
-    *newest = 0;
+    *settled = 0;
     if (!look->whole || look->skipped || !same(slice_of(work_tree), root)) return false;
     if (!JOIN(folder, work_tree, "/.git") || !stat_at(AT_FDCWD, folder, &s, AT_SYMLINK_NOFOLLOW) ||
         !S_ISDIR(s.st_mode))
@@ -192,12 +201,12 @@ static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[3
     static const char *const inside[] = {"/packed-refs", "/index", "/config", "/config.worktree",
                                          "/info/attributes", "/reftable/tables.list", NULL};
     for (int n = 0; inside[n]; n++)
-        if (!add_file_state(&b, folder, inside[n], newest)) return false;
-    if (!add_file_state(&b, "/etc", "/gitconfig", newest) ||
-        !add_file_state(&b, home ? home : "", "/.gitconfig", newest) ||
-        !add_file_state(&b, home ? home : "", "/.config/git/config", newest) ||
-        !add_file_state(&b, home ? home : "", "/.config/git/attributes", newest) ||
-        !add_file_state(&b, config ? config : "", "/git/config", newest))
+        if (!add_file_state(&b, folder, inside[n], settled)) return false;
+    if (!add_file_state(&b, "/etc", "/gitconfig", settled) ||
+        !add_file_state(&b, home ? home : "", "/.gitconfig", settled) ||
+        !add_file_state(&b, home ? home : "", "/.config/git/config", settled) ||
+        !add_file_state(&b, home ? home : "", "/.config/git/attributes", settled) ||
+        !add_file_state(&b, config ? config : "", "/git/config", settled))
         return false;
     for (; *envp; envp++)
         if (begins(slice_of(*envp), "GIT_")) blake3_add(&b, *envp, length_of(*envp) + 1);
@@ -205,8 +214,7 @@ static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[3
     for (size_t at = 0; at < look->entries.size;) {
         at = entry_at(look, at, &e);
         if (e.mark & UNREADABLE) return false;
-        if ((uint64_t)e.state.ctime > *newest) *newest = (uint64_t)e.state.ctime;
-        if (e.state.mtime > 0 && (uint64_t)e.state.mtime > *newest) *newest = (uint64_t)e.state.mtime;
+        note_settled(&e.state, settled);
     }
     blake3_add(&b, look->entries.at, look->entries.size);
     blake3_end(&b, to);
@@ -246,13 +254,13 @@ static void ask_or_remember(const struct look *look, char *const *envp, const ch
                             struct git_answer *answer) {
     char path[PATH_ROOM];
     uint8_t print[32], again[32];
-    uint64_t newest, began = wall();
-    bool told = fingerprint(look, envp, print, &newest) && JOIN(path, cache_folder, "/worktree");
+    uint64_t settled, began = wall();
+    bool told = fingerprint(look, envp, print, &settled) && JOIN(path, cache_folder, "/worktree");
     if (told && read_answer(path, print, answer)) return;
     ask_git(envp, answer);
     /* A file that changed just now could change again without its state telling. */
-    if (told && answer->known && answer->status == 0 && newest + YOUNG_IN_CACHE < began &&
-        fingerprint(look, envp, again, &newest) && memcmp(print, again, 32) == 0)
+    if (told && answer->known && answer->status == 0 && settled < began &&
+        fingerprint(look, envp, again, &settled) && memcmp(print, again, 32) == 0)
         keep_answer(path, print, answer, run);
 }
 
