@@ -8,6 +8,8 @@ In a program that runs under `provgraph run`:
 >>> provgraph.log_prediction("customer-17", inputs=["models/churn.pkl"], score=0.93)
 >>> with provgraph.component("train", owner="ann"):
 ...     pass
+>>> with provgraph.step("evaluate", folds=5):
+...     pass
 
 Outside a run they do nothing. To ask what was recorded:
 
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from provgraph.asking.queries import Query as Query
+    from provgraph.calls import step as step
     from provgraph.graph import Graph as Graph
     from provgraph.graph import open as open
     from provgraph.ingest.capture.inside import track as track
@@ -39,6 +42,7 @@ _HOMES = {
     "Graph": "provgraph.graph",
     "Query": "provgraph.asking.queries",
     "open": "provgraph.graph",
+    "step": "provgraph.calls",
     "track": "provgraph.ingest.capture.inside",
     "component": "provgraph.tracking",
     "load_ipython_extension": "provgraph.notebook",
@@ -56,6 +60,7 @@ __all__ = [
     "log_params",
     "log_prediction",
     "open",
+    "step",
     "track",
     "unload_ipython_extension",
 ]

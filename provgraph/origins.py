@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from provgraph.model.elements import Edge, Node
+from provgraph.model.kinds import CELLS
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.store import Store
 
-Relation = Literal["root", "generated", "used", "executed", "code", "derived", "piped", "informed"]
+Relation = Literal[
+    "root", "generated", "used", "executed", "code", "derived", "piped", "variable", "informed"
+]
 
 FOLD: Final = 8
 """How many inputs of one relation and one folder are shown before the rest fold."""
@@ -100,7 +103,8 @@ def starting_scripts(store: Store, steps: Sequence[str]) -> dict[str, str]:
             parent = parents.get(ancestor)
             if parent is None:
                 continue
-            if script := known[parent].properties.get("script"):
+            held = known[parent].properties
+            if script := held.get("name" if held.get("how") == "cell" else "script"):
                 scripts[step] = str(script)
             else:
                 reached[step] = parent
@@ -195,7 +199,7 @@ _RELATION: Final[dict[str, Relation]] = {
 _RANK: Final = {
     relation: rank
     for rank, relation in enumerate(
-        ("generated", "executed", "code", "piped", "informed", "derived", "used")
+        ("generated", "executed", "code", "piped", "variable", "informed", "derived", "used")
     )
 }
 
@@ -208,10 +212,13 @@ def _causes(
     for edge in origins.edges:
         source = processes.get(edge.source, edge.source)
         target = processes.get(edge.target, edge.target)
-        if source == target:
+        if source == target or _is_shown_with(origins.nodes[target]):
             continue
         relation, word = _relation(edge)
         known = found[source].get(target)
+        if known is not None and relation == known[0] == "variable":
+            word = ", ".join(sorted({word, *known[1].split(", ")}))
+            known = None
         if known is None or _RANK[relation] < _RANK[known[0]]:
             found[source][target] = (relation, word)
 
@@ -224,12 +231,19 @@ def _causes(
     }
 
 
+def _is_shown_with(node: Node) -> bool:
+    """A cell's text stands with its execution."""
+    return str(node.properties.get("name", "")).startswith(CELLS)
+
+
 def _relation(edge: Edge) -> tuple[Relation, str]:
     word = str(edge.properties.get("role") or edge.properties.get("how") or "")
     if edge.type == "USED" and word == "code":
         return "code", word
     if edge.type == "INFORMED_BY":
         channel = str(edge.properties.get("channel", edge.key))
+        if channel == "variable":
+            return "variable", str(edge.properties.get("name", ""))
         return ("piped" if channel == "pipe" else "informed"), channel
     return _RELATION[edge.type], word
 

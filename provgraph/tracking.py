@@ -7,16 +7,20 @@ the standard library is imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from typing import Any, Final
 
 METRICS: Final = "PROVGRAPH_METRICS"
 """The variable that names the file of the run: a line of JSON for each value."""
 
+tellers: list[Callable[[], int]] = []
+"""Who knows which step of the program is at work (`provgraph.calls`)."""
+
 
 def log_params(**values: object) -> None:
-    """Keep parameters with the run that this program belongs to, as `param.NAME`.
+    """Keep parameters with the run that this program belongs to, as `param.NAME`, and with the step that
+    is at work.
 
     Numbers and booleans keep their type, other values their text. Said twice, the last counts.
 
@@ -26,7 +30,8 @@ def log_params(**values: object) -> None:
 
 
 def log_metrics(**values: object) -> None:
-    """Keep results with the run that this program belongs to, as `metric.NAME`.
+    """Keep results with the run that this program belongs to, as `metric.NAME`, and with the step that is
+    at work.
 
     >>> log_metrics(accuracy=0.97)
     """
@@ -46,7 +51,7 @@ def log_prediction(
     import time
 
     names = [os.fspath(each) for each in inputs]
-    _write(
+    say(
         [
             {
                 "kind": "prediction",
@@ -78,17 +83,20 @@ class component(ContextDecorator):
     def __enter__(self) -> None:
         import time
 
-        _write([{**self._said, "fields": self._tags, "at": time.time_ns()}])
+        say([{**self._said, "fields": self._tags, "at": time.time_ns()}])
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
 def _append(kind: str, values: dict[str, object]) -> None:
-    _write([{"kind": kind, "name": name, "value": _plain(v)} for name, v in values.items()])
+    at_work = {"step": tellers[0]()} if tellers else {}
+    said = ({"kind": kind, "name": name, "value": _plain(v)} for name, v in values.items())
+    say([{**each, **at_work} for each in said])
 
 
-def _write(said: list[dict[str, Any]]) -> None:
+def say(said: list[dict[str, Any]]) -> None:
+    """Tell the run, in a line each; nothing happens outside one."""
     path = os.environ.get(METRICS)
     if not path or not said:
         return

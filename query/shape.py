@@ -63,7 +63,12 @@ _TABULATED: Final = (
     Field("order", _N, "order", "what has a lower one comes first"),
     Field("version", _T, "version", "the id of a version"),
     Field("why", _T, "why", "contains, derived or inferred"),
-    Field("origin", _T, "origin", "the nearest row that it was made from"),
+    Field(
+        "origin",
+        _T,
+        "origin",
+        "the nearest row that it was made from; of a parameter, `argv` or the file",
+    ),
     Field("action", _T, "action", "erase, rebuild, keep or none"),
     Field("environment", _T, "environment", "the name of an environment"),
     Field("makes", FieldType.TEXTS, "makes", "what a run makes that is wanted"),
@@ -87,7 +92,7 @@ _DELETION: Final = (
 _RERUN: Final = (
     *("order", "run", "command", "cwd", "commit", "environment", "makes", "inputs", "missing"),
 )
-_DIFF: Final = ("aspect", "name", "before", "after", "change")
+_DIFF: Final = ("aspect", "name", "before", "after", "change", "origin")
 _TYPES: Final[dict[str, FieldType]] = {
     field.key: field.type
     for fields in (*FIELDS.values(), (DEPTH,), LEARNED.values(), _TABULATED)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import msgspec
 
-from provgraph.model.records import Stat
+from provgraph.model.elements import Scalar
+from provgraph.model.records import Content, Stat
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`pid` did something at `tick`. A vfork child, which shares its parent's memory, has its own
-    pid here."""
+    pid here. `call` is the part of the program that did it (`Entered`), -1 where time has to tell."""
 
     pid: int
     tick: int
+    call: int = -1
 
 
 class Descriptor(msgspec.Struct, frozen=True):
@@ -156,6 +158,33 @@ class Exited(Event, frozen=True):
     backend cannot know it (musl, when main returns)."""
 
     status: int
+
+
+class Entered(Event, frozen=True):
+    """A part of a program began that is a step of its own: a call, a block, a notebook's cell (`kind`).
+    `number` counts those of its process from 1, `within` is the one around it, 0 the program itself.
+    `text` is its command line, so to speak; `source` the file in which it is written, if it is in one; `plan`
+    and `content` what it executes where that is no file."""
+
+    number: int
+    name: str
+    kind: str
+    within: int = 0
+    text: str = ""
+    source: bytes = b""
+    plan: str = ""
+    content: Content = Content()
+    properties: dict[str, Scalar] = {}
+
+
+class Left(Event, frozen=True):
+    """It ended, by an exception if `error` names one. `tells`: what is around it knows something by it.
+    `heard` are variables that it read, and the parts that had made them."""
+
+    number: int
+    error: str = ""
+    tells: bool = True
+    heard: list[tuple[str, int]] = []
 
 
 class Missed(Event, frozen=True):

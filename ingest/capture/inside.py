@@ -4,7 +4,8 @@ started under `provgraph run`.
 The shim cannot be loaded into a process that runs, so Python's audit events stand in for it: what is
 opened, renamed and removed through Python. They come before the deed and tell of no close, so each is
 looked at again when the next one comes. The programs that the process starts have the shim and are seen
-whole. What libraries in C open by themselves is not seen: that is always a gap of such a run.
+whole. What libraries in C open by themselves is not seen: that is always a gap of such a run. A long run,
+such as a notebook's kernel, is written down from time to time.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import os
 import stat as modes
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from provgraph.calls import at_work, boundaries
 from provgraph.config import create_project, find_project, project_root_for
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture.audit import Interpretation
@@ -51,6 +54,8 @@ are open, and whether it was done, which another thread cannot know."""
 
 NATIVE: Final = "files that libraries opened past Python not seen: the process was not started under provgraph run"
 _FORKED: Final = "processes forked without an exec not seen"
+_NOTICED, _BUSY = 0.3, 20
+"""Writing down that took longer than so many seconds is done at most one part in so many of the time."""
 
 
 class track:
@@ -89,6 +94,12 @@ class track:
                 return function(*arguments, **named)
 
         return recorded
+
+    def write(self, *, sparing: bool = False) -> None:
+        """Write down what was done so far, so that it can be asked for while the run goes on. `sparing`: later,
+        if that would take a noticeable part of the time."""
+        if self._tracking is not None:
+            self._tracking.write(sparing=sparing)
 
     def end(self, status: int = 0) -> None:
         """Write the run down. `status` is its exit status."""
@@ -132,10 +143,11 @@ class _Tracking:
         project = find_project(here) or create_project(project_root_for(here))
         self.pid = os.getpid()
         self.argv = list(sys.orig_argv)
-        self._capture = Capture(self.argv, project, tags, "preload")
+        self._capture = Capture(self.argv, project, tags, "preload", gaps=[NATIVE])
+        self._next, self._timer = 0.0, threading.Timer(0, self.write)
         self._root = os.fsencode(project.root)
         self._events: list[Event] = []
-        self._gaps = [NATIVE]
+        self._gaps: list[str] = []
         self._pending: list[tuple[int, _Look]] = []  # by thread
         self._lock = threading.Lock()
         self._hearing = (
@@ -144,10 +156,11 @@ class _Tracking:
         self._before = dict(os.environ)
         self._given = self._capture.environment()
         os.environ.update(self._given)
+        self._began = tick()
         self._events.append(
             Image(
                 pid=self.pid,
-                tick=tick(),
+                tick=self._began,
                 parent=os.getppid(),
                 executable=os.fsencode(os.path.realpath(sys.executable)),
                 argv=[os.fsencode(word) for word in self.argv],
@@ -158,14 +171,49 @@ class _Tracking:
             sys.addaudithook(_hear)
             _hooked = True
         _listeners.append(self)
+        boundaries.append(self.settle)
+
+    def settle(self) -> None:
+        """What was announced by now has been done, or is still under way."""
+        if os.getpid() == self.pid:
+            with self._alone(), suppress(OSError):
+                self._look_again(_open_files())
+
+    def write(self, *, sparing: bool = False) -> None:
+        if os.getpid() != self.pid or self not in _listeners:
+            return
+        self._timer.cancel()
+        if sparing and (wait := self._next - time.monotonic()) > 0:
+            self._timer = threading.Timer(wait, self.write)
+            self._timer.daemon = True
+            self._timer.start()
+            return
+        self.settle()
+        began = time.thread_time()
+        with self._alone():
+            self._restore()  # programs that we start ourselves are none of the run's
+            try:
+                self._tell()
+                self._capture.write_so_far()
+            except (OSError, ProvgraphError) as error:
+                note(f"not written down yet: {reason_of(error)}")
+            finally:
+                os.environ.update(self._given)
+        spent = time.thread_time() - began
+        self._next = time.monotonic() + (spent * _BUSY if spent > _NOTICED else 0.0)
+
+    def _tell(self) -> None:
+        self._capture.tell(self._events, self._gaps, self._interpreted())
+        self._events, self._gaps = [], []
 
     def end(self, status: int) -> None:
         if os.getpid() != self.pid:
             return  # a fork; the run is its parent's
+        self._timer.cancel()
         with self._alone():
             self._look_again(frozenset(), ending=True)
         self._stop()
-        self._capture.tell(self._events, self._gaps, self._interpreted())
+        self._tell()
         self._capture.finish(status)
 
     def drop(self) -> None:
@@ -174,9 +222,14 @@ class _Tracking:
 
     def _stop(self) -> None:
         _listeners.remove(self)
+        boundaries.remove(self.settle)
+        self._restore()
+
+    def _restore(self) -> None:
+        """The environment as it was, but for what the program has changed itself."""
         for name, value in self._given.items():
             if os.environ.get(name) != value:
-                continue  # the program has changed it
+                continue
             if name in self._before:
                 os.environ[name] = self._before[name]
             else:
@@ -221,10 +274,10 @@ class _Tracking:
                 pass
 
     def _opens(self, path: bytes, flags: int) -> None:
-        before, at = _stat(path), tick()
+        before, at, call = _stat(path), tick(), at_work()
         if flags & os.O_ACCMODE == os.O_RDONLY:
             if before is not None:
-                self._events.append(self._opened(path, at, before, before, flags))
+                self._events.append(self._opened(path, at, before, before, flags, call))
             return
 
         def finished(still_open: _Files, done: bool) -> bool:
@@ -237,8 +290,9 @@ class _Tracking:
             fresh = created or bool(flags & os.O_TRUNC)
             began = Stat(after.device, after.inode, 0, 0, after.ctime) if fresh else before
             assert began is not None
-            self._events.append(self._opened(path, at, before, began, flags, created))
-            self._events.append(Closed(3, path, at, after, pid=self.pid, tick=tick()))
+            self._events.append(self._opened(path, at, before, began, flags, call, created))
+            closed = Closed(3, path, at, after, pid=self.pid, tick=tick(), call=call)
+            self._events.append(closed)
             return True
 
         self._await(finished)
@@ -250,6 +304,7 @@ class _Tracking:
         before: Stat | None,
         after: Stat,
         flags: int,
+        call: int,
         created: bool = False,
     ) -> Opened:
         access = flags & os.O_ACCMODE
@@ -265,42 +320,43 @@ class _Tracking:
             before=None if created else before,
             pid=self.pid,
             tick=at,
+            call=call,
         )
 
     def _moves(self, source: bytes, target: bytes) -> None:
         moved, replaced, at = _stat(source), _stat(target), tick()
-        folder = os.path.isdir(source)
+        folder, call = os.path.isdir(source), at_work()
 
         def finished(_: _Files, done: bool) -> bool:
             gone = not os.path.lexists(source)
             if gone:
-                self._events.append(
-                    Renamed(
-                        source, target, moved, replaced, directory=folder, pid=self.pid, tick=at
-                    )
+                renamed = Renamed(
+                    source, target, moved, replaced, folder, pid=self.pid, tick=at, call=call
                 )
+                self._events.append(renamed)
             return gone or done
 
         self._await(finished)
 
     def _removes(self, path: bytes) -> None:
-        held, at = _stat(path), tick()
+        held, at, call = _stat(path), tick(), at_work()
 
         def finished(_: _Files, done: bool) -> bool:
             gone = not os.path.lexists(path)
             if gone:
-                self._events.append(Unlinked(path, held, pid=self.pid, tick=at))
+                self._events.append(Unlinked(path, held, pid=self.pid, tick=at, call=call))
             return gone or done
 
         self._await(finished)
 
     def _links(self, source: bytes, target: bytes) -> None:
-        at = tick()
+        at, call = tick(), at_work()
 
         def finished(_: _Files, done: bool) -> bool:
             linked = os.path.lexists(target)
             if linked:
-                self._events.append(Linked(source, target, _stat(target), pid=self.pid, tick=at))
+                stat = _stat(target)
+                self._events.append(Linked(source, target, stat, pid=self.pid, tick=at, call=call))
             return linked or done
 
         self._await(finished)
@@ -339,7 +395,7 @@ class _Tracking:
             getattr(getattr(main, "__spec__", None), "name", "") or "",
             sorted(path for path in paths - {script} if path.startswith(inside)),
             pid=self.pid,
-            tick=self._events[0].tick + 1,
+            tick=self._began + 1,
         )
         return Interpretation(event, ".".join(map(str, sys.version_info[:3])), sys.prefix)
 

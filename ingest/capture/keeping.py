@@ -18,11 +18,12 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProjectError, ProvgraphError
-from provgraph.ingest.capture import redact
+from provgraph.ingest.capture import parameters, redact
 from provgraph.ingest.capture.texts import LARGEST, SECRETS, is_text
 from provgraph.model.content_store import ContentStore, digest_of
+from provgraph.model.elements import Scalar
 from provgraph.model.glob import compiled
-from provgraph.model.kinds import Kinds
+from provgraph.model.kinds import CELLS, Kinds
 from provgraph.model.records import Content, Generated, Record, Used
 from provgraph.model.uri import path_of, split
 
@@ -58,6 +59,16 @@ def keep(
     return 0
 
 
+def with_parameters(
+    project: Project, records: list[Record], seen: Iterable[bytes], host: str
+) -> tuple[list[Record], dict[str, Scalar]]:
+    """See `parameters`. Where settings are not understood, there are none."""
+    with suppress(OSError, ProvgraphError):
+        keeping = _Keeping(project, seen, host)
+        return parameters.with_parameters(records, keeping.held, keeping.kinds)
+    return records, {}
+
+
 class _Keeping:
     def __init__(self, project: Project, seen: Iterable[bytes], host: str) -> None:
         self._project = project
@@ -80,7 +91,7 @@ class _Keeping:
         return size(largest) if isinstance(largest, str) else largest
 
     @cached_property
-    def _kinds(self) -> Kinds:
+    def kinds(self) -> Kinds:
         own = self._project.settings.get("kinds", {})
         return Kinds.of(own if isinstance(own, dict) else {})
 
@@ -111,9 +122,17 @@ class _Keeping:
         if _is_any(uri, self._wishes.never):
             return False
         path = uri.encode()
-        if content.size > LARGEST or path.endswith(SECRETS) or "://" in uri:
+        if content.size > LARGEST or path.endswith(SECRETS):
             return False
-        return is_code or (is_text(path) and self._kinds.kind(uri).name not in _DATA)
+        if "://" in uri:
+            return uri.startswith(CELLS)
+        return is_code or (is_text(path) and self.kinds.kind(uri).name not in _DATA)
+
+    def held(self, uri: str, content: Content) -> bytes | None:
+        """The bytes that a file of the project had, if they are still to be had and are not never to be kept."""
+        if not content.digest or _is_any(uri, self._wishes.never):
+            return None
+        return self._seen.get(content.digest) or self._on_disk(uri, content)
 
     def _put(self, uri: str, content: Content, *, asked: bool) -> bool:
         if self._store.has(content.digest):

@@ -110,13 +110,17 @@ class Program:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _reap(self) -> None:
-        try:
-            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
-        except ChildProcessError:  # somebody else's handler took it
-            self.ended, self.status = tick(), 0
-            return
-        if pid == 0:
-            return
+        """As a container's first process we are the parent of all that lost theirs."""
+        anybody = -1 if os.getpid() == 1 else self.pid
+        pid = -1
+        while pid != self.pid:
+            try:
+                pid, status = os.waitpid(anybody, os.WNOHANG | os.WUNTRACED)
+            except ChildProcessError:  # somebody else's handler took it
+                self.ended, self.status = tick(), 0
+                return
+            if pid == 0:
+                return
         if os.WIFSTOPPED(status):
             self._stop_too(os.WSTOPSIG(status))
         else:

@@ -3,7 +3,7 @@
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
 runner lives), `run.json` (all that another process needs to finish the record) or in its place `front` (all
 that the native front saw, `front.py`), `events` (the shim's spool), `python/` (what Python processes
-said), `metrics.ndjson` and `nested` (the process ids of runners within the run, whose programs are in
+said), `metrics.ndjson`, `inside` (what a process that records itself saw) and `nested` (the process ids of runners within the run, whose programs are in
 records of their own). Python's runner makes it and seals it; if it is killed, `recover` does the same
 later, with less. What the native front recorded is always left to `recover`.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from provgraph.ingest.capture.events import (
     Image,
     Linked,
     Missed,
+    Moved,
     Opened,
     Preserved,
     Renamed,
@@ -44,6 +46,7 @@ from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id, step_id
 from provgraph.model.records import (
     Content,
+    EnvironmentSeen,
     Generated,
     Invalidated,
     Name,
@@ -63,6 +66,7 @@ PYTHON: Final = "python"
 METRICS: Final = "metrics.ndjson"
 NESTED: Final = "nested"
 CACHE: Final = "cache"
+INSIDE: Final = "inside"
 RUN: Final = "PROVGRAPH_RUN"
 """The variable that names the run, in the environment of its programs."""
 
@@ -137,6 +141,18 @@ class Recording(msgspec.Struct, frozen=True):
         """What the native front saw, if it was the one to record. Raises JournalError."""
         return front.read(self.folder, worktree.work_tree_of(os.fsencode(project.root)))
 
+    def add(self, events: list[Event]) -> None:
+        """Keep what a process that records itself saw, for whoever may have to finish its record. A disk that
+        is full loses it for them alone."""
+        with suppress(OSError), open(self.folder / INSIDE, "ab", opener=_private) as file:
+            for event in events:
+                data = msgspec.msgpack.encode((type(event).__name__, event))
+                file.write(_LENGTH.pack(len(data)) + data)
+
+    def inside(self) -> list[Event]:
+        """What `add` kept."""
+        return list(_events(_text(self.folder / INSIDE)))
+
     def release(self) -> None:
         os.close(self.lock)
 
@@ -154,6 +170,27 @@ class Recording(msgspec.Struct, frozen=True):
             (self.folder / LOCK).unlink()
             self.folder.rmdir()
         self.release()
+
+
+_LENGTH: Final = struct.Struct("=I")
+_KINDS: Final = {
+    kind.__name__: kind for kind in (Closed, Image, Linked, Moved, Opened, Renamed, Unlinked)
+}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _events(data: bytes) -> Iterator[Event]:
+    at = 0
+    while at + _LENGTH.size <= len(data):
+        end = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+        if end > len(data):
+            return  # its process was killed
+        name, event = msgspec.msgpack.decode(data[at + _LENGTH.size : end])
+        yield msgspec.convert(event, _KINDS[name])
+        at = end
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -238,7 +275,7 @@ class Evidence(msgspec.Struct):
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
     and small texts that it had. `shell` is the one that ran
-    it, where that was not the shim's."""
+    it, where that was not the shim's. `observed` are the `id`s of events that the contents know."""
 
     manifest: Manifest
     events: list[Event]
@@ -254,6 +291,7 @@ class Evidence(msgspec.Struct):
     packages: Mapping[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     shell: line.Shell | None = None
+    observed: set[int] = set()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -266,8 +304,9 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
-    from provgraph.ingest.capture import remotes, said
+    from provgraph.ingest.capture import calls, remotes, said
     from provgraph.ingest.capture.assemble import Context, assemble
+    from provgraph.ingest.capture.keeping import with_parameters
 
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
@@ -297,6 +336,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     )
     events = [event for event in evidence.events if not isinstance(event, Preserved)]
     events += [found.event for found in evidence.interpretations]
+    parts = calls.read(_text(recorded / METRICS), run, root, machine.host)
+    events = [*calls.attributed(events, parts.marks), *parts.events]
+    evidence.texts += parts.texts
     made = assemble(events, context)
     if evidence.shell is not None:
         uris = {uri_of(path, root, machine.host) for path in line.changed(own)}
@@ -316,6 +358,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
     gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
     started = msgspec.structs.replace(manifest.started, environment=environment.environment)
+    records, given = with_parameters(project, made.records, texts_of(evidence), machine.host)
+    made = msgspec.structs.replace(made, records=records)
     images = sum(isinstance(event, Image) for event in evidence.events)
     ended = RunEnded(
         run,
@@ -324,7 +368,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         manifest.signal,
         verdict_of(gaps, seen=bool(images or unattributed)),
         gaps,
-        {**said.properties(_text(recorded / METRICS)), **manifest.properties},
+        _together(given, {**said.properties(_text(recorded / METRICS)), **manifest.properties}),
     )
     told = said.records(_text(recorded / METRICS), made.records, context)
     far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
@@ -332,12 +376,44 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     return Account(records, ended, len(made.records))
 
 
+def of_ended(records: Iterable[Record], living: set[int]) -> list[Record]:
+    """What can be told of a run that goes on: of steps whose processes are not among the living. What is
+    known only at its end is left out."""
+    records = [r for r in records if not isinstance(r, (RunStarted, EnvironmentSeen, RunEnded))]
+    steps = [record for record in records if isinstance(record, StepSeen)]
+    open_ = {s.step for s in steps if s.pid in living or s.kind == "unattributed"}
+    open_ |= {r.version for r in records if isinstance(r, Generated) and r.step in open_}
+    return [
+        record
+        for record in records
+        if open_.isdisjoint(getattr(record, name, "") for name in ("step", "by", "version"))
+    ]
+
+
 def keep_contents(project: Project, evidence: Evidence, made: Account) -> None:
     """Keep the scripts and small texts that the records speak of; last, as nothing depends on it."""
     from provgraph.ingest.capture.keeping import keep
 
+    keep(project, made.records, texts_of(evidence), evidence.manifest.machine.host)
+
+
+def texts_of(evidence: Evidence) -> list[bytes]:
+    """The contents that were in somebody's hands."""
     seen = [event.content for event in evidence.events if isinstance(event, Preserved)]
-    keep(project, made.records, [*seen, *evidence.texts], evidence.manifest.machine.host)
+    return [*seen, *evidence.texts]
+
+
+def _together(found: Mapping[str, Scalar], said: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """What was said counts before what was found, whose origin is then none.
+
+    >>> _together({"param.lr": 1, "prop.origin.lr": "argv"}, {"param.lr": 2})
+    {'param.lr': 2}
+    """
+    kept = {
+        name: v for name, v in found.items() if name.replace("prop.origin", "param") not in said
+    }
+    values = {name: value for name, value in kept.items() if name.startswith("param.")}
+    return {**kept, **without_secrets(values), **said}
 
 
 def _own_doings(
@@ -367,7 +443,8 @@ def _observe(evidence: Evidence) -> None:
         while found is not None and found.began < event.tick:
             evidence.contents.take(found)
             found = next(taken, None)
-        evidence.contents.observe(event, hashing=False)
+        if id(event) not in evidence.observed:
+            evidence.contents.observe(event, hashing=False)
     while found is not None:
         evidence.contents.take(found)
         found = next(taken, None)

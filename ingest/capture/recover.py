@@ -280,13 +280,14 @@ def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
 
 def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[list[Event], list[str]]:
     """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
+    own = recording.inside()
     if not recording.events.exists():
-        return [], []
+        return own, []
     try:
         with Spool(recording.events) as spool:
             if sealing:
                 spool.seal()
-            return spool.events(), spool.gaps()
+            return [*own, *spool.events()], spool.gaps()
     except (ProvgraphError, ValueError) as error:
         return [], [f"the spool is damaged: {error}"]
 

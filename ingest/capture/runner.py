@@ -11,10 +11,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import ProvgraphError
@@ -38,6 +40,7 @@ from provgraph.ingest.capture.recording import (
     account,
     contents_of,
     keep_contents,
+    of_ended,
     tell_outer,
     without_secrets,
 )
@@ -48,7 +51,7 @@ from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import new_run_id, step_id
 from provgraph.model.journal import SegmentWriter
-from provgraph.model.records import RunEnded, RunStarted
+from provgraph.model.records import Record, RunEnded, RunStarted
 from provgraph.model.uri import text_of, uri_of
 from provgraph.tracking import METRICS
 
@@ -145,7 +148,12 @@ class Capture:
     """One run being captured. Raises OSError or ProvgraphError where it cannot even be begun."""
 
     def __init__(
-        self, argv: list[str], project: Project, properties: dict[str, Scalar], backend: str
+        self,
+        argv: list[str],
+        project: Project,
+        properties: dict[str, Scalar],
+        backend: str,
+        gaps: Iterable[str] = (),
     ) -> None:
         self.project = project
         self.argv = argv
@@ -159,6 +167,8 @@ class Capture:
         self._program: Program | None = None
         self._events: list[Event] = []
         self._interpretations: list[audit.Interpretation] = []
+        self._observed: set[int] = set()
+        self._told: set[bytes] = set()
         self._pause = _SHORTEST
         self._ready = False
         self._backend = backend
@@ -166,7 +176,7 @@ class Capture:
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
         try:
-            self._spool, gaps = self._open_spool(backend)
+            self._spool, blind = self._open_spool(backend)
             self._contents = contents_of(project, self._run, self._outside, self._interrupted)
             self._before = tree.look(self._root, self._ignored)
             self._start = status.read()
@@ -188,7 +198,7 @@ class Capture:
                 started,
                 self._machine,
                 started.when.tick,
-                gaps=gaps,
+                gaps=[*gaps, *blind],
                 properties=without_secrets(properties),
                 variables=variables(os.environ, project),
             )
@@ -252,7 +262,45 @@ class Capture:
         """Take in what this process itself did, where it is the program."""
         self._events += events
         self._manifest.gaps += gaps
-        self._interpretations.append(interpretation)
+        self._interpretations = [interpretation]
+        self._recording.add(events)
+
+    def write_so_far(self) -> None:
+        """Journal what is known by now, while the program goes on. What processes that live still do is told
+        when they have ended."""
+        if self._spool is None:
+            return
+        self._events += self._spool.fresh()
+        evidence = self._evidence(msgspec.structs.replace(self._manifest, ended=tick()))
+        evidence.before = None  # what nobody was seen to change is told at the end
+        made = account(self.project, evidence, self._recording.folder)
+        self._observed.update(map(id, self._events))
+        living = {life.pid for life in self._spool.lives() if not life.exited and life.is_alive()}
+        self._write(of_ended(made.records, living))
+        self._writer.flush()
+        keep_contents(self.project, evidence, made)
+
+    def _write(self, records: Iterable[Record]) -> None:
+        """Those that are not written yet."""
+        for record in records:
+            key = msgspec.msgpack.encode(record)
+            if key not in self._told:
+                self._told.add(key)
+                self._writer.write(record)
+
+    def _evidence(self, manifest: Manifest) -> Evidence:
+        return Evidence(
+            manifest,
+            list(self._events),
+            self._spool.gaps() if self._spool else [],
+            self._contents,
+            self._outside,
+            [*audit.read(self._recording.python), *self._interpretations],
+            self._before,
+            self._start,
+            self._ignored,
+            observed=self._observed,
+        )
 
     def abandon(self) -> None:
         """The program was never started: nothing is left."""
@@ -262,21 +310,10 @@ class Capture:
 
     def _finish(self) -> RunEnded:
         staying = self._drain()
-        evidence = Evidence(
-            self._manifest,
-            self._events,
-            self._spool.gaps() if self._spool else [],
-            self._contents,
-            self._outside,
-            [*audit.read(self._recording.python), *self._interpretations],
-            self._before,
-            self._start,
-            self._ignored,
-        )
+        evidence = self._evidence(self._manifest)
         made = account(self.project, evidence, self._recording.folder)
         self._writer.flush()
-        for record in made.records:
-            self._writer.write(record)
+        self._write(made.records)
         self._writer.close()
         self._contents.close()
         keep_contents(self.project, evidence, made)
@@ -445,8 +482,6 @@ def _parent(machine: Machine) -> str:
 
 
 def _print_json(ended: RunEnded) -> None:
-    import msgspec
-
     about = {
         "run": ended.run,
         "exit": ended.exit,

@@ -300,7 +300,8 @@ class Verbs:
         what they imported), `environment` (packages, interpreter, system, processors,
         variables as `$NAME`), `parameters`, `metrics`,
         `command` (by script or program) and `commit`; `name` is what differs, `before` and `after` its
-        values there and here, and `change` is `added`, `removed` or `changed`.
+        values there and here, `change` is `added`, `removed` or `changed`, and `origin` says of a parameter whether
+        it stood on the command line (`argv`) or in which file.
 
         Names mean their latest version.
 

@@ -145,7 +145,4 @@ def _in_words(error: click.ClickException) -> str:
     said = error.format_message()
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "provgraph"
-    hint = f"`{where} --help` shows how"
-    if isinstance(error, click.NoSuchOption) and error.possibilities:
-        said, hint = error.message, f"`{error.possibilities[0]}` might be meant"
-    return f"{said[:1].lower()}{said[1:]}\n  hint: {hint}"
+    return f"{said[:1].lower()}{said[1:]}\n  hint: `{where} --help` shows how"

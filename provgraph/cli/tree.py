@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from provgraph.cli.text import count, digest, duration, moment, size
 from provgraph.model.elements import Node
@@ -18,6 +18,7 @@ _WORD = {
     "code": "code ",
     "piped": "pipe from ",
     "informed": "from ",
+    "variable": "from ",
     "derived": "was ",
     "used": "",
     "generated": "",
@@ -35,6 +36,7 @@ _OF_THE_EFFECT = {
     "executed": "script of ",
     "piped": "pipe to ",
     "informed": "to ",
+    "variable": "to ",
     "derived": "became ",
 }
 """What is said of a branch that is an effect of the one it stands under."""
@@ -78,6 +80,8 @@ def _line(branch: Branch, words: dict[str, str]) -> Text:
     word = words[branch.relation]
     if branch.relation == "derived" and branch.word and words is _WORD:
         word = f"{branch.word} of "
+    elif branch.relation == "variable":
+        word = f"{branch.word} {word}"
     text = Text().append(word, style="dim")
     if branch.node.label == "Step":
         return _step(text, branch)
@@ -117,7 +121,9 @@ def _step(text: Text, branch: Branch) -> Text:
     if properties.get("how") == "unattributed":
         text.append("a program that was not seen", style="yellow")
     else:
-        text.append(shown(_shortened(command)), style="green")
+        is_cell = properties.get("how") == "cell"
+        command = str(properties.get("name")) if is_cell else _shortened(command)
+        text.append(shown(command), style="green")
     if branch.repeated:
         return text.append(f"  (shown {branch.repeated})", style="dim")
     details = []
@@ -132,7 +138,21 @@ def _step(text: Text, branch: Branch) -> Text:
     if branch.run is not None:
         details.append(f"run {branch.run.properties['name']}")
         details += _code_state(branch.run)
-    return text.append("  " + " · ".join(details), style="dim")
+    text.append("  " + " · ".join(details), style="dim")
+    if properties.get("how") == "cell":
+        text.append(_source(str(properties.get("command", ""))), style="green")
+    return text
+
+
+def _source(cell: str) -> str:
+    """What a cell executed, below its name."""
+    lines = [_shortened(line) for line in cell.strip().splitlines()]
+    more = [f"… {len(lines) - LONGEST_CELL} lines more"] if len(lines) > LONGEST_CELL else []
+    return "".join(f"\n  {shown(line)}" for line in (*lines[:LONGEST_CELL], *more))
+
+
+LONGEST_CELL: Final = 12
+"""How many lines of a cell are shown."""
 
 
 def _code_state(run: Node) -> list[str]:

@@ -132,6 +132,9 @@ OTHER: Final = "other"
 PREDICTIONS: Final = "prediction://"
 """How the URI of a prediction that a program logged begins; it is one in every project."""
 
+CELLS: Final = "cell://"
+"""How the URI of a notebook's cell begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -155,7 +158,8 @@ class Kinds:
         ('model', 'other')
         """
         built_in = ((glob, kind) for kind, globs in BUILT_IN.items() for glob in globs)
-        return cls(((f"{PREDICTIONS}**", "prediction"), *own.items(), *built_in))
+        always = ((f"{PREDICTIONS}**", "prediction"), (f"{CELLS}**", "script"))
+        return cls((*always, *own.items(), *built_in))
 
     @property
     def names(self) -> frozenset[str]:

@@ -109,7 +109,7 @@ class StepSeen(Record, frozen=True, tag="step"):
     parent: str = ""
     exit: int | None = None
     signal: str = ""
-    kind: str = "process"  # process, fork, cell, task, function, unattributed
+    kind: str = "process"  # process, fork, cell, task, function, block, unattributed
     properties: dict[str, Scalar] = {}
 
 
@@ -157,12 +157,14 @@ class Invalidated(Record, frozen=True, tag="invalidated"):
 
 
 class Informed(Record, frozen=True, tag="informed"):
-    """`step` received from `by`. `channel`: pipe, fork, socket, message, continuation."""
+    """`step` received from `by`. `channel`: pipe, fork, socket, message, continuation, call, variable (then
+    `name` is its name)."""
 
     step: str
     by: str
     channel: str
     when: When | None = None
+    name: str = ""
 
 
 class CommitSeen(Record, frozen=True, tag="commit"):

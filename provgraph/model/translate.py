@@ -156,7 +156,9 @@ def _translate(
         case Informed():
             _stub_step(record.step, made)
             _stub_step(record.by, made)
-            made.edge(record.step, "INFORMED_BY", record.by, record.channel, channel=record.channel)
+            key = f"{record.channel} {record.name}" if record.name else record.channel
+            named = {"channel": record.channel, "name": record.name}
+            made.edge(record.step, "INFORMED_BY", record.by, key, **named)
         case RunStarted():
             _run_started(record, project, made)
         case RunEnded():
@@ -289,12 +291,13 @@ def _measure_runs(made: Translation) -> None:
 
 def _step(record: StepSeen, made: Translation) -> None:
     ended = record.ended.at if record.ended else None
+    is_part = record.kind in ("cell", "function", "block")
     made.node(
         record.step,
         "Step",
         kind="step",
-        name=split(record.script)[0] if record.script else record.program,
-        command=_joined(tuple(record.argv)),
+        name=split(record.script)[0] if record.script and not is_part else record.program,
+        command="\n".join(record.argv) if is_part else _joined(tuple(record.argv)),
         cwd=record.cwd,
         at=record.started.at,
         ended=ended,

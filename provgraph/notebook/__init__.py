@@ -1,4 +1,5 @@
-"""`%load_ext provgraph`: what a notebook has of it. Answers can be walked through, `%%prov` asks."""
+"""`%load_ext provgraph`: what a notebook has of it. Its cells are recorded, answers can be walked through,
+`%%prov` asks."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What `%load_ext provgraph` calls."""
-    from provgraph.notebook import asking
+    from provgraph.notebook import asking, capturing
 
     asking.load(shell)
+    capturing.load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    from provgraph.notebook import asking
+    from provgraph.notebook import asking, capturing
 
+    capturing.unload()
     asking.unload(shell)

@@ -96,7 +96,9 @@ class Questions(Magics):
     def _open(self, folder: str) -> Graph:
         """The graph that is open, if it is this one and its store is still the file it was."""
         import provgraph
+        from provgraph.notebook import capturing
 
+        capturing.write()
         fresh = provgraph.open(folder)
         stands = _file(fresh.project.database)
         if self._graph is not None and (self._graph.project.root, self._stood) == (

@@ -10,6 +10,7 @@ from provgraph.query.operators.comparing import (
     digest_of_blob,
     facts,
     is_code,
+    origins,
 )
 from provgraph.query.plan import Diff
 
@@ -21,7 +22,8 @@ def rows(graph: Evaluator, plan: Diff) -> list[dict[str, Any]]:
     before = side(graph, {row.node.id for row in graph.rows(plan.source)})
     after = side(graph, {row.node.id for row in graph.rows(plan.other)})
     digests = digest_of_blob(version for each in (before, after) for _, version in each.used)
-    return list(differences(plan, facts(before, digests), facts(after, digests)))
+    found = facts(before, digests), facts(after, digests)
+    return list(differences(plan, *found, origins(before, after)))
 
 
 def side(graph: Evaluator, ids: set[str]) -> Side:

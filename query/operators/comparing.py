@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from provgraph.model.elements import Edge, Node, Value
 from provgraph.model.vocabulary import LINEAGE_EDGES
@@ -24,7 +24,8 @@ def compared(plan: Diff, reader: Reader) -> list[Record]:
     """The rows of a diff."""
     before, after = _side(plan.source, reader), _side(plan.other, reader)
     digests = digest_of_blob(node for side in (before, after) for _, node in side.used)
-    return list(differences(plan, facts(before, digests), facts(after, digests)))
+    found = facts(before, digests), facts(after, digests)
+    return list(differences(plan, *found, origins(before, after)))
 
 
 @dataclass(slots=True)
@@ -98,6 +99,19 @@ def facts(side: Side, digests: Mapping[str, str]) -> Facts:
     return found
 
 
+_ORIGIN: Final = "prop.origin."
+
+
+def origins(*sides: Side) -> dict[str, str]:
+    """Where parameters come from, by their names."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for run in (run for side in sides for run in side.runs):
+        for key, value in run.properties.items():
+            if key.startswith(_ORIGIN):
+                found[key.removeprefix(_ORIGIN)].add(str(value))
+    return {name: ", ".join(sorted(held)) for name, held in found.items()}
+
+
 def is_code(edge: Edge) -> bool:
     return edge.type == "EXECUTED" or (
         edge.type == "USED" and edge.properties.get("role") == "code"
@@ -155,7 +169,9 @@ def text(value: Value) -> str:
             return str(value)
 
 
-def differences(plan: Diff, before: Facts, after: Facts) -> Iterator[dict[str, Any]]:
+def differences(
+    plan: Diff, before: Facts, after: Facts, origins: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     """A row a name whose values differ."""
     for aspect in plan.on:
         one, other = before.get(aspect, {}), after.get(aspect, {})
@@ -170,4 +186,5 @@ def differences(plan: Diff, before: Facts, after: Facts) -> Iterator[dict[str, A
                 "before": ", ".join(sorted(ours)) if ours else None,
                 "after": ", ".join(sorted(theirs)) if theirs else None,
                 "change": change,
+                "origin": origins.get(name) if aspect == "parameters" else None,
             }

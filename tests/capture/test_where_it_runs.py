@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -153,3 +154,30 @@ def test_python_m_provgraph_runs_a_script_under_full_capture(tmp_path: Path) -> 
     assert workspace.started.argv == [sys.executable, "copy.py", "a", "b"]
     assert lineage(workspace, "b") == {"copy.py", "a"}
     assert (workspace.ended.exit, workspace.ended.gaps) == (3, [])
+
+
+ALONE = ["unshare", "--pid", "--fork", "--mount-proc"]
+
+
+def test_as_the_first_process_of_a_container(workspace: Workspace) -> None:
+    """Its orphans are reaped, its signals passed on, and what they did is recorded."""
+    if subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs `unshare` and the right to make process namespaces")
+    root = workspace.root
+    (root / "a").write_text("x")
+    (root / "work.sh").write_text(
+        "trap 'cat a > b; exit 5' TERM\n"
+        "(sh -c 'echo $$ > orphan.new; mv orphan.new orphan' &)\n"
+        "while [ ! -e orphan ]; do sleep 0.05; done\n"
+        "while [ -e /proc/$(cat orphan) ]; do sleep 0.05; done\n"
+        "echo > up\n"
+        "while :; do sleep 0.05; done\n"
+    )
+    command = [*ALONE, *map(os.fsdecode, workspace.command("sh", "work.sh"))]
+    process = subprocess.Popen(command, cwd=root, env=workspace.environment)
+    until((root / "up").exists)
+    (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(first), signal.SIGTERM)
+    assert process.wait(60) == 5
+    assert lineage(workspace, "b") == {"a"}
+    assert (workspace.ended.exit, workspace.ended.verdict) == (5, "complete")

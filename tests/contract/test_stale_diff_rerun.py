@@ -124,7 +124,13 @@ TWO_RUNS = graph(
         "v-more": version("more.csv", 20, "x"),
         "v-model2": version("m.pkl", 23, "m2", kind="model"),
         "s-train2": {"at": 22, "name": "train.py", "command": "train", "param.depth": 8},
-        "r-second": {"name": "r-second", "at": 22, "command": "train", "commit": "abc"},
+        "r-second": {
+            "name": "r-second",
+            "at": 22,
+            "command": "train",
+            "commit": "abc",
+            "prop.origin.depth": "argv",
+        },
         "e1": {"name": "one", "packages": ("numpy==2.1", "pandas==2.2"), "python": "3.12"},
         "e2": {"name": "two", "packages": ("numpy==2.2", "scipy==1.1"), "python": "3.12"},
     },
@@ -142,26 +148,26 @@ TWO_RUNS = graph(
 def test_runs_differ_in_inputs_packages_parameters_commands_and_commits(store: Store) -> None:
     store.apply(TWO_RUNS)
     assert answer(store, 'run "r-train" | diff (run "r-second")') == [
-        ("inputs", "clean.csv", "blake3:c1", "blake3:c2", "changed"),
-        ("inputs", "more.csv", None, "blake3:x", "added"),
-        ("environment", "numpy", "2.1", "2.2", "changed"),
-        ("environment", "pandas", "2.2", None, "removed"),
-        ("environment", "scipy", None, "1.1", "added"),
-        ("parameters", "depth", "6", "8", "changed"),
-        ("command", "train.py", "train --depth 6", "train", "changed"),
-        ("commit", "commit", None, "abc", "added"),
+        ("inputs", "clean.csv", "blake3:c1", "blake3:c2", "changed", None),
+        ("inputs", "more.csv", None, "blake3:x", "added", None),
+        ("environment", "numpy", "2.1", "2.2", "changed", None),
+        ("environment", "pandas", "2.2", None, "removed", None),
+        ("environment", "scipy", None, "1.1", "added", None),
+        ("parameters", "depth", "6", "8", "changed", "argv"),
+        ("command", "train.py", "train --depth 6", "train", "changed", None),
+        ("commit", "commit", None, "abc", "added", None),
     ]
     asked = 'run "r-train" | diff (run "r-second") on parameters, code'
-    assert answer(store, asked) == [("parameters", "depth", "6", "8", "changed")]
+    assert answer(store, asked) == [("parameters", "depth", "6", "8", "changed", "argv")]
     assert answer(store, 'run "r-train" | diff (run "r-train")') == []
 
 
 def test_lineages_differ_in_what_came_from_outside(store: Store) -> None:
     store.apply(TWO_RUNS)
     assert answer(store, "model m@1 | diff (model m@2) on inputs") == [
-        ("inputs", "clean.csv", None, "blake3:c2", "added"),
-        ("inputs", "more.csv", None, "blake3:x", "added"),
-        ("inputs", "raw.csv", "blake3:r1", None, "removed"),
+        ("inputs", "clean.csv", None, "blake3:c2", "added", None),
+        ("inputs", "more.csv", None, "blake3:x", "added", None),
+        ("inputs", "raw.csv", "blake3:r1", None, "removed", None),
     ]
     assert answer(store, "model m@2 | diff (model m)") == []
 

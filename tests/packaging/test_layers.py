@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors, tracking < config < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure, content < web, demo < notebook < cli
+errors, tracking < config, calls < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure, content < web, demo < notebook < cli
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "provgraph"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "tracking"}),
-    frozenset({"config"}),
+    frozenset({"config", "calls"}),
     frozenset({"model"}),
     frozenset({"query"}),
     frozenset({"store", "ingest", "subjects"}),

@@ -17,14 +17,14 @@ import msgspec
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
 from provgraph.ingest.capture.events import Forked, Image, Piped
 
-Channel = Literal["pipe", "fork", "socket", "message"]
+Channel = Literal["pipe", "fork", "socket", "message", "call", "variable"]
 
 
 class Inform(msgspec.Struct, frozen=True):
     """`by` told `reader` something from `tick` on. `held`: the reader has the end among its standard
     descriptors, and so reads from then on; else when it read is not known, only that it did so
     before it wrote what depends on it. `until` is the last moment at which `by` may have told it,
-    where that is not its own end."""
+    where that is not its own end. `name` is that of a variable."""
 
     reader: Execution
     by: Execution
@@ -32,6 +32,7 @@ class Inform(msgspec.Struct, frozen=True):
     tick: int
     held: bool = True
     until: int | None = None
+    name: str = ""
 
 
 class Pipe(msgspec.Struct):

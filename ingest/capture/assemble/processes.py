@@ -17,12 +17,14 @@ import msgspec
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
+    Entered,
     Event,
     ExecFailed,
     Executing,
     Exited,
     Forked,
     Image,
+    Left,
     Moved,
     Opened,
     Piped,
@@ -30,11 +32,14 @@ from provgraph.ingest.capture.events import (
 
 STRETCH: Final = -1
 """The number of the execution between a fork and the first exec; images count from 0."""
+CALLS: Final = 1 << 24
+"""The number of a process's first part that is a step of its own."""
 
 
 class Execution(msgspec.Struct, eq=False):
-    """One program execution. `place` is its index in its process, `number` counts images alone.
-    `cwd` is where it began, `folder` where it went. `events` counts its events."""
+    """One program execution, or a part of one that is a step of its own: then `call` says which, `left`
+    how it ended and `within` what is around it. `place` is its index in its process, `number` counts images
+    alone. `cwd` is where it began, `folder` where it went. `events` counts its events."""
 
     process: Process
     place: int
@@ -46,17 +51,22 @@ class Execution(msgspec.Struct, eq=False):
     ended: int | None = None
     events: int = 0
     folder: bytes = b""
+    call: Entered | None = None
+    left: Left | None = None
+    within: Execution | None = None
 
     @property
     def stretch(self) -> bool:
-        return self.image is None
+        return self.image is None and self.call is None
 
 
 class Process(msgspec.Struct, eq=False):
     """One life of a process id. `parent` is the execution that forked or spawned it, None where it
     was not seen. `suspended`: its parent did nothing until it ran its first program (vfork, spawn).
     `exit` is None if it was killed or outlived the run; `last` is its last tick. `standard` are the
-    pipes on its descriptors 0 to 2, `given` those that it began with."""
+    pipes on its descriptors 0 to 2, `given` those that it began with. `calls` are the parts of its
+    programs that are steps, `active` those that go on; `did` says who opened what at a tick, where another
+    part went on meanwhile."""
 
     pid: int
     started: int
@@ -71,15 +81,24 @@ class Process(msgspec.Struct, eq=False):
     given: dict[int, Piped] = {}
     pending: Executing | None = None
     pending_place: int = -1
+    calls: dict[int, Execution] = {}
+    active: list[Execution] = []
+    did: dict[int, Execution] = {}
+
+    @property
+    def program(self) -> Execution:
+        """The last program that it ran."""
+        return self.executions[-1]
 
     @property
     def current(self) -> Execution:
-        return self.executions[-1]
+        """What it does now: the part of its program that began last."""
+        return self.active[-1] if self.active else self.program
 
     @property
     def images(self) -> int:
         """How many programs it ran."""
-        return self.current.number + 1 if self.executions else 0
+        return self.program.number + 1 if self.executions else 0
 
     def begin_with(self, standard: dict[int, Piped]) -> None:
         self.given, self.standard = standard, dict(standard)
@@ -88,8 +107,54 @@ class Process(msgspec.Struct, eq=False):
         number = STRETCH if image is None else self.images
         place = len(self.executions)
         if self.executions:
-            self.current.ended = tick
+            self.end(tick)
         self.executions.append(Execution(self, place, number, tick, cwd, image, traced, folder=cwd))
+
+    def end(self, tick: int) -> None:
+        for execution in (self.program, *self.active):
+            execution.ended = tick
+        self.active.clear()
+
+    def enter(self, event: Entered) -> None:
+        program = self.program
+        around = self.calls.get(event.within) if event.within else program
+        made = Execution(
+            self,
+            program.place,
+            CALLS + event.number,
+            event.tick,
+            program.folder,
+            program.image,
+            folder=program.folder,
+            call=event,
+            within=around or self.current,
+        )
+        self.calls[event.number] = made
+        self.active.append(made)
+
+    def leave(self, event: Left) -> None:
+        for call in self.active:
+            if call is self.calls.get(event.number):
+                call.left, call.ended = event, event.tick
+                self.active.remove(call)
+                return
+
+    def doer(self, event: Event) -> Execution:
+        """Which part of it an event belongs to."""
+        if not self.calls:
+            return self.program
+        match event:
+            case Entered() | Left():
+                return self.calls.get(event.number, self.current)
+            case Closed() if event.opened in self.did:
+                return self.did.pop(event.opened)
+            case _ if event.call < 0:
+                return self.current
+            case _:
+                by = self.calls.get(event.call, self.program)
+                if by is not self.current and isinstance(event, Opened):
+                    self.did[event.tick] = by
+                return by
 
 
 class Happening(NamedTuple):
@@ -151,7 +216,7 @@ class _Teller:
                 process = self._process_of(event)
                 self._note(process, event)
         process.last = event.tick
-        by = process.current
+        by = process.doer(event)
         self.happenings.append(Happening(event, by, by.events))
         by.events += 1
 
@@ -207,11 +272,16 @@ class _Teller:
                 process.pending = None
             case Exited():
                 process.exit, process.exited = event.status, event.tick
-                process.current.ended = event.tick
+                process.end(event.tick)
             case Piped() if event.fd <= 2:
                 process.standard[event.fd] = event
             case Moved():
-                process.current.folder = event.cwd
+                for execution in (process.program, *process.active):
+                    execution.folder = event.cwd
+            case Entered():
+                process.enter(event)
+            case Left():
+                process.leave(event)
             case _:
                 pass
 
@@ -222,7 +292,7 @@ class _Teller:
         if pending is None:
             return
         self.escaped.append((pending.tick, pending))
-        before = process.current
+        before = process.program
         image = Image(
             pid=process.pid,
             tick=pending.tick,
@@ -234,8 +304,8 @@ class _Teller:
         standard = process.standard
         self._run(process, image, traced=False)
         process.begin_with(standard)
-        self.happenings[process.pending_place] = Happening(image, process.current, 0)
-        process.current.events = 1
+        self.happenings[process.pending_place] = Happening(image, process.program, 0)
+        process.program.events = 1
 
 
 def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
@@ -247,12 +317,12 @@ def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
 
 
 def ancestors(execution: Execution) -> Iterator[Execution]:
-    """The executions that started this one, from the nearest on: the one before it in its process,
-    else the one that forked or spawned the process."""
+    """The executions that started this one, from the nearest on: the one that it is a part of, the one
+    before it in its process, else the one that forked or spawned the process."""
     while True:
         process = execution.process
         place = execution.place
-        above = process.executions[place - 1] if place else process.parent
+        above = execution.within or (process.executions[place - 1] if place else process.parent)
         if above is None:
             return
         yield above

@@ -68,7 +68,8 @@ class Programs:
 
     def properties(self, execution: Execution) -> dict[str, Scalar]:
         told = self.told.get(execution)
-        return told.properties if told else {}
+        given = told.properties if told else {}
+        return {**given, **execution.call.properties} if execution.call else given
 
     def script(self, execution: Execution) -> bytes:
         return self._scripts.get(execution, b"")
@@ -82,7 +83,11 @@ class Programs:
             (made if isinstance(action, Version) else read).add((action.by, action.path))
         found = []
         for process in story.processes:
-            for by in process.executions:
+            for by in (*process.executions, *process.calls.values()):
+                if by.call is not None:
+                    if by.call.source:
+                        found.append(Read(by, by.call.source, by.started, 0, None, None))
+                    continue
                 if by.image is not None and by.image.executable.startswith(self._inside):
                     found.append(Read(by, by.image.executable, by.started, 0, None, None))
                 for path, (tick, index) in self._sources(by):
@@ -108,13 +113,15 @@ class Programs:
             if isinstance(action, Read):
                 opened.setdefault(action.by, {})[action.path] = None
         for process in story.processes:
-            for execution in process.executions:
+            for execution in (*process.executions, *process.calls.values()):
                 script = self._script(execution, opened.get(execution, {}))
                 if script:
                     self._scripts[execution] = script
 
     def _script(self, execution: Execution, opened: dict[bytes, None]) -> bytes:
         image = execution.image
+        if execution.call is not None:
+            return execution.call.source if execution.call.source in opened else b""
         if image is None:
             return b""
         told = self.told.get(execution)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import msgspec
 
+from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.phases import (
     Course,
@@ -35,6 +36,7 @@ from provgraph.ingest.capture.assemble.states import (
 )
 from provgraph.ingest.capture.noise import Noise, is_temporary
 from provgraph.ingest.capture.redact import argv as redacted
+from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id, step_id
 from provgraph.model.records import (
     Content,
@@ -68,7 +70,8 @@ class Report:
         self.recorded: dict[bytes, bool] = {}
         self.actions = [action for action in actions if self.matters(action)]
         programs.find_scripts(story, self.actions)
-        self.active = {action.by for action in self.actions}
+        self.active = with_surroundings(action.by for action in self.actions)
+        self.calls = set(calls(story))
         self.uris: dict[bytes, str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
         self.versions: dict[Version, str] = {}
@@ -106,6 +109,7 @@ class Report:
         The rest (`cd "$(dirname "$0")"`) tells nothing."""
         made = talk(self.story, self.active.__contains__)
         made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
+        made.informs += informs(self.story)
         relevant = self.relevant(made)
         made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
         for joint in made.joints:
@@ -133,7 +137,7 @@ class Report:
                 if source not in found:
                     found.add(source)
                     waiting.append(source)
-        return found | self.active
+        return found | self.active | self.calls
 
     def answers_in_memory(self, stretch: Execution) -> bool:
         """A fork of a program that is no shell has read for its parent, too: pools of workers send
@@ -148,7 +152,7 @@ class Report:
 
     @cached_property
     def readers(self) -> set[Execution]:
-        return {action.by for action in self.actions if isinstance(action, Read)}
+        return with_surroundings(a.by for a in self.actions if isinstance(a, Read))
 
     @cached_property
     def makers(self) -> set[Execution]:
@@ -190,7 +194,7 @@ class Report:
                 course(inform.by)
             if inform.until is not None:
                 course(inform.by).sent.append(Sent(inform.tick, fork=False))
-        for execution in self.talk.ends:
+        for execution in self.talk.ends | self.calls:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}
 
@@ -202,7 +206,7 @@ class Report:
         kept = dict(self.phases)
         waiting = list(kept)
         if not any(execution.process is self.story.processes[0] for execution in waiting):
-            waiting.append(self.story.processes[0].current)
+            waiting.append(self.story.processes[0].program)
         while waiting:
             execution = waiting.pop()
             kept.setdefault(execution, [Phase(execution, 0, execution.started)])
@@ -215,7 +219,8 @@ class Report:
         """What started it: an earlier program of its process only if that did something itself."""
         for above in ancestors(execution):
             if above in self.phases or (
-                above.process is not execution.process and not above.stretch
+                (above.process is not execution.process or above is execution.within)
+                and not above.stretch
             ):
                 return above
         return None
@@ -276,14 +281,18 @@ class Report:
         context, process = self.context, execution.process
         starter = self.starter(execution)
         parent = self.step_at(starter, execution.started) if starter else context.parent
-        program = self.programs.of(execution)
-        script = self.programs.script(execution)
+        program, call = self.programs.of(execution).name, execution.call
+        script = self.uri(path) if (path := self.programs.script(execution)) else ""
         argv = redacted([text_of(word) for word in self.programs.argv(execution)])
-        cwd, uri = self.place(execution.cwd), self.uri(script) if script else ""
-        last = len(stretches) - 1
+        kind, status = "fork" if execution.stretch else "process", process.exit
+        if call is not None:
+            program, script, argv, kind = call.name, script or call.plan, [call.text], call.kind
+            status = int(bool(execution.left.error)) if execution.left else None
+        elif execution is not process.program:
+            status = None
+        cwd, last = self.place(execution.cwd), len(stretches) - 1
         for ordinal, phase in enumerate(stretches):
             ended = execution.ended if ordinal == last else stretches[ordinal + 1].started
-            is_end = ordinal == last and execution is process.current
             yield StepSeen(
                 step=self.step_of(phase),
                 run=context.run,
@@ -291,15 +300,21 @@ class Report:
                 cwd=cwd,
                 started=context.when(phase.started),
                 ended=None if ended is None else context.when(ended),
-                program=program.name,
-                script=uri,
+                program=program,
+                script=script,
                 pid=process.pid,
                 phase=ordinal,
                 parent=parent,
-                exit=process.exit if is_end else None,
-                kind="fork" if execution.stretch else "process",
-                properties=self.programs.properties(execution) if ordinal == 0 else {},
+                exit=status if ordinal == last else None,
+                kind=kind,
+                properties=self.properties(execution, first=ordinal == 0, last=ordinal == last),
             )
+
+    def properties(self, execution: Execution, *, first: bool, last: bool) -> dict[str, Scalar]:
+        found = dict(self.programs.properties(execution)) if first else {}
+        if last and execution.left and execution.left.error:
+            found["prop.error"] = execution.left.error
+        return found
 
     def place(self, folder: bytes) -> str:
         uri = self.uri(folder)
@@ -344,10 +359,13 @@ class Report:
 
     def phase_records(self, phase: Phase, step: str) -> Iterator[Record]:
         context = self.context
+        call = phase.by.call
+        if call is not None and call.plan and phase.number == 0:
+            yield Used(step, call.plan, context.when(phase.started), call.content, "script")
         told = {self.told(inform): inform for inform in phase.heard}
-        for (by, channel), inform in told.items():
+        for (by, channel, name), inform in told.items():
             if by != step:
-                yield Informed(step, by, channel, context.when(inform.tick))
+                yield Informed(step, by, channel, context.when(inform.tick), name)
         for read in phase.reads:
             content = self.content(read.path, read.stat, read.tick)
             role = self.programs.role(read.by, read.path, read.compiled)
@@ -359,10 +377,10 @@ class Report:
             when = context.when(removal.tick)
             yield Invalidated(step, self.uri(removal.path), when, content, removal.how)
 
-    def told(self, inform: Inform) -> tuple[str, str]:
+    def told(self, inform: Inform) -> tuple[str, str, str]:
         spoken = self.steps[inform.by]
         phase = spoken[-1] if inform.until is None else phase_at(spoken, inform.until)
-        return self.step_of(phase), inform.channel
+        return self.step_of(phase), inform.channel, inform.name
 
     def names(self, version: Version) -> list[tuple[bytes, int]]:
         return [(path, tick) for path, tick in version.names if self.is_recorded(path)]
@@ -395,8 +413,9 @@ class Report:
         return self.content(removal.path, removal.stat, removal.tick)
 
 
-def _in_order(execution: Execution) -> tuple[int, int, int]:
-    return execution.process.started, execution.process.pid, execution.place
+def _in_order(execution: Execution) -> tuple[int, int, int, int, int]:
+    process = execution.process
+    return process.started, process.pid, execution.place, execution.started, execution.number
 
 
 def _at(version: Version) -> int:

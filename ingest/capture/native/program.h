@@ -216,16 +216,20 @@ static void stop_too(int number) {
         call2(SYS_kill, program.pid, SIGCONT);
 }
 
+/* As a container's first process we are the parent of all that lost theirs. */
 static void reap(void) {
+    long anybody = call0(SYS_getpid) == 1 ? -1 : program.pid, pid;
     int status;
-    long pid = call4(SYS_wait4, program.pid, &status, WNOHANG | WUNTRACED, NULL);
-    if (pid <= 0) return;
-    if ((status & 0xff) == 0x7f) {
-        stop_too(status >> 8 & 0xff);
+    while ((pid = call4(SYS_wait4, anybody, &status, WNOHANG | WUNTRACED, NULL)) > 0) {
+        if (pid != program.pid) continue;
+        if ((status & 0xff) == 0x7f) {
+            stop_too(status >> 8 & 0xff);
+            return;
+        }
+        program.at = tick();
+        program.ended = true, program.status = status;
         return;
     }
-    program.at = tick();
-    program.ended = true, program.status = status;
 }
 
 /* Wait so long for a signal, and deal with it; whether there was one. */
