@@ -145,4 +145,7 @@ def _in_words(error: click.ClickException) -> str:
     said = error.format_message()
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "provgraph"
-    return f"{said[:1].lower()}{said[1:]}\n  hint: `{where} --help` shows how"
+    hint = f"`{where} --help` shows how"
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        said, hint = error.message, f"`{error.possibilities[0]}` might be meant"
+    return f"{said[:1].lower()}{said[1:]}\n  hint: {hint}"

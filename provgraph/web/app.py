@@ -115,7 +115,7 @@ def _synced(report: SyncReport) -> d.Sync:
 
 def _nodes(app: FastAPI, graphs: Graphs) -> None:
     from provgraph import content
-    from provgraph.web import home, page, preview, search
+    from provgraph.web import checks, home, page, preview, search
     from provgraph.web.cards import shown_node
 
     @app.get("/api/home", tags=["nodes"])
@@ -134,6 +134,11 @@ def _nodes(app: FastAPI, graphs: Graphs) -> None:
     async def read_node(id: Id) -> d.Page:
         """All about one node; an artifact's page is its latest version's."""
         return await graphs.ask(lambda graph: page.page(graph, id))
+
+    @app.get("/api/nodes/{id}/checks", tags=["nodes"])
+    async def read_checks(id: Id) -> d.Checks:
+        """What was looked at of a node: its content, its freshness, how what made it ended."""
+        return await graphs.ask(lambda graph: checks.checks(graph, id))
 
     @app.post("/api/nodes/{id}/flag", tags=["nodes"])
     async def flag(id: Id, asked: d.Flag) -> d.Page:
@@ -222,9 +227,11 @@ def _freshness(app: FastAPI, graphs: Graphs) -> None:
     @app.get("/api/stale", tags=["freshness"])
     async def read_stale(
         kind: Annotated[str | None, Query(max_length=100)] = None,
+        before: Annotated[str | None, Query(max_length=30)] = None,
     ) -> d.StaleVersions:
-        """Which of the latest results, or of a kind, would come out otherwise today, and why."""
-        return await graphs.ask(lambda graph: staleness.results(graph, kind))
+        """Which of the latest results, or of a kind, would come out otherwise today, and why; fifty
+        are looked at, the newest first."""
+        return await graphs.ask(lambda graph: staleness.results(graph, kind, before))
 
     @app.post("/api/stale", tags=["freshness"])
     async def stale_among(asked: d.Among) -> d.StaleVersions:

@@ -9,7 +9,7 @@ from provgraph.errors import NotFound
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LABELS, LINEAGE_EDGES, Label
-from provgraph.query.plan import Budget, Find, Identified, Plan, Versions
+from provgraph.query.plan import Budget, Find, Identified, Limit, Plan, Runs, Versions
 from provgraph.web.documents import Card
 
 BUDGET: Final = Budget(seconds=20.0, nodes=5_000_000)
@@ -48,6 +48,16 @@ def nodes(graph: Graph, plan: Plan) -> list[Node]:
     """The rows of a plan as nodes, in its order."""
     rows = graph.answer(plan, BUDGET)
     return [Node(id, label, properties) for id, label, _, properties in rows.values]
+
+
+def run_of(graph: Graph, here: Node) -> Node | None:
+    """The run that a node is, belongs to, or was made in."""
+    if here.label == "Run":
+        return here
+    if here.label not in ("Version", "Step"):
+        return None
+    found = nodes(graph, Limit(Runs(only(here)), 1))
+    return found[0] if found else None
 
 
 def cards(graph: Graph, found: Iterable[Node], *, counted: bool = False) -> list[Card]:

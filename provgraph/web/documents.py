@@ -171,7 +171,13 @@ class StaleVersion(Document):
 
 
 class StaleVersions(Document):
+    """The stale among `looked_at` versions. `unsure` are the ids of those against which nothing speaks
+    that could be looked at in time. `before` is where older ones begin, if there may be any."""
+
     versions: list[StaleVersion]
+    looked_at: int
+    unsure: list[str]
+    before: str | None
 
 
 class Hit(Document):
@@ -256,7 +262,7 @@ class Surroundings(Document):
 class Page(Document):
     """All about one node. `number` is which of its `versions` it is, from 1; `flag` is why it is
     flagged, None where it is not. `verdict` says whether the record of its run is complete, `gaps`
-    what may be missing in it."""
+    what may be missing in it. `component` is the stage that its run is an instance of."""
 
     card: Card
     values: list[Value]
@@ -266,11 +272,28 @@ class Page(Document):
     version_count: int
     number: int | None
     run: Card | None
+    component: Card | None
     environment: Surroundings | None
     sections: list[Section]
     message: str | None
     notes: list[str]
     flag: str | None
+
+
+Finding = Literal["good", "warn", "bad", "unknown"]
+
+
+class Check(Document):
+    """Something that was looked at of a node, and what was found, in words; `reasons` say more."""
+
+    name: str
+    finding: Finding
+    words: str
+    reasons: list[str] = []
+
+
+class Checks(Document):
+    checks: list[Check]
 
 
 Token = tuple[str, str]

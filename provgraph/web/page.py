@@ -11,8 +11,8 @@ from provgraph.model.elements import Node
 from provgraph.model.text import plain
 from provgraph.model.uri import shown
 from provgraph.model.vocabulary import FIELDS, Field, FieldType, Label
-from provgraph.query.plan import Limit, Plan, Runs, SetOp, Sort, SortKey, Versions, Walk
-from provgraph.web.cards import cards, label_of, nodes, only, shown_node
+from provgraph.query.plan import Limit, Plan, SetOp, Sort, SortKey, Versions, Walk
+from provgraph.web.cards import cards, label_of, nodes, only, run_of, shown_node
 from provgraph.web.documents import Card, Page, Section, Surroundings, Toward, Value
 
 LISTED: Final = 50
@@ -69,7 +69,7 @@ def page(graph: Graph, id: str) -> Page:
     """The page of a node; an artifact's is that of its latest version. Raises `NotFound`."""
     here = shown_node(graph, id)
     versions = _versions(graph, here)
-    run = _run(graph, here)
+    run = run_of(graph, here)
     return Page(
         card=cards(graph, [here], counted=True)[0],
         values=list(_values(here)),
@@ -79,6 +79,7 @@ def page(graph: Graph, id: str) -> Page:
         version_count=len(versions),
         number=next((n for n, card in enumerate(versions, 1) if card.id == here.id), None),
         run=Card.of(run) if run else None,
+        component=_component(graph, run),
         environment=_environment(graph, here if here.label == "Environment" else run),
         sections=[section for section in _sections(graph, here) if section.total],
         message=shown_lines(str(here.properties.get("message") or "")) or None,
@@ -111,13 +112,11 @@ def _versions(graph: Graph, here: Node) -> list[Card]:
     return cards(graph, nodes(graph, Versions(only(here))))
 
 
-def _run(graph: Graph, here: Node) -> Node | None:
-    if here.label == "Run":
-        return here
-    if here.label not in ("Version", "Step"):
-        return None
-    found = nodes(graph, Limit(Runs(only(here)), 1))
-    return found[0] if found else None
+def _component(graph: Graph, run: Node | None) -> Card | None:
+    """The stage that a run is an instance of; of several, the first by its id."""
+    edges = graph.store.edges([run.id], ("INSTANCE_OF",)) if run else []
+    found = graph.store.nodes([edge.target for edge in edges])
+    return Card.of(found[0]) if found else None
 
 
 def _environment(graph: Graph, run: Node | None) -> Surroundings | None:

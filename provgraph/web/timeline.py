@@ -30,9 +30,7 @@ _CURSOR = re.compile(r"[0-9]{1,19}")
 
 def timeline(graph: Graph, before: str | None, limit: int) -> Timeline:
     """The entries before a cursor, a time in nanoseconds. Raises `UsageError` for another one."""
-    if before is not None and not _CURSOR.fullmatch(before):
-        raise UsageError(f"`{before[:40]}` is no place in the timeline")
-    until = int(before) if before else 2**63 - 1
+    until = moment_of(before)
     found = [node for label in ("Run", "Commit") for node in _newest(graph, label, until, limit)]
     newest = sorted(found, key=lambda node: (-_at(node), node.id))[:limit]
     outputs = _outputs(graph, [node.id for node in newest if node.label == "Run"])
@@ -42,6 +40,17 @@ def timeline(graph: Graph, before: str | None, limit: int) -> Timeline:
     ]
     more = len(newest) == limit
     return Timeline(entries=entries, before=str(_at(newest[-1])) if more else None)
+
+
+def moment_of(cursor: str | None) -> int:
+    """The time, in nanoseconds, that a cursor says; without one, the end of all times. Raises `UsageError`.
+
+    >>> moment_of("1780000000123000000")
+    1780000000123000000
+    """
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise UsageError(f"`{cursor[:40]}` is no place in the timeline")
+    return int(cursor) if cursor else 2**63 - 1
 
 
 def _newest(graph: Graph, label: str, until: int, limit: int) -> list[Node]:

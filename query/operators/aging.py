@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,50 +27,74 @@ def stale(plan: Stale, reader: Reader) -> Iterator[Known]:
     """The rows that are stale."""
     rows = [node for node in reader.nodes_of(plan.source) if is_row(node, plan.until)]
     part = _fetched(rows, plan.until, reader)
-    looked_at = {n.id: _look(part, n, plan) for n in part.nodes.values() if n.label == "Version"}
+    looked_at = {
+        n.id: look(part, n, plan.age, plan.until)
+        for n in part.nodes.values()
+        if n.label == "Version"
+    }
+    old = hanging_on(looked_at, (id for id, found in looked_at.items() if found.reasons))
+    for row in rows:
+        if row.id in old:
+            found = looked_at[row.id]
+            yield Known(row.id, row.label, (found.said(old), bool(found.reasons)))
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What speaks against a version itself, and which versions it hangs on, with what is to be said if
+    one of those is stale."""
+
+    reasons: frozenset[str]
+    hang_on: dict[str, str]
+
+    def said(self, old: AbstractSet[str]) -> tuple[str, ...]:
+        """All that speaks against it, if these versions are stale.
+
+        >>> Looked(frozenset(("there is a newer b",)), {"v1": "a is stale", "v2": "c is stale"}).said({"v1"})
+        ('a is stale', 'there is a newer b')
+        """
+        further = {text for at, text in self.hang_on.items() if at in old}
+        return tuple(sorted(self.reasons | further))
+
+
+def hanging_on(looked_at: Mapping[str, Looked], seeds: Iterable[str]) -> set[str]:
+    """These versions, and all that hang on one of them, directly or not.
+
+    >>> found = {"v1": Looked(frozenset(), {"v2": ""}), "v2": Looked(frozenset(), {"v3": ""})}
+    >>> sorted(hanging_on(found, ["v3"]))
+    ['v1', 'v2', 'v3']
+    """
     because: defaultdict[str, list[str]] = defaultdict(list)
     for id, found in looked_at.items():
         for current in found.hang_on:
             because[current].append(id)
-    left = [id for id, found in looked_at.items() if found.reasons]
-    old = set(left)
+    left = list(seeds)
+    reached = set(left)
     for id in left:
-        new = [each for each in because[id] if each not in old]
-        old.update(new)
+        new = [each for each in because[id] if each not in reached]
+        reached.update(new)
         left += new
-    for row in rows:
-        if row.id in old:
-            found = looked_at[row.id]
-            further = {text for at, text in found.hang_on.items() if at in old}
-            reasons = tuple(sorted(found.reasons | further))
-            yield Known(row.id, row.label, (reasons, bool(found.reasons)))
+    return reached
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What speaks against a version itself, and which versions it hangs on, with what is to be said if
-    one of those is stale."""
-
-    reasons: set[str]
-    hang_on: dict[str, str]
-
-
-def _look(part: Part, version: Node, plan: Stale) -> _Looked:
+def look(part: Part, version: Node, age: int, until: int | None = None) -> Looked:
+    """What a part says of one of its versions: the part has its makers, its inputs, and all versions of
+    those, with the edges between."""
     makers = _makers(part, version)
     reasons: set[str] = set()
     hang_on: dict[str, str] = {}
     for user, edge in _inputs(part, version, makers):
         used = part.nodes[edge.target]
         name = read_as(edge, used)
-        current = newest(part, used, name, plan.until)
+        current = newest(part, used, name, until)
         made_by = {made.target for made in part.out(current.id, "GENERATED_BY")}
         if current.id == version.id or made_by & makers:
             current = used
-        reasons |= set(against(edge, user, used, current, plan.age))
+        reasons |= set(against(edge, user, used, current, age))
         if not is_newer(used, current):
             hang_on[current.id] = min(hang_on.get(current.id, is_stale(name)), is_stale(name))
     hang_on.pop(version.id, None)
-    return _Looked(reasons, hang_on)
+    return Looked(frozenset(reasons), hang_on)
 
 
 def _makers(part: Part, version: Node) -> set[str]:

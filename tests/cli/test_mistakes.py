@@ -98,6 +98,22 @@ def test_an_unknown_command_gets_the_nearest(cli: Any) -> None:
     assert "`why` might be meant" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (("ask", "file *", "--format", "tabel"), "table"),
+        (("completion", "bsh"), "bash"),
+        (("why", "x", "--dept", "3"), "--depth"),
+    ],
+)
+def test_a_word_or_an_option_that_is_not_there_gets_the_nearest(
+    cli: Any, words: tuple[str, ...], near: str
+) -> None:
+    done = cli(*words, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"\n  hint: `{near}` might be meant\n")
+
+
 def test_an_unknown_flag_of_run_is_refused_before_anything_runs(cli: Any, project: Path) -> None:
     done = cli("run", "--wrong", "--", "touch", "made", check=False)
     assert done.returncode == 2

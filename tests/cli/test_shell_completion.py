@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 
@@ -71,24 +74,94 @@ def test_the_script_is_one_that_the_shell_reads(cli: Any, shell: str, tmp_path: 
     subprocess.run([shell, "-n", tmp_path / "script"], check=True)
 
 
-def test_bash_completes_a_line_that_is_being_typed(recorded: Any, project: Path) -> None:
+LINES = {
+    "provgraph hist": "provgraph history",
+    "provgraph completion fi": "provgraph completion fish",
+    "provgraph why --vers": "provgraph why --version",
+    "provgraph why models/": "provgraph why models/churn.pkl",
+    "provgraph ask model '*' '|' lin": "provgraph ask model '*' '|' lineage",
+}
+"""What is typed, and what the shell makes of it."""
+
+
+@pytest.fixture
+def program(recorded: Any, project: Path) -> Path:
+    """The folder with a command called `provgraph`."""
+    folder = project.parent / "bin"
+    folder.mkdir()
+    (folder / "provgraph").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m provgraph "$@"\n')
+    (folder / "provgraph").chmod(0o755)
+    return folder
+
+
+def found_on(program: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"PATH": f"{program}:{os.environ['PATH']}", **more}
+
+
+def test_bash_completes_a_line_that_is_being_typed(
+    recorded: Any, program: Path, project: Path
+) -> None:
     """The function that the script defines is called as readline would."""
     script = recorded("completion", "bash").stdout
-    program = project / "provgraph"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m provgraph "$@"\n')
-    program.chmod(0o755)
-    typed = f"COMP_WORDS=(provgraph why models/) COMP_CWORD=2; _provgraph_completion {program}"
-    done = subprocess.run(
-        ["bash", "-c", f'{script}\n{typed}\necho "${{COMPREPLY[*]}}"'],
-        cwd=project,
-        check=True,
-        capture_output=True,
-        text=True,
+    for typed, completed in LINES.items():
+        words = f"COMP_WORDS=({typed}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))"
+        done = subprocess.run(
+            [
+                "bash",
+                "-c",
+                f'{script}\n{words}; _provgraph_completion provgraph; echo "$COMPREPLY"',
+            ],
+            cwd=project,
+            env=found_on(program),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == f"{completed.split()[-1]}\n", (typed, done.stderr)
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_a_line_that_is_being_typed(
+    recorded: Any, program: Path, project: Path
+) -> None:
+    file = project.parent / "provgraph.fish"
+    file.write_text(recorded("completion", "fish").stdout)
+    for typed, completed in LINES.items():
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", 'source $argv[1]; complete -C "$argv[2]"', file, typed],
+            cwd=project,
+            env=found_on(program, HOME=str(project.parent)),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        offers = [line.split("\t")[0] for line in done.stdout.splitlines()]
+        assert offers == [completed.split()[-1]], (typed, done.stderr)
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_completes_a_line_that_is_being_typed(
+    recorded: Any, program: Path, project: Path
+) -> None:
+    """Its line editor is typed to; a key of the test's writes down what then stands in the line."""
+    home = project.parent
+    (home / ".zshrc").write_text(
+        "autoload -Uz compinit; compinit -u -D\n"
+        'look() { print -r -- "$BUFFER" > "$HOME/looked"; mv "$HOME/looked" "$HOME/line"; BUFFER= }\n'
+        f"zle -N look; bindkey '^X' look; PS1='[ready]'\n{recorded('completion', 'zsh').stdout}"
     )
-    assert done.stdout == "models/churn.pkl\n", done.stderr
-
-
-def recorded_python() -> str:
-    import sys
-
-    return sys.executable
+    variables = found_on(program, HOME=str(home), ZDOTDIR=str(home), TERM="xterm")
+    shell: pexpect.spawn[str] = pexpect.spawn(
+        "zsh", ["-d", "-i"], cwd=str(project), env=variables, encoding="utf-8", timeout=120
+    )
+    try:
+        shell.expect_exact("[ready]")
+        for typed, completed in LINES.items():
+            shell.send(f"{typed}\t\x18")
+            while not (home / "line").exists():
+                assert shell.isalive()
+                time.sleep(0.02)
+            assert (home / "line").read_text().strip() == completed
+            (home / "line").unlink()
+    finally:
+        shell.close(force=True)

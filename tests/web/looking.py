@@ -86,3 +86,42 @@ def overlapping(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
         if min(a["x2"], b["x2"]) - max(a["x1"], b["x1"]) > 3
         and min(a["y2"], b["y2"]) - max(a["y1"], b["y1"]) > 3
     ]
+
+
+def texts_over_another(page: Page) -> list[tuple[str, str]]:
+    """Pairs of the page's texts of which one lies over the other, as far as both are in sight."""
+    found: list[dict[str, Any]] = page.evaluate(_TEXTS)
+    return [
+        (a["text"], b["text"])
+        for n, a in enumerate(found)
+        for b in found[n + 1 :]
+        if a["node"] != b["node"]
+        and min(a["x2"], b["x2"]) - max(a["x1"], b["x1"]) > 3
+        and min(a["y2"], b["y2"]) - max(a["y1"], b["y1"]) > 3
+    ]
+
+
+# A line's box is higher than its letters: a fifth is taken off at the top and at the bottom.
+_TEXTS = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node = 0; texts.nextNode(); node += 1) {
+    const text = texts.currentNode.data.trim();
+    const around = texts.currentNode.parentElement;
+    if (!text || around.closest(".unseen, select") || !around.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    let seen = { left: 0, top: 0, right: innerWidth, bottom: Infinity };
+    for (let at = around; at; at = at.parentElement) {
+      if (getComputedStyle(at).overflow === "visible" || at === document.body || at === document.documentElement) continue;
+      const box = at.getBoundingClientRect();
+      seen = { left: Math.max(seen.left, box.left), top: Math.max(seen.top, box.top), right: Math.min(seen.right, box.right), bottom: Math.min(seen.bottom, box.bottom) };
+    }
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    for (const box of range.getClientRects()) {
+      const [x1, x2] = [Math.max(box.left, seen.left), Math.min(box.right, seen.right)];
+      const [y1, y2] = [Math.max(box.top + box.height / 5, seen.top), Math.min(box.bottom - box.height / 5, seen.bottom)];
+      if (x2 > x1 && y2 > y1) found.push({ node, text: text.slice(0, 40), x1, y1, x2, y2 });
+    }
+  }
+  return found;
+}"""

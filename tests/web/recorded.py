@@ -11,8 +11,16 @@ from provgraph.config import create_project
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.store import embedded
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+try:
+    from layered_graph import Layered  # type: ignore[import-not-found]
+finally:
+    sys.path.pop(0)
 
-def provgraph(folder: Path, *words: str) -> None:
+__all__ = ["Layered"]
+
+
+def provgraph(folder: Path, *words: str, status: int = 0) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "provgraph", *words],
         cwd=folder,
@@ -21,7 +29,7 @@ def provgraph(folder: Path, *words: str) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert done.returncode == status, (words, done.stdout, done.stderr)
 
 
 def recorded_demo(folder: Path) -> Path:

@@ -103,6 +103,28 @@ def test_a_runs_page_has_its_inputs_and_outputs(ask: Asked, graph: Graph) -> Non
     assert not sections["inputs"] & sections["outputs"]
 
 
+def test_what_was_looked_at_of_a_node_is_told(ask: Asked, graph: Graph) -> None:
+    def found(query: str) -> dict[str, tuple[str, str]]:
+        checks = ask.get(f"nodes/{id_of(graph, query)}/checks")["checks"]
+        return {one["name"]: (one["finding"], one["words"]) for one in checks}
+
+    model = found('file "models/best.pkl"')
+    assert model == {
+        "Content": ("good", "on disk as it was recorded"),
+        "Freshness": ("good", "it would come out the same today"),
+        "Run": ("good", "ended with 0"),
+        "Record": ("good", "complete"),
+        "Work tree": ("warn", "changes that were not committed"),
+    }
+    old = found('file "models/forest.pkl"@1')
+    assert "Freshness" not in old
+    assert old["Content"] == ("unknown", "the file on disk has other content now")
+    table = found('file "data/raw/labels.csv"')
+    assert table == {"Content": model["Content"], "Origin": ("unknown", "never seen made")}
+    assert found('file "src/train.py"')["Origin"] == ("good", "it came with a commit")
+    assert found("run").keys() == {"Run", "Record", "Work tree"}
+
+
 def test_scripts_are_highlighted_and_tables_are_tables(ask: Asked, graph: Graph) -> None:
     script = ask.get("nodes/" + id_of(graph, 'file "src/train.py"') + "/preview")
     assert script["form"] == "code" and script["language"] == "Python"

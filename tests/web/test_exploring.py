@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Page, expect
-from web.conftest import Explorer, Windows
+from web.conftest import Explorer, Windows, served
 from web.looking import again, cards, classes, drawn, open_by, redrawn, settled
+from web.recorded import project_of, provgraph
 
 from provgraph.graph import Graph
+from provgraph.model.elements import Batch
 
 
 @pytest.fixture
@@ -211,6 +213,27 @@ def test_a_flag_and_a_note_are_written_down_and_kept(
     assert (held["flagged"], held["notes"]) == (True, ("asked Mira",))
     page.get_by_role("button", name="Take the flag away").click()
     expect(page.locator(".said .notice")).to_have_count(0)
+
+
+def test_a_component_is_told_with_how_its_runs_ended(tmp_path: Path, windows: Windows) -> None:
+    folder = project_of(tmp_path / "p", Batch())
+    for status in (0, 3):
+        provgraph(
+            folder, "run", "--", "sh", "-c", f"echo x > made.csv; exit {status}", status=status
+        )
+    with served(folder) as explorer, Graph.open(folder) as graph:
+        graph.sync()
+        runs = [row[0] for row in graph.ask("run").rows.values]
+        graph.declare("make", owner="ann", runs=runs)
+        made = graph.ask("file made.csv").rows.values[0][0]
+        window = windows.open(explorer.view(f"/node/{made}"))
+        page = window.page
+        expect(page.locator(".checks .bad")).to_contain_text("Run ended with 3")
+        page.locator("aside").get_by_role("link", name="make").click()
+        expect(page.locator(".checks")).to_contain_text("Owner ann")
+        expect(page.locator(".checks .bad")).to_contain_text("Last run ended with 3")
+        expect(page.locator(".checks .warn")).to_contain_text("Ends 1 of the last 2 runs is good")
+        window.picture("component")
 
 
 def test_versions_are_compared_from_the_page_of_one(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from web.conftest import Explorer, Windows, served
 from web.looking import again, boxes, cards, drawn, folds, open_by, overlapping, redrawn, settled
-from web.recorded import SCRIPT, fan, hostile, id_of, ladder, project_of, provgraph
+from web.recorded import SCRIPT, Layered, fan, hostile, id_of, ladder, project_of, provgraph
 
 from provgraph.model.elements import Batch
 
@@ -27,11 +26,6 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Explorer, str]]:
     """A graph of 100,000 nodes, and the last version in it."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-    try:
-        from layered_graph import Layered  # type: ignore[import-not-found]
-    finally:
-        sys.path.pop(0)
     graph = Layered(100_000)
     folder = project_of(tmp_path_factory.mktemp("large") / "p", *graph.batches())
     with served(folder) as explorer:

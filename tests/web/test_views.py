@@ -6,11 +6,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from web.conftest import Explorer, Windows
-from web.looking import again, boxes, drawn, overlapping, redrawn, settled
+from web.looking import (
+    again,
+    boxes,
+    drawn,
+    overlapping,
+    redrawn,
+    settled,
+    texts_over_another,
+)
 
 from provgraph.graph import Graph
 
 WIDTHS = ((1440, 900), (1024, 768), (390, 844))
+EXAMINED = ((1440, "light"), (390, "dark"))
+"""Where axe looks at a view: each scheme once."""
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +31,8 @@ def model(graph: Graph) -> str:
 @pytest.fixture(scope="session")
 def addresses(graph: Graph, model: str) -> dict[str, str]:
     one, two = (graph.ask(f'file "models/forest.pkl"@{n}').rows.values[0][0] for n in (1, 2))
+    run, other = (row[0] for row in graph.ask("run").rows.values)
+    made_by = graph.store.edges([model], ("GENERATED_BY",))[0].target
     return {
         "overview": "/",
         "picture": f"/graph/{model}",
@@ -28,13 +40,20 @@ def addresses(graph: Graph, model: str) -> dict[str, str]:
         "script": f"/node/{_id(graph, 'src/train.py')}",
         "table": f"/node/{_id(graph, 'data/raw/labels.csv')}",
         "figure": f"/node/{_id(graph, 'report/figure.png')}",
-        "run": f"/node/{graph.ask('run').rows.values[0][0]}",
+        "run": f"/node/{run}",
+        "step": f"/node/{made_by}",
+        "commit": f"/node/{graph.ask('commit').rows.values[0][0]}",
+        "environment": f"/node/{graph.ask('environment').rows.values[0][0]}",
         "timeline": "/timeline",
         "difference": f"/diff/{one}/{two}",
+        "difference-of-runs": f"/diff/{run}/{other}",
         "query": "/query?q=file%20report.md%20%7C%20lineage",
         "mistake": "/query?q=file%20report.md%20%7C%20linage",
         "cause": "/cause?bad=model%20*&good=figure%20*",
+        "stale": "/stale",
+        "requests": "/requests",
         "interface": "/api",
+        "missing": "/node/vmissing",
     }
 
 
@@ -46,12 +65,19 @@ VIEWS = (
     "table",
     "figure",
     "run",
+    "step",
+    "commit",
+    "environment",
     "timeline",
     "difference",
+    "difference-of-runs",
     "query",
     "mistake",
     "cause",
+    "stale",
+    "requests",
     "interface",
+    "missing",
 )
 
 
@@ -60,24 +86,26 @@ def _id(graph: Graph, name: str) -> str:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_a_view_is_whole_and_accessible(
-    view: str,
-    width: int,
-    scheme: str,
-    explorer: Explorer,
-    windows: Windows,
-    addresses: dict[str, str],
+    view: str, explorer: Explorer, windows: Windows, addresses: dict[str, str]
 ) -> None:
-    height = dict(WIDTHS)[width]
-    window = windows.open(explorer.view(addresses[view]), width, height, scheme)
+    window = windows.open(explorer.view(addresses[view]))
     page = window.page
-    expect(page.locator("main h1").first).to_be_attached()
-    settled(page)
-    window.picture(f"{view}-{width}-{scheme}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    for width, height in WIDTHS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        expect(page.locator("main h1").first).to_be_attached()
+        settled(page)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            window.picture(f"{view}-{width}-{scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert texts_over_another(page) == []
+            if view == "picture":
+                assert overlapping(boxes(page)) == []
+            if (width, scheme) in EXAMINED:
+                found = Axe().run(page)
+                assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize(("width", "height"), WIDTHS)

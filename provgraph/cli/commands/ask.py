@@ -8,6 +8,7 @@ import click
 
 from provgraph.cli import completing
 from provgraph.cli.answers import FORMATS, Format, write_answer
+from provgraph.cli.choice import Choice
 from provgraph.cli.output import json_option
 from provgraph.cli.session import opened, store_option
 from provgraph.graph import Graph
@@ -19,7 +20,7 @@ from provgraph.graph import Graph
 @click.option("--max-nodes", type=click.IntRange(1), help="How many nodes it may visit.")
 @click.option("--explain", is_flag=True, help="Show every stage instead of the answer.")
 @click.option(
-    "--format", type=click.Choice(FORMATS), help="How the answer is printed; a table by default."
+    "--format", type=Choice(FORMATS), help="How the answer is printed; a table by default."
 )
 @store_option
 @json_option

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from provgraph.cli.choice import Choice
 from provgraph.cli.output import json_option, write_json
 
 SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(name="completion")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=Choice(SHELLS))
 @json_option
 def command(shell: str, as_json: bool) -> None:
     """Print a script that makes SHELL complete what is typed after `provgraph`.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import click
 
+from provgraph.cli.choice import Choice
+
 
 @click.command(
     name="run",
@@ -18,7 +20,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="End standard error with the run as JSON.")
 @click.option(
     "--backend",
-    type=click.Choice(["auto", "preload", "ptrace", "none"]),
+    type=Choice(["auto", "preload", "ptrace", "none"]),
     default="auto",
     help="How programs are watched: by a preloaded shim, and by a tracer those that cannot load it "
     "(auto); by the shim alone; by the tracer alone, which is slower and misses no system call; or "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from provgraph.cli.choice import Choice
 from provgraph.cli.output import json_option, write_json
 from provgraph.errors import CaptureError
 
@@ -14,7 +15,7 @@ SHELLS = Path(__file__).parents[1] / "shells"
 
 
 @click.command(name="shell-hook")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @json_option
 def command(shell: str, as_json: bool) -> None:
     """Print what makes an interactive shell record what is typed at its prompt.

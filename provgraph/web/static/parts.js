@@ -22,6 +22,8 @@ export function reasonsOf(reasons) {
   return reasons && h("div", { class: "notice warn small stale" }, icon("clock"), h("div", {}, h("p", {}, "It would come out otherwise today:"), h("ul", {}, reasons.map((reason) => h("li", {}, reason)))));
 }
 
+export const UNSURE = "Nothing speaks against what was looked at; farther back was not, in the time that a page waits. On the command line, `stale` looks at all of it.";
+
 // A node as a link in a list. `page` leads to its page instead of its picture.
 export function line(card, { page = false, detail } = {}) {
   const href = page ? `#/node/${encodeURIComponent(card.id)}` : hrefOf(card);

@@ -89,7 +89,7 @@ export class Picture {
   async judge(wanted) {
     const versions = [...this.nodes.values()].filter((card) => card.label === "Version");
     if (!wanted) {
-      for (const card of versions) delete card.stale;
+      for (const card of versions) delete card.stale, delete card.unsure;
       this.judged.clear();
       return 0;
     }
@@ -98,6 +98,7 @@ export class Picture {
       const found = await this.ask.stale(fresh);
       for (const id of fresh) this.judged.add(id);
       for (const { card, reasons } of found.versions) this.nodes.get(card.id).stale = reasons;
+      for (const id of found.unsure) this.nodes.get(id).unsure = true;
     }
     return versions.filter((card) => card.stale).length;
   }

@@ -9,7 +9,7 @@ import { png, save, svgOf } from "../graph/export.js";
 import { begin } from "../graph/layout.js";
 import { Picture } from "../graph/picture.js";
 import { FAMILIES, familyOf, foldWord, iconOf, relationOf, stateOf, wordOf } from "../kinds.js";
-import { badge, preview, reasonsOf, statusOf, values } from "../parts.js";
+import { badge, preview, reasonsOf, statusOf, UNSURE, values } from "../parts.js";
 
 export async function open(main, { parts: [id], query }, current) {
   const started = performance.now();
@@ -132,7 +132,6 @@ class Explore {
   async change(anchor, act, words) {
     const before = this.keep();
     const started = performance.now();
-  begin();
     this.tell(null);
     try {
       const fresh = (await act()) ?? [];
@@ -296,6 +295,7 @@ class Explore {
     const { card } = page;
     return [
       card.label === "Version" && reasonsOf(this.picture.nodes.get(card.id)?.stale),
+      this.picture.nodes.get(card.id)?.unsure && h("p", { class: "quiet small" }, `Whether it is stale is not known. ${UNSURE}`),
       page.gaps.length > 0 && h("div", { class: "notice warn small" }, icon("warn"), h("ul", {}, page.gaps.map((gap) => h("li", {}, gap)))),
       values(page.values.filter(({ name }) => !["command", "run", "blob", "program", "pid", "phase"].includes(name))),
       page.version_count > 1 &&

@@ -12,6 +12,7 @@ export async function open(main, { parts: [id] }, current) {
 
 function draw(main, page) {
   const { card } = page;
+  const { stale, checks } = looked(card);
   document.title = `${card.title} · provgraph`;
   show(
     main,
@@ -21,7 +22,7 @@ function draw(main, page) {
       head(page),
       said(page, (next) => draw(main, next)),
       gaps(page.gaps),
-      card.label === "Version" && card.state !== "superseded" && staleness(card),
+      stale,
       h(
         "div",
         { class: "split" },
@@ -36,8 +37,9 @@ function draw(main, page) {
           "aside",
           { class: "side" },
           section("Facts", values(page.values)),
+          checks,
           page.version_count > 1 && versions(page),
-          page.run && card.label !== "Run" && section("Run", h("div", { class: "lines" }, line(page.run, { page: true, detail: page.run.name }))),
+          page.run && card.label !== "Run" && section("Run", h("div", { class: "lines" }, line(page.run, { page: true, detail: page.run.name }), page.component && line(page.component, { page: true, detail: "component" }))),
           page.environment && environment(page.environment, card),
         ),
       ),
@@ -45,14 +47,26 @@ function draw(main, page) {
   );
 }
 
-// Filled in when it is known: it hangs on all that the version was made from.
-function staleness(card) {
-  const place = h("div", { class: "staleness" });
-  post("/api/stale", { ids: [card.id] }).then(
-    ({ versions: [found] }) => found && show(place, reasonsOf(found.reasons)),
-    (failed) => show(place, h("p", { class: "quiet small" }, `Whether it is stale is not known here: ${failed.message}.`)),
+// What was looked at, filled in when it is known: it hangs on all that a version was made from.
+function looked(card) {
+  const stale = h("div", { class: "staleness" });
+  const checks = h("section", { class: "part checks", hidden: true });
+  get(node(card.id, "/checks")).then(
+    ({ checks: found }) => {
+      show(stale, reasonsOf(found.find((one) => one.name === "Freshness" && one.finding === "warn")?.reasons));
+      checks.hidden = !found.length;
+      show(checks, h("h2", {}, "Checks"), h("ul", {}, found.map(check)));
+    },
+    (failed) => show(stale, h("p", { class: "quiet small" }, `What speaks for it and against it is not known here: ${failed.message}.`)),
   );
-  return place;
+  return { stale, checks };
+}
+
+const FINDINGS = { good: ["check", "fine"], warn: ["warn", "to look at"], bad: ["close", "bad"], unknown: ["minus", "not known"] };
+
+function check({ name, finding, words, reasons }) {
+  const [picture, word] = FINDINGS[finding];
+  return h("li", { class: finding }, h("span", { class: "found" }, icon(picture, 14), h("span", { class: "unseen" }, `${word}: `)), h("span", {}, h("b", {}, name), " ", h("span", { class: "quiet" }, words), reasons.length > 0 && h("ul", { class: "quiet small" }, reasons.map((reason) => h("li", {}, reason)))));
 }
 
 function head({ card, number, version_count: total, verdict, gaps: missing }) {
@@ -165,10 +179,14 @@ function environment(found, card) {
         "details",
         { open: card.id === found.id },
         h("summary", {}, format.count(found.packages.length, "package")),
-        h("ul", { class: "packages" }, found.packages.map((one) => {
-          const [name, version = ""] = one.split("==");
-          return h("li", {}, h("span", {}, name), h("code", {}, version));
-        })),
+        h(
+          "div",
+          { class: "packages", tabindex: "0", role: "region", "aria-label": "Packages" },
+          h("ul", {}, found.packages.map((one) => {
+            const [name, version = ""] = one.split("==");
+            return h("li", {}, h("span", {}, name), h("code", {}, version));
+          })),
+        ),
       ),
   );
 }

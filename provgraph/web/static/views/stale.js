@@ -3,14 +3,17 @@
 import { get } from "../api.js";
 import { busy, h, icon, show } from "../dom.js";
 import * as format from "../format.js";
-import { line } from "../parts.js";
+import { line, UNSURE } from "../parts.js";
 
 const KINDS = ["model", "report", "prediction", "figure", "metrics", "dataset"];
 
 export async function open(main, { query }) {
   const kind = query.get("kind") ?? "";
-  const answer = h("div", { class: "answer", "aria-live": "polite" });
-  const chosen = h("select", { id: "kind", onchange: () => (location.hash = chosen.value ? `#/stale?kind=${chosen.value}` : "#/stale") }, h("option", { value: "" }, "results"), KINDS.map((one) => h("option", { value: one, selected: one === kind }, `${one}${one.endsWith("s") ? "" : "s"}`)));
+  const chosen = h("select", { id: "kind", onchange: () => (location.hash = chosen.value ? `#/stale?kind=${chosen.value}` : "#/stale") }, h("option", { value: "" }, "results"), KINDS.map((one) => h("option", { value: one, selected: one === kind }, plural(one))));
+  const sums = h("div", { class: "sums-of-stale", "aria-live": "polite" });
+  const list = h("ul", { class: "stale-list" });
+  const more = h("button", { type: "button", hidden: true, onclick: () => next() }, "Look at older ones");
+  const seen = { looked_at: 0, stale: 0, direct: 0, unsure: 0, before: null };
   show(
     main,
     h(
@@ -19,35 +22,47 @@ export async function open(main, { query }) {
       h("h1", {}, "What is stale?"),
       h("p", { class: "lead quiet" }, "Versions that would come out otherwise today: something newer is there of what they were made from, code has changed, or an input was older than 30 days when it was used."),
       h("p", { class: "row under" }, h("label", { for: "kind", class: "quiet" }, "The latest"), chosen),
-      answer,
+      h("div", { class: "answer" }, sums, list, h("p", { class: "older" }, more)),
     ),
   );
-  show(answer, busy("Looking…"));
-  try {
-    const { versions } = await get("/api/stale", { kind: kind || null });
-    show(answer, versions.length ? list(versions) : h("p", { class: "notice good" }, icon("check"), "Nothing is stale."));
-  } catch (failed) {
-    if (failed.status !== 504) throw failed;
-    show(answer, h("div", { class: "notice warn", role: "alert" }, icon("warn"), h("div", {}, h("p", {}, `It cannot be said in the time that a page waits: ${failed.message}.`), h("p", {}, "Ask about fewer, ", h("code", {}, 'file "models/*" | stale'), ", on the command line where it may take longer."))));
+  async function next() {
+    more.disabled = true;
+    if (!seen.looked_at) show(sums, busy("Looking…"));
+    const found = await get("/api/stale", { kind: kind || null, before: seen.before }).finally(() => (more.disabled = false));
+    seen.looked_at += found.looked_at;
+    seen.stale += found.versions.length;
+    seen.direct += found.versions.filter((one) => one.direct).length;
+    seen.unsure += found.unsure.length;
+    seen.before = found.before;
+    show(sums, summed(seen, kind));
+    list.append(...found.versions.map(drawn));
+    more.hidden = !seen.before;
   }
+  await next();
 }
 
-function list(versions) {
-  const direct = versions.filter((one) => one.direct).length;
+const plural = (kind) => `${kind}${kind.endsWith("s") ? "" : "s"}`;
+
+function summed({ looked_at: looked, stale, direct, unsure, before }, kind) {
+  if (!looked && !before) {
+    return [
+      h("p", { class: "notice" }, icon("stack"), kind ? `There are no ${plural(kind)}, so none could be stale.` : "There are no results, so none could be stale: no model, report, prediction, figure or metrics was recorded. Other files can be chosen above."),
+    ];
+  }
+  const among = `${before ? "the newest" : "all"} ${looked.toLocaleString("en")} ${kind ? plural(kind) : "results"}`;
   return [
-    h("p", { class: "quiet" }, `${format.count(versions.length, "version")}; of ${direct} the own inputs are why, of the others what those were made from`),
-    h(
-      "ul",
-      { class: "stale-list" },
-      versions.map(({ card, reasons }) =>
-        h(
-          "li",
-          {},
-          line({ ...card, stale: reasons }),
-          h("ul", { class: "reasons quiet small" }, reasons.map((reason) => h("li", {}, reason))),
-          h("a", { class: "small", href: `#/query?q=${encodeURIComponent(`file ${JSON.stringify(card.name)} | rerun plan`)}` }, "What would be run again?"),
-        ),
-      ),
-    ),
+    !stale && !unsure && h("p", { class: "notice good" }, icon("check"), `Nothing is stale among ${among}.`),
+    stale > 0 && h("p", { class: "quiet" }, `${stale.toLocaleString("en")} stale among ${among}${direct < stale ? `; of ${direct.toLocaleString("en")} the own inputs are why, of the others what those were made from` : ""}`),
+    unsure > 0 && h("p", { class: "notice warn" }, icon("clock"), `Of ${stale ? `${unsure.toLocaleString("en")} others` : `${unsure.toLocaleString("en")} among ${among}`} it is not known. ${UNSURE}`),
   ];
+}
+
+function drawn({ card, reasons }) {
+  return h(
+    "li",
+    {},
+    line({ ...card, stale: reasons }),
+    h("ul", { class: "reasons quiet small" }, reasons.map((reason) => h("li", {}, reason))),
+    h("a", { class: "small", href: `#/query?q=${encodeURIComponent(`file ${JSON.stringify(card.name)} | rerun plan`)}` }, "What would be run again?"),
+  );
 }
