@@ -48,9 +48,26 @@ def _choose_store(context: click.Context, option: click.Parameter, uri: str | No
         os.environ["PROVGRAPH_STORE"] = uri
 
 
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """A date or a time as the language writes it: nanoseconds UTC, the last of it."""
+
+    name = "date"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> int:
+        from provgraph.query.values import moment
+
+        try:
+            return value if isinstance(value, int) else moment(value).last
+        except ValueError as error:
+            self.fail(str(error), param, context)
+
+
 @contextmanager
-def opened() -> Iterator[Graph]:
-    """The graph around the working directory, brought up to date; problems are said, not raised."""
+def opened(recorded: int | None = None) -> Iterator[Graph]:
+    """The graph around the working directory, brought up to date, or as it had been recorded by a
+    moment; problems are said, not raised."""
     with Graph.open() as graph:
         report = graph.sync()
         if graph.store.warning:
@@ -60,7 +77,13 @@ def opened() -> Iterator[Graph]:
         if report.pending:
             behind = count(report.pending, "segment")
             note(f"{behind} of the journal not applied yet; the answer is from what was")
-        yield graph
+        if recorded is None:
+            yield graph
+            return
+    from provgraph.recorded import RecordedGraph
+
+    with RecordedGraph(graph.project, recorded) as then:
+        yield then
 
 
 def nodes(graph: Graph, plan: Plan) -> list[Node]:

@@ -1,6 +1,6 @@
 """Does each module import only from the layers to its left?
 
-errors, tracking < config, calls < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure, content < web, demo < notebook < cli
+errors, tracking < config, calls < model < query < store, ingest, subjects < asking < graph < origins, doctor, erasure, content, recorded < web, demo < notebook < cli
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"store", "ingest", "subjects"}),
     frozenset({"asking"}),
     frozenset({"graph"}),
-    frozenset({"origins", "doctor", "erasure", "content"}),
+    frozenset({"origins", "doctor", "erasure", "content", "recorded"}),
     frozenset({"web", "demo"}),
     frozenset({"notebook"}),
     frozenset({"cli"}),

@@ -10,7 +10,7 @@ from provgraph.cli import completing
 from provgraph.cli.answers import FORMATS, Format, write_answer
 from provgraph.cli.choice import Choice
 from provgraph.cli.output import json_option
-from provgraph.cli.session import opened, store_option
+from provgraph.cli.session import Moment, opened, store_option
 from provgraph.graph import Graph
 
 
@@ -18,6 +18,12 @@ from provgraph.graph import Graph
 @click.argument("query", nargs=-1, shell_complete=completing.question)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds it may take.")
 @click.option("--max-nodes", type=click.IntRange(1), help="How many nodes it may visit.")
+@click.option(
+    "--recorded",
+    type=Moment(),
+    metavar="DATE",
+    help="Ask what had been recorded by then, not what is known now.",
+)
 @click.option("--explain", is_flag=True, help="Show every stage instead of the answer.")
 @click.option(
     "--format", type=Choice(FORMATS), help="How the answer is printed; a table by default."
@@ -28,12 +34,14 @@ def command(
     query: tuple[str, ...],
     timeout: float | None,
     max_nodes: int | None,
+    recorded: int | None,
     explain: bool,
     format: Format | None,
     as_json: bool,
 ) -> None:
     """Answer a question in the query language.
 
+    `as of` in a question is about when things happened; `--recorded` about when they came to be known.
     Without QUERY it is a prompt on a terminal; else questions are read from standard input, one after
     the other.
 
@@ -53,7 +61,7 @@ def command(
         else:
             write_answer(graph, question, how)
 
-    with opened() as graph:
+    with opened(recorded) as graph:
         if query:
             answer(graph, " ".join(query))
         elif sys.stdin.isatty() and sys.stdout.isatty():
