@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from contract.pairs import Pairs
+from contract.pairs import lines as asked
 from hypothesis import HealthCheck, settings
 
 from provgraph.store import Store
@@ -46,6 +48,17 @@ def compared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened = _open(request.param, tmp_path, request)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def pairs(request: pytest.FixtureRequest) -> Pairs:
+    """Counts what the test asks of the store that it compares."""
+    return Pairs(request.node.callspec.params["compared"])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in asked():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

@@ -120,10 +120,10 @@ _PREFIXES: Final = ("ab", "ab12", "0f", "", "blake3", "ab12cd0")
 _OPERATORS: Final[tuple[Operator, ...]] = ("=", "!=", "!=", "!=", "<", "<=", "<=", ">", ">=", ">=")
 _BEYOND_VERSIONS: Final[tuple[Label, ...]] = (*LABELS[:5], *LABELS[:5], *LABELS)
 _SETS: Final[tuple[Literal["union", "intersection", "difference"], ...]] = (
-    "union",
-    "intersection",
-    "difference",
+    *("union", "union", "intersection", "intersection", "intersection", "intersection"),
+    *("difference", "difference", "difference"),
 )
+"""Those whose answers are empty more often are asked more often."""
 
 
 Question = tuple[Batch, list[Plan]]
@@ -248,7 +248,7 @@ def rows(random: Random, depth: int) -> Plan:
             return sliced(random, source, rows(random, depth - 1))
         case 17:
             return aged(random, source)
-        case 0 | 1 | 2 | 3:
+        case 0 | 1 | 2:
             return walk(random, source, None)
         case 4 | 5:
             return walk(random, source, rows(random, depth - 1))
@@ -257,11 +257,11 @@ def rows(random: Random, depth: int) -> Plan:
             return Filter(source, nearness(random) if near else condition(random))
         case 9:
             return Versions(source, until(random))
-        case 10:
+        case 3 | 10:
             return Runs(source)
-        case 11 | 12:
+        case 11 | 12 | 14:
             return SetOp(random.choice(_SETS), source, rows(random, depth - 1))
-        case 13 | 14:
+        case 13:
             return sort(random, source)
         case _:
             ordered = sort(random, source) if random.random() < 0.5 else source
@@ -297,7 +297,11 @@ def table(random: Random, source: Plan) -> Plan:
     """A table, and perhaps something over it."""
     if (chance := random.random()) < 0.5:
         return connected(random, source) if chance < 0.3 else summarized(random, source)
-    made, values = random.choice((counted, *TABLES.values()))(random, source)
+    return above(random, *random.choice((counted, *TABLES.values()))(random, source))
+
+
+def above(random: Random, made: Plan, values: Columns) -> Plan:
+    """A table with perhaps something over it."""
     key = random.choice(tuple(values))
     if random.random() < 0.3:
         value = random.choice(values[key])
@@ -410,7 +414,9 @@ def plan(random: Random, depth: int = 3) -> Plan:
     chance = random.random()
     if chance < 0.6:
         return asked
-    if chance < 0.7:
+    if chance < 0.66:
+        return above(random, *counted(random, asked))
+    if chance < 0.74:
         return table(random, asked)
     columns = (
         Column(random.choice(TEXTS), random.choice(KEYS)) for _ in range(random.randint(1, 3))
@@ -438,7 +444,7 @@ def summarized(random: Random, source: Plan) -> Plan:
 
 
 OPERATORS: Final[dict[str, Callable[[Random, Plan], Plan]]] = {
-    "around": around,
+    "expand": around,
     "paths": connected,
     "segment": segmented,
     "summarize": summarized,

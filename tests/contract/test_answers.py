@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 from contract.graphs import chain, diamonds, id_of
+from contract.pairs import USUAL, VERBS, Pairs
 from contract.plans import OPERATORS, Question, parts, questions, questions_of
 from hypothesis import given, note, settings
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LINEAGE_EDGES, Label
+from provgraph.query import verbs
 from provgraph.query.operators import Cone
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Budget, Find, Identified, Limit, Paths, Plan, Walk
@@ -30,33 +32,41 @@ def exactly(rows: Rows) -> tuple[tuple[str, ...], str]:
     return rows.columns, repr(ordered)
 
 
-@given(question=questions(PLANS_A_GRAPH))
-def test_a_store_answers_as_the_reference_does(compared: Store, question: Question) -> None:
+def test_the_verbs_that_are_counted_are_those_of_the_language() -> None:
+    assert {*VERBS} == {*verbs.names(), "+", "&", "-"}
+
+
+def test_a_store_answers_as_the_reference_does(compared: Store, pairs: Pairs) -> None:
+    @given(question=questions(PLANS_A_GRAPH))
+    def answers(question: Question) -> None:
+        every_plan_agrees(compared, question, pairs)
+
+    answers()
+    assert not pairs.lacking(USUAL)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_store_answers_as_the_reference_does_what_is_asked_of(
+    compared: Store, pairs: Pairs, operator: str
+) -> None:
+    @settings(max_examples=max(400, settings().max_examples // 16))
+    @given(question=questions_of(operator, 1))
+    def answers(question: Question) -> None:
+        every_plan_agrees(compared, question, pairs)
+
+    answers()
+    assert not pairs.lacking(frozenset((operator,)))
+
+
+def every_plan_agrees(compared: Store, question: Question, pairs: Pairs) -> None:
     graph, plans = question
     reference = MemoryStore()
     reference.apply(graph)
     compared.clear()
     compared.apply(graph)
     for plan in plans:
+        pairs.add(plan)
         agree(compared, reference, plan)
-
-
-@pytest.mark.parametrize("operator", OPERATORS)
-def test_a_store_answers_as_the_reference_does_what_is_asked_of(
-    compared: Store, operator: str
-) -> None:
-    @settings(max_examples=max(400, settings().max_examples // 16))
-    @given(question=questions_of(operator, 1))
-    def answers(question: Question) -> None:
-        graph, plans = question
-        reference = MemoryStore()
-        reference.apply(graph)
-        compared.clear()
-        compared.apply(graph)
-        for plan in plans:
-            agree(compared, reference, plan)
-
-    answers()
 
 
 @given(first=questions(), second=questions(2, max_nodes=8))
@@ -77,7 +87,7 @@ def test_a_store_that_grew_answers_as_the_reference_does(
 
 @given(question=questions(PLANS_A_GRAPH))
 def test_a_store_answers_the_optimized_plan_as_the_reference_does_the_plan(
-    compared: Store, question: Question
+    compared: Store, pairs: Pairs, question: Question
 ) -> None:
     graph, plans = question
     reference = MemoryStore()
@@ -85,6 +95,7 @@ def test_a_store_answers_the_optimized_plan_as_the_reference_does_the_plan(
     compared.clear()
     compared.apply(graph)
     for plan in plans:
+        pairs.add(plan)
         note(f"{plan!r}\n{optimize(plan)!r}")
         assert exactly(compared.run(optimize(plan))) == exactly(reference.run(plan))
 

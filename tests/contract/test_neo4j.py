@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from contract.graphs import graphs
+from contract.pairs import USUAL, Pairs, questions_with
 from contract.plans import OPERATORS, Question, parts, questions, questions_of
 from contract.test_answers import agree, drawn, exactly
 from hypothesis import given, note, settings
@@ -28,6 +29,10 @@ from provgraph.store.neo4j import open as open_neo4j
 pytestmark = pytest.mark.timeout(2400)
 GRAPHS, PLANS = 4, 2  # a draw: 32 pairs of a graph and a plan
 DRAWS = st.lists(questions(PLANS), min_size=GRAPHS, max_size=GRAPHS)
+MANY = 24  # graphs, with a plan each: 576 pairs a draw
+DRAWS_OF_ALL = st.tuples(
+    *map(questions_with, sorted(USUAL)), *[questions()] * (MANY - len(USUAL))
+).map(list)
 SOAKS = settings().max_examples > 1000
 EXAMPLES = 1600 if SOAKS else 160  # 5,120 pairs
 
@@ -44,40 +49,64 @@ def lts(neo4j_lts: Settings) -> Iterator[Neo4jStore]:
         yield store
 
 
-@settings(max_examples=EXAMPLES)
-@given(draw=DRAWS)
-def test_every_graph_answers_every_plan_as_the_reference_does(
-    current: Neo4jStore, draw: list[Question]
-) -> None:
-    every_pair_agrees(current, draw)
+def test_every_graph_answers_every_plan_as_the_reference_does(current: Neo4jStore) -> None:
+    asked = Pairs("neo4j")
+
+    @settings(max_examples=EXAMPLES)
+    @given(draw=DRAWS)
+    def answers(draw: list[Question]) -> None:
+        every_pair_agrees(current, draw, asked)
+
+    answers()
+    assert not asked.lacking(USUAL)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_graph_answers_as_the_reference_does_what_is_asked_of(
     current: Neo4jStore, operator: str
 ) -> None:
-    drawn = st.lists(questions_of(operator, PLANS), min_size=GRAPHS, max_size=GRAPHS)
+    asked = Pairs("neo4j")
 
     @settings(max_examples=EXAMPLES // 20)
-    @given(draw=drawn)
+    @given(draw=st.lists(questions_of(operator, PLANS), min_size=GRAPHS, max_size=GRAPHS))
     def answers(draw: list[Question]) -> None:  # 8 draws: 256 pairs
-        every_pair_agrees(current, draw)
+        every_pair_agrees(current, draw, asked)
 
     answers()
+    assert not asked.lacking(frozenset((operator,)))
 
 
-@settings(max_examples=EXAMPLES // 8)
-@given(draw=DRAWS)
-def test_so_it_does_on_the_line_that_is_kept_for_long(
-    lts: Neo4jStore, draw: list[Question]
-) -> None:
+def test_so_it_does_on_the_line_that_is_kept_for_long(lts: Neo4jStore) -> None:
     assert lts.version.startswith("5.26.")
-    every_pair_agrees(lts, draw)
+    asked = Pairs("neo4j 5.26")
+
+    @settings(max_examples=EXAMPLES // 16 - 1)
+    @given(draw=DRAWS_OF_ALL)
+    def answers(draw: list[Question]) -> None:  # 9 draws: 5,184 pairs
+        every_pair_agrees(lts, draw, asked)
+
+    answers()
+    assert not asked.lacking(USUAL)
 
 
-def every_pair_agrees(database: Neo4jStore, draw: list[Question]) -> None:
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_so_it_does_there_what_is_asked_of(lts: Neo4jStore, operator: str) -> None:
+    asked = Pairs("neo4j 5.26")
+
+    @settings(max_examples=EXAMPLES // 160)
+    @given(draw=st.lists(questions_of(operator, 1), min_size=MANY, max_size=MANY))
+    def answers(draw: list[Question]) -> None:  # one draw: 576 pairs
+        every_pair_agrees(lts, draw, asked)
+
+    answers()
+    assert not asked.lacking(frozenset((operator,)))
+
+
+def every_pair_agrees(database: Neo4jStore, draw: list[Question], asked_: Pairs) -> None:
     plans = [plan for _, asked in draw for plan in asked]
     pairs = [(graph, reference(graph)) for graph, _ in draw]
+    for plan in plans:
+        asked_.add(plan, len(pairs))
     with projects(database, len(pairs)) as stores:
         for store, (graph, _) in zip(stores, pairs, strict=True):
             store.apply(graph)
