@@ -15,6 +15,7 @@ from provgraph.query.binder import Bound
 from provgraph.query.cypher import Cypher, Statement
 from provgraph.query.explain_text import plan_text, syntax_text
 from provgraph.query.operators import Cone, carried_out, table
+from provgraph.query.operators.telling import is_fetched, told
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Count, Plan, Project, Walk, is_table
 from provgraph.query.syntax import parse
@@ -77,6 +78,10 @@ def statements(plan: Plan, project: str | None) -> list[Statement]:
     if is_table(left):
         table(left, reader)
         return reader.statements
+    if isinstance(plan, Project) and is_fetched(plan.source):
+        assert isinstance(left, Project)
+        if told(left) is not None:
+            return reader.statements
     return [*reader.statements, Cypher.compile(left, project)]
 
 

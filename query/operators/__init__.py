@@ -14,6 +14,7 @@ from typing import Any, Protocol, assert_never
 from provgraph.model.elements import Edge, Node
 from provgraph.model.vocabulary import Label
 from provgraph.query import shape
+from provgraph.query.operators.telling import fewer, is_fetched
 from provgraph.query.plan import (
     Count,
     Deletion,
@@ -44,7 +45,8 @@ class Cone:
 
     Nodes are numbered by their place in `ids`; `starts` are the walk's sources. Edges are pairs
     `effects[i]`, `causes[i]` of two of the nodes, each pair once, of the types that the walk follows
-    (whichever way it goes). A node that the walk stops at has edges too. No order is promised.
+    (whichever way it goes). A node that the walk stops at has edges too. No order is promised. `times` are
+    the nodes' `at`, where the engine has them at hand.
     """
 
     ids: Sequence[str]
@@ -52,6 +54,7 @@ class Cone:
     starts: Sequence[int]
     effects: Sequence[int]
     causes: Sequence[int]
+    times: Sequence[int | None] | None = None
 
 
 class Reader(Protocol):
@@ -82,16 +85,17 @@ class Reader(Protocol):
 
 def known(plan: Fetched, reader: Reader) -> Given:
     """The rows of an operator, with what it learned."""
-    keys = tuple(field.key for field in shape.learned(plan))
-    return Given(tuple(_rows(plan, reader)), tuple(sorted(shape.labels(plan))), keys)
+    keys, labels = (field.key for field in shape.learned(plan)), sorted(shape.labels(plan))
+    if isinstance(plan, Slice):
+        from provgraph.query.operators.slicing import sliced
+
+        rows, timed = sliced(plan, reader)
+        return Given(rows, tuple(labels), tuple(keys), timed)
+    return Given(tuple(_rows(plan, reader)), tuple(labels), tuple(keys))
 
 
-def _rows(plan: Fetched, reader: Reader) -> Iterable[Known]:
+def _rows(plan: Stale | Segment, reader: Reader) -> Iterable[Known]:
     match plan:
-        case Slice():
-            from provgraph.query.operators.slicing import sliced
-
-            return sliced(plan, reader)
         case Stale():
             from provgraph.query.operators.aging import stale
 
@@ -106,9 +110,11 @@ def _rows(plan: Fetched, reader: Reader) -> Iterable[Known]:
 
 def carried_out(plan: Plan, reader: Reader) -> Plan:
     """The plan with each of these operators but tables, the lowest first, replaced by its rows. So
-    a reader is asked only what a database language says."""
-    plan = with_sources(plan, lambda source: carried_out(source, reader))
-    return known(plan, reader) if isinstance(plan, Fetched) else plan
+    a reader is asked only what a database language says, and of no more rows than are wanted."""
+    left = with_sources(plan, lambda source: carried_out(source, reader))
+    if isinstance(left, Limit) and is_fetched(plan):
+        return fewer(left)
+    return known(left, reader) if isinstance(left, Fetched) else left
 
 
 Record = dict[str, Any]

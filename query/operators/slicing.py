@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.plan import Column, Known, Plan, Project, SetOp, Slice, Walk
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from provgraph.query.operators import Cone, Reader
 
 
-def sliced(plan: Slice, reader: Reader) -> Iterator[Known]:
-    """The rows of a slice."""
+def sliced(plan: Slice, reader: Reader) -> tuple[tuple[Known, ...], bool]:
+    """The rows of a slice, and whether it is known when they came to be."""
     first = set(_ids(plan.source, reader))
     others = set(_ids(plan.against, reader)) - first if plan.against is not None else set[str]()
     starts = plan.source if plan.against is None else SetOp("union", plan.source, plan.against)
@@ -22,19 +23,27 @@ def sliced(plan: Slice, reader: Reader) -> Iterator[Known]:
     order = sorted(cone.starts, key=lambda start: cone.ids[start] not in first)
     held = reached_by(cone, [start for start in order if cone.ids[start] in first | others])
     ours, least = (1 << len(first)) - 1, plan.least(len(first))
-    for id, label, bits in zip(cone.ids, cone.labels, held, strict=True):
-        support = (bits & ours).bit_count()
-        if support >= least:
-            yield Known(id, label, learned(support, bits.bit_count(), len(first), len(others)))
+    times = [None] * len(held) if cone.times is None else cone.times
+
+    @cache
+    def values(support: int, having: int) -> tuple[float, float, int]:
+        return learned(support, having, len(first), len(others))
+
+    rows = tuple(
+        Known(id, label, values(support, bits.bit_count()), at)
+        for id, label, bits, at in zip(cone.ids, cone.labels, held, times, strict=True)
+        if (support := (bits & ours).bit_count()) >= least
+    )
+    return rows, cone.times is not None
 
 
 def _ids(plan: Plan, reader: Reader) -> list[str]:
     return [id for (id,) in reader.columns(Project(plan, (Column("id", "id"),)))]
 
 
-def learned(support: int, having: int, first: int, others: int) -> tuple[float, float, int]:
+def learned(support: Any, having: Any, first: int, others: int) -> tuple[Any, Any, Any]:
     """The lift, the coverage and the support of a node that `support` of `first` rows have in their
-    lineage, and `having` of those and the `others`.
+    lineage, and `having` of those and the `others`: of numbers, or of arrays of them.
 
     >>> learned(3, 4, first=4, others=4)
     (1.5, 0.75, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,29 +26,34 @@ _COUNTED: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """Rows of a few kinds, by what they learned: row n has learned `taught[kinds[n]]`."""
+    """Rows of a few kinds, by what they learned: row n has learned the values at `kinds[n]`."""
 
     ids: Ids
     kinds: NDArray[np.intp]
-    taught: list[dict[str, float]]
+    taught: dict[str, NDArray[Any]]
 
     def first(self, count: int, order: Sequence[SortKey]) -> Sliced:
         """Those that can be among so many first rows in an order, whatever decides between equals."""
-        signs = {key.key: -1 if key.descending else 1 for key in order}
-        places = [[each[key] * sign for key, sign in signs.items()] for each in self.taught]
-        sizes = np.bincount(self.kinds, minlength=len(places)).tolist()
-        taken, last, is_kept = 0, None, np.zeros(len(places), np.bool_)
-        for kind in sorted(range(len(places)), key=places.__getitem__):
-            if taken >= count and places[kind] != last:
-                break
-            taken, last, is_kept[kind] = taken + sizes[kind], places[kind], True
+        places = [
+            -self.taught[key.key] if key.descending else self.taught[key.key] for key in order
+        ]
+        nearest = np.lexsort(places[::-1])
+        sizes = np.bincount(self.kinds, minlength=len(nearest))[nearest].cumsum()
+        is_kept = np.zeros(len(nearest), np.bool_)
+        if count > 0 and len(nearest):
+            last = min(int(np.searchsorted(sizes, count)), len(nearest) - 1)
+            is_kept[nearest[:last]] = True
+            is_kept |= np.logical_and.reduce([each == each[nearest[last]] for each in places])
         kept = is_kept[self.kinds]
         return Sliced(self.ids[kept], self.kinds[kept], self.taught)
 
     def relation(self) -> Relation:
         if not len(self.ids):
             return NOTHING
-        texts = {kind: json.dumps(self.taught[kind]) for kind in np.unique(self.kinds).tolist()}
+        texts = {
+            kind: json.dumps({key: each[kind].item() for key, each in self.taught.items()})
+            for kind in np.unique(self.kinds).tolist()
+        }
         rows = zip(self.ids.tolist(), (texts[kind] for kind in self.kinds.tolist()), strict=True)
         return Relation(
             sql(
@@ -68,28 +73,24 @@ def sliced(
     # What is not below has no lineage edges; it still counts as a row that has none.
     groups = [np.array([id for id in group if id < size], np.int64) for group in (first, others)]
     ids, (support, others_support) = shares(ready.lineage.origin, ready.walker, groups, meter.visit)
-    known, kinds = _distinct(support, others_support)
-    least = plan.least(len(first))
-    is_kept = np.array([ours >= least for ours, _ in known], np.bool_)
+    ours, theirs, kinds = _distinct(support, others_support)
+    is_kept = ours >= plan.least(len(first))
     if not is_kept.all():
         kept = is_kept[kinds]
         ids, kinds = ids[kept], (is_kept.cumsum() - 1)[kinds[kept]]
-        known = [pair for pair, stays in zip(known, is_kept, strict=True) if stays]
+        ours, theirs = ours[is_kept], theirs[is_kept]
     meter.visit(len(kinds))
     keys = [field.key for field in shape.learned(plan)]
-    taught = [
-        dict(zip(keys, learned(ours, ours + theirs, len(first), len(others)), strict=True))
-        for ours, theirs in known
-    ]
-    return Sliced(ids, kinds, taught)
+    values = learned(ours, ours + theirs, len(first), len(others))
+    return Sliced(ids, kinds, dict(zip(keys, values, strict=True)))
 
 
-def _distinct(ours: Ids, theirs: Ids) -> tuple[list[tuple[int, int]], NDArray[np.intp]]:
+def _distinct(ours: Ids, theirs: Ids) -> tuple[Ids, Ids, NDArray[np.intp]]:
     """The pairs that occur, and which of them each place has.
 
-    >>> pairs, kinds = _distinct(np.array([2, 1, 2]), np.array([0, 3, 0]))
-    >>> pairs, kinds.tolist()
-    ([(1, 3), (2, 0)], [1, 0, 1])
+    >>> one, other, kinds = _distinct(np.array([2, 1, 2]), np.array([0, 3, 0]))
+    >>> one.tolist(), other.tolist(), kinds.tolist()
+    ([1, 2], [3, 0], [1, 0, 1])
     """
     width = int(theirs.max(initial=0)) + 1
     codes = ours * width + theirs
@@ -98,4 +99,4 @@ def _distinct(ours: Ids, theirs: Ids) -> tuple[list[tuple[int, int]], NDArray[np
         known, kinds = np.flatnonzero(occurs), (occurs.cumsum() - 1)[codes]
     else:
         known, kinds = np.unique(codes, return_inverse=True)
-    return [divmod(code, width) for code in known.tolist()], kinds
+    return known // width, known % width, kinds

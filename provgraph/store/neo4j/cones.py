@@ -9,6 +9,7 @@ known by then: where the first few reach what most do, nearly all is visited onc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ def parted(walk: Walk, starts: Sequence[str], project: str, server: Asks) -> Con
     places: list[int] = []
     ids: list[str] = []
     labels: list[Label] = []
+    times: list[int | None] = []
     joined: dict[tuple[int, int], None] = {}
     for some in parts(starts):
         known = dict.fromkeys(map(str, places), True)
@@ -55,8 +57,9 @@ def parted(walk: Walk, starts: Sequence[str], project: str, server: Asks) -> Con
         places += more
         ids += told[0]
         labels += told[1]
+        times += told[2]
         joined.update(dict.fromkeys(zip(effects, causes, strict=True)))
-    return _cone(places, labels, ids, joined, set(starts))
+    return replace(_cone(places, labels, ids, joined, set(starts)), times=times)
 
 
 def parts(starts: Sequence[str]) -> Iterator[list[str]]:
@@ -99,7 +102,8 @@ def _part(walk: Walk, starts: list[str], known: dict[str, bool], project: str) -
       RETURN collect(id(x)) AS effects, collect(id(y)) AS causes
     }}
     RETURN [n IN nodes | id(n)] AS places, [n IN nodes | n.id] AS ids,
-      [n IN nodes | {Neo4jCypher().label_of("n", reached)}] AS labels, effects, causes
+      [n IN nodes | {Neo4jCypher().label_of("n", reached)}] AS labels, [n IN nodes | n.at] AS times,
+      effects, causes
     """
     return Statement(text, parameters)
 

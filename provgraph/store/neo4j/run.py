@@ -11,6 +11,7 @@ from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
 from provgraph.query.cypher import Statement
 from provgraph.query.operators import Cone, carried_out, table
+from provgraph.query.operators.telling import is_fetched, told
 from provgraph.query.plan import (
     Around,
     Budget,
@@ -28,9 +29,9 @@ from provgraph.query.plan import (
 from provgraph.store import Rows
 from provgraph.store.neo4j import cones
 from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
-from provgraph.store.neo4j.dialect import Neo4jCypher
+from provgraph.store.neo4j.dialect import Neo4jCypher, stand_together
 from provgraph.store.neo4j.reading import key_and_rest
-from provgraph.store.neo4j.values import asked, column_of, given_back, properties_of
+from provgraph.store.neo4j.values import asked, column_of, given_back, properties_of, rows_of
 
 T = TypeVar("T")
 
@@ -103,8 +104,13 @@ class Execution:
 
     def columns(self, plan: Project) -> list[tuple[Any, ...]]:
         ready = self.ready(plan)
+        assert isinstance(ready, Project)
+        if is_fetched(plan.source) and (rows := told(ready)) is not None:
+            return rows
         statement = Neo4jCypher.compile(ready, self.project)
         found = self.lists(statement)
+        if stand_together(plan):
+            return rows_of(*found)
         return list(zip(*map(column_of, found), strict=True))
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from provgraph.errors import StoreError
@@ -64,6 +65,17 @@ def column_of(held: list[Any]) -> list[Any]:
     if {list, dict}.isdisjoint(map(type, held)):
         return held
     return list(map(given_back, held))
+
+
+def rows_of(ids: list[str], others: list[list[Any]]) -> list[tuple[Any, ...]]:
+    """Rows of an id and of values as they were given.
+
+    >>> rows_of(["v1", "v2"], [["a", 1], [["b", "c"], None]])
+    [('v1', 'a', 1), ('v2', ('b', 'c'), None)]
+    """
+    if list in set(map(type, chain.from_iterable(others))):
+        others = [list(map(given_back, each)) for each in others]
+    return [(id, *each) for id, each in zip(ids, others, strict=True)]
 
 
 def properties_of(held: dict[str, Any]) -> dict[str, Value]:
