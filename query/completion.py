@@ -203,7 +203,7 @@ class _Place:
         yield "@latest", "version", "the last one"
         yield "@all", "version", "all of them"
         if self.part != "@":
-            yield "@commit:", "version", "those of a commit"
+            yield "@commit:", "version", "the one that was there at a commit"
 
     def names(self, kind: str) -> Iterator[Found]:
         part = self.part.removeprefix('"').replace('\\"', '"')

@@ -19,10 +19,18 @@ parameter has such a character, the comparison is put right (`compares_by_code_p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, assert_never
 
-from provgraph.model.vocabulary import EDGES, FIELDS, LABELS, LETTERS, FieldType, Label
+from provgraph.model.vocabulary import (
+    DIGESTS,
+    EDGES,
+    FIELDS,
+    LABELS,
+    LETTERS,
+    FieldType,
+    Label,
+)
 from provgraph.query.conditions import keys
 from provgraph.query.glob import expression, is_glob, literal_prefix
 from provgraph.query.plan import (
@@ -86,6 +94,9 @@ _DECLARED: Final[Mapping[str, Kind]] = {
     field.key: _KINDS[field.type] for fields in FIELDS.values() for field in fields
 }
 
+IN_COMMIT: Final = "-[:IN_COMMIT]"
+RUN_AT_COMMIT: Final = "-[:GENERATED_BY]->(:Step)-[:PART_OF]->(:Run)-[:AT_COMMIT]"
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -115,6 +126,7 @@ class Cypher:
         self.project = project
         self.parameters: dict[str, Any] = {} if project is None else {"project": project}
         self.known: dict[str, str] = {}
+        self.node = "n"  # what conditions are asked of
 
     @classmethod
     def compile(cls, plan: Plan, project: str | None = None) -> Statement:
@@ -307,31 +319,64 @@ class Cypher:
     # Find
 
     def find(self, plan: Find) -> Lines:
-        asked = self.candidates(plan)
-        if not isinstance(plan.which, Latest | Nth):
+        if plan.label == "Version" and isinstance(plan.which, Latest | Nth | InCommit):
+            lines = self.picked_of_each(plan, plan.which)
             if plan.where is not None:
-                asked.append(self.condition(plan.where, plan))
-            if plan.label == "Version" and isinstance(plan.name, Exactly | Named | Globbed):
-                return [*self.versions_of_artifacts(asked), "WITH DISTINCT n"]
-            return [f"MATCH (n:{label(plan.label)}{self.here()})", *where(asked)]
-        if plan.label != "Version":
-            return self.find(
-                Find(plan.label, plan.name, plan.kind, plan.files, Every(), plan.where)
-            )
-        place = "-1" if isinstance(plan.which, Latest) else self.parameter(plan.which.number - 1)
-        lines = [
-            *self.versions_of_artifacts(asked),
+                lines.append(f"WITH * WHERE {self.condition(plan.where, plan)}")
+            return lines
+        asked = self.candidates(plan)
+        if plan.where is not None:
+            asked.append(self.condition(plan.where, plan))
+        if plan.label == "Version" and isinstance(plan.name, Exactly | Named | Globbed):
+            artifact = f"(a:Artifact{self.here()})"
+            return [f"MATCH {artifact}<-[:VERSION_OF]-(n)", *where(asked), "WITH DISTINCT n"]
+        return [f"MATCH (n:{label(plan.label)}{self.here()})", *where(asked)]
+
+    def picked_of_each(self, plan: Find, which: Latest | Nth | InCommit) -> Lines:
+        """A version of each artifact that has the name. Where what is asked is asked of versions,
+        an index may lead to them, and from there to the artifacts."""
+        if isinstance(which, InCommit):
+            return self.left_by_commits(plan, which.prefix)
+        place = "-1" if isinstance(which, Latest) else self.parameter(which.number - 1)
+        if isinstance(plan.name, Exactly | Named | Globbed):
+            one = "n.at DESC, n.id DESC" if place == "-1" else f"n.at, n.id SKIP {place}"
+            picked = [
+                "MATCH (a)<-[:VERSION_OF]-(n)",
+                *where(self.candidates(replace(plan, name=None))),
+                f"RETURN DISTINCT n ORDER BY {one} LIMIT 1",
+            ]
+            artifacts = [f"MATCH (a:Artifact{self.here()})", *where([self.name(plan.name, plan)])]
+            return [*artifacts, *subquery(picked, "a"), "WITH DISTINCT n"]
+        return [
+            f"MATCH (a:Artifact{self.here()})<-[:VERSION_OF]-(n:Version)",
+            *where(self.candidates(plan)),
             "WITH DISTINCT a, n ORDER BY n.at, n.id",
             "WITH a, collect(n) AS versions",
             f"WITH DISTINCT versions[{place}] AS n WHERE n IS NOT NULL",
         ]
-        if plan.where is not None:
-            lines.append(f"WITH * WHERE {self.condition(plan.where, plan)}")
-        return lines
 
-    def versions_of_artifacts(self, asked: Sequence[str]) -> Lines:
-        artifact = f"(a:Artifact{self.here()})"
-        return [f"MATCH {artifact}<-[:VERSION_OF]-(n:Version)", *where(asked)]
+    def left_by_commits(self, plan: Find, prefix: str) -> Lines:
+        """`line` has a commit `h`, one that it came from, `c`, and how far away that is."""
+        asked, each = self.candidates(plan), []
+        for made, way in enumerate((IN_COMMIT, RUN_AT_COMMIT)):
+            each += [
+                "UNWIND line AS l",
+                "WITH l[0] AS h, l[1] AS c, l[2] AS away",
+                f"MATCH (a:Artifact{self.here()})<-[:VERSION_OF]-(n:Version){way}->(c)",
+                *where(asked),
+                f"RETURN h, a, n, c, away, {made} AS made",
+                "UNION ALL",
+            ]
+        return [
+            f"MATCH (h:Commit{self.here()}) WHERE h.sha STARTS WITH {self.parameter(prefix)}",
+            "MATCH p = (h)-[:PARENT*0..]->(c)",
+            "WITH h, c, min(length(p)) AS away",
+            "WITH collect([h, c, away]) AS line",
+            *subquery(each[:-1], "line"),
+            "WITH h, a, n ORDER BY made, c.at DESC, away, c.id DESC, n.at DESC, n.id DESC",
+            "WITH h, a, head(collect(n)) AS n",
+            "WITH DISTINCT n",
+        ]
 
     def here(self) -> str:
         return "" if self.project is None else " {project: $project}"
@@ -340,32 +385,25 @@ class Cypher:
         """What is asked of a node (and of `a`, its artifact) before `which` picks."""
         asked = [] if plan.name is None else [self.name(plan.name, plan)]
         if plan.kind is not None:
-            asked.append(f"n.kind = {self.parameter(plan.kind)}")
+            asked.append(f"{self.node}.kind = {self.parameter(plan.kind)}")
         if plan.files:
-            asked.append("(NOT n.name CONTAINS '://' OR n.name STARTS WITH 'file://')")
+            name = f"{self.node}.name"
+            asked.append(f"(NOT {name} CONTAINS '://' OR {name} STARTS WITH 'file://')")
         if plan.label == "Version":
             asked += self.which(plan)
         return asked
 
     def which(self, plan: Find) -> list[str]:
         match plan.which:
-            case Every(None) | Latest(None) | Nth():
+            case Every(None) | Latest(None) | Nth() | InCommit():
                 return []
             case Every(until) | Latest(until):
-                return [f"n.at <= {self.parameter(until)}"]
+                return [f"{self.node}.at <= {self.parameter(until)}"]
             case WithDigest(prefix):
-                begins = self.parameter(prefix)
-                parts = (
-                    f"{untagged(f'n.{key}')} STARTS WITH {begins}" for key in ("digest", "blob")
-                )
-                return [either(parts)]
-            case InCommit(prefix):
-                begins = self.parameter(prefix)
-                steps = "(n)-[:GENERATED_BY]->(:Step)-[:PART_OF]->(:Run)-[:AT_COMMIT]->"
                 return [
                     either(
-                        f"EXISTS {{ MATCH {way}(c:Commit) WHERE c.sha STARTS WITH {begins} }}"
-                        for way in ("(n)-[:IN_COMMIT]->", steps)
+                        f"n.{key} STARTS WITH {self.parameter(tag + prefix)}"
+                        for key, tag in DIGESTS.items()
                     )
                 ]
             case _:
@@ -416,15 +454,21 @@ class Cypher:
     def walk(self, plan: Walk, depth: bool) -> Lines:
         if not plan.via or plan.max_hops == 0:
             return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
-        lines, asked = [*self.rows(plan.source, depth=False), *self.starts(plan)], []
+        lines = self.rows(plan.source, depth=False)
+        passed, reached = "startNode(r)", "endNode(r)"
+        if plan.toward == "effect":
+            passed, reached = reached, passed
+        asked = []
         if plan.stop_at is not None:
-            passed = "startNode(r)" if plan.toward == "origin" else "endNode(r)"
-            asked.append(f"all(r IN relationships(p) WHERE NOT {passed} IN stops)")
+            asked.append(self.passes(plan.stop_at, passed))
         if plan.until is not None:
-            exists = exists_at("x", self.parameter(plan.until))
-            asked.append(f"all(x IN nodes(p) WHERE {exists})")
+            until = self.parameter(plan.until)
+            lines.append(f"WITH n WHERE {exists_at('n', until)}")
+            asked.append(exists_at(reached, until))
+        lines += self.starts(plan)
         path = "p = " if depth or asked else ""
-        match = [f"MATCH {path}{self.way(plan)}", *where(asked)]
+        each = [f"all(r IN relationships(p) WHERE {' AND '.join(asked)})"] if asked else []
+        match = [f"MATCH {path}{self.way(plan)}", *where(each)]
         if depth:
             return [*lines, *match, "WITH n, min(length(p)) AS depth"]
         if is_one(plan.source):  # what is reached from one start is distinct as it comes
@@ -432,9 +476,8 @@ class Cypher:
         return [*lines, *match, "WITH DISTINCT n"]
 
     def starts(self, plan: Walk) -> Lines:
-        """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is
-        always left, and what is passed through it is as near to it."""
-        if plan.stop_at is None:
+        """From the source's rows to `s`, one of them, and `stops`, where what stops must be found."""
+        if plan.stop_at is None or shows_itself(plan.stop_at):
             return ["WITH n AS s"]
         return [
             "WITH collect(n) AS sources",
@@ -442,6 +485,18 @@ class Cypher:
             "WITH sources, [x IN found WHERE NOT x IN sources] AS stops",
             "UNWIND sources AS s",
         ]
+
+    def passes(self, stop_at: Plan, node: str) -> str:
+        """Whether a path goes on from a node. A source is no stop: it is always left, and what is
+        passed through it is as near to it."""
+        if not isinstance(stop_at, Find) or not shows_itself(stop_at):
+            return f"NOT {node} IN stops"
+        looked_at, self.node = self.node, node
+        asked = [f"{node}:{label(stop_at.label)}", *self.candidates(stop_at)]
+        if stop_at.where is not None:
+            asked.append(self.condition(stop_at.where, stop_at))
+        self.node = looked_at
+        return f"({node} = s OR NOT coalesce({both(asked)}, false))"
 
     def way(self, plan: Walk) -> str:
         types = "|".join(edge_type(type) for type in plan.via)
@@ -467,14 +522,14 @@ class Cypher:
     def versions(self, plan: Versions) -> Lines:
         ways = {
             "Artifact": "WITH n AS a WHERE a:Artifact",
-            "Version": "MATCH (n:Version)-[:VERSION_OF]->(a:Artifact)",
+            "Version": "MATCH (n)-[:VERSION_OF]->(a)",
         }
         lines = self.led(plan.source, ways, "a")
         until = [] if plan.until is None else [f"n.at <= {self.parameter(plan.until)}"]
         return [
             *lines,
             "WITH DISTINCT a",
-            "MATCH (a)<-[:VERSION_OF]-(n:Version)",
+            "MATCH (a)<-[:VERSION_OF]-(n)",
             *where(until),
             "WITH DISTINCT n",
         ]
@@ -590,8 +645,8 @@ class Cypher:
                 return Term("null", "missing")
             return Term(f"learned[{self.parameter(key)}]", _KINDS[known.type])
         if key in _DECLARED:
-            return Term(f"n.{key}", _DECLARED[key])
-        return Term(f"n[{self.parameter(key)}]", "open")
+            return Term(f"{self.node}.{key}", _DECLARED[key])
+        return Term(f"{self.node}[{self.parameter(key)}]", "open")
 
     def comparison(self, term: Term, operator: Operator, constant: Constant) -> str:
         is_text = isinstance(constant, str)
@@ -729,6 +784,16 @@ def is_one(plan: Plan) -> bool:
     return isinstance(plan, Find) and isinstance(plan.name, Identified) and len(plan.name.ids) == 1
 
 
+def shows_itself(stop_at: Plan) -> bool:
+    """Whether a node shows by itself that it is among a plan's rows. Then the way is asked as it is
+    gone, and all the rows need not be found.
+
+    >>> shows_itself(Find("Version", kind="script")), shows_itself(Find("Version", Exactly("a")))
+    (True, False)
+    """
+    return isinstance(stop_at, Find) and stop_at.name is None and isinstance(stop_at.which, Every)
+
+
 def has_generating_steps(plan: Plan) -> bool:
     """Whether the steps that generated a plan's versions are among its rows, for sure: those of a
     whole lineage are.
@@ -774,9 +839,3 @@ def as_number(text: str) -> str:
 
 def number(constant: Constant) -> Constant:
     return int(constant) if isinstance(constant, bool) else constant
-
-
-def untagged(text: str) -> str:
-    """A digest without its tag."""
-    tag = f"size(split({text}, ':')[0])"
-    return f"CASE WHEN {text} CONTAINS ':' THEN substring({text}, {tag} + 1) ELSE {text} END"

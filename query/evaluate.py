@@ -16,7 +16,7 @@ from typing import Any, TypeVar, assert_never
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Edge, Node, Value
 from provgraph.model.uri import is_file
-from provgraph.model.vocabulary import EDGES, LINEAGE_EDGES
+from provgraph.model.vocabulary import DIGESTS, EDGES, LINEAGE_EDGES
 from provgraph.query.conditions import holds
 from provgraph.query.glob import compiled
 from provgraph.query.operators import Cone, Record, above
@@ -228,7 +228,9 @@ class Evaluator:
             case WithDigest(prefix):
                 return {id for id in candidates if self.has_digest(self.node(id), prefix)}
             case InCommit(prefix):
-                return {id for id in candidates if self.is_in_commit(id, prefix)}
+                lines = [self.line(node.id) for node in self.nodes() if is_commit(node, prefix)]
+                held = list(self.timelines(plan.name, candidates))
+                return {id for line in lines for each in held for id in self.left(line, each)}
             case Latest(until):
                 timelines = self.timelines(plan.name, candidates)
                 known = ([i for i in each if self.is_before(i, until)] for each in timelines)
@@ -255,18 +257,43 @@ class Evaluator:
         return until is None or (isinstance(at, int) and at <= until)
 
     def has_digest(self, version: Node, prefix: str) -> bool:
-        held = (version.properties.get("digest"), version.properties.get("blob"))
-        return any(
-            isinstance(digest, str) and digest.split(":", 1)[-1].startswith(prefix)
-            for digest in held
-        )
+        held = ((version.properties.get(key), tag) for key, tag in DIGESTS.items())
+        return any(isinstance(text, str) and text.startswith(tag + prefix) for text, tag in held)
 
-    def is_in_commit(self, version: str, prefix: str) -> bool:
-        commits = set(self.causes(version, "IN_COMMIT"))
-        for run in self.runs_of(self.node(version)):
-            commits.update(self.causes(run, "AT_COMMIT"))
-        shas = (self.node(commit).properties.get("sha") for commit in commits)
-        return any(isinstance(sha, str) and sha.startswith(prefix) for sha in shas)
+    def line(self, commit: str) -> dict[str, int]:
+        """A commit and all that it came from, numbered from the oldest."""
+        away, level, hops = {commit: 0}, [commit], 0
+        while level:
+            parents = dict.fromkeys(p for each in level for p in self.causes(each, "PARENT"))
+            level = [parent for parent in parents if parent not in away]
+            hops += 1
+            away.update(dict.fromkeys(level, hops))
+
+        def age(id: str) -> tuple[Any, ...]:
+            at = self.node(id).properties.get("at")
+            return at is None, at, -away[id], id
+
+        return {id: number for number, id in enumerate(sorted(away, key=age))}
+
+    def left(self, line: Mapping[str, int], timeline: Sequence[str]) -> set[str]:
+        """The version that a line of commits leaves of a timeline, if it leaves any."""
+        for commits_of in (self.commits_with, self.commits_run_at):
+            known = [
+                (line[commit], place)
+                for place, id in enumerate(timeline)
+                for commit in commits_of(id)
+                if commit in line
+            ]
+            if known:
+                return {timeline[max(known)[1]]}
+        return set()
+
+    def commits_with(self, version: str) -> list[str]:
+        return self.causes(version, "IN_COMMIT")
+
+    def commits_run_at(self, version: str) -> list[str]:
+        runs = self.runs_of(self.node(version))
+        return [commit for run in runs for commit in self.causes(run, "AT_COMMIT")]
 
     # Walk
 
@@ -737,6 +764,12 @@ class Meter:
                 f"the question takes longer than {seconds:g} s",
                 hint="narrow it, or raise `--timeout`",
             )
+
+
+def is_commit(node: Node, prefix: str) -> bool:
+    """Whether a node is a commit whose sha begins so."""
+    sha = node.properties.get("sha")
+    return node.label == "Commit" and isinstance(sha, str) and sha.startswith(prefix)
 
 
 def matches(pattern: str, text: Value) -> bool:

@@ -191,7 +191,7 @@ def _which(which: plan.Which) -> str:
         case plan.WithDigest():
             return f"digest {which.prefix}..."
         case plan.InCommit():
-            return f"in commit {which.prefix}..."
+            return f"at commit {which.prefix}..."
         case _:
             assert_never(which)
 

@@ -134,14 +134,19 @@ class Nth:
 
 @dataclass(frozen=True, slots=True)
 class WithDigest:
-    """Those whose digest (after its tag) or blob begins so."""
+    """Those whose `blake3:` digest or `git:` blob begins so after its tag."""
 
     prefix: str
 
 
 @dataclass(frozen=True, slots=True)
 class InCommit:
-    """Those that are IN_COMMIT a commit whose sha begins so, or that a run AT_COMMIT it generated."""
+    """The one that was there at a commit whose sha begins so.
+
+    That commit and all that it came from (`PARENT`) are a line, in order of (`at`, fewer edges from the
+    commit, id). It is the one IN_COMMIT the last of them that has one; where none has, the one that a run
+    AT_COMMIT the last of them that has such a run generated; of several of one commit, the last.
+    """
 
     prefix: str
 
@@ -262,22 +267,24 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A node and what was learned of it."""
+    """A node, what was learned of it, and its `at`, where that is known with it."""
 
     id: str
     label: Label
     learned: tuple[Value, ...] = ()
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """These nodes, each once, as far as they exist; `keys` are those of what was learned of each.
     No question is bound to it: engines put it in the place of an operator that they have carried
-    out. `labels` are those that its rows may have."""
+    out. `labels` are those that its rows may have; `timed` says that their `at` is known."""
 
     rows: tuple[Known, ...]
     labels: tuple[Label, ...]
     keys: tuple[str, ...] = ()
+    timed: bool = False
 
 
 # Operators that no database language says: engines fetch what they need (`operators/`).

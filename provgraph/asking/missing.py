@@ -14,6 +14,7 @@ from provgraph.model.text import count
 from provgraph.query.mistake import listed
 from provgraph.query.plan import (
     Column,
+    Count,
     Digested,
     Every,
     Exactly,
@@ -72,13 +73,17 @@ def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
     anyway = replace(find, where=None, which=Every())
     if find.label == "Version" and _is_there(graph, anyway):
         return _no_version(graph, find, anyway)
-    kind = find.kind or ("file" if find.files else find.label.lower())
+    kind = _kind(find)
     other = replace(anyway, kind=None, files=False)
     if find.name is not None and other != anyway and _is_there(graph, other):
         kinds = sorted(set(_column(graph, other, "kind")))
         hint = f"it is {listed(kinds)}"
         return NotFound(f"`{_name(find)}` is no {kind}", hint=hint)
     return NotFound(f"no {kind} answers to `{_name(find)}`", hint=_near(graph, find))
+
+
+def _kind(find: Find) -> str:
+    return find.kind or ("file" if find.files else find.label.lower())
 
 
 def _name(find: Find) -> str:
@@ -105,8 +110,10 @@ def _column(graph: Asked, find: Find, key: str) -> list[str]:
 
 
 def _no_version(graph: Asked, find: Find, anyway: Find) -> NotFound:
+    if find.name is None:
+        return NotFound(f"no {_kind(find)} {_which(find.which)}")
     name = _name(find)
-    number = len(_column(graph, anyway, "id"))
+    ((number,),) = graph.answer(Count(anyway, ())).values
     has = f"`{name}` has {count(number, 'version')}"
     return NotFound(f"{has}, and none {_which(find.which)}", hint="`history` lists them")
 
@@ -118,7 +125,7 @@ def _which(which: Which) -> str:
         case WithDigest(prefix):
             return f"has a digest that begins with {prefix}"
         case InCommit(prefix):
-            return f"is in a commit {prefix}"
+            return f"was there at a commit {prefix}"
         case Latest(until) | Every(until):
             return "" if until is None else f"is from before {moment_text(until)[:10]}"
         case _:

@@ -103,6 +103,9 @@ EDGE_TYPES: Final[tuple[EdgeType, ...]] = (
     ),
 )
 
+DIGESTS: Final[dict[str, str]] = {"digest": "blake3:", "blob": "git:"}
+"""The properties that say what a version's content is, and what they begin with."""
+
 EDGES: Final[dict[str, EdgeType]] = {edge.name: edge for edge in EDGE_TYPES}
 LINEAGE_EDGES: Final[tuple[str, ...]] = tuple(edge.name for edge in EDGE_TYPES if edge.lineage)
 

@@ -25,6 +25,7 @@ from provgraph.query.plan import (
     Find,
     Globbed,
     Identified,
+    InCommit,
     Latest,
     Limit,
     Membership,
@@ -39,6 +40,7 @@ from provgraph.query.plan import (
     SortKey,
     Versions,
     Walk,
+    WithDigest,
 )
 from provgraph.store.memory import MemoryStore
 from provgraph.store.neo4j import Neo4jStore, Settings
@@ -60,14 +62,17 @@ def lineage(source: Plan, **more: Any) -> Walk:
     return Walk(source, "origin", LINEAGE_EDGES, **more)
 
 
+SCRIPTS = Find("Version", kind="script")
 WALKS: dict[str, Plan] = {
     "by id": lineage(ONE),
     "from the latest version of a name": lineage(NAMED),
     "against the edges": Walk(NAMED, "effect", LINEAGE_EDGES),
     "stop at": lineage(NAMED, stop_at=RAW),
+    "stop at a kind": lineage(NAMED, stop_at=SCRIPTS),
     "as of": lineage(NAMED, until=AT),
     "depth": lineage(NAMED, max_hops=6),
     "all of these": lineage(NAMED, stop_at=RAW, until=AT, max_hops=6),
+    "all of these with a kind": lineage(NAMED, stop_at=SCRIPTS, until=AT, max_hops=6),
     "filtered": Filter(lineage(NAMED), Comparison("kind", "=", "dataset")),
     "filtered by depth": Filter(lineage(NAMED), Comparison("depth", "<", 4)),
     "sorted and limited": Limit(Sort(lineage(NAMED), (SortKey("size", True),)), 5),
@@ -83,6 +88,8 @@ STARTS: dict[str, Plan] = {
     "the second of a name": Find("Version", Named("out7.csv"), which=Nth(2)),
     "a glob that begins with text": RAW,
     "a digest": Find("Version", Digested(("blake3:7",))),
+    "the beginning of a digest": Find("Version", which=WithDigest("7")),
+    "a file at a commit": Find("Version", Named("out7.csv"), which=InCommit("0007")),
     "a kind": Find("Version", kind="model"),
     "all versions of a name": Versions(NAMED),
     "a run by its id": Find("Run", Named("r0001")),

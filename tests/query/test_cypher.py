@@ -39,10 +39,10 @@ LINEAGE = Walk(Find("Version"), "origin", ("GENERATED_BY", "USED"))
 OURS = """
     MATCH WHERE AND OR NOT WITH DISTINCT AS IS NULL IN RETURN ORDER BY DESC LIMIT UNION ALL CALL UNWIND
     EXISTS STARTS CONTAINS CASE WHEN THEN ELSE END STRING true false null any all coalesce collect min
-    length size head labels properties relationships startNode endNode substring split toInteger
+    length size head labels properties relationships startNode endNode toInteger
     max count last n a s r x y c p g sources stops found side sides versions depth label id project
     learned lift coverage support start starts nodes ids effects causes type types on_path group
-    e sources targets reasons direct '://' 'file://' ':'
+    e sources targets reasons direct h l line away made SKIP '://' 'file://'
 """
 KNOWN = {*OURS.split(), *LABELS, *EDGES}
 KNOWN |= {field.key for fields in FIELDS.values() for field in fields}

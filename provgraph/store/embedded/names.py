@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 import apsw
 
+from provgraph.model.vocabulary import DIGESTS
 from provgraph.query.plan import (
     Digested,
     Every,
@@ -21,11 +22,11 @@ from provgraph.query.plan import (
     Nth,
     WithDigest,
 )
+from provgraph.store.embedded import commits
 from provgraph.store.embedded.conditions import condition
 from provgraph.store.embedded.relation import NO_MORE, NOTHING, Relation
 from provgraph.store.embedded.schema import (
     ARTIFACT,
-    LABEL_NUMBERS,
     TYPE_NUMBERS,
     VERSION,
     Lexicon,
@@ -62,7 +63,11 @@ class Finder:
 
     def versions(self, plan: Find) -> Sql:
         match plan.which:
-            case Every() | WithDigest() | InCommit():
+            case WithDigest(prefix) if plan.name is None:
+                return self.by_digest(plan, prefix)
+            case InCommit(prefix):
+                return commits.left(self.connection, prefix, self.held(plan))
+            case Every() | WithDigest():
                 return sql("{} AND {}", self.candidates(plan), self.picked(plan.which))
             case Latest(until):
                 return self.nth_of_each(plan, 1, descending=True, until=until)
@@ -83,6 +88,15 @@ class Finder:
             self.is_candidate(plan),
         )
 
+    def by_digest(self, plan: Find, prefix: str) -> Sql:
+        """The versions of any name, each part by its own index: not by that of kinds."""
+        own = joined(" AND ", [Sql(f"+n.label = {VERSION}"), *_own(plan)])
+        parts = (
+            sql("SELECT n.id FROM node n WHERE {} AND {}", own, begun)
+            for begun in _digest_begins(prefix)
+        )
+        return joined(" UNION ", parts)
+
     def is_candidate(self, plan: Find) -> Sql:
         """Whether `n` is a version, of the kind, a file, with the digest: all but its names."""
         tests = [Sql(f"n.label = {VERSION}"), *_own(plan)]
@@ -97,17 +111,30 @@ class Finder:
                 pass
         return joined(" AND ", tests)
 
-    def picked(self, which: Every | WithDigest | InCommit) -> Sql:
+    def picked(self, which: Every | WithDigest) -> Sql:
         match which:
             case Every(until):
                 return is_before(until)
             case WithDigest(prefix):
-                tests = (_digest_begins(held, prefix) for held in ("n.digest", "n.blob"))
-                return sql("({})", joined(" OR ", tests))
-            case InCommit(prefix):
-                return _in_commit(prefix)
+                return sql("({})", joined(" OR ", _digest_begins(prefix)))
             case _:
                 assert_never(which)
+
+    def held(self, plan: Find) -> Sql:
+        """The candidates, each with an `artifact` that answers to the name."""
+        if plan.name is None or isinstance(plan.name, Digested | Identified):
+            return sql(
+                "SELECT e.dst AS artifact, c.id FROM ({}) AS c"
+                f" CROSS JOIN edge e ON e.src = c.id AND e.type = {_VERSION_OF}",
+                self.candidates(plan),
+            )
+        return sql(
+            "SELECT a.id AS artifact, n.id FROM ({}) AS a"
+            f" CROSS JOIN edge e ON e.dst = a.id AND e.type = {_VERSION_OF}"
+            " CROSS JOIN node n ON n.id = e.src WHERE {}",
+            self.artifacts(plan.name),
+            self.is_candidate(plan),
+        )
 
     def nth_of_each(
         self, plan: Find, number: int, *, descending: bool = False, until: int | None = None
@@ -230,29 +257,10 @@ def _identified(ids: tuple[str, ...]) -> Sql:
     return sql("n.uid IN (SELECT value FROM json_each({}))", json.dumps(list(ids)))
 
 
-def _digest_begins(held: str, prefix: str) -> Sql:
-    """Whether a digest, after its tag, begins so."""
-    bare = f"substr({held}, instr({held}, ':') + 1)"
-    return sql(f"(typeof({held}) = 'text' AND {{}})", begins(bare, prefix))
+def _digest_begins(prefix: str) -> list[Sql]:
+    """Whether `n`'s digest, or its blob, begins so after its tag."""
+    return [begins(f"n.{key}", tag + prefix) for key, tag in DIGESTS.items()]
 
 
 def _no_ids() -> Sql:
     return Sql("SELECT NULL AS id WHERE 0")
-
-
-def _in_commit(prefix: str) -> Sql:
-    types = TYPE_NUMBERS
-    sha = begins("c.sha", prefix)
-    run, step = LABEL_NUMBERS["Run"], LABEL_NUMBERS["Step"]
-    return sql(
-        f"(EXISTS (SELECT 1 FROM edge i CROSS JOIN node c ON c.id = i.dst"
-        f" WHERE i.src = n.id AND i.type = {types['IN_COMMIT']} AND {{}})"
-        f" OR EXISTS (SELECT 1 FROM edge g CROSS JOIN node s ON s.id = g.dst AND s.label = {step}"
-        f" CROSS JOIN edge p ON p.src = s.id AND p.type = {types['PART_OF']}"
-        f" CROSS JOIN node u ON u.id = p.dst AND u.label = {run}"
-        f" CROSS JOIN edge k ON k.src = u.id AND k.type = {types['AT_COMMIT']}"
-        f" CROSS JOIN node c ON c.id = k.dst"
-        f" WHERE g.src = n.id AND g.type = {types['GENERATED_BY']} AND {{}}))",
-        sha,
-        sha,
-    )
