@@ -36,16 +36,23 @@ from provgraph.store import embedded
 ROUNDS = 5
 
 FRAMES = """async () => {
-  const cy = document.querySelector(".canvas")._cyreg.cy;
   const frames = [];
+  const box = document.querySelector(".canvas").getBoundingClientRect();
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  const move = (type, to, dx, dy) => to.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, clientX: x + dx, clientY: y + dy }));
+  move("mousedown", document.querySelector(".canvas canvas"), 0, 0);
+  let [dx, dy] = [0, 0];
   let before = performance.now();
   for (let i = 0; i < 60; i += 1) {
-    cy.panBy({ x: i % 20 < 10 ? 9 : -9, y: i % 14 < 7 ? 5 : -5 });
+    dx += i % 20 < 10 ? 9 : -9;
+    dy += i % 14 < 7 ? 5 : -5;
+    move("mousemove", window, dx, dy);
     await new Promise(requestAnimationFrame);
     const now = performance.now();
     frames.push(now - before);
     before = now;
   }
+  move("mouseup", window, dx, dy);
   return frames.slice(2);
 }"""
 

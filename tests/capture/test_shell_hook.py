@@ -18,6 +18,7 @@ from typing import Any, Final
 import pexpect
 import pytest
 from capture.workspace import Workspace
+from manual.pages import left_to
 
 from provgraph.config import create_project
 from provgraph.graph import Graph
@@ -228,6 +229,24 @@ def test_what_is_not_wanted_is_not_recorded_and_what_cannot_be_is_said(
     }
     (gap,) = {gap for record in terminal.workspace.all(RunEnded) for gap in record.gaps}
     assert gap == "static program not traced: static"
+
+
+def test_the_manuals_page_can_be_typed(native_workspace: Workspace, tmp_path: Path) -> None:
+    (block,) = left_to(__file__, "docs/shell-hook.md")
+    off, ignore, blank = block.splitlines()
+    root = native_workspace.root
+    (root / "secret.csv").write_text("b\na\n")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    terminal.type(off)
+    assert "is not recorded" in terminal.type("provgraph-hook status")
+    terminal.type("sort secret.csv > first")
+    terminal.type("provgraph-hook on")
+    terminal.type(ignore)
+    assert "secret.csv" in terminal.type("ls -1")
+    assert "a\r\nb" in terminal.type(blank)
+    terminal.type("sort secret.csv > last")
+    assert commands(terminal.graph()) == [("bash -c 'sort secret.csv > last'", 0)]
+    terminal.process.close(force=True)
 
 
 def test_the_same_line_again_is_a_run_again(terminal: Terminal) -> None:

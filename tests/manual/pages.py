@@ -2,7 +2,9 @@
 
 `sh` blocks are typed as they are, `python` blocks are one program a page, and `console` blocks have
 prompts (`$`) and what a person sees after them. Times, durations, ids and digests in it may differ; what
-else differs is a mistake of the page. PROVGRAPH_GOLDENS=write puts what is seen today into it.
+else differs is a mistake of the page. PROVGRAPH_GOLDENS=write puts what is seen today into it. A block that
+wants more than a terminal is left to the test that a comment before it names; one that nothing here can
+run says so to its readers.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FENCE = re.compile(
-    r"(?P<unrun><!-- not run: (?P<reason>[^\n]*?) -->\n)?^```(?P<language>sh|console|python)\n"
+    r"(?P<before><!-- run by (?P<by>\S+) -->\n|\*Not tried: (?P<untried>[^\n]*)\*\n\n|)"
+    r"^```(?P<language>sh|console|python)\n"
     r"(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -25,26 +28,48 @@ VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ns|µs|ms|s|min)\b"), "TOOK"),
     (re.compile(r"\b[a-z]?[0-9a-f]{7,}\b"), "HEX"),
+    (re.compile(r"[A-Za-z0-9+/]{43}="), "KEY"),
     (re.compile(r"[\s─━│├└]+"), " "),
 )
 HOME = "/home/ann"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Block:
     language: str
     text: str
-    reason: str = ""
-    """Why it is not run, where it is not."""
+    by: str = ""
+    """The test that runs it, where it is not run as it stands."""
+    untried: str = ""
+    """Why nothing runs it."""
+
+    @property
+    def is_typed(self) -> bool:
+        return not (self.by or self.untried)
 
 
 def blocks(page: str) -> Iterator[Block]:
     """
-    >>> list(blocks("```sh\\nls\\n```\\n<!-- not run: slow -->\\n```sh\\nmake\\n```\\n"))
-    [Block(language='sh', text='ls\\n', reason=''), Block(language='sh', text='make\\n', reason='slow')]
+    >>> one, two = blocks("```sh\\nls\\n```\\n*Not tried: no cluster.*\\n\\n```sh\\nsrun\\n```\\n")
+    >>> one.is_typed, one.text, two.is_typed, two.untried
+    (True, 'ls\\n', False, 'no cluster.')
     """
     for found in FENCE.finditer(page):
-        yield Block(found["language"], found["text"], found["reason"] or "")
+        yield Block(found["language"], found["text"], found["by"] or "", found["untried"] or "")
+
+
+def left_to(test: str, page: str, language: str = "") -> list[str]:
+    """The blocks of a page of the manual that a test is to run, in their order. Raises AssertionError
+    where there is none."""
+    by = Path(test).relative_to(ROOT).as_posix()
+    found = [
+        block.text
+        for block in blocks((ROOT / page).read_text("utf-8"))
+        if block.by == by and language in ("", block.language)
+    ]
+    assert found, f"{page} leaves nothing to {by}"
+    return found
 
 
 def exchanges(text: str) -> list[tuple[str, str]]:
@@ -109,6 +134,8 @@ class Desk:
             "COLUMNS": "132",
             "LINES": "500",
             "GIT_CONFIG_NOSYSTEM": "1",
+            "PIP_NO_INDEX": "1",  # what is to be installed is here, or it is not among what we need
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
 
     def type(self, command: str) -> tuple[int, str]:
@@ -144,17 +171,19 @@ def _pieces(terminal: int) -> Iterator[bytes]:
             yield piece
 
 
-def followed(page: str, desk: Desk) -> str:
-    """Do all that a page shows; gives the page with what was seen. Raises AssertionError where a command
-    fails."""
+def followed(page: str, desk: Desk, by: str = "") -> str:
+    """Do all that a page shows, or what it leaves to the test `by`; gives the page with what was seen.
+    Raises AssertionError where a command fails."""
     program = "\n".join(
-        block.text for block in blocks(page) if block.language == "python" and not block.reason
+        block.text
+        for block in blocks(page)
+        if block.language == "python" and block.by == by and not block.untried
     )
     done_python = not program
 
     def do(found: re.Match[str]) -> str:
         nonlocal done_python
-        if found["unrun"]:
+        if (found["by"] or "") != by or found["untried"]:
             return found[0]
         match found["language"]:
             case "sh":
@@ -166,7 +195,7 @@ def followed(page: str, desk: Desk) -> str:
                 status, seen = desk.type("python .page.py")
                 assert status == 0, f"{program}\nended with {status}:\n{seen}"
             case "console":
-                return f"```console\n{''.join(_answered(found['text'], desk))}```"
+                return f"{found['before']}```console\n{''.join(_answered(found['text'], desk))}```"
         return found[0]
 
     return FENCE.sub(do, page)

@@ -7,9 +7,12 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from manual.pages import left_to
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 from neo4j_store.calls import Cli
@@ -21,15 +24,25 @@ from provgraph.store.neo4j.server.process import Running
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path) -> None:
+def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path, tmp_path: Path) -> None:
+    """It is started, and asked, as the manual says."""
+    shared, own, asked = left_to(__file__, "docs/neo4j.md")
     assert "no Neo4j runs" in bare_cli("neo4j", "status", check=False).stdout
-    started = bare_cli("neo4j", "start")
+    started = _typed(own, project, tmp_path)
     try:
         _is_private_and_asks_for_its_password(project)
         _keeps_the_projects_graph(bare_cli, project)
         _is_left_as_it_is_when_it_runs(bare_cli)
         uri = _uri(bare_cli)
-        assert uri in started.stdout
+        assert uri in started
+        secrets = tmp_path / ".secrets"
+        secrets.mkdir()
+        (project / ".provgraph/neo4j/password").rename(secrets / "neo4j")
+        assert "data.csv" in _typed(shared, project, tmp_path)
+        (secrets / "neo4j").rename(project / ".provgraph/neo4j/password")
+        answered = _typed(asked, project, tmp_path)
+        assert "MATCH" in answered and "sh -c 'exit 3'" in answered
+        assert json.loads(answered[answered.rindex("\n[") :])[0]["a"]["name"] == "data.csv"
 
         _kill(bare_cli)
         assert bare_cli("neo4j", "status", check=False).returncode == 1
@@ -40,6 +53,29 @@ def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path) -> None:
     finally:
         assert "stopped" in bare_cli("neo4j", "stop").stdout
     assert bare_cli("neo4j", "status", check=False).returncode == 1
+
+
+def _typed(commands: str, project: Path, home: Path) -> str:
+    """What a shell prints that is typed a block of the manual."""
+    tools = home / "bin"
+    if not tools.exists():
+        tools.mkdir()
+        (tools / "provgraph").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m provgraph "$@"\n')
+        (tools / "provgraph").chmod(0o755)
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    path = os.pathsep.join((str(tools), str(Path(sys.executable).parent), os.environ["PATH"]))
+    kept = {name: text for name, text in os.environ.items() if "NEO4J" not in name}
+    done = subprocess.run(
+        ["bash", "-e", "-c", commands],
+        cwd=project,
+        env=kept | {"HOME": str(home), "XDG_CACHE_HOME": cache, "PATH": path, "PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (commands, done.stdout, done.stderr)
+    assert "WARNING" not in done.stderr  # an extra that there is not
+    return done.stdout
 
 
 def _is_private_and_asks_for_its_password(project: Path) -> None:
@@ -87,7 +123,10 @@ def _address(written: str) -> str:
 def _keeps_the_projects_graph(cli: Cli, project: Path) -> None:
     with (project / "provgraph.toml").open("a") as settings:
         settings.write(f'[store]\nuri = "{_uri(cli)}"\n')
-    cli("run", "--", "touch", "made.txt")
+    (project / "data.csv").write_text("1\n")
+    (project / "models").mkdir()
+    cli("run", "--", "sh", "-c", "cat data.csv > models/churn.pkl; touch made.txt")
+    cli("run", "--", "sh", "-c", "exit 3", check=False)
     assert "made.txt" in cli("ask", "file *").stdout
     assert not (project / ".provgraph" / "graph.db").exists()
 

@@ -12,6 +12,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from manual.pages import left_to
 
 from provgraph import __version__
 
@@ -51,6 +52,26 @@ def installed_in_a_virtual_environment(wheel: Path, tree: Path, folder: Path) ->
     return made / "bin" / "provgraph"
 
 
+def installed_from_a_checkout(wheel: Path, tree: Path, folder: Path) -> Path:
+    """As the manual says it."""
+    made = virtual(folder / "venv")
+    (made / "bin" / "pip").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m pip --python "{made}" "$@"\n'
+    )
+    (made / "bin" / "pip").chmod(0o755)
+    names = ("QUIET", "NO_DEPS", "NO_INDEX", "DISABLE_PIP_VERSION_CHECK")
+    options = {f"PIP_{name}": "1" for name in names} | {"PIP_NO_BUILD_ISOLATION": "0"}
+    first, same = (left_to(__file__, page) for page in ("docs/start.md", "README.md"))
+    assert [block.partition("#")[0].strip() for block in first + same] == ["pip install ."] * 2
+    subprocess.run(
+        ["bash", "-e", "-c", *first],
+        cwd=shutil.copytree(tree, folder / "checkout", symlinks=True),
+        env=os.environ | options | {"PATH": f"{made / 'bin'}:{os.environ['PATH']}"},
+        check=True,
+    )
+    return made / "bin" / "provgraph"
+
+
 def linked_into_another_folder(wheel: Path, tree: Path, folder: Path) -> Path:
     """As pipx and `uv tool` do it."""
     front = installed_in_a_virtual_environment(wheel, tree, folder)
@@ -86,7 +107,7 @@ def installed_to_be_edited(wheel: Path, tree: Path, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "install",
     [
-        installed_in_a_virtual_environment,
+        installed_from_a_checkout,
         linked_into_another_folder,
         installed_apart_from_its_interpreter,
         installed_to_be_edited,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from manual.pages import Desk, left_to
 from web.conftest import Explorer, served
 
 TOKEN = "a token of the test's"
@@ -135,3 +141,51 @@ def test_every_error_has_one_shape(explorer: Explorer) -> None:
         "api/timeline?before=soon": 400,
     }
     assert all(answer.json()["error"]["message"] for answer in found.values())
+
+
+@contextmanager
+def typed_until_interrupted(desk: Desk, commands: str) -> Iterator[str]:
+    """Commands of which the last serves; the address that it prints. Ctrl-C ends it."""
+    process = subprocess.Popen(
+        ["bash", "-e", "-c", commands],
+        cwd=desk.folder,
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://\S+", said)):
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        assert "WARNING" not in said  # an extra that there is not
+        yield found[0]
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+def test_the_manuals_page_can_be_followed(
+    demo_folder: Path, guarded: Explorer, tmp_path: Path
+) -> None:
+    alone, for_others, asked = left_to(__file__, "docs/explorer.md")
+    desk = Desk(tmp_path, demo_folder)
+    with typed_until_interrupted(desk, alone) as url:
+        assert httpx.get(f"{url}api/session").json()["project"]
+    with typed_until_interrupted(desk, for_others) as url:
+        here = re.sub(r"//[^:/]+", "//127.0.0.1", url.partition("?")[0])
+        for name, code in (("lab7.example.org", 200), ("another.example.org", 421)):
+            answer = httpx.get(f"{here}api/session", headers={"host": name})
+            assert answer.status_code == code
+        assert httpx.get(f"{here}api/home").status_code == 401
+        token = {"authorization": f"Bearer {url.partition('token=')[2]}"}
+        assert httpx.get(f"{here}api/home", headers=token).status_code == 200
+    desk.environment["TOKEN"] = TOKEN
+    status, seen = desk.type(asked.replace("http://127.0.0.1:7471/", guarded.url.split("?")[0]))
+    assert status == 0, seen
+    assert '"hits":[' in seen
