@@ -85,7 +85,7 @@ def test_a_customer_is_forgotten_and_the_model_is_made_again_without_them(
     assert [rerun["argv"] for rerun in plan["reruns"]] == [list(demo.CUSTOMERS)]
 
     done = followed(done, desk, FOLLOWED)
-    compare(PAGE, "".join((made, told, planned, done)))
+    compare(PAGE, f"{made}{told}{planned}{done}")
     after = files(project)
     raw = (bytes.fromhex(digest.decode()) for digest in digests.values())
     for needle in (*MARKS, mac, mac.hex().encode(), *digests.values(), *raw):
