@@ -7,35 +7,41 @@ the standard library is imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ContextDecorator
 from typing import Any, Final
 
 METRICS: Final = "PROVGRAPH_METRICS"
 """The variable that names the file of the run: a line of JSON for each value."""
 
+_DEEPEST: Final = 16
+"""What is nested deeper than that is kept as text."""
+
 tellers: list[Callable[[], int]] = []
 """Who knows which step of the program is at work (`provgraph.calls`)."""
 
 
-def log_params(**values: object) -> None:
+def log_params(params: Mapping[str, object] | None = None, /, **values: object) -> None:
     """Keep parameters with the run that this program belongs to, as `param.NAME`, and with the step that
     is at work.
 
-    Numbers and booleans keep their type, other values their text. Said twice, the last counts.
+    They come by name, or in a mapping, such as a loaded configuration: what is nested in it is named with
+    dots. Numbers and booleans keep their type, other values their text. Said twice, the last counts.
 
     >>> log_params(depth=6, criterion="gini")
+    >>> log_params({"model": {"depth": 6}})  # param.model.depth
     """
-    _append("param", values)
+    _append("param", {**_flat(params or {}), **values})
 
 
-def log_metrics(**values: object) -> None:
+def log_metrics(metrics: Mapping[str, object] | None = None, /, **values: object) -> None:
     """Keep results with the run that this program belongs to, as `metric.NAME`, and with the step that is
-    at work.
+    at work. They are given as to `log_params`.
 
     >>> log_metrics(accuracy=0.97)
+    >>> log_metrics({"test": {"accuracy": 0.97}})  # metric.test.accuracy
     """
-    _append("metric", values)
+    _append("metric", {**_flat(metrics or {}), **values})
 
 
 def log_prediction(
@@ -87,6 +93,20 @@ class component(ContextDecorator):
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def _flat(values: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
+    """
+    >>> _flat({"a": {"b": 1, 2: 3}, "c": 4})
+    {'a.b': 1, 'a.2': 3, 'c': 4}
+    """
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and depth < _DEEPEST:
+            flat |= {f"{name}.{inner}": v for inner, v in _flat(value, depth + 1).items()}
+        else:
+            flat[str(name)] = value
+    return flat
 
 
 def _append(kind: str, values: dict[str, object]) -> None:

@@ -140,11 +140,14 @@ class _Keeping:
         held = self._seen.get(content.digest) or self._on_disk(uri, content)
         if not held or (not asked and b"\0" in held):
             return False
-        shown = held if asked else redact.text(held.decode("utf-8", "surrogateescape"))
-        if isinstance(shown, str):
-            shown = shown.encode("utf-8", "surrogateescape")
+        shown = held if asked else self._without_secrets(uri, held)
         self._store.put(held) if shown == held else self._store.put_shown(content.digest, shown)
         return True
+
+    def _without_secrets(self, uri: str, held: bytes) -> bytes:
+        text = held.decode("utf-8", "surrogateescape")
+        shown = redact.text(text, settings=self.kinds.kind(uri).name == "config")
+        return shown.encode("utf-8", "surrogateescape")
 
     def _on_disk(self, uri: str, content: Content) -> bytes | None:
         path = path_of(uri, self._root, self._host)

@@ -55,6 +55,18 @@ _ASSIGNED: Final = (
     rf"(?i)((?:^|[\s;|'\"(])(?:[\w-]*[-_])?(?:{_NAMES})\s*=\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\")]+)"
 )
+_KEYED: Final = (
+    rf"(?im)((?:^|[{{,\[(])[ \t]*(?:- )?['\"]?(?:[\w-]*[-_.])?(?:{_NAMES})['\"]?[ \t]*:[ \t]*)"
+    r"(?:'[^'\n]*'|\"[^\"\n]*\")"
+)
+"""A key and a text, as in a dictionary."""
+
+_SETTING: Final = (
+    rf"(?im)(^[ \t]*(?:- )?['\"]?(?:[\w-]*[-_.])?(?:{_NAMES})['\"]?[ \t]*:[ \t]+)"
+    r"(?![|>{\[&*'\"]|\[redacted\])[^\s#][^\n#]*?(?=[ \t]*(?:,?[ \t]*$|[ \t]#))"
+)
+"""A key and a bare word, as in YAML. In a program it would be a type."""
+
 _KEYS: Final = (
     r"\b(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{16}\b",
     r"\bgh[pousr]_[A-Za-z0-9]{20,}\b",
@@ -91,6 +103,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ),
     # NAME=value inside a longer word, such as the text given to `sh -c`
     (_ASSIGNED, rf"\1{HIDDEN}"),
+    (_KEYED, rf"\1{HIDDEN}"),
     (
         rf"(?i)((?:^|\s)--(?:[\w-]*-)?(?:{_NAMES})\s+)(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\"-][^\s;&|'\"]*)",
         rf"\1{HIDDEN}",
@@ -138,8 +151,8 @@ def url(text: str) -> str:
     return text
 
 
-def text(content: str) -> str:
-    r"""A script or a configuration without its secrets. What is looked up or computed is none.
+def text(content: str, *, settings: bool = False) -> str:
+    r"""A script, or a file of settings, without its secrets. What is looked up or computed is none.
 
     >>> print(text("load --db-password 'hunter2' rows\ntoken = tokens[0]\nPASSWORD=hunter2\n"), end="")
     load --db-password [redacted] rows
@@ -147,7 +160,11 @@ def text(content: str) -> str:
     PASSWORD=[redacted]
     >>> text("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n")
     '[redacted]\n'
+    >>> text("password: hunter2\n", settings=True), text("password: str\n")
+    ('password: [redacted]\n', 'password: str\n')
     """
+    if settings:
+        content = re.sub(_SETTING, rf"\1{HIDDEN}", content)
     for pattern, replacement in _shapes():
         if pattern.pattern == _ASSIGNED:
             content = pattern.sub(

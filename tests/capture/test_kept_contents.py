@@ -63,10 +63,15 @@ def test_large_binary_and_secret_files_are_not_kept_and_keys_are_taken_out(
     (workspace.root / "binary.md").write_bytes(b"a\0b")
     (workspace.root / "key.py").write_text(f"KEY = 'ghp_{'a' * 36}'\n")
     (workspace.root / "secrets.toml").write_text("a = 1\n")
+    (workspace.root / "conf.yaml").write_text("password: hunter2\ndepth: 3\n")
     (workspace.root / "plain.md").write_text("kept\n")
-    names = ["large.md", "binary.md", "key.py", "secrets.toml", "plain.md"]
+    names = ["large.md", "binary.md", "key.py", "secrets.toml", "conf.yaml", "plain.md"]
     assert workspace.run("cat", *names).returncode == 0
-    assert sorted(kept(workspace)) == [b"KEY = '[redacted]'\n", b"kept\n"]
+    assert sorted(kept(workspace)) == [
+        b"KEY = '[redacted]'\n",
+        b"kept\n",
+        b"password: [redacted]\ndepth: 3\n",
+    ]
 
 
 def test_a_text_that_was_read_and_then_overwritten_is_kept(workspace: Workspace) -> None:

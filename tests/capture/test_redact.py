@@ -79,3 +79,20 @@ def test_redacting_twice_is_redacting_once() -> None:
     words = ["x", "--password=a", "https://u:p@h/?token=q", "API_KEY=1", "Bearer abcdefghij"]
     once = redact.argv(words)
     assert redact.argv(once) == once
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ("db:\n  password: hunter2 # ours\n", "db:\n  password: [redacted] # ours\n"),
+        ("- token: a b\n- depth: 3\n", "- token: [redacted]\n- depth: 3\n"),
+        ('{"token": "abc", "depth": 3}\n', '{"token": [redacted], "depth": 3}\n'),
+        ("AWS_SECRET_ACCESS_KEY: abc/def\n", "AWS_SECRET_ACCESS_KEY: [redacted]\n"),
+        ("auth:\n  user: ann\n", "auth:\n  user: ann\n"),
+        ("tokens: 512\nauthor: ann\n", "tokens: 512\nauthor: ann\n"),
+    ],
+)
+def test_settings_lose_their_secrets(settings: str, kept: str) -> None:
+    once = redact.text(settings, settings=True)
+    assert once == kept
+    assert redact.text(once, settings=True) == once

@@ -148,7 +148,7 @@ def test_outside_git_the_account_is_who_did_it(workspace: Workspace) -> None:
 def test_flags_and_what_the_program_says_are_the_run_s_properties(workspace: Workspace) -> None:
     (workspace.root / "train.py").write_text(
         "from provgraph.tracking import log_metrics, log_params\n"
-        "log_params(depth=6, criterion='gini', seed=1)\n"
+        "log_params({'depth': 5, 'model': {'seed': 3}}, depth=6, criterion='gini', seed=1)\n"
         "log_metrics(auc=0.5, loss=float('nan'))\n"
         "log_metrics(auc=0.75)\n"
     )
@@ -156,6 +156,7 @@ def test_flags_and_what_the_program_says_are_the_run_s_properties(workspace: Wor
     done = workspace.run(sys.executable, "train.py", flags=(*flags, "--json"))
     assert workspace.ended.properties == {
         "param.depth": 6,
+        "param.model.seed": 3,
         "param.criterion": "gini",
         "param.seed": 2,
         "param.api_key": "[redacted]",
