@@ -86,5 +86,5 @@ $(INSTALLED): pyproject.toml setup.py $(wildcard ingest/capture/native/*)
 	@$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
 	    2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[demo,fast,web,notebook,subjects,neo4j,neo4j-server]' --group dev
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[demo,fast,web,notebook,sql,subjects,neo4j,neo4j-server]' --group dev
 	@touch $@

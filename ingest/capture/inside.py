@@ -25,7 +25,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 from provgraph.calls import at_work, boundaries
 from provgraph.config import create_project, find_project, project_root_for
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture.audit import Interpretation
+from provgraph.ingest.capture.audit import FOLDER, SITE, Interpretation
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -169,6 +169,7 @@ class _Tracking:
         )
         if not _hooked:
             sys.addaudithook(_hear)
+            _watch_drivers(self._given[FOLDER])
             _hooked = True
         _listeners.append(self)
         boundaries.append(self.settle)
@@ -398,6 +399,15 @@ class _Tracking:
             tick=self._began + 1,
         )
         return Interpretation(event, ".".join(map(str, sys.version_info[:3])), sys.prefix)
+
+
+def _watch_drivers(folder: str) -> None:
+    """What asks the network and databases is hooked as in any Python program that is captured."""
+    path = str(SITE / "sitecustomize.py")
+    made: dict[str, Any] = {"__name__": "provgraph_site", "__file__": path}
+    with suppress(OSError):
+        exec(compile(Path(path).read_text("utf-8"), path, "exec"), made)  # noqa: S102 - our own
+        made["_watch"](folder)
 
 
 def _whole(path: Any) -> bytes:

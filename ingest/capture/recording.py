@@ -304,7 +304,7 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
-    from provgraph.ingest.capture import calls, remotes, said
+    from provgraph.ingest.capture import calls, databases, remotes, said
     from provgraph.ingest.capture.assemble import Context, assemble
     from provgraph.ingest.capture.keeping import with_parameters
 
@@ -355,7 +355,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         listed=evidence.packages,
         variables=manifest.variables,
     )
-    gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps]))
+    statements = databases.read(recorded / PYTHON)
+    unread = databases.gaps(statements)
+    gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
     gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
     started = msgspec.structs.replace(manifest.started, environment=environment.environment)
     records, given = with_parameters(project, made.records, texts_of(evidence), machine.host)
@@ -372,7 +374,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     )
     told = said.records(_text(recorded / METRICS), made.records, context)
     far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
-    records = [started, environment, *made.records, *unattributed, *told, *far, ended]
+    tables = databases.records(statements, made.records, context)
+    records = [started, environment, *made.records, *unattributed, *told, *far, *tables, ended]
     return Account(records, ended, len(made.records))
 
 

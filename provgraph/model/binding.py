@@ -18,7 +18,7 @@ import msgspec
 from provgraph.model.annotations import TYPE, annotated, is_said
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.identity import external_version_id, observation_key
-from provgraph.model.kinds import Kinds
+from provgraph.model.kinds import TABLES, Kinds
 from provgraph.model.observed import (
     content_of,
     content_properties,
@@ -287,7 +287,8 @@ def _external(uri: str, key: str, references: list[Reference], project: str) -> 
         ),
     )
     since = min((reference.when for reference in references), key=_moment_order)
-    known = not key.startswith(("stat:", "unknown:"))
+    # A table has no bytes that could have been read.
+    known = uri.startswith(TABLES) or not key.startswith(("stat:", "unknown:"))
     return External(external_version_id(project, uri, key), since, content, known)
 
 

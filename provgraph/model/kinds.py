@@ -135,6 +135,9 @@ PREDICTIONS: Final = "prediction://"
 CELLS: Final = "cell://"
 """How the URI of a notebook's cell begins."""
 
+TABLES: Final = ("sqlite://", "duckdb://", "postgresql://")
+"""How the URIs of tables in databases begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -158,8 +161,9 @@ class Kinds:
         ('model', 'other')
         """
         built_in = ((glob, kind) for kind, globs in BUILT_IN.items() for glob in globs)
-        always = ((f"{PREDICTIONS}**", "prediction"), (f"{CELLS}**", "script"))
-        return cls((*always, *own.items(), *built_in))
+        tables = ((f"{scheme}**", "dataset") for scheme in TABLES)
+        said = ((f"{PREDICTIONS}**", "prediction"), (f"{CELLS}**", "script"))
+        return cls((*said, *own.items(), *tables, *built_in))
 
     @property
     def names(self) -> frozenset[str]:

@@ -123,7 +123,13 @@ class _Hook:
             self.last = (how, shown, etag, os.getpid())
             line = {"how": how, "uri": shown, "etag": etag, "pid": os.getpid()}
             line["tick"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            file = os.open(os.path.join(self.folder, "%d.remote" % os.getpid()), _APPEND, 0o600)
+            file = os.open(
+                os.path.join(
+                    os.environ.get("PROVGRAPH_PYTHON", self.folder), "%d.remote" % os.getpid()
+                ),
+                _APPEND,
+                0o600,
+            )
             try:
                 os.write(file, json.dumps(line).encode() + b"\n")
             finally:

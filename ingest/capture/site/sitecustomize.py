@@ -88,42 +88,60 @@ def _begin():
         except Exception:
             pass
 
+    _watch(folder)
+    atexit.register(write)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forked)
+
+
+def _watch(folder):
+    """Hook what asks the network and databases, as soon as it is imported."""
+    here = __file__.rpartition("/")[0]
+    hooks = {"fsspec.spec": "remote.py"}
+    for driver in ("sqlite3", "duckdb", "psycopg", "psycopg2"):
+        hooks[driver] = "database.py"
+
+    def install(module, hook):
+        made = {"__name__": "provgraph_" + hook[:-3]}
+        with open(here + "/" + hook, encoding="utf-8") as file:
+            exec(compile(file.read(), file.name, "exec"), made)
+        made["install"](module, folder)
+
     def find_spec(name, path=None, target=None):
-        if name != "fsspec.spec":
+        if name not in hooks:
             return None
         try:
-            sys.meta_path.remove(watcher)
+            hook = hooks.pop(name)
             for finder in sys.meta_path:
-                spec = finder.find_spec(name, path, target)
+                spec = None if finder is watcher else finder.find_spec(name, path, target)
                 if spec is not None:
-                    return hooked(spec)
+                    return hooked(spec, hook)
         except Exception:
             pass
         return None
 
-    def hooked(spec):
+    def hooked(spec, hook):
         loader, run = spec.loader, spec.loader.exec_module
 
         def exec_module(module):
             run(module)
             try:
                 del loader.exec_module
-                made = {"__name__": "provgraph_remote"}
-                with open(here + "/remote.py", encoding="utf-8") as file:
-                    exec(compile(file.read(), file.name, "exec"), made)
-                made["install"](module, folder)
+                install(module, hook)
             except Exception:
                 pass
 
         loader.exec_module = exec_module
         return spec
 
-    here = __file__.rpartition("/")[0]
     watcher = type("Watcher", (), {"find_spec": staticmethod(find_spec)})
     sys.meta_path.insert(0, watcher)
-    atexit.register(write)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forked)
+    for name in list(hooks):
+        if name in sys.modules:
+            try:
+                install(sys.modules[name], hooks.pop(name))
+            except Exception:
+                pass
 
 
 def _step_aside():
@@ -143,8 +161,9 @@ def _step_aside():
             sys.modules.setdefault("sitecustomize", ours)
 
 
-try:
-    _begin()
-except Exception:
-    pass
-_step_aside()
+if __name__ == "sitecustomize":  # `track` takes no more of it than `_watch`
+    try:
+        _begin()
+    except Exception:
+        pass
+    _step_aside()

@@ -1,0 +1,214 @@
+"""Which tables of databases did Python programs read and write? The lines that `site/database.py` wrote, as records.
+
+A table is named below its database: `sqlite://data/shop.db/orders`, `postgresql://host:5432/shop/orders`. What a
+program of a run wrote is a version of it; what nobody was seen to write is `external`, one for each run that saw it,
+because nothing tells one state of a table from another.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.noise import Noise
+from provgraph.ingest.capture.steps import Steps
+from provgraph.model.identity import generated_version_id
+from provgraph.model.records import Content, Derived, Generated, Invalidated, Name, Record, Used
+from provgraph.model.uri import uri_of
+
+SUFFIX: Final = ".sql"
+How = Literal["read", "write", "append", "change", "drop"]
+"""`append` and `change` keep what was there, or a part of it; `change` reads it."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file."""
+
+    pid: int
+    tick: int
+    how: How = "read"
+    path: str = ""
+    table: str = ""
+    statement: str = ""
+    dialect: str = ""
+    place: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file that the database is; empty where it is none."""
+        return self.path or (self.place[5:] if self.place.startswith("file:") else "")
+
+
+class Deed(NamedTuple):
+    how: How
+    table: str
+
+
+def read(folder: Path) -> list[Line]:
+    """In order of time. A line that is none is passed over: any process may have written to the files."""
+    found = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        with suppress(OSError):
+            for text in path.read_bytes().splitlines():
+                with suppress(msgspec.DecodeError):
+                    found.append(msgspec.json.decode(text, type=Line))
+    return sorted(found, key=lambda line: line.tick)
+
+
+def gaps(lines: Iterable[Line]) -> list[str]:
+    """What could not be understood."""
+    if not _can_parse():
+        count = sum(1 for line in lines if line.statement)
+        hint = "not understood without sqlglot: pip install 'provgraph[sql]'"
+        return [f"{count} SQL statement{'s' * (count != 1)} {hint}"] if count else []
+    count = sum(
+        1 for line in lines if line.statement and deeds(line.statement, line.dialect) is None
+    )
+    return [f"{count} SQL statement{'s' * (count != 1)} not understood"] if count else []
+
+
+def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
+    """Each belongs to the step that its process was in then, and is said once of each."""
+    steps = Steps(made)
+    noise = Noise(context.root)
+    tables: dict[str, _Table] = {}
+    for line in lines:
+        step, file = steps.at(line.pid, line.tick), os.fsencode(line.file)
+        if step is None or (file and (context.exclude(file) or noise.fold(file) is not None)):
+            continue
+        for how, uri in _on(line, context):
+            table = tables.setdefault(uri, _Table(uri))
+            yield from table.take(how, step, line.tick, context)
+
+
+class _Table:
+    """A table during one run. Each of its states is said to be read once by each step; what a step does to it
+    without another's coming between makes one state."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.maker, self.version = "", ""
+        self.readers: set[str] = set()
+        self.made: Counter[str] = Counter()
+
+    def take(self, how: How, step: str, tick: int, context: Context) -> Iterator[Record]:
+        when = context.when(tick)
+        if how in ("read", "change") and step != self.maker and step not in self.readers:
+            self.readers.add(step)
+            yield Used(step, self.uri, when, Content())
+        if how == "drop":
+            self.maker, self.readers = "", set()
+            yield Invalidated(step, self.uri, when, Content())
+        elif how != "read" and (step != self.maker or self.readers):
+            version = generated_version_id(step, self.uri, self.made[step])
+            self.made[step] += 1
+            self.maker, self.readers = step, set()
+            yield Generated(step, version, [Name(self.uri, when)], Content())
+            if how != "write":
+                yield Derived(version, self.uri, context.when(tick - 1), Content(), how)
+
+
+def _on(line: Line, context: Context) -> Iterator[tuple[How, str]]:
+    """What was done to which tables, by their URIs."""
+    if line.path:
+        found: Iterable[Deed] = [Deed(line.how, line.table)]
+    else:
+        found = deeds(line.statement, line.dialect) or ()
+    base = line.place
+    if line.file:
+        named = uri_of(os.fsencode(line.file), context.root, context.host)
+        base = f"{line.dialect or 'sqlite'}://{named.removeprefix('file://')}"
+    for deed in found:
+        yield deed.how, f"{base}/{deed.table}"
+
+
+# --- What statements say
+
+
+@lru_cache(maxsize=1)
+def _can_parse() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("sqlglot") is not None
+
+
+_REPLACE: Final = re.compile(r"^\s*replace(?=\s+into)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1000)
+def deeds(statement: str, dialect: str) -> tuple[Deed, ...] | None:
+    """What a statement does to which tables, None where it is not understood.
+
+    >>> deeds("insert into shop.total select sum(x) from orders join (select ? as y) k", "postgres")
+    (Deed(how='read', table='orders'), Deed(how='append', table='shop.total'))
+    >>> deeds("with big as (select * from orders) update total set x = ? from big", "postgres")
+    (Deed(how='read', table='orders'), Deed(how='change', table='total'))
+    >>> deeds("gibberish from of", "postgres")
+    """
+    if not _can_parse():
+        return None
+    import logging
+
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    try:
+        parsed = sqlglot.parse(_REPLACE.sub("insert", statement), read=dialect)
+        found = [deed for each in parsed if each is not None for deed in _deeds(each)]
+    except (SqlglotError, RecursionError):
+        return None
+    return tuple(dict.fromkeys(found))
+
+
+def _deeds(tree: Any) -> Iterator[Deed]:
+    from sqlglot import exp
+
+    how, targets = _targets(tree)
+    own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        is_own = table.name in own and not table.db
+        # A literal was no table but a file.
+        if table.name not in ("", "?") and not is_own and not any(table is t for t in targets):
+            yield Deed("read", _name(table))
+    if how != "read":
+        yield from (Deed(how, _name(target)) for target in targets if target.name)
+
+
+def _name(table: Any) -> str:
+    return ".".join(part for part in (table.catalog, table.db, table.name) if part)
+
+
+def _targets(tree: Any) -> tuple[How, list[Any]]:
+    """The tables that a statement is about to change, but for temporary ones."""
+    from sqlglot import exp
+
+    match tree:
+        case exp.Insert():
+            how: How = "append"
+        case exp.Copy():
+            how = "append" if tree.args.get("kind") else "read"
+        case exp.Create():
+            is_kept = (tree.kind or "").upper() == "TABLE" and not tree.find(exp.TemporaryProperty)
+            how = "write" if is_kept else "read"
+        case exp.Update() | exp.Delete() | exp.Merge() | exp.TruncateTable():
+            how = "change"
+        case exp.Drop():
+            how = "drop"
+        case _:
+            how = "read"
+    if how == "read" and not isinstance(tree, exp.Create):
+        return how, []
+    several = tree.args.get("tables") or tree.expressions
+    named = several if isinstance(tree, (exp.Drop, exp.TruncateTable)) else [tree.this]
+    tables = [each if isinstance(each, exp.Table) else each.find(exp.Table) for each in named]
+    return how, [table for table in tables if table is not None]

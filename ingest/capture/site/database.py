@@ -1,0 +1,224 @@
+"""Which tables of databases does this Python process read and write? Loaded when a captured program imports a
+driver: sqlite3, duckdb, psycopg or psycopg2.
+
+A line is appended to the run's folder for each statement. SQLite itself says which tables a statement is about,
+and only those are told. Of other databases the statement is told, every literal value in it replaced by a
+question mark, with the database's address without who logs in. No statement is sent that the program would not send,
+and no error leaves.
+"""
+
+# ruff: noqa: S110, BLE001, SIM105, UP031 - it must never be noticed
+
+import functools
+import json
+import os
+import re
+import time
+import weakref
+
+_LITERAL = re.compile(
+    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eEbBxXnN]?'(?:[^'\\]|''|\\.)*'|\b\d[\w.]*(?:[eE][+-]?\d+)?",
+    re.DOTALL,
+)
+_LONGEST = 10000
+_MOST = 100000
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+class _Hook:
+    def __init__(self, folder):
+        self.folder = folder
+        self.last = None
+        self.count = 0
+        self.places = {}
+
+    def say(self, **line):
+        try:
+            key = (os.getpid(), tuple(sorted(line.items())))
+            if key == self.last or self.count >= _MOST:
+                return
+            self.last = key
+            self.count += 1
+            line["pid"] = os.getpid()
+            line["tick"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+            file = os.open(
+                os.path.join(
+                    os.environ.get("PROVGRAPH_PYTHON", self.folder), "%d.sql" % os.getpid()
+                ),
+                _APPEND,
+                0o600,
+            )
+            try:
+                os.write(file, json.dumps(line).encode() + b"\n")
+            finally:
+                os.close(file)
+        except Exception:
+            pass
+
+    def statement(self, given, dialect, place):
+        """A statement, text or something that has one."""
+        try:
+            if isinstance(given, bytes):
+                given = given.decode("utf-8", "replace")
+            if isinstance(given, str) and place:
+                text = _LITERAL.sub("?", given[: 4 * _LONGEST])[:_LONGEST]
+                self.say(statement=text, dialect=dialect, place=place)
+        except Exception:
+            pass
+
+    def around(self, owner, names, told):
+        """Wrap methods so that `told(object, first argument)` is called before them."""
+        for name in names:
+            given = getattr(owner, name, None)
+            if given is None or hasattr(given, "_provgraph"):
+                continue
+            try:
+                setattr(owner, name, _wrapped(given, told))
+            except Exception:
+                pass
+
+
+def _wrapped(given, told):
+    @functools.wraps(given)
+    def wrapped(this, *args, **kwargs):
+        try:
+            told(this, args[0] if args else next(iter(kwargs.values()), None))
+        except Exception:
+            pass
+        return given(this, *args, **kwargs)
+
+    wrapped._provgraph = True
+    return wrapped
+
+
+# --- SQLite: asked of the library, which knows views and triggers
+
+_READ, _DELETE, _INSERT, _UPDATE, _CREATE, _DROP = 20, 9, 18, 23, 2, 11
+
+
+def sqlite3(hook, module):
+    connect = module.connect
+
+    @functools.wraps(connect)
+    def connected(*args, **kwargs):
+        made = connect(*args, **kwargs)
+        try:
+            _watch(hook, made, args[0] if args else kwargs.get("database"))
+        except Exception:
+            pass
+        return made
+
+    module.connect = connected
+    module.dbapi2.connect = connected
+
+
+def _watch(hook, connection, name):
+    path = os.fsdecode(name)
+    if path.startswith("file:"):
+        path = path[5:].partition("?")[0]
+    if not path or path.startswith(":memory:"):
+        return
+    path = os.path.realpath(path)
+
+    def asked(action, one, two, database, _):
+        if database == "main" and not str(one).startswith("sqlite_"):
+            if action == _READ:
+                hook.say(how="read", path=path, table=one)
+            elif action in (_INSERT, _CREATE):
+                hook.say(how="append" if action == _INSERT else "write", path=path, table=one)
+            elif action in (_UPDATE, _DELETE):
+                hook.say(how="change", path=path, table=one)
+            elif action == _DROP:
+                hook.say(how="drop", path=path, table=one)
+        return 0
+
+    connection.set_authorizer(asked)
+
+
+# --- Others
+
+
+def duckdb(hook, module):
+    connect, kind = module.connect, module.DuckDBPyConnection
+    cursor, places = kind.cursor, weakref.WeakKeyDictionary()
+
+    @functools.wraps(connect)
+    def connected(*args, **kwargs):
+        made = connect(*args, **kwargs)
+        try:
+            path = os.fsdecode(args[0] if args else kwargs.get("database", ""))
+            if path and not path.startswith(":"):
+                places[made] = "file:" + os.path.realpath(path)
+        except Exception:
+            pass
+        return made
+
+    @functools.wraps(cursor)
+    def another(this, *args, **kwargs):
+        made = cursor(this, *args, **kwargs)
+        if this in places:
+            places[made] = places[this]
+        return made
+
+    def told(this, given):
+        hook.statement(given, "duckdb", places.get(this))
+
+    module.connect, kind.cursor = connected, another
+    hook.around(kind, ("execute", "executemany", "sql", "query", "from_query"), told)
+
+
+def psycopg(hook, module):
+    def place(cursor):
+        info = cursor.connection.info
+        return _address("postgresql", info.host, info.port, info.dbname)
+
+    def told(this, given):
+        if hasattr(given, "as_string"):
+            given = given.as_string(this.connection)
+        hook.statement(given, "postgres", place(this))
+
+    for name in ("Cursor", "AsyncCursor", "ClientCursor", "ServerCursor", "AsyncServerCursor"):
+        owner = getattr(module, name, None)
+        if owner is not None:
+            hook.around(owner, ("execute", "executemany", "stream", "copy"), told)
+
+
+def psycopg2(hook, module):
+    from psycopg2.extensions import cursor as plain
+
+    connect, made = module.connect, {}
+
+    def told(this, given):
+        if hasattr(given, "as_string"):
+            given = given.as_string(this.connection)
+        about = this.connection.get_dsn_parameters()
+        place = _address("postgresql", about.get("host"), about.get("port"), about.get("dbname"))
+        hook.statement(given, "postgres", place)
+
+    def watched(kind):
+        if kind not in made:
+            made[kind] = type(kind.__name__, (kind,), {"__module__": kind.__module__})
+            hook.around(made[kind], ("execute", "executemany", "copy_expert"), told)
+        return made[kind]
+
+    @functools.wraps(connect)
+    def connected(*args, **kwargs):
+        found = connect(*args, **kwargs)
+        try:
+            found.cursor_factory = watched(found.cursor_factory or plain)
+        except Exception:
+            pass
+        return found
+
+    module.connect = connected
+
+
+def _address(scheme, host, port, name):
+    host = host or "localhost"
+    if host.startswith("/"):  # a socket of this machine
+        host = os.uname().nodename
+    return "%s://%s%s/%s" % (scheme, host, ":%s" % port if port else "", name or "")
+
+
+def install(module, folder):
+    globals()[module.__name__](_Hook(folder), module)

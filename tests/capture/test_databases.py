@@ -1,0 +1,172 @@
+"""Are the tables that a program asks of a database versions of their own, without what it asked for?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from capture.workspace import Workspace
+
+from provgraph.graph import Graph
+
+FILL = """
+import csv, {driver} as driver
+connection = driver.connect({place})
+with connection:
+    cursor = connection.cursor()
+    cursor.execute("create table orders (client text, amount int)")
+    for row in csv.reader(open("orders.csv")):
+        cursor.execute("insert into orders values ('client 4711', " + row[1] + ")")
+    cursor.execute("create table unread (x int)")
+    connection.commit()
+"""
+SUM = """
+import {driver} as driver
+connection = driver.connect({place})
+with connection:
+    cursor = connection.cursor()
+    cursor.execute("create table totals as select client, sum(amount) as total from orders group by client")
+    cursor.execute("update totals set total = total + 42 where client = 'client 4711'")
+    connection.commit()
+    cursor.execute("select total from totals -- of client 4711")
+    open("out", "w").write(str(cursor.fetchall()))
+"""
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server of its own."""
+    folder = tmp_path_factory.mktemp("postgres")
+    get = pytest.importorskip("pgserver").get_server
+    for _ in range(
+        30
+    ):  # it gives a busy machine ten seconds; then the server is there a little later
+        with suppress(subprocess.TimeoutExpired):
+            server = get(folder)
+            break
+    else:
+        pytest.fail("the server did not start")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+def answer(workspace: Workspace, question: str) -> list[tuple[object, ...]]:
+    workspace.records()
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        return [tuple(row) for row in graph.ask(question).rows.values]
+
+
+def work(workspace: Workspace, driver: str, place: str) -> None:
+    (workspace.root / "orders.csv").write_text("client 4711,10\nclient 4711,12\n")
+    for name, text in (("fill.py", FILL), ("sum.py", SUM)):
+        (workspace.root / name).write_text(text.format(driver=driver, place=place))
+        done = workspace.run(sys.executable, name)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "64" in (workspace.root / "out").read_text()
+
+
+def check(workspace: Workspace, base: str) -> None:
+    """What follows from the statements, whatever the database."""
+    tables = answer(workspace, f'dataset "{base}/*" | latest | sort by name | select name, state')
+    assert [(str(name).removeprefix(base), state) for name, state in tables] == [
+        ("/orders", "present"),
+        ("/totals", "present"),
+        ("/unread", "present"),
+    ]
+    behind = answer(workspace, 'file "out" | lineage | where kind = dataset | select name')
+    names = {str(name) for (name,) in behind}
+    assert {f"{base}/orders", "orders.csv"} <= names
+    assert f"{base}/unread" not in names
+    for path in workspace.project.journal.iterdir():
+        held = path.read_bytes()
+        assert (
+            b"hunter2" not in held
+            and b"4711" not in held
+            and b"42" not in held.partition(b"done")[2]
+        )
+
+
+def test_tables_of_sqlite(workspace: Workspace) -> None:
+    work(workspace, "sqlite3", '"shop.db"')
+    check(workspace, "sqlite://shop.db")
+    assert answer(workspace, 'file "shop.db" | count') != [(0,)], "the file is seen as any other"
+    (workspace.root / "view.py").write_text(
+        "import sqlite3\n"
+        'connection = sqlite3.connect("file:shop.db?mode=ro", uri=True)\n'
+        'rows = connection.execute("with t as (select * from totals) select * from t join orders using (client)")\n'
+        'open("seen", "w").write(str(rows.fetchall()))\n'
+        'memory = sqlite3.connect(":memory:")\n'
+        'memory.execute("create table private (x)")\n'
+    )
+    assert workspace.run(sys.executable, "view.py").returncode == 0
+    names = answer(
+        workspace,
+        'file "seen" | lineage depth 2 | where name ~ "sqlite**" | select name | sort by name',
+    )
+    assert names == [("sqlite://shop.db/orders",), ("sqlite://shop.db/totals",)]
+    assert answer(workspace, 'dataset "**/private"') == []
+
+
+def test_tables_of_duckdb(workspace: Workspace) -> None:
+    work(workspace, "duckdb", '"shop.duckdb"')
+    check(workspace, "duckdb://shop.duckdb")
+    (workspace.root / "read.py").write_text(
+        "import duckdb\n"
+        'with duckdb.connect("shop.duckdb") as connection:\n'
+        "    connection.sql(\"copy (select * from orders, 'orders.csv') to 'copy.csv'\")\n"
+    )
+    assert workspace.run(sys.executable, "read.py").returncode == 0
+    names = answer(
+        workspace, 'file "copy.csv" | lineage depth 2 | where kind = dataset | select name'
+    )
+    assert {("duckdb://shop.duckdb/orders",), ("orders.csv",)} <= set(names)
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_tables_of_postgresql(workspace: Workspace, postgres: str, driver: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    name = f"shop_{driver}_{Path(workspace.root).parent.name.replace('-', '_')}".lower()[:60]
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'create database "{name}"')
+    place = postgres.replace("/postgres?", f"/{name}?").replace("postgres:@", "postgres:hunter2@")
+    work(workspace, driver, f'"{place}"')
+    check(workspace, f"postgresql://{os.uname().nodename}:5432/{name}")
+    with psycopg.connect(place) as connection:
+        connection.execute("create table outside as select 1 as x")
+    (workspace.root / "read.py").write_text(
+        f"import {driver}\n"
+        f'connection = {driver}.connect("{place}")\n'
+        "cursor = connection.cursor()\n"
+        'cursor.execute("select x from outside where x <> %s", (4711,))\n'
+        'open("seen", "w").write(str(cursor.fetchall()))\n'
+    )
+    assert workspace.run(sys.executable, "read.py").returncode == 0
+    found = answer(
+        workspace, 'file "seen" | lineage | where name ~ "postgresql**" | select name, state'
+    )
+    assert found == [(f"postgresql://{os.uname().nodename}:5432/{name}/outside", "external")]
+
+
+def test_a_tracked_process_tells_of_tables_too(workspace: Workspace) -> None:
+    (workspace.root / "work.py").write_text(
+        "import sqlite3, provgraph\n"
+        "for name in ('one', 'two'):\n"
+        "    with provgraph.track():\n"
+        "        with sqlite3.connect('shop.db') as connection:\n"
+        "            connection.execute(f'create table {name} (x)')\n"
+    )
+    words = [sys.executable, "work.py"]
+    subprocess.run(words, cwd=workspace.root, env=workspace.environment, check=True)
+    found = answer(workspace, 'dataset "sqlite://shop.db/*" | runs | count')
+    assert found == [(2,)]
+
+
+def test_a_program_without_a_database_loads_nothing_for_it(workspace: Workspace) -> None:
+    code = "import sys; print('provgraph_database' in sys.modules, 'sqlite3' in sys.modules)"
+    assert workspace.run(sys.executable, "-c", code).stdout == "False False\n"
