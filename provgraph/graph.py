@@ -213,9 +213,11 @@ class Graph(Selectors):
 
     def _recover(self, report: SyncReport) -> None:
         if any(os.scandir(self.project.spools)) if self.project.spools.is_dir() else False:
+            from provgraph.ingest.capture import ongoing
             from provgraph.ingest.capture.recover import recover
 
             report.recovered = len(recover(self.project))
+            ongoing.tell(self.project)
 
     def _behind(self, watermarks: dict[str, Watermark]) -> list[tuple[Path, str]]:
         found = []

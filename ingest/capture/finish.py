@@ -12,7 +12,7 @@ from pathlib import Path
 
 from provgraph.config import Project, find_project, prepare_state
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import front, line, surroundings
+from provgraph.ingest.capture import front, line, ongoing, surroundings
 from provgraph.ingest.capture.recording import Manifest, Recording, account, keep_contents
 from provgraph.ingest.capture.recover import (
     asking,
@@ -21,6 +21,7 @@ from provgraph.ingest.capture.recover import (
     is_whole,
     recover,
     seen_events,
+    unsaid,
     writer_for,
 )
 from provgraph.ingest.capture.runner import (
@@ -35,12 +36,14 @@ from provgraph.ingest.capture.spool import Spool
 
 
 def finish(folder: Path) -> int:
-    """Write down the run of a recording, and those that wait besides. Never raises."""
+    """Write down the run of a recording, and those that wait besides, and tell of those that go on for
+    long. Never raises."""
     try:
         project = find_project(folder)
         if project is not None:
             _finish(project, folder)
             recover(project)
+            ongoing.tell(project)
     except KeyboardInterrupt:
         return 130  # the next sync does it
     except (OSError, ProvgraphError) as error:
@@ -88,8 +91,9 @@ def _write(
     if not staying and line.is_nothing(evidence.shell, evidence.events, made.records):
         return set()
     prepare_state(project)
+    records = unsaid(project, told.run, made.records)
     with writer_for(project, told.run) as writer:
-        for record in made.records:
+        for record in records:
             writer.write(record)
     evidence.contents.close()
     keep_contents(project, evidence, made)

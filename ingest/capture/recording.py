@@ -275,7 +275,8 @@ class Evidence(msgspec.Struct):
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
     and small texts that it had. `shell` is the one that ran
-    it, where that was not the shim's. `observed` are the `id`s of events that the contents know."""
+    it, where that was not the shim's. `observed` are the `id`s of events that the contents know.
+    `going_on`: it has not ended."""
 
     manifest: Manifest
     events: list[Event]
@@ -292,6 +293,7 @@ class Evidence(msgspec.Struct):
     texts: list[bytes] = []
     shell: line.Shell | None = None
     observed: set[int] = set()
+    going_on: bool = False
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -333,6 +335,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         exclude=evidence.outside,
         content=evidence.contents.content,
         parent=manifest.started.parent,
+        going_on=evidence.going_on,
     )
     events = [event for event in evidence.events if not isinstance(event, Preserved)]
     events += [found.event for found in evidence.interpretations]

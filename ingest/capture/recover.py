@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from blake3 import blake3
+
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError
 from provgraph.ingest.capture import audit, front, line, tree, worktree
@@ -38,7 +40,7 @@ from provgraph.ingest.capture.recording import (
 from provgraph.ingest.capture.spool import Spool
 from provgraph.ingest.capture.surroundings import ancestors, boot_id
 from provgraph.model.collector import paused_collector
-from provgraph.model.journal import SegmentWriter, read_segment
+from provgraph.model.journal import Reading, SegmentWriter, encoded, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 from provgraph.model.uri import shown, uri_of
 
@@ -184,9 +186,10 @@ def _write(
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
         return None
     prepare_state(project)
+    records = unsaid(project, manifest.started.run, made.records)
     with writer_for(project, manifest.started.run) as writer:
-        for record in made.records:
-            if not (late and _is_of_the_run(record)):
+        for record in records:
+            if not (late and is_of_the_run(record)):
                 writer.write(record)
     evidence.contents.close()
     keep_contents(project, evidence, made)
@@ -251,15 +254,41 @@ def _has_begun(folder: Path) -> bool:
         return any(isinstance(event, Image) for event in spool.events())
 
 
-def _is_of_the_run(record: Record) -> bool:
+def is_of_the_run(record: Record) -> bool:
     """What has been told already, by somebody who saw it."""
     return isinstance(record, (EnvironmentSeen, RunStarted, RunEnded))
+
+
+def unsaid(project: Project, run: str, records: list[Record]) -> list[Record]:
+    """Those records that no segment of the run holds yet."""
+    held: set[bytes] = set()
+    for path in _segments_of(project, run):
+        with suppress(OSError, ProvgraphError):
+            held.update(_mark(record) for record in Reading(path))
+    return [record for record in records if _mark(record) not in held] if held else records
+
+
+def _mark(record: Record) -> bytes:
+    return blake3(encoded(record)).digest(length=16)
+
+
+def _segments_of(project: Project, run: str) -> Iterator[Path]:
+    for name in _names(run):
+        path = project.journal / f"{name}.segment"
+        if not path.exists():
+            return
+        yield path
+
+
+def _names(run: str) -> Iterator[str]:
+    yield run
+    yield from (f"{run}.{number}" for number in range(1, 1000))
 
 
 def writer_for(project: Project, run: str) -> SegmentWriter:
     """The run's segment, or where one was left open one beside it: that may have been applied
     already. A recovery that was killed leaves one behind too; then the next number is taken."""
-    for name in (run, *(f"{run}.{number}" for number in range(1, 1000))):
+    for name in _names(run):
         with suppress(JournalError):
             return SegmentWriter(project.journal, project.id, name)
         if not (project.journal / f"{name}.segment").exists():

@@ -230,6 +230,11 @@ class Spool:
         count: int = PROGRESS.unpack_from(self._header, ACTIVITY_AT)[0]
         return count
 
+    def reached(self) -> int:
+        """How far into the file events reach."""
+        end: int = PROGRESS.unpack_from(self._header, CURSOR_AT)[0]
+        return end
+
     def seal(self) -> None:
         """Programs that still run write no more; that they tried is then in `gaps`."""
         WORD.pack_into(self._header, SEALED_AT, 1)

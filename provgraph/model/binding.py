@@ -390,18 +390,20 @@ class Timelines:
         return self._timelines.setdefault(uri, Timeline(uri))
 
     def _occur(self, occurrence: Occurrence) -> None:
-        if occurrence.version in self.occurrences:
-            return
+        known = self.occurrences.get(occurrence.version)
+        if known is not None:
+            occurrence = joined(known, occurrence)
         self.occurrences[occurrence.version] = occurrence
-        for name in occurrence.names:
-            if name.uri in self.touched:
-                self.timeline(name.uri).candidates.append(
-                    Candidate(occurrence.version, name.since, occurrence.content)
-                )
 
     def add(self, translation: Translation) -> None:
         for occurrence in translation.occurrences:
             self._occur(occurrence)
+        for occurrence in self.occurrences.values():
+            for name in occurrence.names:
+                if name.uri in self.touched:
+                    self.timeline(name.uri).candidates.append(
+                        Candidate(occurrence.version, name.since, occurrence.content)
+                    )
         held = {
             reference for timeline in self._timelines.values() for reference in timeline.references
         }
@@ -409,6 +411,35 @@ class Timelines:
             if reference not in held:
                 held.add(reference)
                 self.timeline(reference.uri).references.append(reference)
+
+
+def joined(one: Occurrence, other: Occurrence) -> Occurrence:
+    """What two observations say of one version, whichever came first: a run that goes on is told of before all is
+    known, and a version may get further names.
+
+    >>> early = Occurrence("v", (Name("x.tmp", When(1)),), Content(size=3))
+    >>> late = Occurrence("v", (Name("x.tmp", When(1)), Name("x", When(2))), Content("blake3:d", size=3))
+    >>> joined(early, late) == joined(late, early) == late
+    True
+    """
+    if one == other:
+        return one
+    since: dict[str, When] = {}
+    for name in (*one.names, *other.names):
+        since[name.uri] = max(since.get(name.uri, name.since), name.since, key=_moment_order)
+    names = sorted((Name(uri, when) for uri, when in since.items()), key=in_time)
+    return Occurrence(
+        one.version,
+        tuple(names),
+        max(one.content, other.content, key=_knowledge),
+        max(one.by, other.by),
+        max(one.run, other.run),
+        max(one.properties, other.properties, key=lambda held: (len(held), repr(held))),
+    )
+
+
+def _knowledge(content: Content) -> tuple[bool, bool, bool, str]:
+    return bool(content.digest), bool(content.blob), content.stat is not None, repr(content)
 
 
 def touched_uris(translation: Translation) -> set[str]:

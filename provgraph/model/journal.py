@@ -72,6 +72,11 @@ def frame(payload: bytes) -> bytes:
     return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
+def encoded(record: Record) -> bytes:
+    """A record as a frame holds it."""
+    return _encoder.encode(record)
+
+
 class SegmentWriter:
     """Writes one segment. Closing it without an exception writes the `Done` mark.
 
@@ -99,7 +104,7 @@ class SegmentWriter:
             raise
 
     def write(self, record: Record) -> None:
-        self._buffer += frame(_encoder.encode(record))
+        self._buffer += frame(encoded(record))
         self.records += 1
         if len(self._buffer) > _BUFFERED:
             self.flush()

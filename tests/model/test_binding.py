@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from itertools import permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,3 +284,17 @@ def test_no_version_is_bound_to_a_read_of_another_content(journal: list[list[Obs
     for edge in edges:
         if edge.type in ("USED", "EXECUTED", "DERIVED_FROM") and "digest" in edge.properties:
             assert digests[edge.target] in (None, edge.properties["digest"])
+
+
+def test_a_version_told_of_before_all_was_known_is_the_same_in_any_order() -> None:
+    step = StepSeen("s", "r1", ["make"], ".", at(1), program="make")
+    early = Generated("s", "v1", [Name("a.tmp", at(2))], Content(size=3, stat=Stat(1, 2, 3, 4, 5)))
+    names = [Name("a.tmp", at(2)), Name("a.csv", at(3))]
+    late = Generated("s", "v1", names, bytes_of("x", stat=Stat(1, 2, 3, 4, 5)))
+    used = Used("s2", "a.csv", at(4), bytes_of("x"))
+    told: list[list[Observation]] = [[step, early], [step, late], [used]]
+    orders = [contents(synced(order)) for order in permutations(told)]
+    assert all(order == orders[0] for order in orders)
+    made = next(node for node in orders[0][0] if node.id == "v1")
+    assert (made.properties["name"], made.properties["digest"]) == ("a.csv", "blake3:x")
+    assert any(e.type == "USED" and e.target == "v1" for e in orders[0][1])

@@ -48,7 +48,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         noise.fold,
         lambda path, tick: context.content(path, None, tick),
         programs,
-        context.ended,
+        None if context.going_on else context.ended,
     )
     seen.actions += programs.unseen(story, seen.actions)
     report = Report(story, seen.actions, programs, noise, context)

@@ -72,21 +72,22 @@ def traffic(
     fold: Fold,
     look: Look,
     programs: Kinship,
-    ended: int,
+    ended: int | None,
 ) -> Traffic:
     """`fold` names the environment's folder that a path is noise of; `look` says what is known of a
-    file as it is now; `ended` is when the run did."""
-    sweep = _Sweep(fold, look, programs, ended)
+    file as it is now; `ended` is when the run did, None if it goes on."""
+    sweep = _Sweep(fold, look, programs)
     for happening in happenings:
         sweep.take(happening)
-    sweep.finish()
+    if ended is not None:
+        sweep.finish(ended)
     actions = [action for action in sweep.actions if not (isinstance(action, Read) and action.void)]
     return Traffic(actions, sweep.touched, sweep.environment)
 
 
 class _Sweep:
-    def __init__(self, fold: Fold, look: Look, programs: Kinship, ended: int) -> None:
-        self.fold, self.look, self.programs, self.ended = fold, look, programs, ended
+    def __init__(self, fold: Fold, look: Look, programs: Kinship) -> None:
+        self.fold, self.look, self.programs = fold, look, programs
         self.actions: list[Action] = []
         self.touched: set[bytes] = set()
         self.environment: set[bytes] = set()
@@ -674,18 +675,18 @@ class _Sweep:
 
     # The end
 
-    def finish(self) -> None:
+    def finish(self, ended: int) -> None:
         """What was never closed: its process was killed, outlives the run, became another program,
         or goes on writing through a mapping."""
         for left, opening in enumerate(list(self.unsettled), -len(self.unsettled)):
             file, by = opening.file, opening.by
             if file.name is None:
                 continue
-            stat = self.look(file.name, self.ended).stat
+            stat = self.look(file.name, ended).stat
             if stat is not None and stat.inode != opening.base.inode:
                 stat = None  # something else has its name now
             # Who opened it last is taken to have left what is there.
-            tick = self.ended + left if by.ended is None else by.ended
+            tick = ended + left if by.ended is None else by.ended
             if opening.late is not None and (stat is None or same(opening.late.stat, stat)):
                 stat, tick = opening.late.stat, opening.late.tick
             if file.last is not None and file.last.tick > tick:

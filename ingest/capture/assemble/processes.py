@@ -24,6 +24,7 @@ from provgraph.ingest.capture.events import (
     Exited,
     Forked,
     Image,
+    Interpreted,
     Left,
     Moved,
     Opened,
@@ -218,7 +219,8 @@ class _Teller:
         process.last = event.tick
         by = process.doer(event)
         self.happenings.append(Happening(event, by, by.events))
-        by.events += 1
+        if not isinstance(event, Interpreted):  # said at the end: numbers stay
+            by.events += 1
 
     def _execution(self, pid: int) -> Execution | None:
         """What a process runs now. One that was not seen (it did nothing but fork, or the parent that

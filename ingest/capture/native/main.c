@@ -16,6 +16,7 @@
 
 #define FRONT_MAGIC 0x31544e5246475650ull /* "PVGFRNT1" */
 enum { FRONT_VERSION = 1, MOST_WAITING = 100, RUN_ID = 27, NANOSECONDS = 1000000000 };
+#define TELL_EVERY 3600000000000ull /* nanoseconds */
 enum { SHORTEST = 20000000, LONGEST = 200000000, LONGEST_REST = 2000000000, BUSY = 10, IDLE = 100 };
 
 enum flag_of_run {
@@ -223,7 +224,7 @@ static bool name_run(void) {
 }
 
 static void remove_recording(void) {
-    static const char *const names[] = {"/events", "/front", "/lock", NULL};
+    static const char *const names[] = {"/events", "/front", "/told", "/lock", NULL};
     char path[PATH_ROOM];
     call3(SYS_unlinkat, AT_FDCWD, python_folder, AT_REMOVEDIR);
     for (int n = 0; names[n]; n++)
@@ -567,6 +568,21 @@ __attribute__((noreturn)) static void end_as_it_ended(void) {
     for (;;) call1(SYS_exit_group, program.status >> 8 & 0xff);
 }
 
+/* A run that goes on for hours is told of meanwhile, so that it can be asked about (`ongoing.py`). */
+static void have_it_told(void) {
+    static uint64_t last;
+    static long teller;
+    char *argv[] = {python_program, "run", "--finish", recording, NULL};
+    int status;
+    if (!last) last = tick();
+    if (tick() - last < TELL_EVERY) return;
+    last = tick();
+    if (teller > 0 && call4(SYS_wait4, teller, &status, WNOHANG, NULL) == 0) return; /* at it still */
+    int null = open_at(AT_FDCWD, "/dev/null", O_WRONLY, 0);
+    teller = null < 0 ? 0 : start(&(struct launch){python_program, argv, variables, null});
+    if (null >= 0) close_file(null);
+}
+
 static void wait_for_program(void) {
     uint64_t pause = SHORTEST;
     while (!program.ended) {
@@ -577,6 +593,7 @@ static void wait_for_program(void) {
         if (pause > LONGEST) pause = LONGEST;
         if (rest > LONGEST_REST) rest = LONGEST_REST;
         if (!program.ended && !attend(rest > pause ? rest : pause) && pause == LONGEST) reap();
+        if (!program.ended) have_it_told();
     }
 }
 

@@ -1,0 +1,116 @@
+"""A daemon works for a day. What it did in the past hour can be asked about; what kills it takes nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from capture.workspace import Workspace
+
+from provgraph.graph import Graph
+from provgraph.ingest.capture import ongoing
+from provgraph.model.journal import read_segment, segments
+from provgraph.model.records import Generated
+
+HOUR = 3600 * 1_000_000_000
+DAEMON = """
+import os, sys
+for line in sys.stdin:
+    name = line.strip()
+    with open(f"in-{name}") as source, open("unfinished", "w") as target:
+        target.write(source.read())
+    os.rename("unfinished", f"out-{name}")
+    print(name, flush=True)
+"""
+
+
+class Day:
+    """A captured daemon that works when it is told to, under a clock that goes when it is told to."""
+
+    def __init__(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = workspace.root
+        self.daemon = workspace.start(
+            *(sys.executable, "-c", DAEMON), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.passed = 0
+        self.work("first")  # now it has begun
+        began = ongoing.now()
+        monkeypatch.setattr(ongoing, "now", lambda: began + self.passed)
+
+    def work(self, name: str) -> None:
+        (self.root / f"in-{name}").write_text(name)
+        assert self.daemon.stdin and self.daemon.stdout
+        self.daemon.stdin.write(f"{name}\n")
+        self.daemon.stdin.flush()
+        assert self.daemon.stdout.readline() == f"{name}\n"
+
+
+def sources(graph: Graph, name: str) -> set[str]:
+    """What a file came from, as far as the graph knows."""
+    graph.sync()
+    rows = graph.ask(f'file "{name}" | lineage | select name').rows.values
+    return {str(name) for (name,) in rows}
+
+
+def test_a_daemon_s_past_hours_can_be_asked_about_while_it_runs(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = Day(workspace, monkeypatch)
+    try:
+        with Graph.open(workspace.root) as graph:
+            for hour in range(24):
+                day.work(f"{hour}.0")
+                day.passed += HOUR // 2
+                day.work(f"{hour}.1")
+                assert f"in-{hour}.0" not in sources(graph, f"out-{hour}.0")  # not yet
+                day.passed += HOUR // 2
+                assert f"in-{hour}.0" in sources(graph, f"out-{hour}.0")
+                assert f"in-{hour}.1" in sources(graph, f"out-{hour}.1")
+    finally:
+        day.daemon.send_signal(signal.SIGKILL)
+        day.daemon.wait()
+    assert day.daemon.stdin and day.daemon.stdout
+    day.daemon.stdin.close()  # the program ends, whose recorder was killed
+    day.daemon.stdout.read()
+    with Graph.open(workspace.root) as graph:
+        before = {uri for made in whole(workspace) for uri in names(made)}
+        assert before >= {f"out-{hour}.{half}" for hour in range(24) for half in (0, 1)}
+        graph.rebuild()
+        assert "in-23.1" in sources(graph, "out-23.1")
+    made = workspace.all(Generated)
+    assert len({record.version for record in made}) == len(made)  # each was told once
+
+
+def whole(workspace: Workspace) -> list[Generated]:
+    """What stands in segments that are closed."""
+    read = [read_segment(path) for path in segments(workspace.project.journal)]
+    closed = [segment for segment in read if segment.condition == "whole"]
+    return [r for segment in closed for r in segment.records if isinstance(r, Generated)]
+
+
+def names(made: Generated) -> list[str]:
+    return [name.uri for name in made.names]
+
+
+def test_when_it_is_told_can_be_set(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = workspace.root / "provgraph.toml"
+    settings.write_text(settings.read_text() + '\n[capture]\nevery = "1m"\n')
+    day = Day(workspace, monkeypatch)
+    try:
+        with Graph.open(workspace.root) as graph:
+            day.work("a")
+            day.passed += HOUR // 60
+            assert "in-a" in sources(graph, "out-a")
+    finally:
+        assert day.daemon.stdin and day.daemon.stdout
+        day.daemon.stdin.close()
+        day.daemon.stdout.read()
+        assert day.daemon.wait() == 0
+    with Graph.open(workspace.root) as graph:
+        assert "in-a" in sources(graph, "out-a")
+    assert workspace.ended.exit == 0
