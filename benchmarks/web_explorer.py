@@ -5,7 +5,7 @@
 Serves the demo and a large graph, looks at both with headless Chromium, and prints what the browser's
 own performance interface measured, each beside what is to be reached: the first view from navigation to
 the drawn picture or list, an expansion from the click to the drawn picture, the median and the longest
-frame of a pan with 500 cards drawn, the layout of 1,000 cards in the worker with the longest pause of the
+frame while a mouse drags a picture of 500 cards, what is stale among the newest results, the layout of 1,000 cards in the worker with the longest pause of the
 page meanwhile, and how many cards are drawn of an answer that has more. Each is of several rounds, the
 least first; figures are of this machine.
 """
@@ -35,25 +35,22 @@ from provgraph.store import embedded
 
 ROUNDS = 5
 
-FRAMES = """async () => {
-  const frames = [];
-  const box = document.querySelector(".canvas").getBoundingClientRect();
-  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
-  const move = (type, to, dx, dy) => to.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, clientX: x + dx, clientY: y + dy }));
-  move("mousedown", document.querySelector(".canvas canvas"), 0, 0);
-  let [dx, dy] = [0, 0];
+FRAMES = """() => {
+  const cy = document.querySelector(".canvas")._cyreg.cy;
+  const seen = { frames: [], from: { ...cy.pan() }, on: true };
   let before = performance.now();
-  for (let i = 0; i < 60; i += 1) {
-    dx += i % 20 < 10 ? 9 : -9;
-    dy += i % 14 < 7 ? 5 : -5;
-    move("mousemove", window, dx, dy);
-    await new Promise(requestAnimationFrame);
+  const next = () => {
     const now = performance.now();
-    frames.push(now - before);
+    seen.frames.push(now - before);
     before = now;
-  }
-  move("mouseup", window, dx, dy);
-  return frames.slice(2);
+    if (seen.on) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+  window.ended = () => {
+    seen.on = false;
+    const { x, y } = cy.pan();
+    return { frames: seen.frames.slice(2), moved: Math.hypot(x - seen.from.x, y - seen.from.y) };
+  };
 }"""
 
 LAYOUT = """async (count) => {
@@ -102,6 +99,7 @@ def main() -> None:
             pan(browser, url, large, version)
             drawn_at_most(browser, url, large, version)
             layout(browser, url)
+            staleness(browser, url)
         browser.close()
 
 
@@ -223,9 +221,35 @@ def pan(browser: Browser, url: str, folder: Path, id: str, cards: int = 500) -> 
             if zoom:
                 page.locator(".canvas").focus()
                 page.keyboard.press(zoom)
-            frames = page.evaluate(FRAMES)
+            frames = dragged(page)
             what = f"a frame of a pan, {cards} drawn, {words}: median, most"
             show(what, spread(frames), "under 60 ms")
+
+
+def dragged(page: Page) -> list[float]:
+    """The milliseconds of the frames while a mouse drags the picture about."""
+    box = page.locator(".canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.wait_for_timeout(500)
+    page.mouse.down()
+    page.evaluate(FRAMES)
+    for n in range(1, 61):
+        page.mouse.move(x + 6 * n, y + 9 * (n % 20 - 10))
+    found = page.evaluate("ended()")
+    page.mouse.up()
+    assert found["moved"] > 300, "the picture was not dragged"
+    return list(found["frames"])
+
+
+def staleness(browser: Browser, url: str) -> None:
+    with window(browser, f"{url}#/stale") as page:
+        page.wait_for_selector(".stale-list > li, .answer .notice", timeout=60_000)
+        took = float(page.evaluate("performance.now()"))
+        said = page.locator(".answer > div").inner_text().splitlines()[0]
+    show("the page of what is stale, from navigation", figures([took]), "under 2,000 ms")
+    show(f"  {said[:70]}", "")
 
 
 def layout(browser: Browser, url: str, cards: int = 1000) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Final
 
 from provgraph.graph import Graph
@@ -17,7 +18,7 @@ from provgraph.model.uri import shown
 from provgraph.query.operators.aging import Looked, hanging_on, is_row, look
 from provgraph.query.operators.freshness import newest
 from provgraph.query.operators.part import Part, name_of
-from provgraph.query.plan import AllOf, Comparison, Find, Limit, Membership, Sort, SortKey
+from provgraph.query.plan import Comparison, Filter, Find, Limit, Plan, SetOp, Sort, SortKey
 from provgraph.query.values import DAY
 from provgraph.web.cards import cards, nodes
 from provgraph.web.documents import StaleVersion, StaleVersions
@@ -36,11 +37,11 @@ _AT_ONCE: Final = 200
 def results(graph: Graph, kind: str | None, before: str | None) -> StaleVersions:
     """The stale among the newest of the latest versions of a kind, or of all that are results, that came
     to be before a cursor (`before` of another answer). Raises `UsageError` for another one."""
-    of_kind = Membership("kind", RESULTS if kind is None else (kind,))
-    earlier = Comparison("at", "<", moment_of(before))
-    ordered = Sort(
-        Find("Version", where=AllOf((of_kind, earlier))), (SortKey("at", descending=True),)
-    )
+    kinds: list[Plan] = [Find("Version", kind=one) for one in ((kind,) if kind else RESULTS)]
+    sought = reduce(lambda one, other: SetOp("union", one, other), kinds)
+    if before is not None:
+        sought = Filter(sought, Comparison("at", "<", moment_of(before)))
+    ordered = Sort(sought, (SortKey("at", descending=True),))
     found = nodes(graph, Limit(ordered, _SOUGHT))
     rows = _latest(graph, found)[:PAGE]
     last = rows[-1] if len(rows) == PAGE else found[-1] if len(found) == _SOUGHT else None

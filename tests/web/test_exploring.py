@@ -134,6 +134,23 @@ def test_the_picture_is_saved_as_svg_png_and_json(
     assert {node["id"] for node in document["nodes"]} == {model, maker}
 
 
+def test_the_picture_is_dragged_from_anywhere_even_from_a_card(picture: Page, model: str) -> None:
+    cy = "document.querySelector('.canvas')._cyreg.cy"
+    before = picture.evaluate(f"{cy}.pan()")
+    at = picture.evaluate(f"(id) => {cy}.getElementById(id).renderedPosition()", model)
+    box = picture.locator(".canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + at["x"], box["y"] + at["y"]
+    picture.mouse.move(x, y)
+    picture.mouse.down()
+    picture.mouse.move(x + 40, y + 10)
+    picture.mouse.move(x + 90, y + 25)
+    picture.mouse.up()
+    after = picture.evaluate(f"{cy}.pan()")
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((90, 25), abs=45)
+    assert after["x"] - before["x"] > 40
+
+
 def test_colours_can_be_chosen_and_are_kept(picture: Page) -> None:
     assert picture.evaluate("getComputedStyle(document.body).colorScheme") == "light"
     picture.get_by_role("button", name="Use dark colours").click()

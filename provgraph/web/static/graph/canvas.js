@@ -9,6 +9,7 @@ import { place } from "./layout.js";
 
 export const CARD = { width: 196, height: 50 };
 const HANDLE = { width: 34, height: 20 };
+const NEAR = 40;
 const INDENT = { step: 22, model: 18 };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -69,14 +70,16 @@ export class Canvas {
     cy.on("mouseout", "node", () => {
       this.host.style.cursor = "";
       this.host.title = "";
-      cy.elements().removeClass("near");
+      cy.edges(".near").removeClass("near");
     });
     cy.on("mouseover", "edge", ({ target }) => target.addClass("near"));
     cy.on("mouseout", "edge", ({ target }) => target.removeClass("near"));
   }
 
+  // The edges of a card that is pointed at, with their words; of too many, none: words would lie on words.
   near(node) {
-    node.connectedEdges().addClass("near");
+    const edges = node.connectedEdges();
+    if (edges.length <= NEAR) edges.addClass("near");
   }
 
   // Draw the picture. `anchor` stays where it is on the screen.
@@ -131,7 +134,7 @@ export class Canvas {
           moving.push([there, at]);
         } else {
           const from = (anchor && before.get(anchor)) || at;
-          const made = cy.add({ group: "nodes", data: { id, ...data }, position: { x: (from.x + at.x * 3) / 4, y: (from.y + at.y * 3) / 4 } });
+          const made = cy.add({ group: "nodes", pannable: true, data: { id, ...data }, position: { x: (from.x + at.x * 3) / 4, y: (from.y + at.y * 3) / 4 } });
           moving.push([made, at]);
         }
       }
@@ -142,7 +145,7 @@ export class Canvas {
           there.data("count", handle.count);
           moving.push([there, at]);
         } else {
-          cy.add({ group: "nodes", data: { id, kind: "handle", ...handle }, position: at });
+          cy.add({ group: "nodes", pannable: true, data: { id, kind: "handle", ...handle }, position: at });
         }
       }
       for (const [id, edge] of edges) {
