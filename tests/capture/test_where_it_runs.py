@@ -181,3 +181,50 @@ def test_as_the_first_process_of_a_container(workspace: Workspace) -> None:
     assert process.wait(60) == 5
     assert lineage(workspace, "b") == {"a"}
     assert (workspace.ended.exit, workspace.ended.verdict) == (5, "complete")
+
+
+SRUN = """#!/bin/sh
+# As Slurm's: each task of `srun --ntasks=2 COMMAND` on a host of its own, which shares this folder.
+shift
+for task in 0 1; do
+    echo node${task}000-0000 > $PWD.boot$task
+    SLURM_PROCID=$task unshare --uts --mount sh -c '
+        hostname node$SLURM_PROCID
+        mount --bind "$PWD.boot$SLURM_PROCID" /proc/sys/kernel/random/boot_id
+        exec "$@"' sh "$@" &
+done
+wait
+"""
+
+
+def test_what_crosses_hosts_is_joined_by_the_folder_that_they_share(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Hosts stand in for each other by their names and boots; Slurm itself was tried by hand."""
+    alone = ["unshare", "--uts", "--mount", "true"]
+    if subprocess.run(alone, check=False, capture_output=True).returncode:
+        pytest.skip("needs `unshare` and the right to make namespaces")
+    root, srun = workspace.root, tmp_path / "srun"
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    local = tmp_path / "local"
+    for name in ("in0", "in1"):
+        (root / name).write_text(name)
+    local.write_text("the same path, of either host")
+    run = shlex.join([*workspace.provgraph, "run", "--tag"])
+    rank = (
+        f'exec {run} rank=$SLURM_PROCID -- sh -c "cat in$SLURM_PROCID {local} > part$SLURM_PROCID"'
+    )
+    subprocess.run(
+        [srun, "--ntasks=2", "sh", "-c", rank], cwd=root, env=workspace.environment, check=True
+    )
+    assert {record.when.host for record in workspace.all(RunStarted)} == {"node0", "node1"}
+    assert len({record.when.boot for record in workspace.all(RunStarted)}) == 2
+    gather = f'test $SLURM_PROCID = 0 || exec {run} all=1 -- sh -c "cat part0 part1 > all"'
+    subprocess.run(
+        [srun, "--ntasks=2", "sh", "-c", gather], cwd=root, env=workspace.environment, check=True
+    )
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
+    locals = {f"file://node{number}{local}" for number in (0, 1)}
+    assert lineage(workspace, "all") == {"part0", "part1", "in0", "in1", *locals}
+    assert lineage(workspace, "part0") == {"in0", f"file://node0{local}"}
