@@ -26,10 +26,13 @@ _COUNTED: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """Rows of a few kinds, by what they learned: row n has learned the values at `kinds[n]`."""
+    """Rows of a few kinds, by what they learned: the rows whose number in `kinds` is `numbers[n]` are
+    `sizes[n]`, and have learned the nth of the values in `taught`. Rows of other numbers are none."""
 
     ids: Ids
-    kinds: NDArray[np.intp]
+    kinds: Ids
+    numbers: Ids
+    sizes: Ids
     taught: dict[str, NDArray[Any]]
 
     def first(self, count: int, order: Sequence[SortKey]) -> Sliced:
@@ -38,28 +41,37 @@ class Sliced:
             -self.taught[key.key] if key.descending else self.taught[key.key] for key in order
         ]
         nearest = np.lexsort(places[::-1])
-        sizes = np.bincount(self.kinds, minlength=len(nearest))[nearest].cumsum()
+        full = int(np.searchsorted(self.sizes[nearest].cumsum(), count))  # after so many kinds
+        if full >= len(nearest):
+            return self
         is_kept = np.zeros(len(nearest), np.bool_)
-        if count > 0 and len(nearest):
-            last = min(int(np.searchsorted(sizes, count)), len(nearest) - 1)
-            is_kept[nearest[:last]] = True
-            is_kept |= np.logical_and.reduce([each == each[nearest[last]] for each in places])
-        kept = is_kept[self.kinds]
-        return Sliced(self.ids[kept], self.kinds[kept], self.taught)
+        is_kept[nearest[:full]] = True
+        is_kept |= np.logical_and.reduce([each == each[nearest[full]] for each in places])
+        return self.only(is_kept)
+
+    def only(self, kept: NDArray[np.bool_]) -> Sliced:
+        """The rows of some kinds."""
+        taught = {key: each[kept] for key, each in self.taught.items()}
+        return Sliced(self.ids, self.kinds, self.numbers[kept], self.sizes[kept], taught)
 
     def relation(self) -> Relation:
-        if not len(self.ids):
+        if not len(self.numbers):
             return NOTHING
+        wanted = np.zeros(int(self.kinds.max()) + 1, np.bool_)
+        wanted[self.numbers] = True
+        rows = np.flatnonzero(wanted[self.kinds])
+        learned = zip(*(each.tolist() for each in self.taught.values()), strict=True)
         texts = {
-            kind: json.dumps({key: each[kind].item() for key, each in self.taught.items()})
-            for kind in np.unique(self.kinds).tolist()
+            number: json.dumps(dict(zip(self.taught, values, strict=True)))
+            for number, values in zip(self.numbers.tolist(), learned, strict=True)
         }
-        rows = zip(self.ids.tolist(), (texts[kind] for kind in self.kinds.tolist()), strict=True)
+        kinds = self.kinds[rows].tolist()
+        told = zip(self.ids[rows].tolist(), (texts[kind] for kind in kinds), strict=True)
         return Relation(
             sql(
                 "SELECT value ->> 0 AS id, NULL AS depth, NULL AS rank, value ->> 1 AS learned"
                 " FROM json_each({})",
-                json.dumps(list(rows)),
+                json.dumps(list(told)),
             )
         )
 
@@ -73,30 +85,27 @@ def sliced(
     # What is not below has no lineage edges; it still counts as a row that has none.
     groups = [np.array([id for id in group if id < size], np.int64) for group in (first, others)]
     ids, (support, others_support) = shares(ready.lineage.origin, ready.walker, groups, meter.visit)
-    ours, theirs, kinds = _distinct(support, others_support)
-    is_kept = ours >= plan.least(len(first))
-    if not is_kept.all():
-        kept = is_kept[kinds]
-        ids, kinds = ids[kept], (is_kept.cumsum() - 1)[kinds[kept]]
-        ours, theirs = ours[is_kept], theirs[is_kept]
-    meter.visit(len(kinds))
+    kinds, numbers, sizes, ours, theirs = _by_kind(support, others_support)
     keys = [field.key for field in shape.learned(plan)]
     values = learned(ours, ours + theirs, len(first), len(others))
-    return Sliced(ids, kinds, dict(zip(keys, values, strict=True)))
+    every = Sliced(ids, kinds, numbers, sizes, dict(zip(keys, values, strict=True)))
+    found = every.only(ours >= plan.least(len(first)))
+    meter.visit(int(found.sizes.sum()))
+    return found
 
 
-def _distinct(ours: Ids, theirs: Ids) -> tuple[Ids, Ids, NDArray[np.intp]]:
-    """The pairs that occur, and which of them each place has.
+def _by_kind(ours: Ids, theirs: Ids) -> tuple[Ids, Ids, Ids, Ids, Ids]:
+    """A number for each place, by its pair; then the numbers that there are, how often each is, and
+    its pair.
 
-    >>> one, other, kinds = _distinct(np.array([2, 1, 2]), np.array([0, 3, 0]))
-    >>> one.tolist(), other.tolist(), kinds.tolist()
-    ([1, 2], [3, 0], [1, 0, 1])
+    >>> [each.tolist() for each in _by_kind(np.array([2, 1, 2]), np.array([0, 3, 0]))]
+    [[8, 7, 8], [7, 8], [1, 2], [1, 2], [3, 0]]
     """
     width = int(theirs.max(initial=0)) + 1
     codes = ours * width + theirs
     if width * (int(ours.max(initial=0)) + 1) <= _COUNTED:  # and no sort is needed
-        occurs = np.bincount(codes) > 0
-        known, kinds = np.flatnonzero(occurs), (occurs.cumsum() - 1)[codes]
-    else:
-        known, kinds = np.unique(codes, return_inverse=True)
-    return known // width, known % width, kinds
+        sizes = np.bincount(codes)
+        known = np.flatnonzero(sizes)
+        return codes, known, sizes[known], known // width, known % width
+    known, kinds, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    return kinds, np.arange(len(known)), sizes, known // width, known % width
