@@ -454,21 +454,16 @@ class Cypher:
     def walk(self, plan: Walk, depth: bool) -> Lines:
         if not plan.via or plan.max_hops == 0:
             return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
-        lines = self.rows(plan.source, depth=False)
-        passed, reached = "startNode(r)", "endNode(r)"
-        if plan.toward == "effect":
-            passed, reached = reached, passed
-        asked = []
+        lines, asked = [*self.rows(plan.source, depth=False), *self.starts(plan)], []
         if plan.stop_at is not None:
-            asked.append(self.passes(plan.stop_at, passed))
+            passed = "startNode(r)" if plan.toward == "origin" else "endNode(r)"
+            goes_on = self.passes(plan.stop_at, passed)
+            asked.append(f"all(r IN relationships(p) WHERE {goes_on})")
         if plan.until is not None:
-            until = self.parameter(plan.until)
-            lines.append(f"WITH n WHERE {exists_at('n', until)}")
-            asked.append(exists_at(reached, until))
-        lines += self.starts(plan)
+            exists = exists_at("x", self.parameter(plan.until))
+            asked.append(f"all(x IN nodes(p) WHERE {exists})")
         path = "p = " if depth or asked else ""
-        each = [f"all(r IN relationships(p) WHERE {' AND '.join(asked)})"] if asked else []
-        match = [f"MATCH {path}{self.way(plan)}", *where(each)]
+        match = [f"MATCH {path}{self.way(plan)}", *where(asked)]
         if depth:
             return [*lines, *match, "WITH n, min(length(p)) AS depth"]
         if is_one(plan.source):  # what is reached from one start is distinct as it comes
@@ -829,7 +824,7 @@ def _joined(conditions: list[str], word: str, none: str) -> str:
 
 def exists_at(node: str, until: str) -> str:
     """What has no time always exists."""
-    return f"coalesce({node}.at <= {until}, true)"
+    return f"({node}.at <= {until} OR {node}.at IS NULL)"
 
 
 def as_number(text: str) -> str:

@@ -94,8 +94,8 @@ def test_so_it_does_there_what_is_asked_of(lts: Neo4jStore, operator: str) -> No
     asked = Pairs("neo4j 5.26")
 
     @settings(max_examples=EXAMPLES // 160)
-    @given(draw=st.lists(questions_of(operator, 1), min_size=MANY, max_size=MANY))
-    def answers(draw: list[Question]) -> None:  # one draw: 576 pairs
+    @given(draw=st.lists(questions_of(operator, 1), min_size=15, max_size=15))
+    def answers(draw: list[Question]) -> None:  # one draw: 225 pairs
         every_pair_agrees(lts, draw, asked)
 
     answers()

@@ -27,11 +27,19 @@ from provgraph.query.plan import (
     sources,
 )
 from provgraph.store import Rows
+from provgraph.store.made_rows import MadeRows
 from provgraph.store.neo4j import cones
 from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
 from provgraph.store.neo4j.dialect import Neo4jCypher, stand_together
 from provgraph.store.neo4j.reading import key_and_rest
-from provgraph.store.neo4j.values import asked, column_of, given_back, properties_of, rows_of
+from provgraph.store.neo4j.values import (
+    asked,
+    column_of,
+    given_back,
+    properties_of,
+    rows_of,
+    rows_of_columns,
+)
 
 T = TypeVar("T")
 
@@ -102,7 +110,7 @@ class Execution:
 
     # What operators ask
 
-    def columns(self, plan: Project) -> list[tuple[Any, ...]]:
+    def columns(self, plan: Project) -> Sequence[tuple[Any, ...]]:
         ready = self.ready(plan)
         assert isinstance(ready, Project)
         if is_fetched(plan.source) and (rows := told(ready)) is not None:
@@ -110,8 +118,11 @@ class Execution:
         statement = Neo4jCypher.compile(ready, self.project)
         found = self.lists(statement)
         if stand_together(plan):
-            return rows_of(*found)
-        return list(zip(*map(column_of, found), strict=True))
+            ids, others = found
+            return MadeRows(len(ids), lambda place: rows_of(ids[place], others[place]))
+        if not found:
+            return []
+        return MadeRows(len(found[0]), lambda place: rows_of_columns(found, place))
 
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         ready = self.ready(plan)

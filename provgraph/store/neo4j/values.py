@@ -78,6 +78,14 @@ def rows_of(ids: list[str], others: list[list[Any]]) -> list[tuple[Any, ...]]:
     return [(id, *each) for id, each in zip(ids, others, strict=True)]
 
 
+def rows_of_columns(columns: list[list[Any]], place: slice) -> list[tuple[Any, ...]]:
+    """
+    >>> rows_of_columns([["v1", "v2"], [3, {}]], slice(1, None))
+    [('v2', None)]
+    """
+    return list(zip(*(column_of(column[place]) for column in columns), strict=True))
+
+
 def properties_of(held: dict[str, Any]) -> dict[str, Value]:
     """A node's own properties, without what says which node it is."""
     del held["id"], held["project"]
