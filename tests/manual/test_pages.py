@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from manual.conftest import DOCS
 from manual.pages import ROOT, Block, Desk, blocks, comparable, exchanges, followed
+from msgspec import convert
+from msgspec.structs import asdict
 
 from provgraph.config import find_project
 from provgraph.erasure import approvals, holds
+from provgraph.ingest.capture.ongoing import Rhythm
 from provgraph.model.kinds import Kinds
 from provgraph.store.neo4j.settings import settings_of
 
@@ -116,10 +119,12 @@ def test_settings_that_a_page_shows_are_settings(page: str, text: str, tmp_path:
         "erasure": approvals.settings(project).approvals,
         "kinds": {glob: Kinds.of(kinds).kind(glob).name for glob in kinds},
         "store": settings_of(project, {}).uri if project.store_uri else "",
+        "capture": asdict(convert(project.settings.get("capture", {}), Rhythm)),
     }
     shown = {
         name: len(held) if isinstance(held, list) else held.get("approvals", held.get("uri", held))
         for name, held in project.settings.items()
         if name != "project"
     }
+    assert shown.keys() <= read.keys(), "say here how a new section is read"
     assert shown == {name: read[name] for name in shown}
