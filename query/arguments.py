@@ -209,7 +209,7 @@ def _query(items: _Items, argument: Argument, reading: Reading) -> plan.Plan:
     item = items.next
     if not isinstance(item, syntax.Group):
         phrase = argument.phrase
-        items.wants(argument, f'for example `{phrase} (file "raw/*")`')
+        items.wants(argument, f'for example `{f"{phrase} " if phrase else ""}(file "raw/*")`')
     items.take()
     return reading.query(item, plan.Latest() if argument.latest else plan.Every())
 

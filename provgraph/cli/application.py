@@ -24,6 +24,7 @@ _ORDER = [
     "cypher",
     "impact",
     "history",
+    "diff",
     "log",
     "show",
     "flag",

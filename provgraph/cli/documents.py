@@ -231,6 +231,7 @@ DOCUMENTS: Final[dict[str, Any]] = {
     "cypher": list[Row],
     "impact": Impact,
     "history": list[HistoryEntry],
+    "diff": list[Row],
     "log": list[Node],
     "show": Shown,
     "flag": Said,

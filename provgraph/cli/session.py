@@ -141,14 +141,19 @@ def _names(graph: Graph) -> list[str]:
 
 
 def node_called(graph: Graph, name: str) -> Node:
-    """The one node that a person means by `name`: no file by its name, or the beginning of its id or
-    sha; else the latest version of a file. Raises `NotFound`, `AmbiguousName`."""
-    found = [
-        node
-        for label in LABELS
-        if label not in ("Version", "Artifact")
-        for node in nodes(graph, Find(label, name=Named(name)))
-    ] or graph.store.nodes([name])
+    """The one node that a person means by `name`: the latest version of the file of that path from here;
+    else what has that name, or an id or a sha that begins so; else a file as `versions_called` finds it,
+    `name@n` its nth version. Raises `NotFound`, `AmbiguousName`."""
+    found = (
+        _versions(graph, Exactly(graph.uri(name)), Latest())[-1:]
+        or [
+            node
+            for label in LABELS
+            if label not in ("Version", "Artifact")
+            for node in nodes(graph, Find(label, name=Named(name)))
+        ]
+        or graph.store.nodes([name])
+    )
     if len(found) > 1:
         listed = ", ".join(f"{node.label} {node.id[:9]}" for node in found[:6])
         raise AmbiguousName(f"`{name}` may be {listed}", hint="give more of the id")
@@ -157,10 +162,22 @@ def node_called(graph: Graph, name: str) -> Node:
     try:
         return versions_called(graph, name, Latest())[-1]
     except NotFound as error:
+        file, _, number = name.rpartition("@")
+        if file and number.isdecimal():
+            return _nth(graph, file, int(number))
         raise NotFound(
             f"nothing recorded answers to `{name}`",
             hint="`provgraph log` lists runs; ids may be cut after four characters",
         ) from error
+
+
+def _nth(graph: Graph, name: str, number: int) -> Node:
+    versions = all_versions(graph, versions_called(graph, name, Latest()))
+    if not 0 < number <= len(versions):
+        raise NotFound(
+            f"`{name}` has no version {number}", hint=f"it has {count(len(versions), 'version')}"
+        )
+    return versions[number - 1]
 
 
 def all_versions(graph: Graph, versions: list[Node]) -> list[Node]:

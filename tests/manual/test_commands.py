@@ -82,6 +82,7 @@ CALLS = {
     "sql": "sql 'SELECT * FROM versions'",
     "impact": "impact data/raw/customers.csv",
     "history": "history models/churn.pkl",
+    "diff": "diff models/churn.pkl",
     "log": "log",
     "show": "show models/churn.pkl",
     "flag": "flag customer-18",
