@@ -1,11 +1,12 @@
 """How long does the plan of a deletion take, in a large graph and with a large impact?
 
-    python benchmarks/erasure_plan.py [--nodes 1000000] [--impact 100000] [--here 1000] [--neo4j]
+    python benchmarks/erasure_plan.py [--nodes 1000000] [--impact 100000] [--here 1000] [--neo4j] [--kept DIR]
 
 A table of customers went into `--impact` versions, by runs of one step that each write five, from the
 table or from what an earlier run wrote; the rest of the graph has nothing to do with it. So many of the
 versions have their content in the project's folder. The plan is made as `provgraph forget` makes it,
-three times; the least time counts. `--neo4j` does the same in a Neo4j that is started for it.
+three times; the least time counts. `--neo4j` does the same in a Neo4j that is started for it, `--kept` keeps
+what was made.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from blake3 import blake3
 from layered_graph import Layered
 
-from provgraph.config import create_project
-from provgraph.erasure.census import opened
+from provgraph.config import Project, create_project, find_project
+from provgraph.erasure.census import opened, take
 from provgraph.erasure.plan import encoded, planned
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
 from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.store.neo4j.server import LocalServer, release
 from provgraph.subjects import hashes, keys
 from provgraph.subjects.rules import Rule, add
 
@@ -59,7 +62,7 @@ def version(number: int, name: str, content: bytes, run: str | None) -> list[Nod
 def touched(root: Path, impact: int, here: int) -> Iterator[Batch]:
     """What was made from the table; the content of the first `here` is written to the folder."""
     drawn = random.Random(7)
-    (root / "raw").mkdir()
+    (root / "raw").mkdir(exist_ok=True)
     (root / TABLE).write_text("user_id\n4711\n4712\n")
     nodes, edges = version(0, TABLE, b"user_id\n4711\n4712\n", None), list[Edge]()
     edges.append(Edge(f"v{0:026x}", "VERSION_OF", f"a{0:026x}"))
@@ -93,55 +96,92 @@ def touched(root: Path, impact: int, here: int) -> Iterator[Batch]:
             nodes, edges = [], []
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[None]:
-    from provgraph.store.neo4j.server import LocalServer, release
+def filled(graph: Graph, nodes: int, impact: int, here: int) -> None:
+    own = impact * 2 + impact // 5 * 2
+    for batch in touched(graph.project.root, impact, here):
+        graph.store.apply(batch)
+    for batch in Layered(max(0, nodes - own)).batches():
+        graph.store.apply(batch)
 
-    local = LocalServer(folder)
-    running = local.start(release("current"), heap="2g", patience=240)
-    os.environ["PROVGRAPH_STORE"] = running.uri
-    os.environ["PROVGRAPH_NEO4J_PASSWORD"] = local.password()
+
+def loaded(server: LocalServer, project: Project, nodes: int, impact: int, here: int) -> None:
+    from neo4j_store import Files, imported
+
+    own = impact * 2 + impact // 5 * 2
+    ours, others = (Files(server.home.parent / name, project.id) for name in ("ours", "others"))
+    for batch in touched(project.root, impact, here):
+        ours.write(batch)
+    for batch in Layered(max(0, nodes - own)).batches():
+        others.write(batch)
+    imported(server, release("current"), ours, others)
+
+
+@contextmanager
+def running(folder: Path, project: Project, asked: Asked) -> Iterator[None]:
+    """A Neo4j with the graph in it."""
+    server = LocalServer(folder / "neo4j")
+    if not (folder / "loaded").exists():
+        loaded(server, project, asked.nodes, asked.impact, asked.here)
+        (folder / "loaded").touch()
+    os.environ["PROVGRAPH_STORE"] = server.start(
+        release("current"), heap="4g", page_cache="2g", patience=600
+    ).uri
+    os.environ["PROVGRAPH_NEO4J_PASSWORD"] = server.password()
     try:
         yield
     finally:
-        local.stop(patience=0)
+        server.stop()
 
 
-def main(nodes: int, impact: int, here: int, neo4j: bool) -> None:
-    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as place:
-        os.environ["XDG_CONFIG_HOME"] = f"{place}/config"
-        with server(Path(place) / "neo4j") if neo4j else nullcontext():
-            project = create_project(Path(name))
-            add(project, Rule(dataset="raw/*.csv", column="user_id", prefix="client:"))
-            project.__dict__.pop("settings", None)
-            keys.make(project)
-            with Graph(project) as graph:
-                own = impact * 2 + impact // 5 * 2
-                for batch in touched(project.root, impact, here):
-                    graph.store.apply(batch)
-                for batch in Layered(max(0, nodes - own)).batches():
-                    graph.store.apply(batch)
-                macs = tuple(mac.hex() for mac in hashes(project, ["client:4711"]))
-                request = Request("e1", "", NOON, NOON, subjects=list(macs))
-                with opened(graph) as index:
-                    from provgraph.erasure.census import take
+@dataclass(frozen=True)
+class Asked:
+    nodes: int
+    impact: int
+    here: int
+    neo4j: bool
+    kept: Path | None
 
-                    take(graph, index)
-                best, plan = 1e9, None
-                for _ in range(3):
-                    begin, cpu = time.perf_counter(), time.process_time()
-                    plan = planned(graph, request, date(2026, 1, 1))
-                    assert len(encoded(plan)) > 0
-                    took = time.perf_counter() - begin
-                    print(f"  {took:.2f} s wall, {time.process_time() - cpu:.2f} s of this process")
-                    best = min(best, took)
-                assert plan is not None
-                total = sum(graph.store.statistics().nodes.values())
+
+def main(asked: Asked) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.kept or Path(temporary)
+        os.environ["XDG_CONFIG_HOME"] = f"{folder}/config"
+        project = find_project(folder / "project") or made(folder / "project")
+        server = running(folder, project, asked) if asked.neo4j else nullcontext()
+        with server, Graph(project) as graph:
+            if not asked.neo4j and not project.database.exists():
+                filled(graph, asked.nodes, asked.impact, asked.here)
+            measured(graph, asked)
+
+
+def made(root: Path) -> Project:
+    project = create_project(root)
+    add(project, Rule(dataset="raw/*.csv", column="user_id", prefix="client:"))
+    project.__dict__.pop("settings", None)
+    keys.make(project)
+    return project
+
+
+def measured(graph: Graph, asked: Asked) -> None:
+    macs = tuple(mac.hex() for mac in hashes(graph.project, ["client:4711"]))
+    request = Request("e1", "", NOON, NOON, subjects=list(macs))
+    with opened(graph) as index:
+        take(graph, index)
+    best, plan = 1e9, None
+    for _ in range(3):
+        begin, cpu = time.perf_counter(), time.process_time()
+        plan = planned(graph, request, date(2026, 1, 1))
+        assert len(encoded(plan)) > 0
+        took = time.perf_counter() - begin
+        print(f"  {took:.2f} s wall, {time.process_time() - cpu:.2f} s of this process", flush=True)
+        best = min(best, took)
+    assert plan is not None
+    total = sum(graph.store.statistics().nodes.values())
     kinds = {do: len(plan.of(do)) for do in ("redact", "rebuild", "forget", "by hand")}
     print(
         f"{total:,} nodes, {len(plan.lines):,} versions in the plan, {len(plan.reruns)} runs: {kinds}"
     )
-    print(f"plan in {best:.2f} s ({'Neo4j' if neo4j else 'embedded'})")
+    print(f"plan {plan.hash[:12]} in {best:.2f} s ({'Neo4j' if asked.neo4j else 'embedded'})")
 
 
 if __name__ == "__main__":
@@ -150,5 +190,7 @@ if __name__ == "__main__":
     parser.add_argument("--impact", type=int, default=100_000)
     parser.add_argument("--here", type=int, default=1_000)
     parser.add_argument("--neo4j", action="store_true")
-    given = parser.parse_args()
-    main(given.nodes, given.impact, given.here, given.neo4j)
+    parser.add_argument(
+        "--kept", type=Path, help="a folder with the project, from before or for later"
+    )
+    main(Asked(**vars(parser.parse_args())))

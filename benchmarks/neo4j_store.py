@@ -253,31 +253,40 @@ def load(folder: Path, server: LocalServer, wanted: Release, nodes: int) -> Laye
         for _ in graph.batches():
             pass  # what became of each project is asked about
         return graph
-    files = Files(folder / "csv")
+    files = Files(folder / "csv", "layered")
     for batch in (*graph.batches(), diamonds(60)):
         files.write(batch)
-    files.close()
     start = time.perf_counter()
-    server.load(wanted, ["--array-delimiter=TAB", *files.words()])
+    imported(server, wanted, files)
     spent = time.perf_counter() - start
     elements = files.count
     show("import", f"{elements:,} elements, {elements / spent:,.0f} a second")
-    shutil.rmtree(folder / "csv")
     known.touch()
     return graph
 
 
+def imported(server: LocalServer, wanted: Release, *parts: Files) -> None:
+    """Make a server's database of what was written, and remove the files."""
+    for files in parts:
+        files.close()
+    words = (word for files in parts for word in files.words())
+    server.load(wanted, ["--array-delimiter=TAB", *words])
+    for files in parts:
+        shutil.rmtree(files.folder)
+
+
 class Files:
-    """A CSV file a label and an edge type."""
+    """A CSV file a label and an edge type. The nodes of a label all have the properties of the first."""
 
     KEYS: Final = {
         "at": "long", "ended": "long", "duration": "long", "size": "long", "exit": "long",
         "pid": "long", "names": "string[]",
     }  # fmt: skip
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, project: str) -> None:
         folder.mkdir()
         self.folder = folder
+        self.project = project
         self.open: dict[str, tuple[Any, Any, list[str]]] = {}
         self.count = 0
 
@@ -297,7 +306,7 @@ class Files:
         _, writer, keys = known
         values = (node.properties.get(key) for key in keys)
         shown = ("\t".join(v) if isinstance(v, tuple) else v for v in values)
-        writer.writerow([node.id, node.id, "layered", *shown])
+        writer.writerow([node.id, node.id, self.project, *shown])
 
     def _edge(self, edge: Edge) -> None:
         known = self.open.get(edge.type)
@@ -307,7 +316,8 @@ class Files:
 
     def _file(self, name: str, heading: list[str], keys: list[str]) -> tuple[Any, Any, list[str]]:
         file = (self.folder / f"{name}.csv").open("w", newline="")
-        writer = csv.writer(file)
+        # what is quoted is a text, an empty one too, and not null
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL if name in EDGES else csv.QUOTE_MINIMAL)
         writer.writerow(heading)
         self.open[name] = (file, writer, keys)
         return self.open[name]

@@ -216,6 +216,10 @@ class Cypher:
         """The label of a node that has one of these."""
         return f"labels({node})[0]"
 
+    def end(self, node: str) -> str:
+        """What says of an edge of a cone which node it ends at."""
+        return f"{node}.id"
+
     def cone(self, walk: Walk) -> Lines:
         starts = self.rows(walk.source, depth=False)
         if walk.until is not None:
@@ -227,7 +231,7 @@ class Cypher:
             "UNWIND nodes AS x",
             f"MATCH (x)-[:{types}]->(y)" if types else "MATCH (x)-->(y) WHERE false",
             "WITH DISTINCT x, y",
-            "RETURN collect(x.id) AS effects, collect(y.id) AS causes",
+            f"RETURN collect({self.end('x')}) AS effects, collect({self.end('y')}) AS causes",
         ]
         both = [*starts, "RETURN n, true AS start", "UNION ALL"]
         both += [*reached, "WITH n", "RETURN n, false AS start"]

@@ -1,16 +1,18 @@
-"""The index brought up to date: every version that a rule covers and whose content is still here is read
-once, by its digest."""
+"""The index brought up to date: every version that a rule covers and whose content is still here, in the
+work tree or among the contents that are kept, is read once, by its digest."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 from provgraph.graph import Graph
+from provgraph.model.content_store import ContentStore
 from provgraph.model.elements import Node
-from provgraph.query.plan import AnyOf, Comparison, Find
+from provgraph.query.plan import Find, Globbed, Plan, SetOp
 from provgraph.subjects import index_path, keys, tables
 from provgraph.subjects.index import SubjectIndex
 from provgraph.subjects.keys import Key
@@ -74,8 +76,9 @@ def take(graph: Graph, index: SubjectIndex, progress: Progress | None = None) ->
 
 def _covered(graph: Graph, of: Sequence[Rule]) -> Iterator[tuple[Node, Rule]]:
     """The versions that rules cover, each with each rule that does."""
-    asked = AnyOf(tuple(Comparison("names", "~", rule.dataset) for rule in of))
-    for id, label, _, properties, *_ in graph.answer(Find("Version", where=asked)).values:
+    finds: list[Plan] = [Find("Version", Globbed(rule.dataset)) for rule in of]
+    asked = reduce(lambda one, other: SetOp("union", one, other), finds)
+    for id, label, _, properties, *_ in graph.answer(asked).values:
         node = Node(id, label, properties)
         if properties.get("state") != "erased":
             for rule in covering(of, names_of(node)):
@@ -96,12 +99,13 @@ def _read(
     digest = str(node.properties.get("digest") or "")
     if not digest:
         return "its digest is not known"
-    path = content_of(graph, node)
-    if path is None:
+    lying = content_of(graph, node)
+    if lying is None:
         return "its content is not here any more"
+    path, name = lying
     before = os.stat(path)
     try:
-        batches = tables.format_for(path).identifiers(path, rule.column, rule.table)
+        batches = tables.format_for(Path(name)).identifiers(path, rule.column, rule.table)
         count = index.add(digest, rule.key, key.name, _hashed(key, rule, batches))
     except tables.TableError as error:
         return error.message
@@ -120,15 +124,21 @@ def _hashed(key: Key, rule: Rule, batches: Iterator[list[str]]) -> Iterator[list
         yield [hashed(prefix + text) for text in set(batch)]
 
 
-def content_of(graph: Graph, version: Node) -> Path | None:
-    """A file on this machine that has a version's content now, under one of its names."""
+def content_of(graph: Graph, version: Node) -> tuple[Path, str] | None:
+    """A file on this machine that has a version's content now, and what it is called: under one of the
+    version's names, or among the contents that are kept."""
+    digest = str(version.properties.get("digest"))
+    names = names_of(version)
+    for name in names:
+        path = graph.path(name)
+        if path is not None and path.is_file() and has_digest(path, digest):
+            return path, name
+    kept = ContentStore.of(graph.project).whole(digest)
+    return (kept, names[0]) if kept is not None and names and has_digest(kept, digest) else None
+
+
+def has_digest(path: Path, digest: str) -> bool:
     from provgraph.ingest.capture.hashing import hash_file
 
-    digest = version.properties.get("digest")
-    for name in names_of(version):
-        path = graph.path(name)
-        if path is not None and path.is_file():
-            found = hash_file(os.fsencode(path), accept=lambda stat: True)
-            if found is not None and found[0] == digest:
-                return path
-    return None
+    found = hash_file(os.fsencode(path), accept=lambda stat: True)
+    return found is not None and found[0] == digest

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from provgraph.erasure.census import names_of
+from provgraph.errors import StoreError
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LINEAGE_EDGES
@@ -57,10 +58,11 @@ class Findings:
         effect and cause."""
         if self._cone is None:
             return
-        ids, cleared = self._cone.ids, {node.id for node in self.cleared}
-        places = {place for place, id in enumerate(ids) if id in of}
+        ids, known = self._cone.ids, {each.version.id for each in self.found} | self.steps.keys()
+        effects = {place for place, id in enumerate(ids) if id in of}
+        causes = {place for place, id in enumerate(ids) if id in known}
         for effect, cause in zip(self._cone.effects, self._cone.causes, strict=True):
-            if effect in places and ids[cause] not in cleared:
+            if effect in effects and cause in causes:
                 yield ids[effect], ids[cause]
 
 
@@ -72,8 +74,7 @@ def findings(graph: Graph, index: SubjectIndex, macs: Iterable[bytes]) -> Findin
     if not starts:
         return Findings()
     containing = {node.id for node in starts}
-    cone = graph.store.cone(_impact(containing, ()))
-    nodes = {node.id: node for node in graph.store.nodes(cone.ids)}
+    cone, nodes = _reached(graph, containing)
     of = rules(graph.project)
     read = {(each.digest, each.rule) for each in index.contents()}
     judged = {
@@ -82,8 +83,6 @@ def findings(graph: Graph, index: SubjectIndex, macs: Iterable[bytes]) -> Findin
         if node.label == "Version" and id not in containing and (verdict := _judged(node, of, read))
     }
     cleared = {id for id, verdict in judged.items() if verdict == "cleared"}
-    if cleared:
-        cone = graph.store.cone(_impact(containing, sorted(cleared)))
     why = "its content has the subject"
     return _findings(cone, nodes, dict.fromkeys(containing, why), judged, cleared, held)
 
@@ -98,9 +97,15 @@ def touching(graph: Graph, uris: Sequence[str]) -> Findings:
     starts = {node.id: "it has the content of a file that was named" for node in copies} | named
     if not starts:
         return Findings()
-    cone = graph.store.cone(_impact(starts, ()))
-    nodes = {node.id: node for node in graph.store.nodes(cone.ids)}
+    cone, nodes = _reached(graph, starts)
     return _findings(cone, nodes, starts, {}, set(), frozenset())
+
+
+def still_there(graph: Graph, versions: Sequence[str]) -> Findings:
+    """Those of the versions that an earlier request had to keep. Raises `StoreError`."""
+    nodes = (n for n in graph.store.nodes(versions) if n.properties.get("state") != "erased")
+    why = "an earlier request had to keep it"
+    return Findings(tuple(Finding(node, "derived", why, (_name(node),), 1) for node in nodes))
 
 
 def _findings(
@@ -123,10 +128,16 @@ def _findings(
     return Findings(tuple(found), tuple(nodes[id] for id in sorted(cleared)), held, steps, cone)
 
 
-def _impact(starts: Iterable[str], stops: Sequence[str]) -> Walk:
-    stop_at = Find("Version", Identified(tuple(stops))) if stops else None
+def _reached(graph: Graph, starts: Iterable[str]) -> tuple[Cone, dict[str, Node]]:
     source = Find("Version", Identified(tuple(sorted(starts))))
-    return Walk(source, "effect", LINEAGE_EDGES, stop_at=stop_at)
+    cone, found = graph.store.reached(Walk(source, "effect", LINEAGE_EDGES))
+    nodes = {node.id: node for node in found}
+    if missing := [id for id in cone.ids if id not in nodes]:
+        raise StoreError(
+            f"{len(missing)} nodes were removed while it was read what was made from what",
+            hint="repeat it",
+        )
+    return cone, nodes
 
 
 def _nodes(graph: Graph, plan: Find) -> list[Node]:

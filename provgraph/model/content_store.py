@@ -58,6 +58,10 @@ class ContentStore:
                     return content
         return None
 
+    def whole(self, digest: str) -> Path | None:
+        """Where its bytes lie as they were, if they are kept so."""
+        return next((path for path in self._paths(digest)[:1] if path.exists()), None)
+
     def put(self, content: bytes) -> str:
         """Keep a content, whole or not at all; its digest. Raises OSError."""
         digest = digest_of(content)

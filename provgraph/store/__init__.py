@@ -60,6 +60,9 @@ class Store(Protocol):
     def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
         """What a walk leaves and reaches, with the edges between. Raises `BudgetExceeded`."""
 
+    def reached(self, walk: Walk, budget: Budget = Budget()) -> tuple[Cone, list[Node]]:  # noqa: B008
+        """The same, and the nodes whole, in any order; what is removed meanwhile is missing."""
+
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         """Those of these nodes that exist, in order of id."""
 

@@ -60,6 +60,10 @@ class MemoryStore:
     def cone(self, walk: Walk, budget: Budget = Budget()) -> Cone:  # noqa: B008
         return self.evaluator(self.graph, budget).cone(walk)
 
+    def reached(self, walk: Walk, budget: Budget = Budget()) -> tuple[Cone, list[Node]]:  # noqa: B008
+        cone = self.cone(walk, budget)
+        return cone, self.nodes(cone.ids)
+
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         return [self.graph.nodes[id]["node"] for id in sorted(self._known(ids))]
 

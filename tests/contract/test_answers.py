@@ -188,7 +188,9 @@ def test_a_cone_has_what_a_walk_leaves_and_reaches_and_the_edges_between(
     compared.apply(graph)
     for plan in plans:
         for walk in (part for part in parts(plan) if isinstance(part, Walk)):
-            assert drawn(compared.cone(walk)) == drawn(reference.cone(walk))
+            cone, nodes = compared.reached(walk)
+            assert drawn(cone) == drawn(reference.cone(walk))
+            assert sorted(nodes, key=lambda node: node.id) == reference.nodes(cone.ids)
 
 
 def drawn(cone: Cone) -> tuple[set[tuple[str, str]], set[str], list[tuple[str, str]]]:

@@ -23,7 +23,7 @@ from provgraph.model.elements import Batch, Node
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Plan, Walk
 from provgraph.store.memory import MemoryStore
-from provgraph.store.neo4j import Neo4jStore, Settings, cones
+from provgraph.store.neo4j import Neo4jStore, Settings, cones, reading
 from provgraph.store.neo4j import open as open_neo4j
 
 pytestmark = pytest.mark.timeout(2400)
@@ -151,8 +151,9 @@ def test_a_batch_comes_back_as_it_was_given_however_often(
     current: Neo4jStore, graph: Batch
 ) -> None:
     known, ids = reference(graph), [node.id for node in graph.nodes]
-    with projects(current, 1) as (store,):
-        for _ in range(2):
+    with projects(current, 1) as (store,), pytest.MonkeyPatch.context() as patch:
+        for few in (1_000, 0):
+            patch.setattr(reading, "_FEW", few)
             store.apply(graph)
             assert store.nodes(ids) == known.nodes(ids)
             assert store.edges(ids) == known.edges(ids)
@@ -175,7 +176,9 @@ def test_a_cone_is_the_same_from_all_starts_at_once_and_from_some_at_a_time(
         for few in (0, 10_000):
             patch.setattr(cones, "FEW", few)
             for walk in walks:
-                assert drawn(store.cone(walk)) == drawn(known.cone(walk))
+                cone, nodes = store.reached(walk)
+                assert drawn(cone) == drawn(known.cone(walk))
+                assert sorted(nodes, key=lambda node: node.id) == known.nodes(cone.ids)
 
 
 def test_the_comparison_sees_another_projects_nodes(current: Neo4jStore) -> None:

@@ -52,6 +52,10 @@ class EmbeddedStore:
         with explained(self.path):
             return running.cone(self._connection, walk, budget, self._warm)
 
+    def reached(self, walk: Walk, budget: Budget = Budget()) -> tuple[Cone, list[Node]]:  # noqa: B008
+        cone = self.cone(walk, budget)
+        return cone, self.nodes(cone.ids)
+
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         with explained(self.path):
             return reading.nodes(self._connection, ids)

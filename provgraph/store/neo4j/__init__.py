@@ -78,6 +78,10 @@ class Neo4jStore:
         with explained(self.uri):
             return self._runner.cone(walk, budget)
 
+    def reached(self, walk: Walk, budget: Budget = Budget()) -> tuple[Cone, list[Node]]:  # noqa: B008
+        with explained(self.uri):
+            return self._runner.reached(walk, budget)
+
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         with explained(self.uri):
             return self._reader.nodes(ids)

@@ -9,17 +9,21 @@ known by then: where the first few reach what most do, nearly all is visited onc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from provgraph.model.elements import Node
 from provgraph.model.vocabulary import Label
 from provgraph.query import shape
 from provgraph.query.cypher import Statement, edge_type, exists_at, label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Walk
 from provgraph.store.neo4j.dialect import Neo4jCypher
+from provgraph.store.neo4j.values import properties_of
 
+_NODES: Final = 20_000
+_NUMBERED: Final = "CYPHER 5 MATCH (n) WHERE id(n) IN $numbers RETURN collect(properties(n))"
 FEW = 4
 """So many starts are walked from in one statement."""
 
@@ -30,13 +34,21 @@ class Asks(Protocol):
     def lists(self, statement: Statement) -> list[Any]: ...
 
 
-def whole(walk: Walk, project: str, server: Asks) -> Cone:
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A cone, and the server's own numbers of its nodes, which hold while nobody removes them."""
+
+    cone: Cone
+    numbers: Sequence[int]
+
+
+def whole(walk: Walk, project: str, server: Asks) -> Numbered:
     """By one statement."""
-    ids, labels, starts, effects, causes = server.lists(Neo4jCypher.compile_cone(walk, project))
+    found = server.lists(Neo4jCypher.compile_cone(walk, project))
+    ids, labels, starts, effects, causes, numbers = found
     joined = zip(effects, causes, strict=True)
-    return _cone(
-        ids, labels, ids, joined, {id for id, start in zip(ids, starts, strict=True) if start}
-    )
+    begin = {id for id, start in zip(ids, starts, strict=True) if start}
+    return Numbered(_cone(numbers, labels, ids, joined, begin), numbers)
 
 
 def can_be_parted(walk: Walk) -> bool:
@@ -44,7 +56,7 @@ def can_be_parted(walk: Walk) -> bool:
     return bool(walk.via) and walk.max_hops is None and walk.stop_at is None
 
 
-def parted(walk: Walk, starts: Sequence[str], project: str, server: Asks) -> Cone:
+def parted(walk: Walk, starts: Sequence[str], project: str, server: Asks) -> Numbered:
     """By a statement for some of the starts at a time. `starts` are the ids of the walk's source."""
     places: list[int] = []
     ids: list[str] = []
@@ -59,7 +71,20 @@ def parted(walk: Walk, starts: Sequence[str], project: str, server: Asks) -> Con
         labels += told[1]
         times += told[2]
         joined.update(dict.fromkeys(zip(effects, causes, strict=True)))
-    return replace(_cone(places, labels, ids, joined, set(starts)), times=times)
+    cone = _cone(places, labels, ids, joined, set(starts))
+    return Numbered(replace(cone, times=times), places)
+
+
+def nodes(found: Numbered, server: Asks) -> Iterator[Node]:
+    """The nodes of a cone that are there still."""
+    labels = dict(zip(found.cone.ids, found.cone.labels, strict=True))
+    for start in range(0, len(found.numbers), _NODES):
+        some = {"numbers": found.numbers[start : start + _NODES]}
+        (held,) = server.lists(Statement(_NUMBERED, some))
+        for properties in held:
+            id = properties.get("id")
+            if id in labels:  # else another has its number by now
+                yield Node(id, labels[id], properties_of(properties))
 
 
 def parts(starts: Sequence[str]) -> Iterator[list[str]]:

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from provgraph.model.elements import Edge, Node, Value, Watermark
-from provgraph.model.vocabulary import EDGES, LABELS, Label
+from provgraph.model.vocabulary import EDGES, LABELS, LETTERS, Label
 from provgraph.store import Statistics, Surroundings
 from provgraph.store.neo4j.connection import Connection
 from provgraph.store.neo4j.values import given_back, properties_of
 
 _ANY: Final = "|".join(LABELS)
 _OURS: Final = frozenset(LABELS)
+_LABELS: Final[dict[str, Label]] = {letter: label for label, letter in LETTERS.items()}
 _BOUND: Final = "|".join(
     sorted({name for name, type in EDGES.items() if type.bound} | {"REVISION_OF", "VERSION_OF"})
 )
-_NODES: Final = f"""
-MATCH (n:{_ANY} {{project: $project}}) WHERE n.id IN $ids
-RETURN collect(n.id), collect(labels(n)), collect(properties(n))
-"""
+_WHOLE: Final = "RETURN collect(n.id), collect(labels(n)), collect(properties(n))"
+_NODES: Final = f"MATCH (n:{_ANY} {{project: $project}}) WHERE n.id IN $ids {_WHOLE}"
+_LABELLED: Final = f"UNWIND $ids AS id MATCH (n:{{}} {{{{project: $project, id: id}}}}) {_WHOLE}"
+_FEW: Final = 1_000
+"""So many ids are sought among all labels, each with its index, in one round trip."""
 _EDGE_COLUMNS: Final = """
 RETURN collect(startNode(r).id), collect(type(r)), collect(endNode(r).id), collect(properties(r))
 """
@@ -65,19 +67,28 @@ class Reader:
         self.project = project
 
     def nodes(self, ids: Iterable[str]) -> list[Node]:
-        found = self._columns(_NODES, ids=sorted(set(ids)))
-        nodes = [
+        wanted, nodes = set(ids), list[Node]()
+        if len(wanted) > _FEW:
+            for label, some in by_letter(wanted):
+                nodes += self._nodes(_LABELLED.format(label), some)
+            wanted = wanted.difference(node.id for node in nodes)
+        if wanted:
+            nodes += self._nodes(_NODES, wanted)
+        return sorted(nodes, key=lambda node: node.id)
+
+    def _nodes(self, text: str, ids: Iterable[str]) -> list[Node]:
+        found = self._columns(text, ids=sorted(ids))
+        return [
             Node(id, self._label(labels), properties_of(properties))
             for id, labels, properties in zip(*found, strict=True)
         ]
-        return sorted(nodes, key=lambda node: node.id)
 
     def edges(self, ids: Iterable[str], types: Sequence[str], *, incoming: bool) -> list[Edge]:
         way = _way(types, incoming)
         if way is None:
             return []
         return self._edges(
-            f"MATCH (n:{_ANY} {{project: $project}}){way}() WHERE n.id IN $ids {_EDGE_COLUMNS}",
+            f"MATCH {way}() WHERE n.id IN $ids {_EDGE_COLUMNS}",
             ids=sorted(set(ids)),
         )
 
@@ -88,7 +99,7 @@ class Reader:
         if way is None:
             return {}
         found = self._columns(
-            f"MATCH (n:{_ANY} {{project: $project}}){way}() WHERE n.id IN $ids"
+            f"MATCH {way}() WHERE n.id IN $ids"
             " WITH n.id AS id, type(r) AS type, count(r) AS number"
             " RETURN collect(id), collect(type), collect(number)",
             ids=sorted(set(ids)),
@@ -140,15 +151,32 @@ class Reader:
 
 
 def _way(types: Sequence[str], incoming: bool) -> str | None:
+    """From nodes of the labels that have such edges.
+
+    >>> _way(["USED", "BY"], incoming=True)
+    '(n:Agent|Version {project: $project})<-[r:USED|BY]-'
+    >>> _way(["else"], incoming=False)
     """
-    >>> _way(["USED", "BY"], incoming=True), _way([], incoming=False), _way(["else"], incoming=False)
-    ('<-[r:USED|BY]-', '-[r]->', None)
-    """
-    known = [type for type in types if type in EDGES]
+    known = [EDGES[type] for type in types if type in EDGES]
     if types and not known:
         return None
-    kind = f"r:{'|'.join(known)}" if known else "r"
-    return f"<-[{kind}]-" if incoming else f"-[{kind}]->"
+    ends = {label for edge in known for label in (edge.target if incoming else edge.source)}
+    node = f"(n:{'|'.join(sorted(ends)) or _ANY} {{project: $project}})"
+    kind = f"r:{'|'.join(edge.name for edge in known)}" if known else "r"
+    return f"{node}<-[{kind}]-" if incoming else f"{node}-[{kind}]->"
+
+
+def by_letter(ids: Iterable[str]) -> list[tuple[Label, list[str]]]:
+    """The ids by the label whose letter they begin with; what begins with none is left out.
+
+    >>> by_letter(["v1", "s1", "v2", "?"])
+    [('Step', ['s1']), ('Version', ['v1', 'v2'])]
+    """
+    parts: dict[Label, list[str]] = {}
+    for id in ids:
+        if label := _LABELS.get(id[:1]):
+            parts.setdefault(label, []).append(id)
+    return sorted(parts.items())
 
 
 def key_and_rest(held: dict[str, Any]) -> tuple[str, dict[str, Value]]:

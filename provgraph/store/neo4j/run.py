@@ -59,6 +59,10 @@ class Runner:
         """Raises `BudgetExceeded`."""
         return self._within(budget, lambda execution: execution.cone(walk))
 
+    def reached(self, walk: Walk, budget: Budget) -> tuple[Cone, list[Node]]:
+        """A cone, and those of its nodes that nobody removed meanwhile. Raises `BudgetExceeded`."""
+        return self._within(budget, lambda execution: execution.reached(walk))
+
     def _within(self, budget: Budget, work: Callable[[Execution], T]) -> T:
         seconds = budget.seconds
         if seconds is not None and seconds < SHORTEST_SECONDS:
@@ -142,6 +146,13 @@ class Execution:
         ]
 
     def cone(self, walk: Walk) -> Cone:
+        return self.numbered(walk).cone
+
+    def reached(self, walk: Walk) -> tuple[Cone, list[Node]]:
+        found = self.numbered(walk)
+        return found.cone, list(cones.nodes(found, self))
+
+    def numbered(self, walk: Walk) -> cones.Numbered:
         ready = self.ready(walk)
         assert isinstance(ready, Walk)
         if cones.can_be_parted(ready):
