@@ -53,7 +53,7 @@ test-docker: $(INSTALLED)
 
 soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 PROVGRAPH_EVENTS=1000000 $(BIN)/python -m pytest -rs --timeout=7200 \
-	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/subjects/test_forget_neo4j.py \
+	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/demo/test_forgotten_in_neo4j.py \
 	    tests/capture/test_hostile.py tests/packaging/emulated.py)
 
 bench: $(INSTALLED)

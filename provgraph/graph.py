@@ -79,6 +79,8 @@ class Graph(Selectors):
     def __init__(self, project: Project, *, read_only: bool = False) -> None:
         self.project = project
         self.read_only = read_only or not os.access(project.state, os.W_OK)
+        self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, start: Path | str = ".") -> Self:
@@ -94,9 +96,28 @@ class Graph(Selectors):
                 _prepare(project)
         return cls(project)
 
-    @cached_property
+    @property
     def store(self) -> Store:
-        """Where the settings say: in the project's own file, or in a Neo4j."""
+        """Where the settings say: in the project's own file, or in a Neo4j. Opened again where another
+        file stands in its place by now: who erases puts one there."""
+        if self._store is not None and self._file != self._inode():
+            self.close()
+        if self._store is None:
+            self._store = self._opened()
+            self._file = self._inode()
+        return self._store
+
+    def _inode(self) -> tuple[int, int] | None:
+        """Of the project's own file, where that is the store."""
+        if self.project.store_uri:
+            return None
+        try:
+            about = os.stat(self.project.database)
+        except FileNotFoundError:
+            return None
+        return about.st_dev, about.st_ino
+
+    def _opened(self) -> Store:
         if self.project.store_uri:
             from provgraph.store.neo4j import open_for
 
@@ -122,7 +143,6 @@ class Graph(Selectors):
         from provgraph.model.erased import remove
 
         self.close()
-        self.__dict__.pop("store", None)
         for path in self._database_files():
             if path.exists():
                 remove(path)
@@ -150,8 +170,9 @@ class Graph(Selectors):
         return os.uname().nodename
 
     def close(self) -> None:
-        if "store" in self.__dict__:
-            self.store.close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def __enter__(self) -> Self:
         return self
@@ -207,7 +228,7 @@ class Graph(Selectors):
             if self.project.store_uri:
                 raise
             # damaged or outdated: the journal has everything, start anew
-            self.__dict__.pop("store", None)
+            self._store = None
             self._drop()
         return self.sync(progress)
 

@@ -61,9 +61,28 @@ class Why(Document):
     cut: bool
 
 
+class UnreadVersion(Document):
+    version: str
+    reason: str
+    name: str | None = None
+    column: str | None = None
+
+
+class Touched(Node):
+    """Of a subject: `contains`, `derived` or `unknown`, and why, with the names on the way to it."""
+
+    how: str | None = None
+    why: str | None = None
+    way: list[str] | None = None
+
+
 class Impact(Document):
+    """Of a subject, `cleared` are the versions whose own column has not the subject."""
+
     of: list[str]
-    nodes: list[Node]
+    nodes: list[Touched]
+    cleared: list[Node] | None = None
+    unread: list[UnreadVersion] | None = None
 
 
 class HistoryEntry(Node):
@@ -164,6 +183,7 @@ class Request(Document):
     asked: Time
     due: Time
     overdue: bool
+    free: Annotated[list[str], Meta(description="what it had to keep, and may go now")]
 
 
 class Approved(Document):
@@ -185,13 +205,6 @@ class Verified(Document):
     genuine: bool
     signer: str
     complete: bool
-
-
-class UnreadVersion(Document):
-    version: str
-    reason: str
-    name: str | None = None
-    column: str | None = None
 
 
 class Indexed(Document):
@@ -259,6 +272,7 @@ DOCUMENTS: Final[dict[str, Any]] = {
     "forget approve": Approved,
     "forget execute": Receipt,
     "forget abandon": Abandoned,
+    "forget join": Planned,
     "receipt verify": Verified,
     "subject add": Indexed,
     "subject index": Indexed,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from provgraph.erasure import census
+from provgraph.erasure.holds import day, retentions, today
 from provgraph.erasure.plan import Plan, encoded, planned
-from provgraph.erasure.requests import Folder
+from provgraph.erasure.queue import freed
+from provgraph.erasure.requests import DEADLINE, Folder, Request, folders, open_request
 from provgraph.errors import NotFound, UsageError
 from provgraph.graph import Graph
-from provgraph.query.plan import Exactly, Find, Limit
+from provgraph.query.plan import AllOf, Comparison, Exactly, Find, Limit
 
 
 def sorted_out(
@@ -51,16 +52,85 @@ def replanned(graph: Graph, folder: Folder) -> Plan:
             f"{folder.id} is being carried out", hint=f"provgraph forget execute {folder.id}"
         )
     request = folder.request()
-    made = planned(graph, request, day(request.asked))
+    made = planned(graph, request, today())
     folder.write("plan.json", encoded(made))
     folder.log("planned", plan=made.hash, lines=len(made.lines))
     return made
 
 
-def day(at: int) -> date:
-    """The day in UTC of a time in nanoseconds.
+def joined(graph: Graph, parts: Sequence[Folder]) -> Folder:
+    """One request in place of several that wait, so that a command which concerns more than one is run
+    again once. It is due when the first of them is. Raises `UsageError`."""
+    for part in parts:
+        if part.state() not in ("planned", "approved"):
+            raise UsageError(f"{part.id} is {part.state()}: it cannot be joined with others")
+    asked = [part.request() for part in parts]
+    if len({part.id for part in parts}) < 2:
+        raise UsageError("it takes two requests at least")
+    if len({request.erase_derived for request in asked}) > 1:
+        raise UsageError("one of them erases what was made from its data, another makes it again")
+    folder = open_request(
+        graph.project,
+        Request(
+            id="",
+            reference="; ".join(dict.fromkeys(r.reference for r in asked if r.reference)),
+            asked=min(request.asked for request in asked),
+            due=min(request.due for request in asked),
+            subjects=_each_once(request.subjects for request in asked),
+            files=_each_once(request.files for request in asked),
+            texts=_each_once(request.texts for request in asked),
+            kept=_each_once(request.kept for request in asked),
+            erase_derived=asked[0].erase_derived,
+        ),
+    )
+    for part in parts:
+        part.log("joined", request=folder.id)
+        part.clear(bare=True)
+    return folder
 
-    >>> day(1_780_000_000_123_000_000).isoformat()
-    '2026-05-28'
-    """
-    return datetime.fromtimestamp(at / 1e9, UTC).date()
+
+def due_again(graph: Graph, now: int) -> Folder | None:
+    """A request of what is older than the retention rules allow, and of what was kept and may go because
+    no rule keeps it any more; None where there is nothing. Raises `StoreError`, `ProjectError`."""
+    known = folders(graph.project)
+    ended = [folder for folder in known if freed(graph.project, folder, day(now))]
+    asked = [folder.request() for folder in ended]
+    before = {file for folder in known for file in folder.request().files}
+    old, reasons = _too_old(graph, now, before)
+    files = _each_once([*(request.files for request in asked), old])
+    if not (ended or files):
+        return None
+    references = [*(request.reference for request in asked if request.reference), *reasons]
+    folder = open_request(
+        graph.project,
+        Request(
+            id="",
+            reference="; ".join(dict.fromkeys(references)),
+            asked=now,
+            due=now + DEADLINE,
+            subjects=_each_once(request.subjects for request in asked),
+            files=files,
+            kept=_each_once([kept.version for kept in each.kept()] for each in ended),
+            erase_derived=bool(asked) and not old and all(r.erase_derived for r in asked),
+        ),
+    )
+    for each in ended:
+        each.hand_over(folder.id)
+    return folder
+
+
+def _too_old(graph: Graph, now: int, asked: Collection[str]) -> tuple[list[str], list[str]]:
+    """The files that retention rules let go, without those asked for before, and the rules' reasons."""
+    files, reasons = list[str](), list[str]()
+    for rule in retentions(graph.project):
+        old = Comparison("at", "<", now - rule.age)
+        here = (Comparison("name", "~", rule.files), Comparison("state", "!=", "erased"), old)
+        rows = graph.answer(Find("Version", where=AllOf(here))).values
+        found = {str(held["name"]) for _, _, _, held, *_ in rows}.difference(asked)
+        files += sorted(found.difference(files))
+        reasons += [rule.reason] if found else []
+    return files, reasons
+
+
+def _each_once(parts: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(each for part in parts for each in part))

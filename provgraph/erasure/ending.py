@@ -7,7 +7,7 @@ import msgspec
 from provgraph.erasure.execution import Prepared, taken_up_later
 from provgraph.erasure.plan import Plan
 from provgraph.erasure.receipt import Receipt, page, read, written
-from provgraph.erasure.requests import Folder
+from provgraph.erasure.requests import Folder, Kept
 from provgraph.erasure.verification import remains
 from provgraph.graph import Graph
 
@@ -15,10 +15,16 @@ from provgraph.graph import Graph
 def ended(graph: Graph, folder: Folder, plan: Plan, prepared: Prepared) -> Receipt:
     """Verify, sign, clear; returns the receipt. Raises `KeyMissing`, `StoreError`."""
     with taken_up_later(folder):
+        folder.keep(_kept(prepared))
         receipt = written(graph, folder, plan, prepared, remains(graph, folder, prepared))
         folder.write("receipt.html", page(receipt).encode())
         folder.write("receipt.json", msgspec.json.format(msgspec.json.encode(receipt), indent=2))
         return cleared(folder)
+
+
+def _kept(prepared: Prepared) -> list[Kept]:
+    lines = (each.line for each in prepared.outcomes if each.what == "left")
+    return [Kept(line.version, line.name) for line in lines if line.do == "keep" and line.version]
 
 
 def cleared(folder: Folder) -> Receipt:

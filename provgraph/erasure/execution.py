@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -25,6 +24,7 @@ import msgspec
 
 from provgraph.erasure import approvals
 from provgraph.erasure.census import opened
+from provgraph.erasure.holds import today
 from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
 from provgraph.erasure.rebuilding import REDACTION
 from provgraph.erasure.redacting import Task, beside
@@ -130,10 +130,9 @@ class Execution:
         if "began" in done:
             return plan
         request = self.folder.request()
-        asked_on = datetime.fromtimestamp(request.asked / 1e9, UTC).date()
-        if planned(self.graph, request, asked_on).hash != plan.hash:
+        if planned(self.graph, request, today()).hash != plan.hash:
             raise OutOfDate(
-                f"the graph changed since {self.folder.id} was planned",
+                f"the graph changed since {self.folder.id} was planned, or what is to be kept",
                 hint=f"`provgraph forget replan {self.folder.id}`, then it has to be approved again",
             )
         standing = approvals.standing(self.graph.project, self.folder, plan.hash)
@@ -350,7 +349,6 @@ class Execution:
         running = own.running()
         if running is not None and running.uri == self.graph.project.store_uri:
             self.graph.close()
-            self.graph.__dict__.pop("store", None)
             # Bookmarks are of a database that is no more: the next one would be waited for in vain.
             (self.graph.project.state / "neo4j-bookmarks.json").unlink(missing_ok=True)
             own.empty()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -125,3 +126,17 @@ def _rules(project: Project, name: str, of: type[_Rule]) -> tuple[_Rule, ...]:
                 hint=f"it takes {listed(of.model_fields)}",
             ) from None
     return tuple(found)
+
+
+def today() -> date:
+    """Whether a rule keeps something is asked on the day of the plan, and again when it is carried out."""
+    return day(time.time_ns())
+
+
+def day(at: int) -> date:
+    """The day in UTC of a time in nanoseconds.
+
+    >>> day(1_780_000_000_123_000_000).isoformat()
+    '2026-05-28'
+    """
+    return datetime.fromtimestamp(at / 1e9, UTC).date()

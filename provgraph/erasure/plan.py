@@ -21,12 +21,13 @@ from typing import Final, Literal
 import msgspec
 
 from provgraph.erasure.census import Unread, names_of, opened, take
-from provgraph.erasure.findings import Finding, Findings, findings, touching
+from provgraph.erasure.findings import Finding, Findings, findings, still_there, touching
 from provgraph.erasure.holds import Keep, keeps
 from provgraph.erasure.places import places
 from provgraph.erasure.rebuilding import Making, run_of
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
+from provgraph.model.content_store import ContentStore
 from provgraph.model.elements import Node
 from provgraph.model.text import count
 from provgraph.store.embedded.collector import without_collector
@@ -40,7 +41,7 @@ class Line(msgspec.Struct, frozen=True):
     """One version and what is done with it. `name` is where its content lies, or lay; `version` is empty
     for a copy that nobody saw made. `way` are the names on the shortest way to it from what the request
     names; `bytes` is the size of its content; `rules` (JSON) say which rows go; `basis` is what it is kept
-    for, or what has to be done by hand, or why it is not made again."""
+    for, or what has to be done by hand, or why it is not made again, or where else its content lies."""
 
     do: Kind
     version: str
@@ -103,7 +104,8 @@ def planned(graph: Graph, request: Request, today: date) -> Plan:
         macs = [bytes.fromhex(mac) for mac in request.subjects]
         found = findings(graph, index, macs) if macs else Findings()
     named = touching(graph, request.files) if request.files else Findings()
-    planner = _Planner(graph, today, named, found, request.erase_derived)
+    kept = still_there(graph, request.kept) if request.kept else Findings()
+    planner = _Planner(graph, today, named, found, kept, request.erase_derived)
     lines = list(planner.lines())
     blind = [*_not_read(unread), *_not_recorded(planner.making)]
     return Plan(request.id, lines, planner.reruns(lines), blind)
@@ -144,6 +146,8 @@ class _Decision:
 
 
 _FORGOTTEN: Final = _Decision("forget")
+_GOING: Final = ("redact", "erase", "rebuild", "forget")
+KEPT_TOO: Final = "a copy is among the contents that are kept, and goes too"
 
 
 @dataclass
@@ -152,13 +156,15 @@ class _Planner:
     today: date
     named: Findings
     held: Findings
+    kept: Findings
     erase_derived: bool
 
     def __post_init__(self) -> None:
         self.keeps = keeps(self.graph.project)
         self.rules = {rule.key: rule for rule in rules(self.graph.project)}
+        self.contents = set(ContentStore.of(self.graph.project).digests())
         self.found: dict[str, Finding] = {}
-        for finding in (*self.named.found, *self.held.found):
+        for finding in (*self.named.found, *self.held.found, *self.kept.found):
             self.found.setdefault(finding.version.id, finding)
         self.making = Making(self.graph, (self.named, self.held), self.found)
         self.targets = {each.version.id for each in self.named.of("contains")}
@@ -290,19 +296,22 @@ class _Planner:
         finding = each.finding
         held = finding.version.properties
         size, name = held.get("size"), str(held.get("name", ""))
+        digest, basis = str(held.get("digest") or ""), decision.basis
+        if digest in self.contents and decision.do in _GOING:
+            basis = f"{basis}; {KEPT_TOO}" if basis else KEPT_TOO
         return Line(
             decision.do,
             "" if each.is_copy else finding.version.id,
             each.name or name,
             str(held.get("kind", "")),
-            str(held.get("digest") or ""),
+            digest,
             size if isinstance(size, int) and size >= 0 else 0,
             finding.how,
             f"a copy of {name} that nobody saw made" if each.is_copy else finding.why,
             [*finding.way, each.name] if each.is_copy else list(finding.way),
             run_of(finding.version) if decision.do == "rebuild" else "",
             json.dumps([rule.model_dump() for rule in decision.rules]) if decision.rules else "",
-            decision.basis,
+            basis,
         )
 
     def _duties(self, finding: Finding, commits: int) -> Iterator[Line]:

@@ -17,7 +17,7 @@ import msgspec
 from provgraph import __version__
 from provgraph.erasure import approvals
 from provgraph.erasure.execution import CHANGED, Outcome, Prepared, part_name
-from provgraph.erasure.plan import Plan
+from provgraph.erasure.plan import KEPT_TOO, Plan
 from provgraph.erasure.requests import Folder
 from provgraph.errors import UsageError
 from provgraph.graph import Graph
@@ -29,7 +29,7 @@ _DONE: Final = {
     "redact": "written again without the rows",
     "rebuild": "made again without the data",
     "erase": "erased",
-    "forget": "its content was gone; what the graph said of it was erased",
+    "forget": "its file was gone; what the graph said of it was erased",
 }
 _LEFT: Final = "somebody changed it while this was carried out, and it was left as it is: see whether it has the data"
 
@@ -143,6 +143,8 @@ def _said(outcome: Outcome, how: object) -> str:
     said = _DONE.get(outcome.line.do, outcome.line.do)
     if outcome.what == "remove" and outcome.line.do != "erase":
         said = f"removed: {outcome.reason}"
+    if outcome.line.basis.endswith(KEPT_TOO):
+        said += "; so was the copy that was kept"
     if how in ("overwritten", "unlinked"):
         return f"{said}; its bytes were {how}"
     return f"{said}; it was gone already" if how == "was gone" else said

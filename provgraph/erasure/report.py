@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from provgraph.erasure.findings import Findings
+from provgraph.erasure.census import Progress, Unread, opened, take
+from provgraph.erasure.findings import Findings, findings
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 from provgraph.model.vocabulary import LINEAGE_EDGES
 from provgraph.query.plan import Find, Identified, Walk
+from provgraph.subjects import hashes
 
 Part = Literal["held", "came from", "went into"]
 
@@ -20,6 +23,16 @@ class Line:
     node: Node
     how: str
     why: str
+
+
+def looked_for(
+    graph: Graph, subjects: Sequence[str], progress: Progress | None = None
+) -> tuple[Findings, list[Unread]]:
+    """What has to do with these subjects, and what could not be read for them. Raises `KeyMissing`,
+    `ProjectError`, `StoreError`."""
+    with opened(graph) as index:
+        taken = take(graph, index, progress)
+        return findings(graph, index, hashes(graph.project, subjects)), taken.unread
 
 
 def reported(graph: Graph, findings: Findings) -> list[Line]:

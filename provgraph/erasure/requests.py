@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,13 +25,15 @@ _ID: Final = re.compile(r"e\d+")
 DEADLINE: Final = 30 * 86_400 * 10**9
 """Nanoseconds until a request is due: a month (GDPR, article 12(3))."""
 
-State = Literal["planned", "approved", "executing", "done", "abandoned"]
+State = Literal["planned", "approved", "executing", "done", "abandoned", "joined"]
+ENDED: Final[frozenset[State]] = frozenset({"done", "abandoned", "joined"})
 
 
 class Request(msgspec.Struct, frozen=True):
     """What was asked. `subjects` are keyed hashes in hexadecimal, and go when it is done; `texts` are
-    words to be taken out of names, arguments and messages. With `erase_derived` what was made from the
-    data is erased and not rebuilt. Times are nanoseconds UTC."""
+    words to be taken out of names, arguments and messages; `kept` are versions that an earlier request had
+    to keep. With `erase_derived` what was made from the data is erased and not rebuilt. Times are
+    nanoseconds UTC."""
 
     id: str
     reference: str
@@ -41,6 +43,14 @@ class Request(msgspec.Struct, frozen=True):
     files: list[str] = []
     texts: list[str] = []
     erase_derived: bool = False
+    kept: list[str] = []
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A version that was not erased because a rule said so, and under which name it lies."""
+
+    version: str
+    name: str
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -86,16 +96,40 @@ class Folder:
             raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
     def clear(self, *, bare: bool) -> None:
-        """Overwrite and remove what says which contents are meant, and with `bare` who was asked about too.
-        Raises `StoreError`, OSError."""
+        """Overwrite and remove what says which contents are meant, and with `bare` who was asked about too:
+        of what is kept, that stays until the hold ends. Raises `StoreError`, OSError."""
         from provgraph.model.erased import remove
 
         for name in ("prepared.json", "plan.json"):
             if self.has(name):
                 remove(self.path / name)
         if bare:
-            nobody = msgspec.structs.replace(self.request(), subjects=[], files=[], texts=[])
-            self.write("request.json", msgspec.json.encode(nobody))
+            request, kept = self.request(), {each.name for each in self.kept()}
+            left = msgspec.structs.replace(
+                request,
+                subjects=request.subjects if kept else [],
+                files=[name for name in request.files if name in kept],
+                texts=[],
+                kept=[],
+            )
+            self.write("request.json", msgspec.json.encode(left))
+
+    def keep(self, kept: Sequence[Kept]) -> None:
+        """Note what is kept. Raises `StoreError`."""
+        if kept:
+            self.write("kept.json", msgspec.json.encode(kept))
+
+    def kept(self) -> list[Kept]:
+        """What it had to keep, until another request asks for it."""
+        if not self.has("kept.json"):
+            return []
+        return msgspec.json.decode(self.read("kept.json"), type=list[Kept])
+
+    def hand_over(self, to: str) -> None:
+        """Leave what is kept to the request `to`. Raises `StoreError`, OSError."""
+        self.log("asked again", request=to)
+        (self.path / "kept.json").unlink(missing_ok=True)
+        self.clear(bare=True)
 
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
@@ -149,6 +183,7 @@ class Folder:
 _STATES: Final[tuple[tuple[str, State], ...]] = (
     ("receipt", "done"),
     ("abandoned", "abandoned"),
+    ("joined", "joined"),
     ("began", "executing"),
     ("approved", "approved"),
 )
@@ -170,9 +205,7 @@ def no_plan(folder: Folder) -> UsageError:
             f"the plan of {folder.id} became void when another request was carried out",
             hint=f"`provgraph forget replan {folder.id}`",
         )
-    shown = (
-        "`provgraph forget list` shows it" if state == "abandoned" else folder.path / "receipt.html"
-    )
+    shown = folder.path / "receipt.html" if state == "done" else "`provgraph forget list` shows it"
     return UsageError(f"{folder.id} is {state}; its plan is not kept", hint=f"{shown}")
 
 

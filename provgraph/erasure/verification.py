@@ -1,4 +1,5 @@
-"""Is what was erased gone? Looked for in every place that provgraph can reach."""
+"""Is what was erased gone? Looked for in every place that provgraph can reach: contents by their digest, tables by
+their columns, its own files by every byte."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from provgraph.config import STATE
-from provgraph.erasure.census import opened
+from provgraph.erasure.census import opened, take
 from provgraph.erasure.execution import Prepared
 from provgraph.erasure.requests import Folder
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
-from provgraph.model.content_store import ContentStore
+from provgraph.model.content_store import ContentStore, digest_of
 from provgraph.query.plan import Digested, Find
 
 
@@ -57,9 +58,12 @@ def _versions(graph: Graph, prepared: Prepared) -> Iterator[str]:
 
 
 def _kept(graph: Graph, prepared: Prepared) -> Iterator[str]:
-    store = ContentStore.of(graph.project)
-    if any(map(store.files, prepared.erased)):
-        yield "an erased content is still kept"
+    """Contents that are kept under an erased one's digest, or have it whatever they are called."""
+    store, erased = ContentStore.of(graph.project), set(prepared.erased)
+    for name in store.digests():
+        for path in store.files(name):
+            if name in erased or digest_of(path.read_bytes()) in erased:
+                yield f"{path.relative_to(graph.project.root)} is still kept, and has an erased content"
 
 
 def _bytes(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:
@@ -103,9 +107,12 @@ def _subjects(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]
         return
     kept = _digests(each.line.digest for each in prepared.outcomes if each.what == "left")
     with opened(graph) as index:
-        for digest, _ in sorted(index.holding(macs)):
-            if digest not in kept:
-                yield "the subject index still finds the subject"
+        take(graph, index)  # what was made again, and whatever is kept, is read too
+        found = {digest for digest, _ in index.holding(macs)} - kept
+    for digest in sorted(found):
+        rows = graph.answer(Find("Version", Digested((digest,)))).values
+        names = {str(held.get("name")) for _, _, _, held, *_ in rows}
+        yield f"the subject is still in {', '.join(sorted(names)) or 'the subject index'}"
 
 
 def _digests(found: Iterable[str]) -> set[str]:

@@ -13,7 +13,7 @@ import time
 from datetime import UTC, date, datetime
 from typing import Final
 
-from provgraph.erasure import approvals, asking, holds, requests
+from provgraph.erasure import approvals, asking, holds, queue, requests
 from provgraph.erasure.plan import Plan, decoded, planned
 from provgraph.errors import StoreError, UsageError
 from provgraph.graph import Graph
@@ -36,21 +36,19 @@ _SIGNING: Final = threading.Lock()
 
 def every(graph: Graph) -> DeletionRequests:
     """The requests, the most urgent open one first."""
-    found = [_request(folder) for folder in requests.folders(graph.project)]
-    ended = ("done", "abandoned")
-    return DeletionRequests(requests=sorted(found, key=lambda one: (one.state in ended, one.due)))
+    found = queue.listed(graph.project, time.time_ns())
+    return DeletionRequests(requests=[_request(each) for each in found])
 
 
-def _request(folder: requests.Folder) -> DeletionRequest:
-    request, state = folder.request(), folder.state()
-    open_still = state not in ("done", "abandoned")
+def _request(found: queue.Listed) -> DeletionRequest:
+    request = found.request
     return DeletionRequest(
         id=request.id,
         reference=shown(request.reference),
-        state=state,
+        state=found.state,
         asked=stamp(request.asked),
         due=stamp(request.due),
-        overdue=open_still and time.time_ns() > request.due,
+        overdue=found.is_overdue,
     )
 
 
@@ -60,7 +58,7 @@ def plan(graph: Graph, id: str, *, may_sign: bool) -> DeletionPlan:
     made = _plan(folder)
     standing = approvals.standing(graph.project, folder, made.hash)
     return DeletionPlan(
-        request=_request(folder),
+        request=_request(queue.looked_up(graph.project, folder, time.time_ns())),
         hash=made.hash,
         lines=[
             DeletionLine(
@@ -165,7 +163,7 @@ def approve(graph: Graph, id: str, looked_at: str) -> DeletionPlan:
     with _SIGNING:
         folder = requests.folder(graph.project, id)
         made, request = _plan(folder), folder.request()
-        day = asking.day(request.asked)
+        day = holds.today()
         begun = "began" in folder.done()
         if made.hash != looked_at or (not begun and planned(graph, request, day) != made):
             raise OutOfDate(

@@ -96,6 +96,18 @@ def test_a_store_that_is_damaged_is_rebuilt_from_the_journal(project: Project) -
         assert counted(graph) == before
 
 
+def test_a_graph_that_is_open_goes_on_in_the_file_that_an_erasure_puts_in_its_place(
+    project: Project,
+) -> None:
+    write_run(project, 1)
+    with Graph(project) as one, Graph(project) as other:
+        one.sync()
+        before = counted(one)
+        other.remove_store()
+        other.sync()
+        assert counted(one) == before
+
+
 def test_a_damaged_segment_is_reported_and_the_others_are_applied(project: Project) -> None:
     write_run(project, 1)
     (project.journal / "bad.segment").write_bytes(b"nonsense")

@@ -101,6 +101,7 @@ CALLS = {
     "subject index": "subject index",
     "subject list": "subject list",
     "subject report": "subject report client:4712",
+    "impact of a subject": "impact client:4712",
     "subject key new": "subject key new --yes",
     "subject key rotate": "subject key rotate",
     "subject key path": "subject key path",
@@ -114,6 +115,7 @@ CALLS = {
     "forget execute": "forget execute {request}",
     "receipt verify": "receipt verify .provgraph/erasure/{request}/receipt.json",
     "forget abandon": "forget abandon {request}",
+    "forget join": "forget join {request} {other}",
 }
 STATUS = {"neo4j status": 1}  # none runs
 
@@ -123,15 +125,16 @@ def test_what_json_prints_is_as_the_schemas_say(lesson: Desk) -> None:
     schema = schemas()
     untried = {words for words in DOCUMENTS if f"provgraph {words.split()[0]}" in TRIED_ELSEWHERE}
     assert set(CALLS) >= set(DOCUMENTS) - untried, "a call is missing here"
-    request = ""
+    request = other = ""
     for words, call in CALLS.items():
         if words == "forget abandon":  # of another request than the one carried out
             request = printed(lesson, "forget plan alone.txt", 0)["request"]
-        found = printed(lesson, call.format(request=request), STATUS.get(words, 0))
-        jsonschema.validate(
-            found,
-            {**schema["properties"][words], "$defs": schema["$defs"]},
-        )
+        if words == "forget join":
+            request = printed(lesson, "forget plan alone.txt", 0)["request"]
+            other = printed(lesson, "forget plan models/churn.pkl", 0)["request"]
+        found = printed(lesson, call.format(request=request, other=other), STATUS.get(words, 0))
+        shape = schema["properties"][words.removesuffix(" of a subject")]
+        jsonschema.validate(found, {**shape, "$defs": schema["$defs"]})
         if words == "forget plan":
             request = found["request"]
 

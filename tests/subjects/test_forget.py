@@ -85,7 +85,11 @@ def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
     before = {
         row["digest"] for row in json.loads(cli("ask", "file * | select digest", "--json").stdout)
     }
-    planned(cli, "client:u3", "--text", "client u3")
+    document = planned(cli, "client:u3", "--text", "client u3")
+    bases = {line["name"]: line["basis"] for line in document["plan"]["lines"]}  # type: ignore[index]
+    assert [name for name, basis in bases.items() if "contents that are kept" in basis] == [
+        "raw/users.csv"
+    ]
     cli("forget", "approve", "e1")
     done = cli("forget", "execute", "e1", "--consent")
     assert "complete" in done.stdout
@@ -209,12 +213,12 @@ def test_an_abandoned_request_leaves_everything_as_it_was(asked: Path, cli: Cli)
     assert [(each["id"], each["state"]) for each in listed] == [("e1", "abandoned")]
 
 
-def test_what_is_on_hold_is_kept_with_its_reason(asked: Path, cli: Cli) -> None:
-    with open(asked / "provgraph.toml", "a") as file:
-        file.write(
-            '\n[[keep]]\nfiles = "models/both.json"\nbasis = "legal hold"\n'
-            'reason = "case 12"\nowner = "legal@example.org"\nexpires = 2999-01-01\n'
-        )
+def test_what_is_on_hold_is_kept_with_its_reason_until_the_hold_ends(asked: Path, cli: Cli) -> None:
+    settings = asked / "provgraph.toml"
+    settings.write_text(
+        settings.read_text() + '\n[[keep]]\nfiles = "models/both.json"\nbasis = "legal hold"\n'
+        'reason = "case 12"\nowner = "legal@example.org"\nexpires = 2999-01-01\n'
+    )
     assert actions(planned(cli, "client:u3"))["models/both.json"] == "keep"
     cli("forget", "approve", "e1")
     cli("forget", "execute", "e1", "--consent", check=False)
@@ -222,6 +226,24 @@ def test_what_is_on_hold_is_kept_with_its_reason(asked: Path, cli: Cli) -> None:
     assert [item["name"] for item in receipt["kept"]] == ["models/both.json"]
     assert "case 12" in receipt["kept"][0]["done"]
     assert json.loads((asked / "models/both.json").read_text()) == {"mean": 77128.75 / 4}
+    assert "nothing is older" in cli("forget", "expired").stdout
+    assert listed(cli) == [("e1", "done", [])]
+
+    settings.write_text(settings.read_text().replace("2999", "2020"))
+    assert listed(cli) == [("e1", "hold ended", ["models/both.json"])]
+    assert "models/both.json may go" in cli("forget", "--list").stdout
+    document = json.loads(cli("forget", "expired", "--json").stdout)
+    assert actions(document) == {"models/both.json": "rebuild"}
+    assert listed(cli) == [("e2", "planned", []), ("e1", "done", [])]
+    cli("forget", "approve", "e2")
+    assert "complete" in cli("forget", "execute", "e2", "--consent").stdout
+    assert json.loads((asked / "models/both.json").read_text()) == {"mean": 5.5 / 3}
+    assert listed(cli) == [("e1", "done", []), ("e2", "done", [])]
+
+
+def listed(cli: Cli) -> list[tuple[str, str, list[str]]]:
+    found = json.loads(cli("forget", "list", "--json").stdout)
+    return [(each["id"], each["state"], each["free"]) for each in found]
 
 
 def test_a_file_is_erased_with_all_that_was_made_from_it(asked: Path, cli: Cli) -> None:
@@ -238,13 +260,27 @@ def test_a_file_is_erased_with_all_that_was_made_from_it(asked: Path, cli: Cli) 
     assert (asked / "models/a.json").exists()
 
 
-def test_several_requests_are_planned_together_and_share_their_commands(
+def test_several_requests_share_their_commands_named_together_or_joined(
     asked: Path, cli: Cli
 ) -> None:
     document = planned(cli, "client:u3", "client:u1")
     assert len(document["plan"]["reruns"]) == 1  # type: ignore[index]
-    cli("forget", "approve", "e1")
-    cli("forget", "execute", "e1", "--consent")
+    cli("forget", "abandon", "e1")
+    planned(cli, "client:u3", "--reference", "DSR-3", "--due", "2030-01-31")
+    planned(cli, "client:u1", "--reference", "DSR-1", "--due", "2030-01-30")
+    document = json.loads(cli("forget", "join", "e2", "e3", "--json").stdout)
+    assert len(document["plan"]["reruns"]) == 1
+    first, *ended = json.loads(cli("forget", "list", "--json").stdout)
+    assert (first["reference"], first["due"][:10]) == ("DSR-3; DSR-1", "2030-01-30")
+    assert {each["id"]: each["state"] for each in ended} == {
+        "e1": "abandoned",
+        "e2": "joined",
+        "e3": "joined",
+    }
+    done = cli("forget", "join", "e3", "e4", check=False)
+    assert (done.returncode, "e3 is joined" in done.stderr) == (2, True)
+    cli("forget", "approve", "e4")
+    cli("forget", "execute", "e4", "--consent")
     text = (asked / "raw/users.csv").read_text()
     assert "u1" not in text and "u3" not in text and "u2" in text
 

@@ -127,12 +127,17 @@ def test_what_somebody_changes_meanwhile_is_left_to_them_and_the_receipt_says_so
     planned(cli, "client:u3")
     cli("forget", "approve", "e1")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    theirs = (captured / "raw/users.csv").read_text() + "u9,a,1\n"
+    table = (captured / "raw/users.csv").read_text()
+    theirs = table + "u9,a,1\n"
+    misnamed = captured / ".provgraph/contents/ab" / ("c" * 62)
 
     def told(what: str) -> None:
         if what.startswith("line 1:"):
             (captured / "raw/users.csv").write_text(theirs)
             (captured / "models/b.json").unlink()
+        if what == "removed the scratch copy":
+            misnamed.parent.mkdir(exist_ok=True)
+            misnamed.write_text(table)
 
     with Graph.open(captured) as graph:
         own = folder(graph.project, "e1")
@@ -142,4 +147,7 @@ def test_what_somebody_changes_meanwhile_is_left_to_them_and_the_receipt_says_so
     assert [item.name for item in receipt.by_hand] == ["raw/users.csv"]
     assert "somebody changed it" in receipt.by_hand[0].done
     assert not receipt.is_complete
+    assert receipt.found_after == [
+        f"{misnamed.relative_to(captured)} is still kept, and has an erased content"
+    ]
     assert json.loads((captured / "models/b.json").read_text()) == {"mean": 3.5}

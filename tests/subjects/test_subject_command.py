@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from subjects.conftest import USERS, Cli
 
+from provgraph.model.content_store import ContentStore
+
 MADE_FROM_GROUP = {
     "a": {"work/a.csv", "models/a.json", "models/both.json", "out/count.txt"},
     "b": {"work/b.csv", "models/b.json", "models/both.json", "out/count.txt"},
@@ -42,6 +44,16 @@ def test_what_a_row_went_into_is_told_by_the_columns_of_what_was_made(
         name for name in touched if name.endswith(".csv")
     }
     assert {how for name, how in touched.items() if not name.endswith(".csv")} == {"derived"}
+    document = impact(cli, f"client:{user}")
+    assert {name: how for name, (how, _) in document.items()} == touched
+    assert document["raw/users.csv"] == ("contains", "its content has the subject")
+    assert document["out/count.txt"] == ("derived", "made from raw/users.csv")
+
+
+def impact(cli: Cli, subject: str) -> dict[str, tuple[str, str]]:
+    """How each file has to do with the subject, and why that is said."""
+    found = json.loads(cli("impact", subject, "--json").stdout)["nodes"]
+    return {node["properties"]["name"]: (node["how"], node["why"]) for node in found}
 
 
 def test_without_columns_of_its_own_all_that_was_made_is_derived(captured: Path, cli: Cli) -> None:
@@ -60,6 +72,20 @@ def test_a_column_that_could_not_be_read_leaves_it_unknown(captured: Path, cli: 
         "models/a.json": "derived",
         "models/both.json": "derived",
     }
+    unread = ("unknown", "made from raw/users.csv; its column `user_id` could not be read")
+    assert impact(cli, "client:u5")["work/a.csv"] == unread
+    shown = cli("impact", "client:u5")
+    assert "could not be read" in shown.stdout
+    assert "left out, as their own column has not the subject: work/b.csv" in shown.stderr
+
+
+def test_a_content_that_is_only_kept_is_read_there(captured: Path, cli: Cli) -> None:
+    table = captured / "work/a.csv"
+    ContentStore(captured / ".provgraph/contents").put(table.read_bytes())
+    table.unlink()
+    added(cli, "raw/users.csv", "work/*.csv")
+    assert report(cli, "client:u1")["held"].keys() == {"raw/users.csv", "work/a.csv"}
+    assert "work/a.csv" not in report(cli, "client:u5")["went into"]
 
 
 def test_a_copy_elsewhere_is_found_by_its_content(captured: Path, cli: Cli) -> None:

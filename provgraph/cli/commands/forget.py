@@ -13,12 +13,15 @@ from provgraph.cli.text import count, duration, moment, size
 from provgraph.errors import UsageError
 
 if TYPE_CHECKING:
-    from provgraph.erasure.plan import Plan
-    from provgraph.erasure.requests import Folder, Request
+    from provgraph.erasure.plan import Line, Plan
+    from provgraph.erasure.queue import Listed
+    from provgraph.erasure.requests import Folder
     from provgraph.graph import Graph
 
 _SHORTEST = 3
 """Letters of a text that is taken out: fewer stand in every second word, and in bytes by chance."""
+_NAMED = 3
+"""Files that may go, of a request whose hold has ended; JSON has them all."""
 
 
 class Forget(click.Group):
@@ -47,6 +50,7 @@ def command() -> None:
       provgraph forget execute e1 --dry-run              what would be done
       provgraph forget execute e1 --consent              do it; killed, it is taken up again
       provgraph forget list                              requests, with what is overdue
+      provgraph forget expired                           a plan of what may be kept no longer
 
     Nothing is changed before `execute`.
     """
@@ -104,35 +108,22 @@ def plan(
 @command.command(name="expired")
 @json_option
 def expired(as_json: bool) -> None:
-    """Make a request of what is older than the `[[retention]]` rules allow.
+    """Make a request of what is older than the `[[retention]]` rules allow, and of what was kept and is on
+    hold no more.
 
     \b
       provgraph forget expired
     """
-    from provgraph.erasure.holds import retentions
-    from provgraph.erasure.requests import DEADLINE, Request, folders, open_request
-    from provgraph.query.plan import AllOf, Comparison, Find
+    from provgraph.erasure.asking import due_again
 
-    now = time.time_ns()
     with opened() as graph:
-        asked = {file for folder in folders(graph.project) for file in folder.request().files}
-        files, reasons = list[str](), list[str]()
-        for rule in retentions(graph.project):
-            old = Comparison("at", "<", now - rule.age)
-            here = (Comparison("name", "~", rule.files), Comparison("state", "!=", "erased"), old)
-            rows = graph.answer(Find("Version", where=AllOf(here))).values
-            found = {str(held["name"]) for _, _, _, held, *_ in rows} - asked
-            files += sorted(found - set(files))
-            reasons += [rule.reason] if found else []
-        if not files:
-            if as_json:
-                write_json(None)
-            else:
-                click.echo("nothing is older than it may be")
-            return
-        reference = "; ".join(dict.fromkeys(reasons))
-        request = Request("", reference, now, now + DEADLINE, files=files)
-        _plan(graph, open_request(graph.project, request), as_json)
+        folder = due_again(graph, time.time_ns())
+        if folder is not None:
+            _plan(graph, folder, as_json)
+        elif as_json:
+            write_json(None)
+        else:
+            click.echo("nothing is older than it may be, and no hold has ended")
 
 
 @command.command(name="replan")
@@ -210,7 +201,7 @@ def _show(folder: Folder, made: Plan, as_json: bool) -> None:
                 line.name,
                 size(line.bytes) if line.bytes else "",
                 line.how,
-                line.basis or " → ".join(line.way) or line.why,
+                _why(line),
             )
             for line in made.lines
         ),
@@ -228,6 +219,13 @@ def _show(folder: Folder, made: Plan, as_json: bool) -> None:
     )
 
 
+def _why(line: Line) -> str:
+    from provgraph.erasure.plan import KEPT_TOO
+
+    way = " → ".join(line.way) or line.why
+    return f"{way}; {KEPT_TOO}" if line.basis == KEPT_TOO else line.basis or way
+
+
 @command.command(name="list")
 @json_option
 def list_requests(as_json: bool) -> None:
@@ -236,44 +234,45 @@ def list_requests(as_json: bool) -> None:
     \b
       provgraph forget list
     """
-    from provgraph.erasure.requests import folders
+    from provgraph.erasure.queue import listed
 
     with opened() as graph:
-        found = [(folder, folder.request(), folder.state()) for folder in folders(graph.project)]
-    now = time.time_ns()
-    open_first = sorted(found, key=lambda each: (each[2] in ("done", "abandoned"), each[1].due))
+        found = listed(graph.project, time.time_ns())
     if as_json:
-        write_json([_document(request, state, now) for _, request, state in open_first])
+        write_json([_document(each) for each in found])
         return
     write_table(
         ("id", "reference", "state", "asked", "due", ""),
         (
             (
-                request.id,
-                request.reference,
-                state,
-                moment(request.asked),
-                moment(request.due),
-                "OVERDUE" if _is_overdue(request, state, now) else "",
+                each.request.id,
+                each.request.reference,
+                each.state,
+                moment(each.request.asked),
+                moment(each.request.due),
+                ", ".join(
+                    [*(["OVERDUE"] if each.is_overdue else []), *map(_may_go, each.free[:_NAMED])]
+                ),
             )
-            for _, request, state in open_first
+            for each in found
         ),
     )
 
 
-def _document(request: Request, state: str, now: int) -> dict[str, Any]:
+def _document(found: Listed) -> dict[str, Any]:
     return {
-        "id": request.id,
-        "reference": request.reference,
-        "state": state,
-        "asked": moment(request.asked),
-        "due": moment(request.due),
-        "overdue": _is_overdue(request, state, now),
+        "id": found.request.id,
+        "reference": found.request.reference,
+        "state": found.state,
+        "asked": moment(found.request.asked),
+        "due": moment(found.request.due),
+        "overdue": found.is_overdue,
+        "free": list(found.free),
     }
 
 
-def _is_overdue(request: Request, state: str, now: int) -> bool:
-    return state not in ("done", "abandoned") and now > request.due
+def _may_go(name: str) -> str:
+    return f"{name} may go"
 
 
 @command.command(name="key")
@@ -319,14 +318,14 @@ def approve(id: str, as_json: bool) -> None:
 
 
 def _refuse_outdated(graph: Graph, folder: Folder, made: Plan) -> None:
-    from provgraph.erasure.asking import day
     from provgraph.erasure.execution import OutOfDate
+    from provgraph.erasure.holds import today
     from provgraph.erasure.plan import planned
 
     request = folder.request()
-    if "began" not in folder.done() and planned(graph, request, day(request.asked)) != made:
+    if "began" not in folder.done() and planned(graph, request, today()) != made:
         raise OutOfDate(
-            f"the graph changed since {folder.id} was planned",
+            f"the graph changed since {folder.id} was planned, or what is to be kept",
             hint=f"`provgraph forget replan {folder.id}`",
         )
 
@@ -394,3 +393,22 @@ def abandon(id: str, as_json: bool) -> None:
         write_json({"request": id, "state": folder.state()})
     else:
         click.echo(f"{id} is abandoned; nothing was changed")
+
+
+@command.command(name="join")
+@click.argument("ids", nargs=-1, required=True, metavar="ID ID...")
+@json_option
+def join(ids: tuple[str, ...], as_json: bool) -> None:
+    """Make one request of several that wait, and its plan: a command that concerns more than one of them
+    is run again once.
+
+    \b
+      provgraph forget data/raw/customers.csv
+      provgraph forget src/features.py
+      provgraph forget join e4 e5
+    """
+    from provgraph.erasure.asking import joined
+
+    with opened() as graph:
+        folder = joined(graph, [_folder(graph, id) for id in dict.fromkeys(ids)])
+        _plan(graph, folder, as_json)

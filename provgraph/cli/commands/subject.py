@@ -23,6 +23,7 @@ def command() -> None:
     \b
       provgraph subject add data/raw/customers.csv --column client
       provgraph subject report client:4711
+      provgraph impact client:4711                       what has its data, and why that is said
       provgraph ask 'subject "client:4711" | impact | where kind = model'
 
     Identifiers are not kept, only hashes of them under a key that lies outside the project.
@@ -144,25 +145,21 @@ def report(subject: tuple[str, ...], as_json: bool) -> None:
     \b
       provgraph subject report client:4711
     """
-    from provgraph.erasure import census
-    from provgraph.erasure.findings import findings
-    from provgraph.erasure.report import reported
-    from provgraph.subjects import hashes
+    from provgraph.erasure.report import looked_for, reported
 
     with opened() as graph:
-        with census.opened(graph) as held, progress("versions") as told:
-            taken = census.take(graph, held, told)
-            found = findings(graph, held, hashes(graph.project, subject))
+        with progress("versions") as told:
+            found, not_read = looked_for(graph, subject, told)
         lines = reported(graph, found)
     if as_json:
         document = [
             {"part": line.part, "how": line.how, "why": line.why, **described(line.node)}
             for line in lines
         ]
-        unread = [{"version": each.version, "reason": each.reason} for each in taken.unread]
+        unread = [{"version": each.version, "reason": each.reason} for each in not_read]
         write_json({"found": document, "unread": unread})
         return
-    for each in taken.unread:
+    for each in not_read:
         note(f"{each.name} ({each.version[:9]}) was not read: {each.reason}")
     write_table(
         ("part", "how", "kind", "name", "state", "time", "size", "why"),
