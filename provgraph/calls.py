@@ -147,7 +147,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
         folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
         whole = os.path.join(os.path.realpath(folder), name)
         say([{"kind": "mark", "id": at_work(), "path": whole, **_now()}])
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001, S110 - an error here would be the program's
         pass
     finally:
         _busy.here = False

@@ -76,8 +76,10 @@ def gaps(lines: Iterable[Line]) -> list[str]:
     return [f"{count} SQL statement{'s' * (count != 1)} not understood"] if count else []
 
 
-def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
+def records(lines: list[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
     """Each belongs to the step that its process was in then, and is said once of each."""
+    if not lines:
+        return
     steps = Steps(made)
     noise = Noise(context.root)
     tables: dict[str, _Table] = {}

@@ -47,6 +47,7 @@ _TOOLS: Final = frozenset(
     ]
 )
 """Configuration of tools rather than of the work."""
+_SUFFIXES: Final = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
 _JSON: Final = re.compile(r"(?i).*(?:config|conf|param|setting|option|args).*\.json")
 
 Contents = Callable[[str, Content], bytes | None]
@@ -172,10 +173,10 @@ def _configured(
 
 def _is_configuration(record: Used, kinds: Kinds) -> bool:
     uri = record.uri
-    base = split(uri)[0]
-    if "://" in uri or base in _TOOLS or not 0 < record.content.size <= LARGEST:
+    if not uri.endswith(_SUFFIXES) or not 0 < record.content.size <= LARGEST:
         return False
-    if "/." in f"/{uri}" or uri.encode().endswith(SECRETS):
+    base = split(uri)[0]
+    if "://" in uri or base in _TOOLS or "/." in f"/{uri}" or uri.encode().endswith(SECRETS):
         return False
     kind = kinds.kind(uri).name
     return kind == "config" or (kind == "other" and _JSON.fullmatch(base) is not None)

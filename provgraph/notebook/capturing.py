@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -109,12 +110,14 @@ class Cells:
         held = {name: id(value) for name, value in self._shell.user_ns.items()}
         self._open.append(_Cell(number, count, source, held))
 
-    def after(self, result: ExecutionResult) -> None:
-        if not self._open:
+    def after(self, result: ExecutionResult | None) -> None:
+        if not self._open or result is None:
             return
         cell = self._open.pop()
         error = result.error_before_exec or result.error_in_exec
-        heard = self._heard(cell, result.success, result.result)
+        heard: list[tuple[str, int]] = []
+        with suppress(Exception):  # a cell that cannot be understood is recorded without
+            heard = self._heard(cell, result.success, result.result)
         if result.result is not None:
             self._made_by |= {"_": cell.number, f"_{cell.count}": cell.number}
         name = type(error).__name__ if error is not None else ""

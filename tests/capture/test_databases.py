@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from capture.workspace import Workspace
+from capture.workspace import PYTHON, Workspace, environment
 
+from provgraph.config import create_project
 from provgraph.graph import Graph
 
 FILL = """
@@ -36,6 +37,11 @@ with connection:
     cursor.execute("select total from totals -- of client 4711")
     open("out", "w").write(str(cursor.fetchall()))
 """
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(create_project(tmp_path / "project"), environment(), PYTHON)
 
 
 @pytest.fixture(scope="session")

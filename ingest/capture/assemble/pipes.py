@@ -132,10 +132,10 @@ def _pipes(story: Story, is_step: Callable[[Execution], bool]) -> dict[int, Pipe
             case _:
                 pass
     for process in story.processes:
-        if process.forked and not process.images and is_step(process.current):
+        if process.forked and not process.images and is_step(process.program):
             for held in process.standard.values():
                 pipe = pipes.setdefault(held.inode, Pipe(held.inode))
-                _hold(pipe, process.current, held.fd, held.readable, process.started)
+                _hold(pipe, process.program, held.fd, held.readable, process.started)
     return pipes
 
 
