@@ -147,6 +147,6 @@ def _in_words(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "provgraph"
     hint = f"`{where} --help` shows how"
-    if isinstance(error, click.NoSuchOption) and error.possibilities:
-        said, hint = error.message, f"`{error.possibilities[0]}` might be meant"
+    if near := getattr(error, "possibilities", None):  # of an option, or a command within a command
+        said, hint = error.message, f"`{near[0]}` might be meant"
     return f"{said[:1].lower()}{said[1:]}\n  hint: {hint}"

@@ -11,17 +11,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from manual.pages import left_to
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 from neo4j_store.calls import Cli
 
+from provgraph.cli.application import root
+from provgraph.cli.teaching import examples, leaves
 from provgraph.errors import StoreError
 from provgraph.store.neo4j.server import CURRENT, LTS, LocalServer
 from provgraph.store.neo4j.server.process import Running
 
 pytestmark = pytest.mark.timeout(900)
+COMMANDS = dict(leaves(root, click.Context(root)))
 
 
 def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path, tmp_path: Path) -> None:
@@ -40,6 +44,9 @@ def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path, tmp_path: Pat
         (project / ".provgraph/neo4j/password").rename(secrets / "neo4j")
         assert "data.csv" in _typed(shared, project, tmp_path)
         (secrets / "neo4j").rename(project / ".provgraph/neo4j/password")
+        for words in ("cypher", "neo4j status", "neo4j schema"):
+            for example in examples(COMMANDS[words]):
+                _typed(example.partition(" | ")[0], project, tmp_path)
         answered = _typed(asked, project, tmp_path)
         assert "MATCH" in answered and "sh -c 'exit 3'" in answered
         assert json.loads(answered[answered.rindex("\n[") :])[0]["a"]["name"] == "data.csv"
