@@ -14,6 +14,7 @@ import fcntl
 import os
 import signal
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -342,7 +343,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     parts = calls.read(_text(recorded / METRICS), run, root, machine.host)
     events = [*calls.attributed(events, parts.marks), *parts.events]
     evidence.texts += parts.texts
-    made = assemble(events, context)
+    evidence.events[:] = [event for event in evidence.events if _says_more(event)]
+    made = assemble(_given_away(events), context)
     if evidence.shell is not None:
         uris = {uri_of(path, root, machine.host) for path in line.changed(own)}
         made = msgspec.structs.replace(
@@ -380,6 +382,24 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     tables = databases.records(statements, made.records, context)
     records = [started, environment, *made.records, *unattributed, *told, *far, *tables, ended]
     return Account(records, ended, len(made.records))
+
+
+def _says_more(event: Event) -> bool:
+    """Whether an event is needed when its run has been assembled. Most are of files and are not; they take
+    more memory than what is made of them."""
+    match event:
+        case Opened():
+            return b"-packages/" in event.path
+        case Closed():
+            return False
+        case _:
+            return True
+
+
+def _given_away(events: list[Event]) -> Iterator[Event]:
+    """The events, held by nobody but who takes them."""
+    yield from events
+    events.clear()
 
 
 def of_ended(records: Iterable[Record], living: set[int]) -> list[Record]:
@@ -664,14 +684,23 @@ def _moment(stat: Stat, manifest: Manifest) -> int:
     return min(max(stat.ctime - manifest.machine.offset, manifest.began), manifest.ended)
 
 
+_MOMENTS: Final = (0.0, 0.02, 0.1)
+
+
 def _without_siblings(
     project: Project, manifest: Manifest, changes: list[tree.Change], own: Path
 ) -> list[tree.Change]:
-    """What no other captured run of this project did meanwhile, as far as their records tell."""
-    # The living first: one that ends in between has its segment by the time that those are read.
-    told = set(_told_by_living(project, own))
-    told |= set(_told_by_ended(project, manifest))
-    return [change for change in changes if not tree.explained(change.path, told)]
+    """What no other captured run of this project did meanwhile, as far as their records tell. A program says
+    that it has opened a file right after it has: while others record, it is given a moment."""
+    for pause in _MOMENTS:
+        time.sleep(pause)
+        # The living first: one that ends in between has its segment by the time that those are read.
+        told = set(_told_by_living(project, own))
+        told |= set(_told_by_ended(project, manifest))
+        changes = [change for change in changes if not tree.explained(change.path, told)]
+        if not changes or all(folder == own for folder in recordings(project)):
+            break
+    return changes
 
 
 def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:

@@ -375,12 +375,14 @@ def _life(data: mmap.mmap, pid: int, offsets: array[int]) -> Life:
 class _Payload:
     """Reads the fields of one record's payload in their order."""
 
-    __slots__ = ("at", "file", "own")
+    __slots__ = ("at", "file", "own", "path", "raw", "state")
 
     def __init__(self, file: mmap.mmap) -> None:
         self.file = file
         self.own = b""
         self.at = 0
+        self.raw, self.state = b"", Stat(0, 0, 0, 0, 0)  # the last that was read
+        self.path = b""
 
     def begin(self, start: int, end: int) -> None:
         self.own = self.file[start:end]
@@ -416,8 +418,20 @@ class _Payload:
         self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.own, self.at)[0]
 
     def stat(self) -> Stat:
-        self.at += 40
-        return Stat(*STAT.unpack_from(self.own, self.at - 40))
+        """One object where it is what the stat before was: as what a file was left in, then opened in."""
+        self.at += STAT.size
+        raw = self.own[self.at - STAT.size : self.at]
+        if raw != self.raw:
+            self.state = Stat(*STAT.unpack(raw))
+            self.raw = raw
+        return self.state
+
+    def named(self) -> bytes:
+        """A text, as one object where it is what the one before was."""
+        text = self.text()
+        if text and text != self.path:
+            self.path = text
+        return self.path if text else text
 
     def stat_if(self, there: int) -> Stat | None:
         return self.stat() if there else None
@@ -462,7 +476,7 @@ def _exec_failed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: ob
 def _opened(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
-    after, before, path = p.stat(), p.stat_if(flags & HAS_BEFORE), p.text()
+    after, before, path = p.stat(), p.stat_if(flags & HAS_BEFORE), p.named()
     if not flags & WRITABLE:
         paths[tick] = path
     return Opened(
@@ -483,7 +497,7 @@ def _opened(
 def _closed(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
-    opened, stat, path = p.long(), p.stat(), p.text()
+    opened, stat, path = p.long(), p.stat(), p.named()
     path = path or paths.pop(opened, b"")
     return Closed(value, path, opened, stat, bool(flags & MAPPED), pid=pid, tick=tick)
 

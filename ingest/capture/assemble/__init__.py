@@ -50,6 +50,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         programs,
         None if context.going_on else context.ended,
     )
+    story.forget_files()
     seen.actions += programs.unseen(story, seen.actions)
     report = Report(story, seen.actions, programs, noise, context)
     return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))

@@ -173,6 +173,14 @@ class Story(msgspec.Struct):
     happenings: list[Happening]
     escaped: list[tuple[int, Executing]]  # programs that nothing was seen of
 
+    def forget_files(self) -> None:
+        """Let go of most happenings: of those whose actions are known."""
+        self.happenings = [
+            happening
+            for happening in self.happenings
+            if not isinstance(happening.event, (Opened, Closed))
+        ]
+
 
 def lives(events: Iterable[Event], root: bytes) -> Story:
     """Put events into lives. Events of one process must be in order; processes may come in any."""

@@ -157,6 +157,9 @@ INTERPRETERS: Final[dict[str, Interpreter]] = {
     "dbt": Interpreter(positional=False, defaults=("dbt_project.yml",), code=(b".sql",)),
 }
 
+_MANY_IN_ONE: Final = ("busybox", "toybox")
+"""Programs that are what their first word says, or the one after their own name."""
+
 _WORKERS: Final = (
     "--multiprocessing-fork",
     "multiprocessing.spawn",
@@ -191,9 +194,13 @@ def program_of(executable: bytes, argv: list[bytes], cwd: bytes) -> Program:
     (b'/p/a.ipynb',)
     >>> program_of(b"/usr/bin/python3", [b"python3", b"/v/bin/snakemake", b"-c1"], b"/p").scripts[:2]
     (b'/v/bin/snakemake', b'/p/Snakefile')
+    >>> program_of(b"/bin/busybox", [b"busybox", b"sh", b"run.sh"], b"/p").scripts
+    (b'/p/run.sh',)
     """
     words = [word.decode("utf-8", "surrogateescape") for word in argv]
     name = posixpath.basename(executable).decode("utf-8", "replace")
+    if name in _MANY_IN_ONE and len(words) > 1 and posixpath.basename(words[0]) == name:
+        words = words[1:]
     interpreter = _interpreter(name) or (
         _interpreter(posixpath.basename(words[0].lstrip("-"))) if words else None
     )
