@@ -20,6 +20,8 @@ from provgraph.demo import truth
 from provgraph.graph import Graph
 from provgraph.model.elements import Node
 
+pytestmark = pytest.mark.timeout(900)  # the demo is made and run in the first of them
+
 
 def provgraph(project: Path, *words: str) -> str:
     done = subprocess.run(

@@ -23,7 +23,10 @@ from provgraph import demo
 from provgraph.demo import truth
 from provgraph.subjects.keys import Key
 
-pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here"),
+    pytest.mark.timeout(900),  # the demo is made and run in it
+]
 
 MARKS = (str(PLANTED).encode(), struct.pack("<d", PLANTED), b"Ada Bakker", b"client:4711")
 
