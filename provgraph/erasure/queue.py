@@ -40,7 +40,7 @@ def looked_up(project: Project, folder: Folder, now: int) -> Listed:
 
 
 def freed(project: Project, folder: Folder, today: date) -> tuple[str, ...]:
-    """The names of what a request had to keep that no rule keeps any more."""
-    kept = sorted({each.name for each in folder.kept()})
+    """The names of what a request that is done had to keep, and that no rule keeps any more."""
+    kept = sorted({each.name for each in folder.kept()} if folder.state() == "done" else ())
     rules = keeps(project) if kept else ()
     return tuple(name for name in kept if not any(rule.covers([name], today) for rule in rules))
