@@ -80,6 +80,13 @@ def cli(desk: Desk, server: LocalServer) -> Cli:
     running = server.running()
     assert running is not None
     reached = {"PROVGRAPH_STORE": running.uri, "PROVGRAPH_NEO4J_PASSWORD": server.password()}
+    if (desk.folder / ".provgraph/neo4j").exists():
+        # It is started again by the command, from archives that were fetched for whoever tests.
+        places = {
+            name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ
+        }
+        places.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+        reached |= {**places, "XDG_CONFIG_HOME": str(desk.home / ".config")}
 
     def call(*words: str) -> str:
         done = subprocess.run(
