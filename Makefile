@@ -1,8 +1,10 @@
 # `make demo` and `make test` need nothing prepared but Python 3.11 or newer: they make .venv themselves.
-# Another interpreter: make PYTHON=python3.13 test. One folder of tests: make test TESTS=tests/demo.
+# Another interpreter: make PYTHON=python3.13 test. One folder of tests: make test TESTS=tests/demo. In how many
+# processes at once: make test WORKERS=1; otherwise one a processor, and four at most: each may start a browser.
 
 PYTHON ?= python3
 TESTS ?=
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -29,7 +31,8 @@ demo: $(INSTALLED)
 	$(BIN)/provgraph demo .demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -rs $(TESTS)
+	$(BIN)/python -m pytest -rs --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope \
+	    --no-loadscope-reorder $(TESTS)
 
 # provgraph/query and provgraph/ingest are links to query/ and ingest/. Ruff follows no links and
 # checks the folders themselves; mypy follows them, and skips the folders (pyproject.toml).

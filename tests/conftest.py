@@ -3,7 +3,8 @@
 import os
 import signal
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,46 @@ settings.load_profile("unhurried")
 # What a shell starts behind its back ignores Ctrl-C, and so would all programs that tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+os.environ.pop("COLUMNS", None)  # a process among several is given the width of a terminal
+
+TOGETHER = ("web", "packaging", "manual")
+"""Folders of tests that share a browser, a build, a site."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes share the tests out, each is given whole groups."""
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Neo4j's tests come first and then the contract suite's, for they take longest."""
+    items.sort(key=lambda item: {"neo4j": 0, item.nodeid: 1}.get(group(item.nodeid), 2))
+
+
+def group(test: str) -> str:
+    """What is costly to set up is set up in one process.
+
+    >>> group("tests/web/test_page.py::test_x"), group("tests/store/test_rows.py::test_x[neo4j]")
+    ('web', 'neo4j')
+    >>> group("tests/contract/test_answers.py::test_x[numpy]"), group("tests/cli/test_runs.py::test_x")
+    ('tests/contract/test_answers.py::test_x[numpy]', 'tests/cli/test_runs.py')
+    """
+    file, _, _ = test.partition("::")
+    _, folder, *_ = (*Path(file).parts, "")
+    if "neo4j" in test:
+        return "neo4j"
+    if folder in TOGETHER:
+        return folder
+    return test if folder == "contract" else file
 
 
 @pytest.hookimpl(wrapper=True)
