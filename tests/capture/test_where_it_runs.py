@@ -3,7 +3,9 @@ multiplexer, on several processors, after its terminal is gone?"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -15,16 +17,32 @@ from pathlib import Path
 
 import pytest
 from capture.workspace import Workspace, environment
+from manual.pages import ROOT, left_to
 
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
 from provgraph.model.records import RunEnded, RunStarted, StepSeen
+
+PAGE = "docs/where-it-runs.md"
 
 
 def until(found: Callable[[], bool]) -> None:
     """Wait for something that another process does."""
     while not found():
         time.sleep(0.02)
+
+
+def with_commands(workspace: Workspace, folder: Path, **scripts: str) -> dict[str, str]:
+    """The environment in which `provgraph`, `python` and these commands are found."""
+    tools = folder / "commands"
+    tools.mkdir()
+    exec_ = '#!/bin/sh\nexec {} "$@"\n'.format
+    own = {"provgraph": exec_(shlex.join(workspace.provgraph)), "python": exec_(sys.executable)}
+    for name, text in (own | scripts).items():
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    path = workspace.environment.get("PATH", os.defpath)
+    return {**workspace.environment, "PATH": f"{tools}{os.pathsep}{path}"}
 
 
 def lineage(workspace: Workspace, name: str) -> set[str]:
@@ -159,7 +177,7 @@ def test_python_m_provgraph_runs_a_script_under_full_capture(tmp_path: Path) -> 
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc"]
 
 
-def test_as_the_first_process_of_a_container(workspace: Workspace) -> None:
+def test_as_the_first_process_of_a_container(workspace: Workspace, tmp_path: Path) -> None:
     """Its orphans are reaped, its signals passed on, and what they did is recorded."""
     if subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode:
         pytest.skip("needs `unshare` and the right to make process namespaces")
@@ -173,8 +191,10 @@ def test_as_the_first_process_of_a_container(workspace: Workspace) -> None:
         "echo > up\n"
         "while :; do sleep 0.05; done\n"
     )
-    command = [*ALONE, *map(os.fsdecode, workspace.command("sh", "work.sh"))]
-    process = subprocess.Popen(command, cwd=root, env=workspace.environment)
+    shown = re.search(r"^ENTRYPOINT (\[.*\])$", (ROOT / PAGE).read_text("utf-8"), re.MULTILINE)
+    assert shown, f"{PAGE} has an image's entry point"
+    command = [*ALONE, *json.loads(shown[1]), "sh", "work.sh"]
+    process = subprocess.Popen(command, cwd=root, env=with_commands(workspace, tmp_path))
     until((root / "up").exists)
     (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(first), signal.SIGTERM)
@@ -197,13 +217,17 @@ wait
 """
 
 
+def hosts_can_be_made() -> None:
+    alone = ["unshare", "--uts", "--mount", "true"]
+    if subprocess.run(alone, check=False, capture_output=True).returncode:
+        pytest.skip("needs `unshare` and the right to make namespaces")
+
+
 def test_what_crosses_hosts_is_joined_by_the_folder_that_they_share(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     """Hosts stand in for each other by their names and boots; Slurm itself was tried by hand."""
-    alone = ["unshare", "--uts", "--mount", "true"]
-    if subprocess.run(alone, check=False, capture_output=True).returncode:
-        pytest.skip("needs `unshare` and the right to make namespaces")
+    hosts_can_be_made()
     root, srun = workspace.root, tmp_path / "srun"
     srun.write_text(SRUN)
     srun.chmod(0o755)
@@ -228,3 +252,28 @@ def test_what_crosses_hosts_is_joined_by_the_folder_that_they_share(
     locals = {f"file://node{number}{local}" for number in (0, 1)}
     assert lineage(workspace, "all") == {"part0", "part1", "in0", "in1", *locals}
     assert lineage(workspace, "part0") == {"in0", f"file://node0{local}"}
+
+
+@pytest.mark.skipif(shutil.which("mpirun") is None, reason="mpirun is not installed")
+def test_what_the_page_says_of_hosts_records_each_rank(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    hosts_can_be_made()
+    root = workspace.root
+    (root / "hosts").write_text("localhost slots=2\n")
+    (root / "train.py").write_text(
+        "import os\n"
+        "rank = os.environ.get('OMPI_COMM_WORLD_RANK') or 'task' + os.environ['SLURM_PROCID']\n"
+        "open(f'model{rank}', 'w').write(open(f'in{rank}').read())\n"
+    )
+    ranks = ("0", "1", "task0", "task1")
+    for rank in ranks:
+        (root / f"in{rank}").write_text(rank)
+    environment = with_commands(workspace, tmp_path, srun=SRUN)
+    environment |= dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
+    (block,) = left_to(__file__, PAGE, "sh")
+    subprocess.run(["sh", "-ec", block], cwd=root, env=environment, check=True)
+    for rank in ranks:
+        assert lineage(workspace, f"model{rank}") == {f"in{rank}", "train.py"}
+    tags = {str(record.properties.get("tag.rank")) for record in workspace.all(RunEnded)}
+    assert tags == {"0", "1", "None"}

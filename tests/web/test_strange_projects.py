@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +14,7 @@ from web.conftest import Explorer, Windows, served
 from web.looking import again, boxes, cards, drawn, folds, open_by, overlapping, redrawn, settled
 from web.recorded import SCRIPT, Layered, fan, hostile, id_of, ladder, project_of, provgraph
 
+from provgraph.graph import open as open_graph
 from provgraph.model.elements import Batch
 
 TOKEN = "a token of the test's"
@@ -107,6 +110,40 @@ def test_a_hundred_thousand_nodes_are_explored_step_by_step(
     page.goto(explorer.view("/timeline"))
     settled(page)
     expect(page.get_by_role("button", name="Show older")).to_be_visible()
+
+
+def test_every_view_of_a_hundred_thousand_nodes_is_shown(
+    large: tuple[Explorer, str], windows: Windows
+) -> None:
+    explorer, last = large
+    with open_graph(explorer.folder) as graph:
+        nodes = [graph.ask(f"{label} | limit 2").rows.values for label in ("run", "step")]
+        (run, other), (step, _) = [[row[0] for row in rows] for rows in nodes]
+        before = graph.ask("version | limit 1").rows.values[0][0]
+        question = f'version "{graph.store.nodes([last])[0].properties["name"]}" | lineage'
+        count = len(graph.ask(question))
+    assert count > 1
+    shown = {
+        "/": "versions",
+        f"/graph/{last}": "causes",
+        f"/node/{last}": "Checks",
+        f"/node/{run}": "Checks",
+        f"/node/{step}": "Checks",
+        "/timeline": "Show older",
+        f"/diff/{before}/{last}": "Differences",
+        f"/diff/{run}/{other}": "Differences",
+        f"/query?q={quote(question)}": f"{count:,} rows|shown, there are more",
+        "/cause?bad=model%20*&good=figure%20*": "share",
+        "/stale": "results",
+        "/requests": "request",
+        "/api": "api",
+    }
+    for address, words in shown.items():
+        window = windows.open(explorer.view(address))
+        settled(window.page)
+        window.picture(f"large{address.replace('/', '-')[:20]}")
+        expect(window.page.locator("main")).to_contain_text(re.compile(words, re.IGNORECASE))
+        window.page.context.close()
 
 
 def test_markup_in_names_and_messages_is_text(tmp_path: Path, windows: Windows) -> None:
