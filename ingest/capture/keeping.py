@@ -65,7 +65,7 @@ def with_parameters(
     """See `parameters`. Where settings are not understood, there are none."""
     with suppress(OSError, ProvgraphError):
         keeping = _Keeping(project, seen, host)
-        return parameters.with_parameters(records, keeping.held, keeping.kinds)
+        return parameters.with_parameters(records, keeping.held, keeping.kind_of)
     return records, {}
 
 
@@ -91,9 +91,12 @@ class _Keeping:
         return size(largest) if isinstance(largest, str) else largest
 
     @cached_property
-    def kinds(self) -> Kinds:
+    def _kinds(self) -> Kinds:
         own = self._project.settings.get("kinds", {})
         return Kinds.of(own if isinstance(own, dict) else {})
+
+    def kind_of(self, uri: str) -> str:
+        return self._kinds.kind(uri).name
 
     def keep(self, records: Iterable[Record]) -> int:
         count = 0
@@ -126,7 +129,7 @@ class _Keeping:
             return False
         if "://" in uri:
             return uri.startswith(CELLS)
-        return is_code or (is_text(path) and self.kinds.kind(uri).name not in _DATA)
+        return is_code or (is_text(path) and self.kind_of(uri) not in _DATA)
 
     def held(self, uri: str, content: Content) -> bytes | None:
         """The bytes that a file of the project had, if they are still to be had and are not never to be kept."""
@@ -146,7 +149,7 @@ class _Keeping:
 
     def _without_secrets(self, uri: str, held: bytes) -> bytes:
         text = held.decode("utf-8", "surrogateescape")
-        shown = redact.text(text, settings=self.kinds.kind(uri).name == "config")
+        shown = redact.text(text, settings=self.kind_of(uri) == "config")
         return shown.encode("utf-8", "surrogateescape")
 
     def _on_disk(self, uri: str, content: Content) -> bytes | None:

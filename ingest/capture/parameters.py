@@ -16,7 +16,6 @@ import msgspec
 
 from provgraph.ingest.capture.texts import SECRETS
 from provgraph.model.elements import Scalar
-from provgraph.model.kinds import Kinds
 from provgraph.model.records import Content, Record, StepSeen, Used
 from provgraph.model.uri import split
 
@@ -52,13 +51,15 @@ _JSON: Final = re.compile(r"(?i).*(?:config|conf|param|setting|option|args).*\.j
 
 Contents = Callable[[str, Content], bytes | None]
 """The bytes of a URI that had a content, if they are still to be had."""
+KindOf = Callable[[str], str]
+"""The name of a URI's kind."""
 
 
 def with_parameters(
-    records: list[Record], contents: Contents, kinds: Kinds
+    records: list[Record], contents: Contents, kind_of: KindOf
 ) -> tuple[list[Record], dict[str, Scalar]]:
     """The records, steps with what their scripts were called with; and the parameters of the run."""
-    found = dict(_configured(records, contents, kinds))
+    found = dict(_configured(records, contents, kind_of))
     called: dict[str, Scalar] = {}
     first: dict[str, Scalar] = {}
     made: list[Record] = []
@@ -156,11 +157,11 @@ def _put(found: dict[str, Scalar], name: str, value: object) -> None:
 
 
 def _configured(
-    records: Iterable[Record], contents: Contents, kinds: Kinds
+    records: Iterable[Record], contents: Contents, kind_of: KindOf
 ) -> Iterator[tuple[str, tuple[Scalar, str]]]:
     """Name, value and file, in the order in which the files were read."""
     read = [record for record in records if isinstance(record, Used)]
-    read = [record for record in read if _is_configuration(record, kinds)]
+    read = [record for record in read if _is_configuration(record, kind_of)]
     uris: set[str] = set()
     for record in sorted(read, key=lambda record: record.when.tick):
         if record.uri in uris or len(uris) >= _MOST_FILES:
@@ -171,14 +172,14 @@ def _configured(
             yield name, (value, record.uri)
 
 
-def _is_configuration(record: Used, kinds: Kinds) -> bool:
+def _is_configuration(record: Used, kind_of: KindOf) -> bool:
     uri = record.uri
     if not uri.endswith(_SUFFIXES) or not 0 < record.content.size <= LARGEST:
         return False
     base = split(uri)[0]
     if "://" in uri or base in _TOOLS or "/." in f"/{uri}" or uri.encode().endswith(SECRETS):
         return False
-    kind = kinds.kind(uri).name
+    kind = kind_of(uri)
     return kind == "config" or (kind == "other" and _JSON.fullmatch(base) is not None)
 
 
