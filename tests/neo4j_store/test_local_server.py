@@ -182,6 +182,8 @@ def test_the_journal_waits_for_a_server_that_is_away(bare_cli: Cli, project: Pat
             assert "nothing answers there" in done.stderr
             assert "stays in the journal" in done.stderr
 
+        server.start(LTS)  # what was killed is recovered, which wants to write
+        server.stop()
         server.start(LTS, more={"server.databases.default_to_read_only": "true"})
         done = bare_cli("sync", check=False)
         assert done.returncode == 5
