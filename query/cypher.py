@@ -126,7 +126,6 @@ class Cypher:
         self.project = project
         self.parameters: dict[str, Any] = {} if project is None else {"project": project}
         self.known: dict[str, str] = {}
-        self.node = "n"  # what conditions are asked of
 
     @classmethod
     def compile(cls, plan: Plan, project: str | None = None) -> Statement:
@@ -389,10 +388,9 @@ class Cypher:
         """What is asked of a node (and of `a`, its artifact) before `which` picks."""
         asked = [] if plan.name is None else [self.name(plan.name, plan)]
         if plan.kind is not None:
-            asked.append(f"{self.node}.kind = {self.parameter(plan.kind)}")
+            asked.append(f"n.kind = {self.parameter(plan.kind)}")
         if plan.files:
-            name = f"{self.node}.name"
-            asked.append(f"(NOT {name} CONTAINS '://' OR {name} STARTS WITH 'file://')")
+            asked.append("(NOT n.name CONTAINS '://' OR n.name STARTS WITH 'file://')")
         if plan.label == "Version":
             asked += self.which(plan)
         return asked
@@ -402,7 +400,7 @@ class Cypher:
             case Every(None) | Latest(None) | Nth() | InCommit():
                 return []
             case Every(until) | Latest(until):
-                return [f"{self.node}.at <= {self.parameter(until)}"]
+                return [f"n.at <= {self.parameter(until)}"]
             case WithDigest(prefix):
                 return [
                     either(
@@ -461,8 +459,7 @@ class Cypher:
         lines, asked = [*self.rows(plan.source, depth=False), *self.starts(plan)], []
         if plan.stop_at is not None:
             passed = "startNode(r)" if plan.toward == "origin" else "endNode(r)"
-            goes_on = self.passes(plan.stop_at, passed)
-            asked.append(f"all(r IN relationships(p) WHERE {goes_on})")
+            asked.append(f"all(r IN relationships(p) WHERE NOT {passed} IN stops)")
         if plan.until is not None:
             exists = exists_at("x", self.parameter(plan.until))
             asked.append(f"all(x IN nodes(p) WHERE {exists})")
@@ -475,8 +472,9 @@ class Cypher:
         return [*lines, *match, "WITH DISTINCT n"]
 
     def starts(self, plan: Walk) -> Lines:
-        """From the source's rows to `s`, one of them, and `stops`, where what stops must be found."""
-        if plan.stop_at is None or shows_itself(plan.stop_at):
+        """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is always
+        left, and what is passed through it is as near to it."""
+        if plan.stop_at is None:
             return ["WITH n AS s"]
         return [
             "WITH collect(n) AS sources",
@@ -484,18 +482,6 @@ class Cypher:
             "WITH sources, [x IN found WHERE NOT x IN sources] AS stops",
             "UNWIND sources AS s",
         ]
-
-    def passes(self, stop_at: Plan, node: str) -> str:
-        """Whether a path goes on from a node. A source is no stop: it is always left, and what is
-        passed through it is as near to it."""
-        if not isinstance(stop_at, Find) or not shows_itself(stop_at):
-            return f"NOT {node} IN stops"
-        looked_at, self.node = self.node, node
-        asked = [f"{node}:{label(stop_at.label)}", *self.candidates(stop_at)]
-        if stop_at.where is not None:
-            asked.append(self.condition(stop_at.where, stop_at))
-        self.node = looked_at
-        return f"({node} = s OR NOT coalesce({both(asked)}, false))"
 
     def way(self, plan: Walk) -> str:
         types = "|".join(edge_type(type) for type in plan.via)
@@ -644,8 +630,8 @@ class Cypher:
                 return Term("null", "missing")
             return Term(f"learned[{self.parameter(key)}]", _KINDS[known.type])
         if key in _DECLARED:
-            return Term(f"{self.node}.{key}", _DECLARED[key])
-        return Term(f"{self.node}[{self.parameter(key)}]", "open")
+            return Term(f"n.{key}", _DECLARED[key])
+        return Term(f"n[{self.parameter(key)}]", "open")
 
     def comparison(self, term: Term, operator: Operator, constant: Constant) -> str:
         is_text = isinstance(constant, str)
@@ -781,16 +767,6 @@ def is_one(plan: Plan) -> bool:
     (True, False)
     """
     return isinstance(plan, Find) and isinstance(plan.name, Identified) and len(plan.name.ids) == 1
-
-
-def shows_itself(stop_at: Plan) -> bool:
-    """Whether a node shows by itself that it is among a plan's rows. Then the way is asked as it is
-    gone, and all the rows need not be found.
-
-    >>> shows_itself(Find("Version", kind="script")), shows_itself(Find("Version", Exactly("a")))
-    (True, False)
-    """
-    return isinstance(stop_at, Find) and stop_at.name is None and isinstance(stop_at.which, Every)
 
 
 def has_generating_steps(plan: Plan) -> bool:
