@@ -146,7 +146,9 @@ def _value(text: str) -> Scalar:
 
 
 def _put(found: dict[str, Scalar], name: str, value: object) -> None:
-    """Of texts, those that are no data."""
+    """Of texts, those that are no data; of lists, those of plain values."""
+    if isinstance(value, list) and all(isinstance(each, (str, int, float)) for each in value):
+        value = str(value[:_LONGEST])
     if isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 1 << 63):
         found[name] = value if value - value == 0 else str(value)
     elif isinstance(value, str) and len(value) <= _LONGEST and value.isprintable():
@@ -197,7 +199,10 @@ def of_file(name: str, content: bytes) -> Mapping[str, Scalar]:
     except (ValueError, RecursionError):
         return {}
     found: dict[str, Scalar] = {}
-    _flatten(parsed, "", found, 0)
+    for name, value in _flatten(parsed):
+        if len(found) >= _MOST:
+            break
+        _put(found, name, value)
     return found
 
 
@@ -236,15 +241,20 @@ def _parsed(suffix: str, content: bytes) -> object:
             return None
 
 
-def _flatten(value: Any, name: str, found: dict[str, Scalar], depth: int) -> None:
-    if len(found) >= _MOST or depth > _DEEPEST:
-        return
-    if isinstance(value, dict):
-        for key, held in value.items():
-            if isinstance(key, (str, int)):
-                _flatten(held, f"{name}.{key}" if name else str(key), found, depth + 1)
-    elif isinstance(value, list):
-        if all(isinstance(item, (str, int, float)) for item in value):
-            _put(found, name, str(value[:_LONGEST]))
-    elif name:
-        _put(found, name, value)
+def _flatten(parsed: object) -> Iterator[tuple[str, Any]]:
+    """What stands in a configuration, with dotted names. A mapping that aliases put into many places is
+    looked at in each, so a file of a few lines could go on for ever: it ends after as much as a file can hold."""
+    waiting: list[tuple[str, Any, int]] = [("", parsed, 0)]
+    for _ in range(LARGEST):
+        if not waiting:
+            return
+        name, value, depth = waiting.pop()
+        if isinstance(value, dict) and depth <= _DEEPEST:
+            inner = [
+                (f"{name}.{key}" if name else str(key), held, depth + 1)
+                for key, held in value.items()
+                if isinstance(key, (str, int))
+            ]
+            waiting += reversed(inner)
+        elif name:
+            yield name, value

@@ -7,6 +7,7 @@ import sys
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
+from provgraph.ingest.capture import parameters
 from provgraph.model.records import StepSeen
 
 SCRIPT = """
@@ -70,3 +71,12 @@ def test_the_parameters_of_a_run_and_where_they_stood(workspace: Workspace) -> N
         origins = "run [param.lr = 0.1] | select prop.origin.epochs, prop.origin.seed"
         assert [tuple(row) for row in graph.ask(origins).rows.values] == [("params.json", None)]
     assert not any(b"hunter2" in path.read_bytes() for path in workspace.project.journal.iterdir())
+
+
+def test_a_configuration_that_aliases_make_endless_is_read_to_an_end() -> None:
+    lines = ["a0: &a0 {" + ", ".join(f"k{n}: null" for n in range(20)) + "}"]
+    for level in range(1, 9):
+        inner = ", ".join(f"k{n}: *a{level - 1}" for n in range(20))
+        lines.append(f"a{level}: &a{level} {{{inner}}}")
+    text = "\n".join(["seed: 7", *lines])
+    assert parameters.of_file("conf.yaml", text.encode()) == {"seed": 7}
