@@ -11,15 +11,14 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import msgspec
-
+from provgraph.ingest.capture import noted
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.noise import Noise
+from provgraph.ingest.capture.noted import Noted
 from provgraph.ingest.capture.steps import Steps
 from provgraph.model.identity import generated_version_id
 from provgraph.model.records import Content, Derived, Generated, Invalidated, Name, Record, Used
@@ -30,11 +29,9 @@ How = Literal["read", "write", "append", "change", "drop"]
 """`append` and `change` keep what was there, or a part of it; `change` reads it."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(Noted, frozen=True):
     """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file."""
 
-    pid: int
-    tick: int
     how: How = "read"
     path: str = ""
     table: str = ""
@@ -54,14 +51,7 @@ class Deed(NamedTuple):
 
 
 def read(folder: Path) -> list[Line]:
-    """In order of time. A line that is none is passed over: any process may have written to the files."""
-    found = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(OSError):
-            for text in path.read_bytes().splitlines():
-                with suppress(msgspec.DecodeError):
-                    found.append(msgspec.json.decode(text, type=Line))
-    return sorted(found, key=lambda line: line.tick)
+    return noted.read(folder, SUFFIX, Line)
 
 
 def gaps(lines: Iterable[Line]) -> list[str]:

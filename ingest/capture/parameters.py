@@ -199,10 +199,10 @@ def of_file(name: str, content: bytes) -> Mapping[str, Scalar]:
     except (ValueError, RecursionError):
         return {}
     found: dict[str, Scalar] = {}
-    for name, value in _flatten(parsed):
+    for key, value in _flatten(parsed):
         if len(found) >= _MOST:
             break
-        _put(found, name, value)
+        _put(found, key, value)
     return found
 
 

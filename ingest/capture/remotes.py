@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
-
-from provgraph.ingest.capture import redact
+from provgraph.ingest.capture import noted, redact
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.noted import Noted
 from provgraph.ingest.capture.steps import Steps
 from provgraph.model.identity import generated_version_id
 from provgraph.model.records import Content, Generated, Name, Record, Used
@@ -24,23 +22,14 @@ SUFFIX: Final = ".remote"
 ETAG: Final = "etag:"
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(Noted, frozen=True):
     how: Literal["read", "write"]
     uri: str
-    pid: int
-    tick: int
     etag: str = ""
 
 
 def read(folder: Path) -> list[Line]:
-    """In order of time. A line that is none is passed over: any process may have written to the files."""
-    found = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(OSError):
-            for text in path.read_bytes().splitlines():
-                with suppress(msgspec.DecodeError):
-                    found.append(msgspec.json.decode(text, type=Line))
-    return sorted((line for line in found if "://" in line.uri), key=lambda line: line.tick)
+    return [line for line in noted.read(folder, SUFFIX, Line) if "://" in line.uri]
 
 
 def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:

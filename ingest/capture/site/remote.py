@@ -5,15 +5,13 @@ URL without what lets somebody in, and its ETag where the file system had asked 
 is made that the program would not make, what it gets is what it would get, and no error leaves.
 """
 
-# ruff: noqa: S110, BLE001, SIM105, UP031 - it must never be noticed
+# ruff: noqa: S110, BLE001, SIM105 - it must never be noticed
 
 import functools
 import inspect
-import json
-import os
 import re
-import time
 
+SUFFIX, MOST = "remote", None
 _PRIVATE = re.compile(
     r"(?i)([?&;][^=&]*(?:pass|pwd|secret|token|credential|cookie|key|auth|sas|sig)[^=&]*=)[^&;#]*"
 )
@@ -36,10 +34,9 @@ _WRITES = {"pipe_file": 0, "put_file": 1}
 
 
 class _Hook:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, notes):
+        self.notes = notes
         self.etags = {}
-        self.last = None
         self.wrapped = set()
 
     def install(self, module):
@@ -118,28 +115,11 @@ class _Hook:
             uri = self.name(fs, path)
             etag = self.etags.get(uri, "") if how == "read" else ""
             shown = _PRIVATE.sub(r"\1[redacted]", _LOGIN.sub("", uri))
-            if "://" not in shown or (how, shown, etag, os.getpid()) == self.last:
-                return
-            self.last = (how, shown, etag, os.getpid())
-            line = {"how": how, "uri": shown, "etag": etag, "pid": os.getpid()}
-            line["tick"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            file = os.open(
-                os.path.join(
-                    os.environ.get("PROVGRAPH_PYTHON", self.folder), "%d.remote" % os.getpid()
-                ),
-                _APPEND,
-                0o600,
-            )
-            try:
-                os.write(file, json.dumps(line).encode() + b"\n")
-            finally:
-                os.close(file)
+            if "://" in shown:
+                self.notes.add(how=how, uri=shown, etag=etag)
         except Exception:
             pass
 
 
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-
-
-def install(module, folder):
-    _Hook(folder).install(module)
+def install(module, notes):
+    _Hook(notes).install(module)

@@ -101,11 +101,16 @@ def _watch(folder):
     for driver in ("sqlite3", "duckdb", "psycopg", "psycopg2"):
         hooks[driver] = "database.py"
 
-    def install(module, hook):
-        made = {"__name__": "provgraph_" + hook[:-3]}
-        with open(here + "/" + hook, encoding="utf-8") as file:
+    def load(name):
+        made = {"__name__": "provgraph_" + name[:-3]}
+        with open(here + "/" + name, encoding="utf-8") as file:
             exec(compile(file.read(), file.name, "exec"), made)
-        made["install"](module, folder)
+        return made
+
+    def install(module, hook):
+        made = load(hook)
+        notes = load("notes.py")["Notes"](folder, made["SUFFIX"], made["MOST"])
+        made["install"](module, notes)
 
     def find_spec(name, path=None, target=None):
         if name not in hooks:
