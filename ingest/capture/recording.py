@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -59,6 +59,9 @@ from provgraph.model.records import (
     Used,
 )
 from provgraph.model.uri import bytes_of, uri_of
+
+if TYPE_CHECKING:
+    from provgraph.ingest.capture.assemble import Assembly, Context
 
 LOCK: Final = "lock"
 MANIFEST: Final = "run.json"
@@ -307,46 +310,16 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
-    from provgraph.ingest.capture import calls, databases, remotes, said
-    from provgraph.ingest.capture.assemble import Context, assemble
+    from provgraph.ingest.capture import databases, remotes, said
     from provgraph.ingest.capture.keeping import with_parameters
 
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
-    root = os.fsencode(project.root)
-    evidence.events = without_runners(
-        evidence.events, nested_runners(recorded), nested_shells(recorded)
-    )
-    after = _look_again(root, evidence)
-    changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
-    evidence.events += list(unseen_moves(evidence.events, changes))
-    own = _own_doings(project, evidence, changes, recorded)
-    evidence.events += own
-    evidence.events.sort(key=lambda event: event.tick)
-    _observe(evidence)
-    _add_blobs(root, evidence, changes)
-    context = Context(
-        project=project.id,
-        root=root,
-        run=run,
-        boot=machine.boot,
-        host=machine.host,
-        offset=machine.offset,
-        ended=manifest.ended,
-        exclude=evidence.outside,
-        content=evidence.contents.content,
-        parent=manifest.started.parent,
-        going_on=evidence.going_on,
-    )
-    events = [event for event in evidence.events if not isinstance(event, Preserved)]
-    events += [found.event for found in evidence.interpretations]
-    parts = calls.read(_text(recorded / METRICS), run, root, machine.host)
-    events = [*calls.attributed(events, parts.marks), *parts.events]
-    evidence.texts += parts.texts
-    evidence.events[:] = [event for event in evidence.events if _says_more(event)]
-    made = assemble(_given_away(events), context)
+    after, changes, own = _completed(project, evidence, recorded)
+    context = _context(project, evidence)
+    made = _understood(evidence, recorded, context)
     if evidence.shell is not None:
-        uris = {uri_of(path, root, machine.host) for path in line.changed(own)}
+        uris = {uri_of(path, context.root, machine.host) for path in line.changed(own)}
         made = msgspec.structs.replace(
             made, records=line.admitted(evidence.shell, made.records, uris)
         )
@@ -382,6 +355,59 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     tables = databases.records(statements, made.records, context)
     records = [started, environment, *made.records, *unattributed, *told, *far, *tables, ended]
     return Account(records, ended, len(made.records))
+
+
+def _completed(
+    project: Project, evidence: Evidence, recorded: Path
+) -> tuple[tree.Look | None, list[tree.Change], list[Event]]:
+    """Put what the events do not tell among them. The tree as it is after, what changed in it, and the events of
+    provgraph's own doings."""
+    root = os.fsencode(project.root)
+    evidence.events = without_runners(
+        evidence.events, nested_runners(recorded), nested_shells(recorded)
+    )
+    after = _look_again(root, evidence)
+    changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
+    evidence.events += list(unseen_moves(evidence.events, changes))
+    own = _own_doings(project, evidence, changes, recorded)
+    evidence.events += own
+    evidence.events.sort(key=lambda event: event.tick)
+    _observe(evidence)
+    _add_blobs(root, evidence, changes)
+    return after, changes, own
+
+
+def _context(project: Project, evidence: Evidence) -> Context:
+    from provgraph.ingest.capture.assemble import Context
+
+    manifest = evidence.manifest
+    return Context(
+        project=project.id,
+        root=os.fsencode(project.root),
+        run=manifest.started.run,
+        boot=manifest.machine.boot,
+        host=manifest.machine.host,
+        offset=manifest.machine.offset,
+        ended=manifest.ended,
+        exclude=evidence.outside,
+        content=evidence.contents.content,
+        parent=manifest.started.parent,
+        going_on=evidence.going_on,
+    )
+
+
+def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembly:
+    """The records of the events; of those only what says more than they stay."""
+    from provgraph.ingest.capture import calls
+    from provgraph.ingest.capture.assemble import assemble
+
+    events = [event for event in evidence.events if not isinstance(event, Preserved)]
+    events += [found.event for found in evidence.interpretations]
+    parts = calls.read(_text(recorded / METRICS), context.run, context.root, context.host)
+    events = [*calls.attributed(events, parts.marks), *parts.events]
+    evidence.texts += parts.texts
+    evidence.events[:] = [event for event in evidence.events if _says_more(event)]
+    return assemble(_given_away(events), context)
 
 
 def _says_more(event: Event) -> bool:
