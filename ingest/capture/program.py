@@ -97,7 +97,7 @@ class Program:
         """Wait for its end. `meanwhile` is called now and then and says how many seconds to wait
         until it wants to be called again."""
         while self.status is None:
-            if not self.attend(meanwhile()):
+            if not self.attend(meanwhile()) and self.status is None:  # `meanwhile` may attend, too
                 self._reap()
         return self.status
 

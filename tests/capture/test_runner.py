@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from capture.workspace import Workspace
 
+from provgraph.ingest.capture.program import Program
+
 HEAVY = {"click", "pydantic", "apsw", "networkx", "rich", "lark", "subprocess", "tomllib", "numpy"}
 
 
@@ -316,3 +318,17 @@ def test_the_way_to_the_program_imports_nothing_heavy(workspace: Workspace) -> N
     assert "provgraph.ingest.capture.runner" in imported
     assert not {name for name in imported if name.partition(".")[0] in HEAVY}
     assert workspace.ended.exit == 0
+
+
+def test_the_exit_status_stays_where_the_end_is_seen_while_something_is_hashed() -> None:
+    program = Program("/bin/sh", ["sh", "-c", "exit 3"], os.environ)
+
+    def hashing() -> float:
+        while program.status is None:
+            program.attend(0.01)
+        return 0.0
+
+    try:
+        assert program.wait(hashing) == 3
+    finally:
+        program.let_go()
