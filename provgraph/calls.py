@@ -16,7 +16,7 @@ from functools import lru_cache, wraps
 from itertools import pairwise
 from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
-from provgraph.tracking import METRICS, say, tellers
+from provgraph.tracking import METRICS, plain, say, tellers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -294,15 +294,21 @@ def _fields(given: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str | in
     {'depth': 6, 'names': "['a', 'b']"}
     """
     for name, value in list(given)[:_MOST_FIELDS]:
-        if isinstance(value, (bool, int, float)):
-            yield name, value if value - value == 0 else str(value)
-        elif isinstance(value, (str, os.PathLike)):
-            text = os.fsdecode(value)
-            if (
-                text.isprintable() and len(text) <= _LONGEST
-            ):  # else it is data rather than a parameter
-                yield name, text
-        elif isinstance(value, (list, tuple)) and len(value) <= _MOST_FIELDS:
-            text = str(value) if all(map(_is_fixed, value)) else ""
-            if text and len(text) <= _LONGEST:
-                yield name, text
+        try:
+            shown = _shown(value)
+        except Exception:  # noqa: BLE001, S112 - a value's own, such as a number too long for its text
+            continue
+        if isinstance(shown, str) and not (shown.isprintable() and len(shown) <= _LONGEST):
+            continue  # it is data rather than a parameter
+        if shown is not None:
+            yield name, shown
+
+
+def _shown(value: object) -> str | int | float | bool | None:
+    if isinstance(value, (bool, int, float)):
+        return plain(value)
+    if isinstance(value, (str, os.PathLike)):
+        return os.fsdecode(value)
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST_FIELDS:
+        return str(value) if all(map(_is_fixed, value)) else None
+    return None

@@ -237,7 +237,7 @@ class Graph(Selectors):
             from provgraph.ingest.capture import ongoing
             from provgraph.ingest.capture.recover import recover
 
-            report.recovered = len(recover(self.project))
+            report.recovered = len(recover(self.project, report.problems.append))
             ongoing.tell(self.project)
 
     def _behind(self, watermarks: dict[str, Watermark]) -> list[tuple[Path, str]]:

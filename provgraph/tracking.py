@@ -64,7 +64,7 @@ def log_prediction(
                 "name": name,
                 "at": time.time_ns(),
                 "inputs": [each if "://" in each else os.path.abspath(each) for each in names],
-                "fields": {key: _plain(value) for key, value in fields.items()},
+                "fields": {key: plain(value) for key, value in fields.items()},
             }
         ]
     )
@@ -84,7 +84,7 @@ class component(ContextDecorator):
         self, name: str, *, description: str = "", owner: str = "", **tags: object
     ) -> None:
         self._said = {"kind": "component", "name": name, "description": description, "owner": owner}
-        self._tags = {key: _plain(value) for key, value in tags.items()}
+        self._tags = {key: plain(value) for key, value in tags.items()}
 
     def __enter__(self) -> None:
         import time
@@ -111,7 +111,7 @@ def _flat(values: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
 
 def _append(kind: str, values: dict[str, object]) -> None:
     at_work = {"step": tellers[0]()} if tellers else {}
-    said = ({"kind": kind, "name": name, "value": _plain(v)} for name, v in values.items())
+    said = ({"kind": kind, "name": name, "value": plain(v)} for name, v in values.items())
     say([{**each, **at_work} for each in said])
 
 
@@ -134,20 +134,23 @@ def say(said: list[dict[str, Any]]) -> None:
         pass
 
 
-def _plain(value: object) -> str | int | float | bool:
-    """
-    >>> _plain(3), _plain(None), _plain(float("nan"))
-    (3, 'None', 'nan')
+def plain(value: object) -> str | int | float | bool:
+    """What is kept of a value: numbers that 64 bits hold and booleans as they are, else text.
+
+    >>> plain(3), plain(None), plain(float("nan")), plain(1 << 64)
+    (3, 'None', 'nan', '0x10000000000000000')
     """
     if isinstance(value, float):
         return float(value) if value - value == 0 else str(value)
-    if isinstance(value, (bool, int, str)):
+    if isinstance(value, int):
+        return value if -1 << 63 <= value < 1 << 63 else hex(value)  # text of any length
+    if isinstance(value, str):
         return value
     item = getattr(value, "item", None)  # numpy's and torch's scalars
     if callable(item):
         try:
-            plain = item()
+            own = item()
         except (ValueError, TypeError, RuntimeError):
             return str(value)
-        return _plain(plain) if isinstance(plain, (bool, int, float, str)) else str(value)
+        return plain(own) if isinstance(own, (bool, int, float, str)) else str(value)
     return str(value)

@@ -24,6 +24,7 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.noted import Told, Whole
 from provgraph.model.content_store import digest_of
 from provgraph.model.elements import Scalar
 from provgraph.model.kinds import CELLS
@@ -34,41 +35,41 @@ _LONGEST_SHOWN: Final = 4000
 
 
 class _Enter(msgspec.Struct, tag_field="kind", tag="enter"):
-    id: int
+    id: Whole
     name: str
     how: str
-    pid: int
-    tick: int
-    within: int = 0
+    pid: Whole
+    tick: Whole
+    within: Whole = 0
     file: str = ""
-    line: int = 0
+    line: Whole = 0
     text: str = ""
     notebook: str = ""
     cell: str = ""
-    fields: dict[str, Scalar] = {}
+    fields: dict[str, Told] = {}
 
 
 class _Leave(msgspec.Struct, tag_field="kind", tag="leave"):
-    id: int
-    pid: int
-    tick: int
+    id: Whole
+    pid: Whole
+    tick: Whole
     error: str = ""
     tells: bool = True
-    heard: list[tuple[str, int]] = []
+    heard: list[tuple[str, Whole]] = []
 
 
 class _Mark(msgspec.Struct, tag_field="kind", tag="mark"):
-    id: int
-    pid: int
-    tick: int
+    id: Whole
+    pid: Whole
+    tick: Whole
     path: str
 
 
 class _Value(msgspec.Struct, tag_field="kind", tag="param"):
     name: str
-    value: Scalar
-    pid: int
-    step: int = 0
+    value: Told
+    pid: Whole
+    step: Whole = 0
 
 
 class _Metric(_Value, tag="metric"):

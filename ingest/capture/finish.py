@@ -42,7 +42,7 @@ def finish(folder: Path) -> int:
         project = find_project(folder)
         if project is not None:
             _finish(project, folder)
-            recover(project)
+            recover(project, note)
             ongoing.tell(project)
     except KeyboardInterrupt:
         return 130  # the next sync does it

@@ -11,6 +11,7 @@ import os
 import pwd
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -293,9 +294,15 @@ def property_of(flag: str, given: str) -> tuple[str, Scalar]:
 
 
 def _number(text: str) -> Scalar:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    """A number, where it is one that the stores hold; else the text.
+
+    >>> _number("6"), _number("1e-3"), _number("9" * 30) == "9" * 30, _number("nan")
+    (6, 0.001, True, 'nan')
+    """
+    with suppress(ValueError):
+        whole = int(text)
+        return whole if -1 << 63 <= whole < 1 << 63 else text
+    with suppress(ValueError):
+        value = float(text)
+        return value if value - value == 0 else text
     return text

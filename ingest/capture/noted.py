@@ -1,26 +1,30 @@
-"""What hooks in Python processes noted for their run (`site/notes.py`)."""
+"""What programs, and hooks in Python processes (`site/notes.py`), noted for their run. Any process may have written to
+these files, so a line that is none is passed over, such as one with a number that no store holds."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Told = str | Whole | float | bool | None
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
     """Which process noted it, and when."""
 
-    pid: int
-    tick: int
+    pid: Whole
+    tick: Whole
 
 
 Line = TypeVar("Line", bound=Noted)
 
 
 def read(folder: Path, suffix: str, kind: type[Line]) -> list[Line]:
-    """In order of time. A line that is none is passed over: any process may have written to the files."""
+    """In order of time."""
     found = []
     for path in folder.glob(f"*{suffix}"):
         with suppress(OSError):

@@ -66,11 +66,12 @@ def orphans(project: Project) -> list[Path]:
     return found
 
 
-def recover(project: Project) -> list[Path]:
+def recover(project: Project, fault: Callable[[str], None] | None = None) -> list[Path]:
     """Journal the runs whose recorder is gone; the paths of the segments written.
 
     What cannot be recovered now (its processes live, the disk is full, somebody else is at it) stays
-    for the next time; what holds nothing is removed.
+    for the next time; what holds nothing is removed. `fault` is told of a run that an error of ours
+    keeps from being written down: it stays, and the others are written; without it that error is raised.
     """
     written = []
     ask = asking(project)
@@ -85,6 +86,13 @@ def recover(project: Project) -> list[Path]:
                 segment = _recover(project, recording, ask)
         except (OSError, ProvgraphError):
             recording.release()
+            continue
+        except Exception as error:
+            recording.release()
+            if fault is None:
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            fault(f"{folder}: a run could not be written down ({reason}); it stays")
             continue
         if segment is not None:
             written.append(segment)

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.noted import Told, Whole
 from provgraph.ingest.capture.steps import Steps
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id
@@ -32,11 +33,11 @@ from provgraph.model.uri import uri_of
 class Line(msgspec.Struct):
     kind: str
     name: str
-    value: Scalar = None
-    pid: int = 0
-    at: int = 0
+    value: Told = None
+    pid: Whole = 0
+    at: Whole = 0
     inputs: list[str] = []
-    fields: dict[str, Scalar] = {}
+    fields: dict[str, Told] = {}
     description: str = ""
     owner: str = ""
 

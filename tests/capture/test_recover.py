@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from blake3 import blake3
 from capture.workspace import Workspace
 
+from provgraph.graph import Graph
 from provgraph.ingest.capture.recording import Recording
 from provgraph.ingest.capture.recover import KILLED, orphans, recover
 from provgraph.model.journal import SegmentWriter, read_segment, segments
@@ -55,6 +57,20 @@ def test_what_a_program_did_before_and_after_its_runner_was_killed_is_recorded(
     assert KILLED in workspace.ended.gaps
     assert len({record.run for record in workspace.all(RunStarted)}) == 1
     assert workspace.spools() == []
+
+
+def test_a_run_that_cannot_be_written_down_keeps_nobody_from_asking(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(workspace, "exit 4")
+    until(lambda: orphans(workspace.project))
+    with monkeypatch.context() as patch, Graph.open(workspace.root) as graph:
+        patch.setattr("provgraph.ingest.capture.recover.account", lambda *_: 1 // 0)
+        (problem,) = graph.sync().problems
+        assert "a run could not be written down (ZeroDivisionError" in problem
+        assert "; it stays" in problem
+    assert len(recover(workspace.project)) == 1
+    assert workspace.ended.exit == 4
 
 
 def test_a_run_that_lives_is_left_alone(workspace: Workspace) -> None:

@@ -152,7 +152,8 @@ def test_flags_and_what_the_program_says_are_the_run_s_properties(workspace: Wor
         "log_metrics(auc=0.5, loss=float('nan'))\n"
         "log_metrics(auc=0.75)\n"
     )
-    flags = ("--tag", "stage=night", "--param", "seed=2", "--param", "api_key=hush")
+    params = ("seed=2", "api_key=hush", f"large={'9' * 30}")
+    flags = ("--tag", "stage=night", *(word for each in params for word in ("--param", each)))
     done = workspace.run(sys.executable, "train.py", flags=(*flags, "--json"))
     assert workspace.ended.properties == {
         "param.depth": 6,
@@ -160,6 +161,7 @@ def test_flags_and_what_the_program_says_are_the_run_s_properties(workspace: Wor
         "param.criterion": "gini",
         "param.seed": 2,
         "param.api_key": "[redacted]",
+        "param.large": "9" * 30,
         "metric.auc": 0.75,
         "metric.loss": "nan",
         "tag.stage": "night",

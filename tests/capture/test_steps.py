@@ -145,3 +145,21 @@ def test_outside_a_run_they_do_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     with provgraph.step("block"):
         assert double(2) == 4
     assert double.__name__ == "double"
+
+
+def test_what_no_store_holds_is_kept_as_text_or_passed_over(project: Workspace) -> None:
+    (project.root / "large.py").write_text(
+        "import os, provgraph\n"
+        "provgraph.log_params(large=10**30, longest=1 << 20000)\n"
+        "with provgraph.step('fit', large=10**30, longest=1 << 20000, row=[10**5000]):\n"
+        "    open('a.out', 'w').write(open('a').read())\n"
+        "with open(os.environ['PROVGRAPH_METRICS'], 'a') as said:\n"
+        '    for line in (\'param", "value\', \'metric", "at\', \'enter", "how": "x", "id\', \'leave", "tick\'):\n'
+        '        print(\'{"kind": "\' + line + \'": \' + \'9\' * 400 + \', "name": "n", "pid": 1}\', file=said)\n'
+    )
+    done = project.run(sys.executable, "large.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert origins(project, "a.out") == {"a"}
+    assert project.ended.properties["param.large"] == hex(10**30)
+    with open_graph(project.root) as graph:
+        assert len(graph.ask(f'step "fit" | where param.large = "{hex(10**30)}"')) == 1
