@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import json
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,18 @@ def constant(ids: Iterable[int]) -> Relation:
     if not found:
         return NOTHING
     return Relation(sql(f"SELECT value AS id, {NO_MORE} FROM carray({{}})", apsw.carray(found)))
+
+
+def listed(rows: Sequence[tuple[Any, ...]]) -> Relation:
+    """The relation of these rows: an id, a depth, a rank, and JSON of what was learned; each but the
+    id may be None."""
+    return Relation(
+        sql(
+            "SELECT value ->> 0 AS id, value ->> 1 AS depth, value ->> 2 AS rank,"
+            " value ->> 3 AS learned FROM json_each({})",
+            json.dumps(rows),
+        )
+    )
 
 
 def with_depths(depths: Mapping[int, int]) -> Relation:

@@ -7,7 +7,7 @@ a walk runs its source first, goes by itself, and hands its rows on as an array.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, assert_never
@@ -52,7 +52,15 @@ from provgraph.store.embedded.names import Finder, is_before
 from provgraph.store.embedded.properties import joined as joined_properties
 from provgraph.store.embedded.properties import read
 from provgraph.store.embedded.reading import edges
-from provgraph.store.embedded.relation import NO_MORE, ORDER, Relation, constant, with_depths
+from provgraph.store.embedded.relation import (
+    NO_MORE,
+    ORDER,
+    Relation,
+    constant,
+    listed,
+    numbers,
+    with_depths,
+)
 from provgraph.store.embedded.schema import (
     ARTIFACT,
     COLUMNS,
@@ -69,6 +77,7 @@ from provgraph.store.embedded.warm import Ready, Warm
 
 if TYPE_CHECKING:
     from provgraph.store.embedded.closure import Reached
+    from provgraph.store.embedded.warm_slice import Sliced
 
 _DEEP: Final = 24
 _SET_OPERATORS: Final = {
@@ -333,8 +342,14 @@ class Execution:
             left.nesting + right.nesting + 2,
         )
 
-    def sort(self, plan: Sort) -> Relation:
-        return self.sorted(self.relation(plan.source), plan.by)
+    def sort(self, plan: Sort, first: int | None = None) -> Relation:
+        """The rows in order, all or so many. Those of a slice that was counted in memory, by what it
+        learned: they need not be read again."""
+        match plan:
+            case Sort(Slice() as slice, by) if {key.key for key in by} <= _learned(slice):
+                if (rows := self.sliced(slice)) is not None:
+                    return rows.ranked(by, first, self.uids)
+        return self.sorted(self.relation(plan.source), plan.by, first)
 
     def sorted(self, source: Relation, by: Sequence[SortKey], first: int | None = None) -> Relation:
         """With `first` no more of them than that: SQLite then keeps so many while it reads, and sorts
@@ -345,7 +360,7 @@ class Execution:
             f"k{nth} IS NULL, k{nth}{' DESC' if key.descending else ''}, "
             for nth, key in enumerate(by)
         )
-        cut = Sql("") if first is None else sql(f" ORDER BY {order}uid LIMIT {{}}", max(first, 0))
+        cut = Sql("") if first is None else sql(f" ORDER BY {order}uid LIMIT {{}}", first)
         return Relation(
             sql(
                 f"SELECT id, depth, row_number() OVER (ORDER BY {order}uid) AS rank, learned FROM"
@@ -365,22 +380,28 @@ class Execution:
         first = sql(f"(SELECT m.value FROM json_each({at.json}, {{}}) AS m LIMIT 1)", at.path)
         return first if at.column is None else sql(f"coalesce({at.column}, {{}})", first)
 
-    def slice(
-        self, plan: Slice, order: Sequence[SortKey] = (), first: int | None = None
-    ) -> Relation:
-        """The rows of a slice; `first` as many in this order are enough, and what is equal to one of
-        them."""
+    def slice(self, plan: Slice) -> Relation:
+        rows = self.sliced(plan)
+        return self.learned(known(plan, self)) if rows is None else rows.relation()
+
+    def sliced(self, plan: Slice) -> Sliced | None:
+        """The rows of a slice, counted over the snapshot; None where that is not to be used."""
         ready = self.warm.ready(self.connection, self.meter.left())
         if ready is None:
-            return self.learned(known(plan, self))
+            return None
         from provgraph.store.embedded.warm_slice import sliced  # numpy
 
         against = self.ids(plan.against) if plan.against is not None else []
-        rows = sliced(ready, plan, self.ids(plan.source), against, self.meter)
-        return (rows if first is None else rows.first(first, order)).relation()
+        return sliced(ready, plan, self.ids(plan.source), against, self.meter)
 
     def limit(self, plan: Limit) -> Relation:
-        source = self.first(plan.source, plan.count)
+        if isinstance(plan.source, Sort):
+            return self.sort(plan.source, max(plan.count, 0))
+        source = (
+            self.walk(plan.source, plan.count)
+            if isinstance(plan.source, Walk)
+            else self.relation(plan.source)
+        )
         return Relation(
             sql(
                 "SELECT r.id, r.depth, r.rank, r.learned FROM ({}) AS r CROSS JOIN node n ON n.id = r.id"
@@ -390,18 +411,6 @@ class Execution:
             ),
             source.nesting + 1,
         )
-
-    def first(self, plan: Plan, count: int) -> Relation:
-        """The relation of a plan; what is not among its first rows may be left out."""
-        match plan:
-            case Walk():
-                return self.walk(plan, count)
-            case Sort(Slice() as slice, by) if {key.key for key in by} <= _learned(slice):
-                return self.sorted(self.slice(slice, by, count), by)
-            case Sort(source, by):
-                return self.sorted(self.relation(source), by, count)
-            case _:
-                return self.relation(plan)
 
     # What operators ask of an engine (`Reader`)
 
@@ -475,6 +484,12 @@ class Execution:
         found = self.connection.execute(f"SELECT id FROM ({asked.text})", asked.parameters)
         return [id for (id,) in found]
 
+    def uids(self, ids: Iterable[int]) -> dict[int, str]:
+        """The ids that people see, of row ids, one at least."""
+        asked = "SELECT n.id, n.uid FROM carray(?) AS c CROSS JOIN node n ON n.id = c.value"
+        found: Iterable[Any] = self.connection.execute(asked, (numbers(ids),))
+        return dict(found)
+
     def counted(self, relation: Relation) -> Relation:
         """The same; its rows are counted if a budget asks for it."""
         if not self.meter.counts:
@@ -491,13 +506,7 @@ class Execution:
         found = self.connection.execute(
             f"SELECT id, depth, rank, learned FROM ({asked.text})", asked.parameters
         )
-        return Relation(
-            sql(
-                "SELECT value ->> 0 AS id, value ->> 1 AS depth, value ->> 2 AS rank,"
-                " value ->> 3 AS learned FROM json_each({})",
-                json.dumps(found.fetchall()),
-            )
-        )
+        return listed(found.fetchall())
 
 
 def walk_to_name(plan: Project) -> Walk | None:
