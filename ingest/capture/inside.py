@@ -192,14 +192,11 @@ class _Tracking:
         self.settle()
         began = time.thread_time()
         with self._alone():
-            self._restore()  # programs that we start ourselves are none of the run's
             try:
                 self._tell()
                 self._capture.write_so_far()
             except (OSError, ProvgraphError) as error:
                 note(f"not written down yet: {reason_of(error)}")
-            finally:
-                os.environ.update(self._given)
         spent = time.thread_time() - began
         self._next = time.monotonic() + (spent * _BUSY if spent > _NOTICED else 0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from capture.workspace import Workspace, environment
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
 from provgraph.ingest.capture.inside import NATIVE
-from provgraph.model.records import Generated, Invalidated, RunStarted
+from provgraph.model.records import Generated, Invalidated, RunStarted, StepSeen
 
 SCRIPT = """
 import os, subprocess, sys
@@ -129,3 +130,38 @@ def test_what_threads_do_at_once_is_recorded_of_each(tracked: Workspace) -> None
     run(tracked, text)
     assert set(tracked.generated()) == {f"made{n:03}" for n in range(400)}
     assert all(record.attributed for record in tracked.all(Generated))
+
+
+WRITTEN_MEANWHILE = """
+import os, subprocess, threading
+import provgraph
+
+track, done, written = provgraph.track(), threading.Event(), []
+
+def write():
+    while not done.wait(0.01):
+        track.write()
+        written.append(True)
+
+writer = threading.Thread(target=write, daemon=True)
+writer.start()
+given = dict(os.environ)
+while len(written) < 10:
+    assert dict(os.environ) == given
+for number in range(10):
+    with provgraph.step(f"step {number}"):
+        subprocess.run(["cp", "a", f"copy {number}"], check=True)
+done.set()
+writer.join()
+"""
+
+
+def test_nothing_is_missed_that_is_done_while_it_is_written_down(tracked: Workspace) -> None:
+    run(tracked, WRITTEN_MEANWHILE)
+    copies = {f"copy {number}" for number in range(10)}
+    assert set(tracked.generated()) == copies
+    assert all("a" in lineage(tracked, name) for name in copies)
+    steps = tracked.all(StepSeen)
+    blocks = {step.step for step in steps if step.kind == "block"}
+    programs = {os.path.basename(step.argv[0]) for step in steps if step.kind == "process"}
+    assert (len(blocks), programs) == (10, {os.path.basename(sys.executable), "cp"})
