@@ -39,6 +39,8 @@ def shell(name: str, root: Path, home: Path, *, hooked: bool) -> pexpect.spawn[s
     file.parent.mkdir(parents=True, exist_ok=True)
     hook = HOOK[name].format(FRONT) if hooked else ""
     file.write_text(f"{PROMPT[name]}\n{hook}\n")
+    # Where it is missing, fish takes itself to be new, and reads all manual pages in the background.
+    (home / "fish" / "generated_completions").mkdir(parents=True, exist_ok=True)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     own = {"TERM": "dumb", "ZDOTDIR": str(home), "XDG_CONFIG_HOME": str(home)}
     own |= {"XDG_DATA_HOME": str(home), "XDG_CACHE_HOME": cache}

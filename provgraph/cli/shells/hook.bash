@@ -13,7 +13,8 @@ else
 _provgraph_program=@FRONT@
 _provgraph_library=@LIBRARY@
 _provgraph_site=@SITE@
-_provgraph_on=1 _provgraph_said='' _provgraph_number='' _provgraph_newline=$'\n'
+_provgraph_on=1 _provgraph_said='' _provgraph_newline=$'\n'
+_provgraph_next='\!' _provgraph_number='' # what the history's next line is counted
 _provgraph_answer='' _provgraph_folder=''
 declare -A _provgraph_nowhere=()
 
@@ -23,12 +24,11 @@ if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
     unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
 fi
 
-# The last of the history: its number in _provgraph_now, its text in REPLY.
+# The last line of the history, in REPLY.
 _provgraph_history() {
     REPLY=$(HISTTIMEFORMAT='' builtin history 1)
     REPLY=${REPLY#"${REPLY%%[! ]*}"}
-    _provgraph_now=${REPLY%%[!0-9]*}
-    REPLY=${REPLY#"$_provgraph_now"}
+    REPLY=${REPLY#"${REPLY%%[!0-9]*}"}
     REPLY=${REPLY:2}
 }
 
@@ -42,16 +42,17 @@ _provgraph_is_wanted() {
     [[ -n $1 && $1 != [[:blank:]]* ]]
 }
 
+# In a substitution, whose process becomes the program.
 _provgraph_ask() {
-    command "$_provgraph_program" shell-hook --begin $$ "$1" 2>/dev/null
+    exec "$_provgraph_program" shell-hook --begin $$ "$1" 2>/dev/null
 }
 
 # A line that the history does not take is not wanted, unless it is the same again.
 _provgraph_begin() {
-    local REPLY _provgraph_now
+    local REPLY
     ((_provgraph_on)) || return
     _provgraph_history
-    if [[ $_provgraph_now != "$_provgraph_number" ]]; then
+    if [[ ${_provgraph_next@P} != "$_provgraph_number" ]]; then
         ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
     elif [[ :$HISTCONTROL: != *:@(ignoreboth|ignoredups|erasedups):* ]]; then
         return
@@ -67,7 +68,7 @@ _provgraph_begin() {
 _provgraph_again() {
     [[ $_provgraph_answer == "${_provgraph_newline}again" ]] || return 0
     _provgraph_answer=''
-    local REPLY _provgraph_now word typed ran
+    local REPLY word typed ran
     _provgraph_history
     word=${REPLY%%[[:blank:]]*}
     read -ra typed <<<"${BASH_ALIASES[$word]-$word}${REPLY#"$word"}"
@@ -114,9 +115,7 @@ _provgraph_prompt() {
         [[ -z ${ASAN_OPTIONS-} || $ASAN_OPTIONS == *verify_asan_link_order=* ]] || ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS
         export LD_PRELOAD PYTHONPATH ASAN_OPTIONS
     fi
-    local REPLY _provgraph_now
-    _provgraph_history
-    _provgraph_number=$_provgraph_now
+    _provgraph_number=${_provgraph_next@P}
     return "$status"
 }
 

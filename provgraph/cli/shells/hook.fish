@@ -48,7 +48,8 @@ if status is-interactive; and not set -q _provgraph_program
     function _provgraph_put_before
         set -l name $argv[1]
         set -l now "$$name"
-        _provgraph_lend $name (string join : $argv[2] (string split -n : $now))
+        test -n "$now"; and set now ":$now"
+        _provgraph_lend $name "$argv[2]$now"
     end
 
     function _provgraph_preexec --on-event fish_preexec
@@ -59,14 +60,18 @@ if status is-interactive; and not set -q _provgraph_program
         for pattern in $ignored
             string match -q -- $pattern "$argv[1]"; and return
         end
-        set -g _provgraph_answer (command $_provgraph_program shell-hook --begin $fish_pid "$argv[1]" 2>/dev/null)
+        # A pipe into `read`, since a substitution waits for a thread of fish's besides.
+        command $_provgraph_program shell-hook --begin $fish_pid "$argv[1]" 2>/dev/null | read -gz --list -d \n _provgraph_answer
+        set -q _provgraph_answer[1]; and set -e _provgraph_answer[-1] # what is behind the last newline
+        set -l project
+        set -l run
+        string match -qr '^(?<project>.+)/\.provgraph/spool/(?<run>[^/]+)$' -- $_provgraph_answer[1]; or return
         set -l folder $_provgraph_answer[1]
-        test -n "$folder"; or return
         _provgraph_lend PROVGRAPH_SPOOL $folder/events
         _provgraph_lend PROVGRAPH_PYTHON $folder/python
         _provgraph_lend PROVGRAPH_METRICS $folder/metrics.ndjson
-        _provgraph_lend PROVGRAPH_RUN (path basename $folder)
-        _provgraph_lend PROVGRAPH_ROOT (string replace -r '/\.provgraph/spool/[^/]*$' '' -- $folder)
+        _provgraph_lend PROVGRAPH_RUN $run
+        _provgraph_lend PROVGRAPH_ROOT $project
         _provgraph_put_before LD_PRELOAD $_provgraph_library
         _provgraph_put_before PYTHONPATH $_provgraph_site
         _provgraph_put_before ASAN_OPTIONS verify_asan_link_order=0
