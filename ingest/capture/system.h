@@ -25,6 +25,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "calls.h"
+
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -48,41 +50,9 @@
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
-static inline __attribute__((always_inline)) long call6(long n, long a, long b, long c, long d, long e, long f) {
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-#elif defined(__aarch64__)
-#define MACHINE EM_AARCH64
-static inline __attribute__((always_inline)) long call6(long n, long a, long b, long c, long d, long e, long f) {
-    register long x8 __asm__("x8") = n;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                     : "memory");
-    return x0;
-}
 #else
-#error "the shim knows x86_64 and aarch64"
+#define MACHINE EM_AARCH64
 #endif
-
-#define call1(n, a) call6(n, (long)(a), 0, 0, 0, 0, 0)
-#define call2(n, a, b) call6(n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define call3(n, a, b, c) call6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define call4(n, a, b, c, d) call6(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
 SHARED int raw_open(int at, const char *path, int flags) {
     return (int)call4(SYS_openat, at, path, flags | O_CLOEXEC, 0);
