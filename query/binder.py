@@ -281,9 +281,8 @@ class _Binder:
         if word.text in self.scope.kinds:
             return "Version", word.text
         known = {"file", *self.scope.kinds, *(label.lower() for label in LABELS)}
-        hint = nearest(word.text, known) or "a name stands after its kind: `file " + (
-            f"{syntax.quoted(word.text)}`"
-        )
+        as_name = f"a name stands after its kind: `file {syntax.quoted(word.text)}`"
+        hint = as_name if "." in word.text else nearest(word.text, known) or as_name
         raise Mistake(f"unknown kind `{word.text}`", word.span, hint)
 
     def named(

@@ -378,6 +378,21 @@ def _shown(found: str) -> str:
     return f"`{found}`" if found.isprintable() else f"the character U+{ord(found[0]):04X}"
 
 
+def _unjoined(before: str, found: str) -> str:
+    """What to do with a word that stands behind a selector as if it belonged to it.
+
+    >>> _unjoined("model", "lineage"), _unjoined("model where", "size")
+    ('a verb follows `|`: `| lineage`', 'a verb follows `|`: `| where size`')
+    """
+    from provgraph.query.verbs import names
+
+    words = [*before.split()[-1:], found]
+    for first in range(len(words)):
+        if words[first] in names():
+            return f"a verb follows `|`: `| {' '.join(words[first:])}`"
+    return "a name with blanks stands in quotes; verbs follow `|`"
+
+
 def _advice(before: str, found: str, accepted: frozenset[str]) -> str | None:
     if found == "'":
         return "text stands in double quotes"
@@ -392,7 +407,7 @@ def _advice(before: str, found: str, accepted: frozenset[str]) -> str | None:
     if "BARE" in accepted and found[0].isalnum():
         return f"in quotes it can stand here: {quoted(found)}"
     if "VERSION" in accepted and "LSQB" in accepted and "BARE" not in accepted:
-        return "a name with blanks stands in quotes; verbs follow `|`"
+        return _unjoined(before, found)
     return None
 
 
