@@ -141,14 +141,16 @@ def create_project(root: Path, name: str = "") -> Project:
     return project
 
 
-def prepare_state(project: Project) -> None:
-    """Make the state folders, 0700, ignoring themselves in git. Raises OSError."""
-    project.state.mkdir(mode=0o700, exist_ok=True)
-    for folder in (project.journal, project.spools):
+def prepare_state(project: Project) -> bool:
+    """Make the state folders, 0700, ignoring themselves in git; whether one of them was missing, as all
+    are in a fresh clone. Raises OSError."""
+    folders, ignore = (project.state, project.journal, project.spools), project.state / ".gitignore"
+    missing = not all(path.exists() for path in (*folders, ignore))
+    for folder in folders:
         folder.mkdir(mode=0o700, exist_ok=True)
-    ignore = project.state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
+    return missing
 
 
 def project_root_for(start: Path) -> Path:

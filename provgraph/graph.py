@@ -52,6 +52,7 @@ _PART: Final = 50_000  # records that are applied in one transaction
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
 _PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
+_LONG_PATIENCE: Final = 600.0  # the same, for what cannot be done beside one
 
 Progress = Callable[[int, int], None]
 
@@ -217,6 +218,18 @@ class Graph(Selectors):
             if progress and behind:
                 progress(len(behind), len(behind))
         return report
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else brings the journal into the store meanwhile. Raises `StoreError` where somebody has
+        been doing so for long."""
+        with _locked(self.project.state / "sync.lock", _LONG_PATIENCE) as held:
+            if not held:
+                raise StoreError(
+                    "another process has been bringing the journal into the graph for long",
+                    hint="when it has ended, this can be done",
+                )
+            yield
 
     def rebuild(self, progress: Progress | None = None) -> SyncReport:
         """Drop the store's contents and fill it from the journal again. Raises `StoreError`."""

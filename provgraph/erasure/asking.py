@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from msgspec.json import encode
+from msgspec.structs import replace
+
 from provgraph.erasure import census
 from provgraph.erasure.holds import day, retentions, today
 from provgraph.erasure.plan import Plan, encoded, planned
@@ -12,6 +15,7 @@ from provgraph.erasure.requests import DEADLINE, Folder, Request, folders, open_
 from provgraph.errors import NotFound, UsageError
 from provgraph.graph import Graph
 from provgraph.query.plan import AllOf, Comparison, Exactly, Find, Limit
+from provgraph.subjects.keys import Key
 
 
 def sorted_out(
@@ -56,6 +60,20 @@ def replanned(graph: Graph, folder: Folder) -> Plan:
     folder.write("plan.json", encoded(made))
     folder.log("planned", plan=made.hash, lines=len(made.lines))
     return made
+
+
+def know_by(graph: Graph, older: Sequence[Key], key: Key) -> None:
+    """Let the requests that wait find their subjects by another key too. Raises `StoreError`."""
+    asked = {folder: folder.request() for folder in folders(graph.project)}
+    hashes = {bytes.fromhex(mac) for request in asked.values() for mac in request.subjects}
+    found = census.under_another_key(graph, hashes, older, key)
+    names = {before.hex(): after.hex() for before, after in found.items()}
+    for folder, request in asked.items():
+        if own := [names[mac] for mac in request.subjects if mac in names]:
+            folder.write(
+                "request.json",
+                encode(replace(request, subjects=_each_once([request.subjects, own]))),
+            )
 
 
 def joined(graph: Graph, parts: Sequence[Folder]) -> Folder:

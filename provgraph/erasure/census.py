@@ -4,7 +4,8 @@ work tree or among the contents that are kept, is read once, by its digest."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -83,6 +84,27 @@ def _covered(graph: Graph, of: Sequence[Rule]) -> Iterator[tuple[Node, Rule]]:
         if properties.get("state") != "erased":
             for rule in covering(of, names_of(node)):
                 yield node, rule
+
+
+def under_another_key(
+    graph: Graph, hashes: Collection[bytes], older: Sequence[Key], key: Key
+) -> dict[bytes, bytes]:
+    """What the subjects with these hashes, made with one of the older keys, are called with another key: of
+    those that a content has which is still here. Raises `ProjectError`, `StoreError`."""
+    found = dict[bytes, bytes]()
+    for node, rule in _covered(graph, rules(graph.project)) if hashes else ():
+        lying = content_of(graph, node)
+        with suppress(tables.TableError):  # told when it was read for the index
+            for text in _identifiers(*lying, rule) if lying else ():
+                for each in older:
+                    if (before := each.hashed(rule.prefix + text)) in hashes:
+                        found[before] = key.hashed(rule.prefix + text)
+    return found
+
+
+def _identifiers(path: Path, name: str, rule: Rule) -> Iterator[str]:
+    for batch in tables.format_for(Path(name)).identifiers(path, rule.column, rule.table):
+        yield from set(batch)
 
 
 def names_of(version: Node) -> tuple[str, ...]:

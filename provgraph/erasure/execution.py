@@ -28,20 +28,22 @@ from provgraph.erasure.holds import today
 from provgraph.erasure.plan import Line, Plan, Rerun, decoded, planned
 from provgraph.erasure.rebuilding import REDACTION
 from provgraph.erasure.redacting import Task, beside
-from provgraph.erasure.requests import Folder, folders
+from provgraph.erasure.requests import ENDED, Folder, folders
 from provgraph.erasure.scratch import RebuildFailed, Scratch
-from provgraph.errors import ProvgraphError
+from provgraph.errors import ProvgraphError, UsageError
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
 from provgraph.model import suppression
 from provgraph.model.content_store import ContentStore
 from provgraph.model.erased import (
     Mapped,
+    StillWritten,
     mapped,
     overwritten,
     put_in_place,
     remove,
     rewrite_journal,
+    still_written,
 )
 from provgraph.model.journal import segments
 from provgraph.query.plan import Digested, Find
@@ -152,7 +154,8 @@ class Execution:
 
     def _carry_out(self, consent: Consent) -> Prepared:
         plan = self.begin()
-        if "prepared" not in self.folder.done():
+        is_taken_up = "prepared" in self.folder.done()
+        if not is_taken_up:
             prepared = self._prepare(plan, consent)
             self.folder.write("prepared.json", msgspec.json.encode(prepared))
             self.folder.log("prepared", files=len(prepared.outcomes))
@@ -160,11 +163,15 @@ class Execution:
         for name, part in self._parts(prepared):
             if name not in self.folder.done():
                 self.told(name)
-                self.folder.log(name, **part())
+                self.folder.log(name, **(_interrupted(part()) if is_taken_up else part()))
+                is_taken_up = False
         return prepared
 
     def abandon(self) -> None:
-        """Give the request up. Raises `ProvgraphError` where files have been changed already."""
+        """Give the request up. Raises `UsageError` where it has ended, `ProvgraphError` where files have been
+        changed already."""
+        if (state := self.folder.state()) in ENDED:
+            raise UsageError(f"{self.folder.id} is {state} already")
         if "prepared" in self.folder.done():
             raise ProvgraphError(
                 f"{self.folder.id} has begun to change files: it has to be carried out to its end",
@@ -177,6 +184,7 @@ class Execution:
     # In the scratch copy.
 
     def _prepare(self, plan: Plan, consent: Consent) -> Prepared:
+        self._see_that_nobody_writes(plan)
         refused = _refused(plan, consent)
         scratch = Scratch.make(self._scratch, self.graph.project.root)
         for line in plan.of("redact"):
@@ -203,6 +211,18 @@ class Execution:
         texts = self.folder.request().texts
         tokens = mapped(self.folder.id, erased, self._blobs(erased), versions, texts)
         return Prepared(outcomes, erased, tokens)
+
+    def _see_that_nobody_writes(self, plan: Plan) -> None:
+        """What is recorded of a run that goes on cannot be written again under it."""
+        lines = plan.of("redact", "rebuild", "erase", "forget")
+        digests, versions = {line.digest for line in lines}, {line.version for line in lines}
+        texts = self.folder.request().texts
+        what = mapped(self.folder.id, digests - {""}, {}, versions - {""}, texts)
+        if found := still_written(self.graph.project.journal, what):
+            raise StillWritten(
+                f"{', '.join(found)}: still being recorded, and has to do with what is to be erased",
+                hint="nothing was changed; when it has ended, execute again",
+            )
 
     def _redact(self, line: Line, scratch: Scratch) -> None:
         self.told(f"redacting {line.name}")
@@ -285,10 +305,7 @@ class Execution:
             if outcome.what in ("done", "remove"):
                 yield part_name(number, outcome), partial(self._put, outcome)
         yield "took over what was captured", self._take_over
-        yield (
-            "rewrote the journal",
-            lambda: {"segments": rewrite_journal(self.graph.project.journal, prepared.tokens)},
-        )
+        yield "rewrote the journal", lambda: self._rewrite_journal(prepared)
         yield "cleared the kept contents", lambda: self._clear_contents(prepared)
         yield "looked at the store", self._look_at_store
         yield "filled the store anew", self._fill_store
@@ -307,7 +324,7 @@ class Execution:
         if path.exists() and now not in (line.digest, new):
             return {"how": CHANGED}
         if outcome.what == "remove":
-            return {"how": remove(path) if path.exists() else "was gone"}
+            return {"how": remove(path) if path.exists() else GONE}
         assert made is not None
         fresh = path.with_name(f".{path.name}.provgraph-new")
         shutil.copy2(made, fresh)
@@ -315,7 +332,7 @@ class Execution:
             os.fsync(file.fileno())
         if not path.exists():
             os.replace(fresh, path)
-            return {"how": "was gone"}
+            return {"how": GONE}
         return {"how": put_in_place(fresh, path)}
 
     def _take_over(self) -> dict[str, int | str]:
@@ -329,6 +346,11 @@ class Execution:
                 os.replace(fresh, target)
         return {"segments": len(found)}
 
+    def _rewrite_journal(self, prepared: Prepared) -> dict[str, int | str]:
+        with self.graph.alone():
+            hows = rewrite_journal(self.graph.project.journal, prepared.tokens)
+        return {"segments": len(hows)} | _how(hows)
+
     def _look_at_store(self) -> dict[str, int | str]:
         return {"nodes": sum(self.graph.store.statistics().nodes.values())}
 
@@ -336,8 +358,18 @@ class Execution:
         """The store's file is overwritten and made anew: free pages and logs keep old bytes."""
         if self.graph.project.store_uri:
             return self._fill_neo4j()
-        self.graph.remove_store()
-        return {"records": self.graph.sync().records}
+        with self.graph.alone():
+            self.graph.remove_store()
+        return {"records": self._filled()}
+
+    def _filled(self) -> int:
+        """How many records went into the store, of all: what somebody else is bringing in is waited for."""
+        records = 0
+        while True:
+            report = self.graph.sync()
+            records += report.records
+            if not report.pending:
+                return records
 
     def _fill_neo4j(self) -> dict[str, int | str]:
         """The project's own server gets another database; in one that others may use, what was deleted
@@ -351,20 +383,23 @@ class Execution:
             self.graph.close()
             # Bookmarks are of a database that is no more: the next one would be waited for in vain.
             (self.graph.project.state / "neo4j-bookmarks.json").unlink(missing_ok=True)
-            own.empty()
-            return {"records": self.graph.sync().records, "how": "another database"}
-        report = self.graph.rebuild()
-        store = self.graph.store
+            with self.graph.alone():
+                own.empty()
+            return {"records": self._filled(), "how": "another database"}
+        with self.graph.alone():
+            self.graph.store.clear()
+        records, store = self._filled(), self.graph.store
         assert isinstance(store, Neo4jStore)
         looked = [e.details["nodes"] for e in self.folder.entries() if "nodes" in e.details]
         counts = [*looked, *self._look_at_store().values()]
         store.overwrite(max(count for count in counts if isinstance(count, int)))
-        return {"records": report.records, "how": "overwritten"}
+        return {"records": records, "how": SHARED}
 
     def _clear_contents(self, prepared: Prepared) -> dict[str, int | str]:
         """Those that are erased, and those that have a word in them that is taken out."""
         kept = ContentStore.of(self.graph.project)
-        return {"contents": kept.erase([*prepared.erased, *kept.holding(prepared.tokens.texts)])}
+        hows = kept.erase([*prepared.erased, *kept.holding(prepared.tokens.texts)])
+        return {"contents": len(hows)} | _how(hows)
 
     def _clear_caches(self) -> dict[str, int | str]:
         cache, count = self.graph.project.state / "cache", 0
@@ -433,7 +468,28 @@ def part_name(number: int, outcome: Outcome) -> str:
     return f"line {number}: {'put in place' if outcome.what == 'done' else 'removed'}"
 
 
+def _how(hows: Sequence[str]) -> dict[str, int | str]:
+    """What can be said of the bytes of several files.
+
+    >>> _how(["overwritten", "unlinked"]), _how([])
+    ({'how': 'unlinked'}, {})
+    """
+    return {"how": min(set(hows), key=("unlinked", OVERWRITTEN).index)} if hows else {}
+
+
+def _interrupted(details: dict[str, int | str]) -> dict[str, int | str]:
+    """Of a part that was taken up: what a kill left unlinked was not overwritten after it.
+
+    >>> _interrupted({"how": "overwritten"}), _interrupted({"records": 3})
+    ({'how': 'unlinked'}, {'records': 3})
+    """
+    return details | ({"how": "unlinked"} if details.get("how") in (OVERWRITTEN, GONE) else {})
+
+
 CHANGED: Final = "changed since it was planned"
+GONE: Final = "was gone"
+OVERWRITTEN: Final = "overwritten"
+SHARED: Final = "what was deleted in it was overwritten"
 _REDACTING = [sys.executable, "-m", "provgraph.erasure.redacting"]
 
 

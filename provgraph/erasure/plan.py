@@ -21,13 +21,13 @@ from typing import Final, Literal
 import msgspec
 
 from provgraph.erasure.census import Unread, names_of, opened, take
+from provgraph.erasure.copies import Copy, copies
 from provgraph.erasure.findings import Finding, Findings, findings, still_there, touching
 from provgraph.erasure.holds import Keep, keeps
 from provgraph.erasure.places import places
 from provgraph.erasure.rebuilding import Making, run_of
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
-from provgraph.model.content_store import ContentStore
 from provgraph.model.elements import Node
 from provgraph.model.text import count
 from provgraph.store.embedded.collector import without_collector
@@ -71,12 +71,13 @@ class Rerun(msgspec.Struct, frozen=True):
 
 class Plan(msgspec.Struct, frozen=True):
     """`lines` in the order of carrying out; `reruns` in the order of running; `blind` says what cannot
-    be known."""
+    be known; `copies` are the files of provgraph's own that hold or name what goes."""
 
     request: str
     lines: list[Line]
     reruns: list[Rerun]
     blind: list[str]
+    copies: list[Copy] = []
 
     def of(self, *kinds: Kind) -> list[Line]:
         return [line for line in self.lines if line.do in kinds]
@@ -108,7 +109,15 @@ def planned(graph: Graph, request: Request, today: date) -> Plan:
     planner = _Planner(graph, today, named, found, kept, request.erase_derived)
     lines = list(planner.lines())
     blind = [*_not_read(unread), *_not_recorded(planner.making)]
-    return Plan(request.id, lines, planner.reruns(lines), blind)
+    if macs and not (found.found or request.kept):
+        blind.append(_NOBODY)
+    return Plan(request.id, lines, planner.reruns(lines), blind, planner.copies(lines))
+
+
+_NOBODY: Final = (
+    "no content has the subjects any more; or the key was lost by which they were asked about, and they have "
+    "to be named anew"
+)
 
 
 def _not_read(unread: Sequence[Unread]) -> Iterator[str]:
@@ -147,7 +156,6 @@ class _Decision:
 
 _FORGOTTEN: Final = _Decision("forget")
 _GOING: Final = ("redact", "erase", "rebuild", "forget")
-KEPT_TOO: Final = "a copy is among the contents that are kept, and goes too"
 
 
 @dataclass
@@ -162,7 +170,6 @@ class _Planner:
     def __post_init__(self) -> None:
         self.keeps = keeps(self.graph.project)
         self.rules = {rule.key: rule for rule in rules(self.graph.project)}
-        self.contents = set(ContentStore.of(self.graph.project).digests())
         self.found: dict[str, Finding] = {}
         for finding in (*self.named.found, *self.held.found, *self.kept.found):
             self.found.setdefault(finding.version.id, finding)
@@ -296,22 +303,19 @@ class _Planner:
         finding = each.finding
         held = finding.version.properties
         size, name = held.get("size"), str(held.get("name", ""))
-        digest, basis = str(held.get("digest") or ""), decision.basis
-        if digest in self.contents and decision.do in _GOING:
-            basis = f"{basis}; {KEPT_TOO}" if basis else KEPT_TOO
         return Line(
             decision.do,
             "" if each.is_copy else finding.version.id,
             each.name or name,
             str(held.get("kind", "")),
-            digest,
+            str(held.get("digest") or ""),
             size if isinstance(size, int) and size >= 0 else 0,
             finding.how,
             f"a copy of {name} that nobody saw made" if each.is_copy else finding.why,
             [*finding.way, each.name] if each.is_copy else list(finding.way),
             run_of(finding.version) if decision.do == "rebuild" else "",
             json.dumps([rule.model_dump() for rule in decision.rules]) if decision.rules else "",
-            basis,
+            decision.basis,
         )
 
     def _duties(self, finding: Finding, commits: int) -> Iterator[Line]:
@@ -326,6 +330,21 @@ class _Planner:
         if commits:
             basis = f"git has it, in {count(commits, 'commit')}: rewrite the history, and that of every clone"
             yield self._line(here, _Decision("duty", basis=basis))
+
+    def copies(self, lines: Sequence[Line]) -> list[Copy]:
+        """Where our own files hold what goes and nobody keeps."""
+        stays = {line.digest for line in lines if line.do in ("keep", "by hand")} | {""}
+        ways = dict[str, list[str]]()
+        for line in lines:
+            if line.do in _GOING and line.digest not in stays:
+                ways.setdefault(line.digest, line.way)
+        blobs = {
+            str(blob): digest
+            for each in self.found.values()
+            if (digest := str(each.version.properties.get("digest"))) in ways
+            and (blob := each.version.properties.get("blob"))
+        }
+        return list(copies(self.graph.project, ways, blobs))
 
     def reruns(self, lines: Sequence[Line]) -> list[Rerun]:
         """The runs of what is rebuilt, each once, what they read before what they make."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 import html
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
 from provgraph import __version__
 from provgraph.erasure import approvals
-from provgraph.erasure.execution import CHANGED, Outcome, Prepared, part_name
-from provgraph.erasure.plan import KEPT_TOO, Plan
+from provgraph.erasure.copies import Copy
+from provgraph.erasure.execution import CHANGED, SHARED, Outcome, Prepared, part_name
+from provgraph.erasure.plan import Plan
 from provgraph.erasure.requests import Folder
 from provgraph.errors import UsageError
 from provgraph.graph import Graph
@@ -110,7 +112,8 @@ def written(
             _item(each, _said(each, said))
             for each, said in numbered
             if each.what in ("done", "remove", "gone") and said != CHANGED
-        ],
+        ]
+        + [_own(copy, how) for copy in plan.copies if prepared.erased],
         kept=[_item(e, e.line.basis) for e in left if e.line.do == "keep"],
         unchanged=[_item(e, e.reason) for e in prepared.outcomes if e.what == "unchanged"],
         by_hand=by_hand,
@@ -139,12 +142,23 @@ def _item(outcome: Outcome, done: str) -> Item:
     return Item(line.name, line.kind, line.how, line.why, line.way, done)
 
 
+def _own(copy: Copy, how: Mapping[str, object]) -> Item:
+    """What became of a file of provgraph's own."""
+    match copy.what:
+        case "kept content":
+            said, bytes = "erased", how.get("cleared the kept contents")
+        case "journal segment":
+            said, bytes = "written again without it", how.get("rewrote the journal")
+        case _:
+            assert_never(copy.what)
+    done = f"{said}; its bytes were {bytes}" if bytes else said
+    return Item(copy.name, copy.what, "copy", copy.said, copy.way, done)
+
+
 def _said(outcome: Outcome, how: object) -> str:
     said = _DONE.get(outcome.line.do, outcome.line.do)
     if outcome.what == "remove" and outcome.line.do != "erase":
         said = f"removed: {outcome.reason}"
-    if outcome.line.basis.endswith(KEPT_TOO):
-        said += "; so was the copy that was kept"
     if how in ("overwritten", "unlinked"):
         return f"{said}; its bytes were {how}"
     return f"{said}; it was gone already" if how == "was gone" else said
@@ -153,7 +167,7 @@ def _said(outcome: Outcome, how: object) -> str:
 def _duties_of_store(graph: Graph, how: object) -> list[Item]:
     """What a database that is shared keeps out of our reach."""
     uri = graph.project.store_uri
-    if not uri or how != "overwritten":
+    if not uri or how != SHARED:
         return []
     done = (
         "its store was overwritten; its transaction logs keep what was written until the server removes "
@@ -204,7 +218,7 @@ def is_genuine(receipt: Receipt, signer: str = "") -> bool:
 
 
 def _stamp(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(at // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 # The page.
@@ -223,7 +237,7 @@ code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere } .way { col
 def page(receipt: Receipt) -> str:
     """The receipt as an HTML page, made for printing."""
     counted = Counter(item.kind or "file" for item in receipt.erased)
-    what = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items())) or "nothing"
+    what = ", ".join(f"{kind}: {number}" for kind, number in sorted(counted.items())) or "nothing"
     verdict = (
         "Complete: everything that was found is erased or kept for the reasons below, and nothing of it "
         "was found afterwards."

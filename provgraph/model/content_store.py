@@ -34,7 +34,7 @@ class ContentStore:
     >>> with TemporaryDirectory() as folder:
     ...     store = ContentStore(Path(folder))
     ...     digest = store.put(b"print(1)")
-    ...     print(store.has(digest), store.read(digest), store.erase([digest]), store.has(digest))
+    ...     print(store.has(digest), store.read(digest), len(store.erase([digest])), store.has(digest))
     True b'print(1)' 1 False
     """
 
@@ -91,16 +91,17 @@ class ContentStore:
             found for path in self._paths(digest)[:1] for found in path.parent.glob(f"{path.name}*")
         ]
 
-    def erase(self, digests: Iterable[str]) -> int:
-        """Remove contents, their bytes overwritten where the file system allows that; how many there
-        were. Doing it again does nothing. Raises OSError."""
+    def erase(self, digests: Iterable[str]) -> list[str]:
+        """Remove contents; what became of the bytes of each file (`model.erased.remove`). Doing it again
+        does nothing. Raises OSError."""
         from provgraph.model.erased import remove
 
         found = {path for digest in digests for path in self.files(digest)}
+        hows = list[str]()
         for path in found:
             with suppress(FileNotFoundError):  # somebody else was faster
-                remove(path)
-        return len(found)
+                hows.append(remove(path))
+        return hows
 
     def digests(self) -> list[str]:
         """All that `files` has something of."""

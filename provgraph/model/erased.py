@@ -19,7 +19,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from provgraph.errors import JournalError
-from provgraph.model.journal import MAGIC, frame, read_segment, segments
+from provgraph.model.journal import (
+    MAGIC,
+    Reading,
+    Segment,
+    apart_from_its_writer,
+    frame,
+    read_segment,
+    segments,
+)
 from provgraph.model.records import (
     ERASED,
     Committed,
@@ -62,16 +70,33 @@ def mapped(
     return Mapped(contents, ids, sorted(set(texts), key=len, reverse=True))
 
 
-def rewrite_journal(folder: Path, what: Mapped) -> int:
-    """Write every segment again that says something of it; returns how many. A segment is replaced whole;
-    one that was replaced before says nothing any more. Raises `JournalError`."""
-    paths = segments(folder)
+class StillWritten(JournalError):
+    """A segment that has to be written again is being written."""
+
+
+def rewrite_journal(folder: Path, what: Mapped) -> list[str]:
+    """Write every segment again that says something of it; returns what became of the bytes of each
+    (`put_in_place`). A segment is replaced whole; one that was replaced before says nothing any more, and
+    one that is made meanwhile is left alone. Raises `StillWritten`, `JournalError`."""
+    paths = [path for path in segments(folder) if path.stat().st_size]  # else it is just being made
     stats = frozenset[Stat]().union(*(_stats(path, what) for path in paths))
-    return sum(_rewrite(path, what, stats) for path in paths)
+    return [how for path in paths if (how := _rewrite(path, what, stats))]
 
 
-def rewrite_segment(path: Path, what: Mapped) -> bool:
-    """The same of one segment; whether it said something. Raises `JournalError`."""
+def still_written(folder: Path, what: Mapped) -> list[str]:
+    """The segments that would have to be written again, and are being written. Raises `JournalError`."""
+    return [path.stem for path in segments(folder) if _is_in_the_way(path, what)]
+
+
+def _is_in_the_way(path: Path, what: Mapped) -> bool:
+    with apart_from_its_writer(path) as is_held:
+        if is_held:
+            return False
+        return any(scrubbed(record, what) != record for record in Reading(path))
+
+
+def rewrite_segment(path: Path, what: Mapped) -> str:
+    """The same of one segment; nothing, if it says nothing. Raises `StillWritten`, `JournalError`."""
     return _rewrite(path, what, _stats(path, what))
 
 
@@ -121,11 +146,21 @@ def taken_out(path: Path, request: str, erased: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(seen))
 
 
-def _rewrite(path: Path, what: Mapped, stats: frozenset[Stat]) -> bool:
-    segment = read_segment(path)
-    changed = [scrubbed(record, what, stats) for record in segment.records]
-    if changed == segment.records and segment.lost == 0:
-        return False
+def _rewrite(path: Path, what: Mapped, stats: frozenset[Stat]) -> str:
+    with apart_from_its_writer(path) as is_held:
+        segment = read_segment(path)
+        changed = [scrubbed(record, what, stats) for record in segment.records]
+        if changed == segment.records and (segment.lost == 0 or not is_held):
+            return ""
+        if not is_held:
+            raise StillWritten(
+                f"{path.stem} is being recorded, and has to do with what is erased",
+                hint="when it has ended, this can be done",
+            )
+        return _written_again(path, segment, changed)
+
+
+def _written_again(path: Path, segment: Segment, changed: Sequence[Observation]) -> str:
     header = msgspec.structs.replace(segment.header, generation=segment.header.generation + 1)
     encode = msgspec.msgpack.Encoder().encode
     frames = [frame(encode(record)) for record in (header, *changed, Done(len(changed)))]
@@ -136,10 +171,9 @@ def _rewrite(path: Path, what: Mapped, stats: frozenset[Stat]) -> bool:
             out.write(MAGIC + b"".join(frames))
             out.flush()
             os.fsync(out.fileno())
-        put_in_place(fresh, path)
+        return put_in_place(fresh, path)
     except OSError as error:
         raise JournalError(f"{path} cannot be written anew: {error.strerror}") from error
-    return True
 
 
 def scrubbed(record: S, what: Mapped, stats: frozenset[Stat] = frozenset()) -> S:

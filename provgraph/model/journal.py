@@ -9,12 +9,13 @@ it is trusted.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Self
 
@@ -78,7 +79,8 @@ def encoded(record: Record) -> bytes:
 
 
 class SegmentWriter:
-    """Writes one segment. Closing it without an exception writes the `Done` mark.
+    """Writes one segment. Closing it without an exception writes the `Done` mark. Until it is closed,
+    nobody else writes the segment anew (`apart_from_its_writer`).
 
     Raises `JournalError` where the folder cannot be written or the disk is full; what was flushed
     before stays readable.
@@ -95,6 +97,8 @@ class SegmentWriter:
             )
         except OSError as error:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
+        with suppress(OSError):  # not all file systems have locks; capture goes on without
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         self._buffer += MAGIC + frame(_encoder.encode(header))
         try:
             self.flush()
@@ -151,6 +155,18 @@ class SegmentWriter:
             self.close()
         else:
             self.leave()
+
+
+@contextmanager
+def apart_from_its_writer(path: Path) -> Iterator[bool]:
+    """Hold a segment, so that nobody adds to it; whether it is held: not, while its writer is at it."""
+    with open(path, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def read_segment(path: Path) -> Segment:

@@ -21,6 +21,7 @@ from provgraph.model.glob import is_glob
 from provgraph.model.text import stamp
 from provgraph.model.uri import shown
 from provgraph.web.documents import (
+    DeletionCopy,
     DeletionLine,
     DeletionPlan,
     DeletionRequest,
@@ -73,6 +74,16 @@ def plan(graph: Graph, id: str, *, may_sign: bool) -> DeletionPlan:
                 basis=shown(line.basis),
             )
             for line in made.lines
+        ],
+        copies=[
+            DeletionCopy(
+                what=copy.what,
+                name=shown(copy.name),
+                size=copy.bytes,
+                said=shown(copy.said),
+                way=[shown(name) for name in copy.way],
+            )
+            for copy in made.copies
         ],
         reruns=[
             Rerun(

@@ -478,6 +478,16 @@ class DeletionLine(Document):
     basis: str
 
 
+class DeletionCopy(Document):
+    """A file of provgraph's own, and what it has of that which goes."""
+
+    what: str
+    name: str
+    size: int
+    said: str
+    way: list[str]
+
+
 class Rerun(Document):
     run: str
     command: str
@@ -492,6 +502,7 @@ class DeletionPlan(Document):
     request: DeletionRequest
     hash: str
     lines: list[DeletionLine]
+    copies: list[DeletionCopy]
     reruns: list[Rerun]
     blind: list[str]
     signed: list[str]

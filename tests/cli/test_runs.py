@@ -5,6 +5,7 @@ Over both that do it: Python's runner, and the native front.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,6 +116,18 @@ def test_outside_a_project_one_is_made_at_the_git_root_and_said_once(
     ignored = ["git", "-C", str(project), "status", "--porcelain", "--", ".provgraph"]
     assert subprocess.run(ignored, capture_output=True, check=True).stdout == b""
     assert "deep/inner/here.txt" in cli("why", "here.txt").stdout
+
+
+def test_init_makes_what_a_clone_lacks_and_says_so(cli: Any, project: Path) -> None:
+    cli("init")
+    before = (project / "provgraph.toml").read_text()
+    assert cli("init").stdout.strip() == f"{project} is a project already"
+    shutil.rmtree(project / ".provgraph")  # it is in no repository
+    assert "what lacked of its .provgraph/ is made" in cli("init").stdout
+    assert (project / ".provgraph").stat().st_mode & 0o777 == 0o700
+    assert (project / ".provgraph/.gitignore").read_text() == "*\n"
+    assert json.loads(cli("init", "--json").stdout)["completed"] is False
+    assert (project / "provgraph.toml").read_text() == before
 
 
 def test_eight_runs_at_once_while_others_ask(cli: Any, project: Path, start: Start) -> None:

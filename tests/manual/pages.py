@@ -27,6 +27,7 @@ FENCE = re.compile(
 VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"), "TIME"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:ns|µs|ms|s|min)\b"), "TOOK"),
+    (re.compile(r"/[0-9a-f]{2}/[0-9a-f]{62}\b"), "/HEX"),
     (re.compile(r"\b[a-z]?[0-9a-f]{7,}\b"), "HEX"),
     (re.compile(r"[A-Za-z0-9+/]{43}="), "KEY"),
     (re.compile(r"[\s─━│├└]+"), " "),

@@ -86,10 +86,16 @@ def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
         row["digest"] for row in json.loads(cli("ask", "file * | select digest", "--json").stdout)
     }
     document = planned(cli, "client:u3", "--text", "client u3")
-    bases = {line["name"]: line["basis"] for line in document["plan"]["lines"]}  # type: ignore[index]
-    assert [name for name, basis in bases.items() if "contents that are kept" in basis] == [
-        "raw/users.csv"
-    ]
+    copies = {copy["name"]: copy for copy in document["plan"]["copies"]}  # type: ignore[index]
+    (segment,) = (asked / ".provgraph/journal").iterdir()
+    held = [str(path.relative_to(asked)) for path in contents.files(copied)]
+    assert copies.keys() == {f".provgraph/journal/{segment.name}", *held}
+    assert copies[held[0]]["way"] == ["raw/users.csv", held[0]]
+    said = copies[f".provgraph/journal/{segment.name}"]["said"]
+    assert said == "names the content of raw/users.csv and 4 other contents"
+    shown = cli("forget", "show", "e1").stdout
+    assert f"written again: .provgraph/journal/{segment.name}: {said}" in shown
+    assert f"erased too: {held[0]}: the content of raw/users.csv" in shown
     cli("forget", "approve", "e1")
     done = cli("forget", "execute", "e1", "--consent")
     assert "complete" in done.stdout
@@ -112,6 +118,10 @@ def test_a_customer_is_forgotten_and_the_rest_is_as_if_they_had_never_been(
         assert digest.split(":")[1].encode() not in everything
     assert cli("subject", "report", "client:u3", "--json").stdout.count('"part"') == 0
     assert set(contents.digests()) == scripts and len(scripts) >= 4
+    receipt = json.loads((asked / ".provgraph/erasure/e1/receipt.json").read_text())
+    own = {item["name"]: item["done"] for item in receipt["erased"] if item["how"] == "copy"}
+    assert own.keys() == copies.keys()
+    assert own[held[0]].startswith("erased; its bytes were ")
     assert not list(asked.parent.glob(".project.provgraph-erasure-*"))
 
 
@@ -205,12 +215,26 @@ def test_a_rebuild_that_fails_changes_nothing_and_can_be_mended(asked: Path, cli
     assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
 
 
+def test_who_is_asked_about_is_known_by_a_new_key_too(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    cli("subject", "key", "rotate")
+    assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
+    assert "u3" not in (asked / "raw/users.csv").read_text()
+    planned(cli, "client:u1")
+    cli("subject", "key", "new", "--yes")
+    shown = cli("forget", "replan", "e2")
+    assert ("e2: 0 lines" in shown.stdout, "have to be named anew" in shown.stderr) == (True, True)
+
+
 def test_an_abandoned_request_leaves_everything_as_it_was(asked: Path, cli: Cli) -> None:
     planned(cli, "client:u3")
     cli("forget", "abandon", "e1")
     assert "u3" in (asked / "raw/users.csv").read_text()
     listed = json.loads(cli("forget", "list", "--json").stdout)
     assert [(each["id"], each["state"]) for each in listed] == [("e1", "abandoned")]
+    again = cli("forget", "abandon", "e1", check=False)
+    assert (again.returncode, "e1 is abandoned already" in again.stderr) == (2, True)
 
 
 def test_what_is_on_hold_is_kept_with_its_reason_until_the_hold_ends(asked: Path, cli: Cli) -> None:

@@ -115,7 +115,9 @@ def test_a_question_about_somebody_who_is_nowhere_says_so(captured: Path, cli: C
 
 
 def test_a_rule_holds_for_versions_that_come_later(captured: Path, cli: Cli) -> None:
-    added(cli, "raw/users.csv")
+    words = ("--column", "user_id", "--prefix", "client:")
+    assert "no run has read or made new.csv" in cli("subject", "add", "new.csv", *words).stderr
+    assert "no run has" not in cli("subject", "add", "raw/users.csv", *words).stderr
     assert report(cli, "client:u9")["held"] == {}
     more = (captured / "raw/users.csv").read_text() + "u9,a,3\n"
     (captured / "new.csv").write_text(more)

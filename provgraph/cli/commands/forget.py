@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ from provgraph.cli.text import count, duration, moment, size
 from provgraph.errors import UsageError
 
 if TYPE_CHECKING:
-    from provgraph.erasure.plan import Line, Plan
+    from provgraph.erasure.plan import Plan
     from provgraph.erasure.queue import Listed
     from provgraph.erasure.requests import Folder
     from provgraph.graph import Graph
@@ -201,11 +202,14 @@ def _show(folder: Folder, made: Plan, as_json: bool) -> None:
                 line.name,
                 size(line.bytes) if line.bytes else "",
                 line.how,
-                _why(line),
+                _why(line.basis, line.way) or line.why,
             )
             for line in made.lines
         ),
     )
+    for copy in made.copies:
+        do = "erased too" if copy.what == "kept content" else "written again"
+        click.echo(f"{do}: {copy.name}: {_why(copy.said, copy.way[:-1])}")
     for rerun in made.reruns:
         took = f" (took {duration(int(rerun.seconds * 1e9))})" if rerun.seconds else ""
         click.echo(f"run again: {' '.join(rerun.argv)}{took}")
@@ -219,11 +223,13 @@ def _show(folder: Folder, made: Plan, as_json: bool) -> None:
     )
 
 
-def _why(line: Line) -> str:
-    from provgraph.erasure.plan import KEPT_TOO
-
-    way = " → ".join(line.way) or line.why
-    return f"{way}; {KEPT_TOO}" if line.basis == KEPT_TOO else line.basis or way
+def _why(said: str, names: Sequence[str]) -> str:
+    """
+    >>> _why("", ["a.csv", "b.csv"]), _why("tax law", ["a.csv"])
+    ('a.csv → b.csv', 'tax law (a.csv)')
+    """
+    way = " → ".join(names)
+    return f"{said} ({way})" if said and way else said or way
 
 
 @command.command(name="list")

@@ -57,6 +57,8 @@ def add(dataset: str, column: str, prefix: str, table: str, as_json: bool) -> No
             note(f"made the index's key, {keys.path_of(graph.project)}: keep it, and keep it apart")
         if not add_rule(graph.project, rule):
             note("this rule stood there before")
+        if not _is_recorded(graph, rule.dataset):
+            note(f"no run has read or made {rule.dataset} yet: it is looked at when one has")
         graph.project.__dict__.pop("settings", None)
         _index(graph, as_json)
 
@@ -66,6 +68,12 @@ def _relative(graph: Graph, dataset: str) -> str:
     from provgraph.query.glob import is_glob
 
     return dataset if is_glob(dataset) else graph.uri(dataset)
+
+
+def _is_recorded(graph: Graph, dataset: str) -> bool:
+    from provgraph.query.plan import Find, Globbed, Limit
+
+    return bool(graph.answer(Limit(Find("Version", Globbed(dataset)), 1)).values)
 
 
 def _check(graph: Graph, rule: Any) -> None:
@@ -213,14 +221,16 @@ def rotate(as_json: bool) -> None:
     \b
       provgraph subject key rotate
     """
-    from provgraph.erasure import census
+    from provgraph.erasure import asking, census
     from provgraph.subjects import keys
 
     with opened() as graph:
-        made = keys.make(graph.project, beside=keys.keys(graph.project))
+        before = keys.keys(graph.project)
+        made = keys.make(graph.project, beside=before)
         with census.opened(graph) as held, progress("versions") as told:
             taken = census.take(graph, held, told)
             older = [each for each in held.contents() if each.key != made.name]
+        asking.know_by(graph, before, made)
         if not older:
             keys.drop_older(graph.project)
         _tell(taken, as_json)

@@ -71,7 +71,7 @@ function state(request) {
 }
 
 function drawPlan(main, plan) {
-  const { request, lines, reruns, blind } = plan;
+  const { request, lines, copies, reruns, blind } = plan;
   const counts = Object.keys(DOES).map((kind) => [kind, lines.filter((line) => line.do === kind)]).filter(([, some]) => some.length);
   show(
     main,
@@ -84,6 +84,7 @@ function drawPlan(main, plan) {
       blind.length > 0 && h("section", { class: "notice warn" }, icon("warn"), h("div", {}, h("h2", {}, "What cannot be known"), h("ul", {}, blind.map((one) => h("li", {}, one))))),
       signatures(plan, (next) => drawPlan(main, next)),
       counts.map(([kind, some]) => group(kind, some, keepable(plan) && ["redact", "erase", "rebuild"].includes(kind) ? (line) => keeping(plan, line, (next) => drawPlan(main, next)) : null)),
+      copies.length > 0 && own(copies),
       reruns.length > 0 && section("Commands that are run again", h("ol", { class: "reruns" }, reruns.map((one) => h("li", {}, h("code", {}, one.command), h("span", { class: "quiet" }, one.seconds ? ` took ${format.duration(one.seconds)}` : ""), h("p", { class: "quiet small" }, `makes ${one.makes.join(", ")}`))))),
     ),
   );
@@ -130,6 +131,24 @@ function group(kind, lines, keep) {
         { class: "data plan" },
         h("thead", {}, h("tr", {}, ["Name", "Kind", "Size", "What is known", "Why it is here", ...(keep ? ["Decide"] : [])].map((name, i) => h("th", { scope: "col", class: i === 2 ? "number" : null }, name)))),
         h("tbody", {}, lines.map((line) => h("tr", {}, h("th", { scope: "row" }, line.version ? h("a", { href: `#/graph/${encodeURIComponent(line.version)}` }, line.name) : line.name), h("td", {}, line.kind), h("td", { class: "number" }, line.size ? format.size(line.size) : ""), h("td", {}, line.how), h("td", { class: "why" }, line.basis && h("span", {}, line.basis), line.way.length > 1 && h("span", { class: "way quiet" }, line.way.join(" → ")), !line.basis && line.way.length < 2 && line.why), keep && h("td", {}, keep(line))))),
+      ),
+    ),
+  );
+}
+
+// The files of provgraph's own that hold or name what goes.
+function own(copies) {
+  const title = "In provgraph's own files";
+  return section(
+    h("span", { class: "row" }, title, h("span", { class: "quiet count" }, format.count(copies.length, "file"))),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+      h(
+        "table",
+        { class: "data plan" },
+        h("thead", {}, h("tr", {}, ["What is done", "Name", "Size", "Why it is here"].map((name, i) => h("th", { scope: "col", class: i === 2 ? "number" : null }, name)))),
+        h("tbody", {}, copies.map((copy) => h("tr", {}, h("td", {}, copy.what === "kept content" ? "erased" : "written again without it"), h("th", { scope: "row" }, copy.name), h("td", { class: "number" }, copy.size ? format.size(copy.size) : ""), h("td", { class: "why" }, h("span", {}, copy.said), h("span", { class: "way quiet" }, copy.way.join(" → ")))))),
       ),
     ),
   );
