@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import inf
 
 from msgspec.json import encode
 from msgspec.structs import replace
@@ -98,6 +99,7 @@ def joined(graph: Graph, parts: Sequence[Folder]) -> Folder:
             files=_each_once(request.files for request in asked),
             texts=_each_once(request.texts for request in asked),
             kept=_each_once(request.kept for request in asked),
+            old=_each_once(request.old for request in asked),
             erase_derived=asked[0].erase_derived,
         ),
     )
@@ -113,10 +115,9 @@ def due_again(graph: Graph, now: int) -> Folder | None:
     known = folders(graph.project)
     ended = [folder for folder in known if freed(graph.project, folder, day(now))]
     asked = [folder.request() for folder in ended]
-    before = {file for folder in known for file in folder.request().files}
+    before = {version for folder in known for version in folder.request().old}
     old, reasons = _too_old(graph, now, before)
-    files = _each_once([*(request.files for request in asked), old])
-    if not (ended or files):
+    if not (ended or old):
         return None
     references = [*(request.reference for request in asked if request.reference), *reasons]
     folder = open_request(
@@ -127,8 +128,9 @@ def due_again(graph: Graph, now: int) -> Folder | None:
             asked=now,
             due=now + DEADLINE,
             subjects=_each_once(request.subjects for request in asked),
-            files=files,
+            files=_each_once(request.files for request in asked),
             kept=_each_once([kept.version for kept in each.kept()] for each in ended),
+            old=_each_once([*(request.old for request in asked), old]),
             erase_derived=bool(asked) and not old and all(r.erase_derived for r in asked),
         ),
     )
@@ -138,16 +140,24 @@ def due_again(graph: Graph, now: int) -> Folder | None:
 
 
 def _too_old(graph: Graph, now: int, asked: Collection[str]) -> tuple[list[str], list[str]]:
-    """The files that retention rules let go, without those asked for before, and the rules' reasons."""
-    files, reasons = list[str](), list[str]()
+    """The versions that retention rules let go, without those asked for before, and the rules' reasons. A
+    content that a younger version has too is not too old."""
+    old, reasons = list[str](), list[str]()
     for rule in retentions(graph.project):
-        old = Comparison("at", "<", now - rule.age)
-        here = (Comparison("name", "~", rule.files), Comparison("state", "!=", "erased"), old)
+        here = (Comparison("name", "~", rule.files), Comparison("state", "!=", "erased"))
         rows = graph.answer(Find("Version", where=AllOf(here))).values
-        found = {str(held["name"]) for _, _, _, held, *_ in rows}.difference(asked)
-        files += sorted(found.difference(files))
+        aged = {id: held for id, _, _, held, *_ in rows if _at(held) < now - rule.age}
+        young = {held.get("digest") for id, _, _, held, *_ in rows if id not in aged} - {None, ""}
+        found = {id for id, held in aged.items() if held.get("digest") not in young}
+        found -= {*asked, *old}
+        old += sorted(found)
         reasons += [rule.reason] if found else []
-    return files, reasons
+    return old, reasons
+
+
+def _at(version: Mapping[str, object]) -> float:
+    at = version.get("at")
+    return at if isinstance(at, int) else inf
 
 
 def _each_once(parts: Iterable[Iterable[str]]) -> list[str]:

@@ -87,14 +87,16 @@ def findings(graph: Graph, index: SubjectIndex, macs: Iterable[bytes]) -> Findin
     return _findings(cone, nodes, dict.fromkeys(containing, why), judged, cleared, held)
 
 
-def touching(graph: Graph, uris: Sequence[str]) -> Findings:
-    """Every version of these files, whatever has their content, and what was made from them. Raises
-    `StoreError`."""
+def touching(graph: Graph, uris: Sequence[str], old: Sequence[str]) -> Findings:
+    """Every version of these files and those that are too old, whatever has their content, and what was
+    made from them. Raises `StoreError`."""
     own = [node for uri in uris for node in _nodes(graph, Find("Version", Exactly(uri)))]
-    digests = {str(node.properties.get("digest") or "") for node in own} - {""}
+    aged = [n for n in graph.store.nodes(old) if n.properties.get("state") != "erased"]
+    digests = {str(node.properties.get("digest") or "") for node in (*own, *aged)} - {""}
     copies = _nodes(graph, Find("Version", Digested(tuple(sorted(digests)))))
-    named = {node.id: "it was named" for node in own}
-    starts = {node.id: "it has the content of a file that was named" for node in copies} | named
+    starts = {node.id: "it has a content that goes" for node in copies}
+    starts |= {node.id: "it is older than a rule allows" for node in aged}
+    starts |= {node.id: "it was named" for node in own}
     if not starts:
         return Findings()
     cone, nodes = _reached(graph, starts)

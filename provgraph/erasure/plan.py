@@ -104,7 +104,8 @@ def planned(graph: Graph, request: Request, today: date) -> Plan:
         unread = take(graph, index).unread if request.subjects else []
         macs = [bytes.fromhex(mac) for mac in request.subjects]
         found = findings(graph, index, macs) if macs else Findings()
-    named = touching(graph, request.files) if request.files else Findings()
+    asked = request.files or request.old
+    named = touching(graph, request.files, request.old) if asked else Findings()
     kept = still_there(graph, request.kept) if request.kept else Findings()
     planner = _Planner(graph, today, named, found, kept, request.erase_derived)
     lines = list(planner.lines())

@@ -32,7 +32,7 @@ ENDED: Final[frozenset[State]] = frozenset({"done", "abandoned", "joined"})
 class Request(msgspec.Struct, frozen=True):
     """What was asked. `subjects` are keyed hashes in hexadecimal, and go when it is done; `texts` are
     words to be taken out of names, arguments and messages; `kept` are versions that an earlier request had
-    to keep. With `erase_derived` what was made from the data is erased and not rebuilt. Times are
+    to keep, `old` those that are older than a rule allows. With `erase_derived` what was made from the data is erased and not rebuilt. Times are
     nanoseconds UTC."""
 
     id: str
@@ -44,6 +44,7 @@ class Request(msgspec.Struct, frozen=True):
     texts: list[str] = []
     erase_derived: bool = False
     kept: list[str] = []
+    old: list[str] = []
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -104,13 +105,15 @@ class Folder:
             if self.has(name):
                 remove(self.path / name)
         if bare:
-            request, kept = self.request(), {each.name for each in self.kept()}
+            request, kept = self.request(), self.kept()
+            names, versions = {each.name for each in kept}, {each.version for each in kept}
             left = msgspec.structs.replace(
                 request,
                 subjects=request.subjects if kept else [],
-                files=[name for name in request.files if name in kept],
+                files=[name for name in request.files if name in names],
                 texts=[],
                 kept=[],
+                old=[version for version in request.old if version in versions],
             )
             self.write("request.json", msgspec.json.encode(left))
 

@@ -11,6 +11,8 @@ import pytest
 from blake3 import blake3
 from subjects.conftest import Cli
 
+from provgraph.erasure.asking import due_again, replanned
+from provgraph.graph import Graph
 from provgraph.model.content_store import ContentStore
 
 pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
@@ -441,3 +443,30 @@ def test_what_is_older_than_a_rule_allows_becomes_a_plan(asked: Path, cli: Cli) 
     assert {"work/a.csv", "work/b.csv"} <= actions(document).keys()
     assert "raw extracts" in cli("forget", "list").stdout
     assert "nothing is older" in cli("forget", "expired").stdout, "a request is made once"
+
+
+def test_what_is_younger_than_a_rule_allows_stays(
+    asked: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    young = "user_id,grp,amount\nu1,a,1\nu2,b,2\n"
+    (asked / "young.csv").write_text(young)
+    cli("run", "--", "sh", "-c", "cat young.csv > raw/users.csv; cp raw/users.csv out/new.csv")
+    with open(asked / "provgraph.toml", "a") as file:
+        file.write(
+            '\n[[retention]]\nfiles = "raw/**"\nolder_than = "1ms"\n'
+            'reason = "raw data"\nowner = "dpo@example.org"\n'
+        )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with Graph.open(asked) as graph:
+        graph.sync()
+        (newest,) = graph.ask('file "raw/users.csv" @latest').nodes()
+        folder = due_again(graph, int(str(newest.properties["at"])))
+        assert folder is not None and len(folder.request().old) == 1
+        plan = replanned(graph, folder)
+    names = {line.name: line.do for line in plan.lines}
+    assert names["raw/users.csv"] == "forget", "its first content is gone"
+    assert "out/new.csv" not in names and names["work/b.csv"] != "forget"
+    cli("forget", "approve", folder.id)
+    assert "complete" in cli("forget", "execute", folder.id, "--consent").stdout
+    assert (asked / "raw/users.csv").read_text() == young
+    assert json.loads((asked / "models/a.json").read_text()) == {"mean": 1.0}
