@@ -98,7 +98,8 @@ class Closed(Event, frozen=True):
 
 
 class Renamed(Event, frozen=True):
-    """`stat` is the moved file, `replaced` what the new name had before."""
+    """`stat` is the moved file, `replaced` what the new name had before. `seen` unless only the tree
+    tells of it, at the end."""
 
     source: bytes
     target: bytes
@@ -106,6 +107,7 @@ class Renamed(Event, frozen=True):
     replaced: Stat | None = None
     directory: bool = False
     exchange: bool = False
+    seen: bool = True
 
 
 class Linked(Event, frozen=True):

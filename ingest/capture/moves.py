@@ -51,7 +51,13 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
         if source == target or not source or {source, target} & told or os.path.lexists(source):
             continue
         yield Renamed(
-            source, target, change.after, change.before, pid=close.pid, tick=close.tick + 1
+            source,
+            target,
+            change.after,
+            change.before,
+            seen=False,
+            pid=close.pid,
+            tick=close.tick + 1,
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,14 +28,20 @@ for line in sys.stdin:
     print(name, flush=True)
 """
 
+WITHOUT_RENAMES = DAEMON.replace('    os.rename("unfinished", f"out-{name}")\n', "").replace(
+    '"unfinished"', 'f"out-{name}"'
+)
+
 
 class Day:
     """A captured daemon that works when it is told to, under a clock that goes when it is told to."""
 
-    def __init__(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, program: str = DAEMON
+    ) -> None:
         self.root = workspace.root
         self.daemon = workspace.start(
-            *(sys.executable, "-c", DAEMON), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            *(sys.executable, "-c", program), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.passed = 0
         self.work("first")  # now it has begun
@@ -114,3 +122,53 @@ def test_when_it_is_told_can_be_set(
     with Graph.open(workspace.root) as graph:
         assert "in-a" in sources(graph, "out-a")
     assert workspace.ended.exit == 0
+
+
+@pytest.mark.parametrize("setting", ['every = "1s"', 'after = "80kB"'])
+def test_the_native_front_has_it_told_although_nobody_asks(
+    native_workspace: Workspace, setting: str
+) -> None:
+    settings = native_workspace.root / "provgraph.toml"
+    settings.write_text(settings.read_text() + f"\n[capture]\n{setting}\n")
+    daemon = native_workspace.start(
+        *(sys.executable, "-c", DAEMON), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert daemon.stdin and daemon.stdout
+    (native_workspace.root / "in-a").write_text("a")
+    while not whole(native_workspace):
+        daemon.stdin.write("a\n")
+        daemon.stdin.flush()
+        assert daemon.stdout.readline() == "a\n"
+        time.sleep(0.01)
+    assert "out-a" in {name for made in whole(native_workspace) for name in names(made)}
+    assert daemon.poll() is None
+    daemon.stdin.close()
+    assert daemon.wait() == 0
+    assert native_workspace.ended.exit == 0
+    made = native_workspace.all(Generated)
+    assert len({record.version for record in made}) == len({closed_at(record) for record in made})
+
+
+def closed_at(made: Generated) -> int:
+    """What tells a version from another, whoever tells of it and when."""
+    return made.names[0].since.tick
+
+
+def test_a_rename_that_only_the_tree_tells_changes_nothing_of_what_was_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = Day(workspace, monkeypatch, WITHOUT_RENAMES)
+    os.rename(workspace.root / "out-first", workspace.root / "moved")  # not by what is captured
+    day.work("second")
+    day.passed += HOUR
+    with Graph.open(workspace.root) as graph:
+        assert "in-second" in sources(graph, "out-second")
+        assert day.daemon.stdin and day.daemon.stdout
+        day.daemon.stdin.close()
+        assert day.daemon.wait() == 0
+        assert "in-first" in sources(graph, "moved")
+        assert len(graph.ask('file "out-second"@all | select version').rows.values) == 1
+    made = workspace.all(Generated)
+    assert len({record.step for record in made if "out-second" in names(record)}) == 1
+    assert "moved" in {name for each in made for name in names(each)}
+    assert len({record.version for record in made}) == len({closed_at(record) for record in made})

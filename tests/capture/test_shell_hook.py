@@ -270,6 +270,26 @@ def test_what_goes_on_in_the_background_is_recorded_when_it_has_ended(terminal: 
     assert lineage(terminal.graph(), "late") == {"a"}
 
 
+def test_a_line_that_goes_on_for_long_is_told_of_meanwhile(
+    native_workspace: Workspace, tmp_path: Path
+) -> None:
+    root, journal = native_workspace.root, native_workspace.project.journal
+    settings = root / "provgraph.toml"
+    settings.write_text(settings.read_text() + '\n[capture]\nevery = "1s"\n')
+    (root / "a").write_text("a\n")
+    os.mkfifo(root / "go")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    terminal.process.sendline("sh -c 'cat a > early; read x < go'")
+    while not list(journal.glob("*.1.segment")):  # nobody asks for it
+        time.sleep(0.02)
+    (root / "go").write_text("1\n")
+    terminal.lines += 1
+    terminal.wait()
+    terminal.leave()
+    with open_graph(root) as graph:
+        assert lineage(graph, "early") == {"a"}
+
+
 def test_a_shell_within_a_shell_has_runs_of_its_own(terminal: Terminal) -> None:
     shell, root = terminal.shell, terminal.workspace.root
     (root / "a").write_text("a\n")

@@ -29,6 +29,7 @@ from provgraph.ingest.capture.events import (
     Moved,
     Opened,
     Piped,
+    Renamed,
 )
 
 STRETCH: Final = -1
@@ -227,7 +228,7 @@ class _Teller:
         process.last = event.tick
         by = process.doer(event)
         self.happenings.append(Happening(event, by, by.events))
-        if not isinstance(event, Interpreted):  # said at the end: numbers stay
+        if not _is_said_late(event):
             by.events += 1
 
     def _execution(self, pid: int) -> Execution | None:
@@ -316,6 +317,11 @@ class _Teller:
         process.begin_with(standard)
         self.happenings[process.pending_place] = Happening(image, process.program, 0)
         process.program.events = 1
+
+
+def _is_said_late(event: Event) -> bool:
+    """Whether who told of the run before did not know of it: so it is not counted, and numbers stay."""
+    return isinstance(event, Interpreted) or (isinstance(event, Renamed) and not event.seen)
 
 
 def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:

@@ -128,6 +128,7 @@ static void watch_line(void) {
         if (pause > LONGEST) pause = LONGEST;
         if (rest > LONGEST_REST) rest = LONGEST_REST;
         expect_end(rest > pause ? rest : pause);
+        if (!program.ended) have_it_told();
     }
 }
 

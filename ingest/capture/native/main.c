@@ -16,7 +16,6 @@
 
 #define FRONT_MAGIC 0x31544e5246475650ull /* "PVGFRNT1" */
 enum { FRONT_VERSION = 1, MOST_WAITING = 100, RUN_ID = 27, NANOSECONDS = 1000000000 };
-#define TELL_EVERY 3600000000000ull /* nanoseconds */
 enum { SHORTEST = 20000000, LONGEST = 200000000, LONGEST_REST = 2000000000, BUSY = 10, IDLE = 100 };
 
 enum flag_of_run {
@@ -176,6 +175,50 @@ static bool names_an_id(struct slice text) {
     return false;
 }
 
+struct unit {
+    struct slice name;
+    uint64_t size;
+};
+
+static const struct unit durations[] = {{WORD("s"), 1000000000}, {WORD("m"), 60000000000},
+                                        {WORD("h"), 3600000000000}, {WORD("d"), 86400000000000},
+                                        {{NULL, 0}, 0}};
+static const struct unit sizes[] = {{WORD("B"), 1}, {WORD("kB"), 1000}, {WORD("MB"), 1000000},
+                                    {WORD("GB"), 1000000000}, {WORD("KiB"), 1 << 10},
+                                    {WORD("MiB"), 1 << 20}, {WORD("GiB"), 1 << 30}, {{NULL, 0}, 0}};
+
+/* `"1h30m"`, behind an equals sign; `otherwise` where it is written in another way. */
+static uint64_t amount_in(struct slice line, const struct unit *units, uint64_t otherwise) {
+    uint64_t sum = 0;
+    until(&line, '"');
+    struct slice rest = until(&line, '"');
+    if (!rest.size) return otherwise;
+    while (rest.size) {
+        uint64_t number = number_in(&rest);
+        struct slice name = {rest.at, 0};
+        for (; rest.size && (*rest.at < '0' || *rest.at > '9'); rest.at++, rest.size--) name.size++;
+        const struct unit *u = units;
+        while (u->size && !same(u->name, name)) u++;
+        if (!u->size) return otherwise;
+        sum += number * u->size;
+    }
+    return sum;
+}
+
+/* After how long, and how many bytes of events, Python is asked whether a run that goes on is to be told of.
+ * What it finds in `[capture]` counts; what is not understood here makes us ask it often. */
+static uint64_t ask_every = 3600000000000, ask_after = 64000000;
+
+static void read_rhythm(struct slice text) {
+    bool ours = false;
+    while (text.size) {
+        struct slice line = until(&text, '\n');
+        if (begins(line, "[")) ours = begins(line, "[capture]");
+        else if (ours && begins(line, "every")) ask_every = amount_in(line, durations, 60000000000);
+        else if (ours && begins(line, "after")) ask_after = amount_in(line, sizes, 1000000);
+    }
+}
+
 static char cwd[PATH_ROOM];
 static char spools[PATH_ROOM];
 static bool asks_for_more; /* than the tables say: contents or variables that only Python can tell */
@@ -198,6 +241,7 @@ static bool find_project(void) {
     if (size <= 0 || size == sizeof text || !names_an_id((struct slice){text, (size_t)size})) return false;
     asks_for_more = contains((struct slice){text, (size_t)size}, "\n[content]") ||
                     contains((struct slice){text, (size_t)size}, "\n[environment]");
+    read_rhythm((struct slice){text, (size_t)size});
     root = (struct slice){folder, at.size};
     return JOIN(spools, folder, "/.provgraph/spool") && JOIN(cache_folder, folder, "/.provgraph/cache") &&
            JOIN(path, folder, "/.provgraph/journal") && is_folder(path) && may(path, 2 /* W_OK */) &&
@@ -568,16 +612,20 @@ __attribute__((noreturn)) static void end_as_it_ended(void) {
     for (;;) call1(SYS_exit_group, program.status >> 8 & 0xff);
 }
 
-/* A run that goes on for hours is told of meanwhile, so that it can be asked about (`ongoing.py`). */
+/* A run that goes on for long is told of meanwhile, so that it can be asked about (`ongoing.py`). Python
+ * measures from the moment when it told last, which was after we had asked: so we wait a little longer. */
 static void have_it_told(void) {
-    static uint64_t last;
+    static uint64_t asked, events;
     static long teller;
     char *argv[] = {python_program, "run", "--finish", recording, NULL};
     int status;
-    if (!last) last = tick();
-    if (tick() - last < TELL_EVERY) return;
-    last = tick();
+    uint64_t now = tick(), reached = spool_file.size >= DATA_START ? spool_head()->cursor : 0;
+    if (!asked) asked = now;
+    if (now - asked < ask_every + ask_every / 64 + NANOSECONDS &&
+        reached - events < ask_after + ask_after / 16)
+        return;
     if (teller > 0 && call4(SYS_wait4, teller, &status, WNOHANG, NULL) == 0) return; /* at it still */
+    asked = now, events = reached;
     int null = open_at(AT_FDCWD, "/dev/null", O_WRONLY, 0);
     teller = null < 0 ? 0 : start(&(struct launch){python_program, argv, variables, null});
     if (null >= 0) close_file(null);
