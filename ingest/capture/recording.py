@@ -274,12 +274,40 @@ def contents_of(
     return contents
 
 
+class Nested(msgspec.Struct, frozen=True):
+    """The runners within a run: all, those that are shells with the hook, and when which was a runner alone.
+
+    >>> Nested.read(b"7\\n7 run 50\\n8 shell\\n9\\n")
+    Nested(runners={8, 9, 7}, shells={8}, alone={7: 50})
+    """
+
+    runners: set[int] = set()
+    shells: set[int] = set()
+    alone: dict[int, int] = {}
+
+    @classmethod
+    def read(cls, text: bytes) -> Nested:
+        found = cls()
+        for told in text.splitlines():
+            match [int(word) if word.isdigit() else word for word in told.split()]:
+                case [int(pid), b"shell"]:
+                    found.shells.add(pid)
+                case [int(pid), b"run", int(moment)]:
+                    found.alone[pid] = moment
+                case [int(pid)]:
+                    pass
+                case _:
+                    continue
+            found.runners.add(pid)
+        return found
+
+
 class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
     and small texts that it had. `shell` is the one that ran
-    it, where that was not the shim's. `observed` are the `id`s of events that the contents know.
+    it, where that was not the shim's. `nested` are the runners within. `observed` are the `id`s of events that the contents know.
     `going_on`: it has not ended."""
 
     manifest: Manifest
@@ -296,6 +324,7 @@ class Evidence(msgspec.Struct):
     packages: Mapping[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     shell: line.Shell | None = None
+    nested: Nested = Nested()
     observed: set[int] = set()
     going_on: bool = False
 
@@ -363,9 +392,8 @@ def _completed(
     """Put what the events do not tell among them. The tree as it is after, what changed in it, and the events of
     provgraph's own doings."""
     root = os.fsencode(project.root)
-    evidence.events = without_runners(
-        evidence.events, nested_runners(recorded), nested_shells(recorded)
-    )
+    evidence.nested = Nested.read(_text(recorded / NESTED))
+    evidence.events = without_runners(evidence.events, evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
     evidence.events += list(unseen_moves(evidence.events, changes))
@@ -393,6 +421,7 @@ def _context(project: Project, evidence: Evidence) -> Context:
         content=evidence.contents.content,
         parent=manifest.started.parent,
         going_on=evidence.going_on,
+        runners=frozenset(evidence.nested.runners),
     )
 
 
@@ -502,55 +531,65 @@ def _observe(evidence: Evidence) -> None:
         found = next(taken, None)
 
 
-def tell_outer(spool: str) -> None:
-    """Tell the run around this one, whose spool is given, that this process is a runner."""
+def tell_outer(spool: str, *words: str) -> None:
+    """Tell the run around this one, whose spool is given, that this process is a runner. `words`: `run` and a
+    moment in which it was nothing else."""
     with suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         file = os.open(os.path.join(os.path.dirname(spool), NESTED), flags, 0o600)
         try:
-            os.write(file, b"%d\n" % os.getpid())
+            os.write(file, f"{' '.join([str(os.getpid()), *words])}\n".encode())
         finally:
             os.close(file)
 
 
-def nested_runners(folder: Path) -> set[int]:
-    return {int(word) for word in _text(folder / NESTED).split() if word.isdigit()}
-
-
-def nested_shells(folder: Path) -> frozenset[int]:
-    """Those runners that are shells with the hook."""
-    lines = (text.split() for text in _text(folder / NESTED).splitlines())
-    return frozenset(
-        int(words[0]) for words in lines if words[1:] == [b"shell"] and words[0].isdigit()
-    )
-
-
-def without_runners(
-    events: list[Event], runners: set[int], shells: frozenset[int] = frozenset()
-) -> list[Event]:
+def without_runners(events: list[Event], nested: Nested) -> list[Event]:
     """Leave out what runners within the run started: they take it out of this run's sight, and into
-    a record of its own. A tracer around them all sees it none the less, with all that comes of it."""
-    if not runners:
+    a record of its own. A tracer around them all sees it none the less, with all that comes of it. And what
+    they open themselves, they open for their runs."""
+    if not nested.runners:
         return events
+    began = dict.fromkeys(nested.runners, 0)
+    for event in events:
+        if isinstance(event, Image) and event.tick <= nested.alone.get(event.pid, 0):
+            began[event.pid] = event.tick
     theirs: set[int] = set()
     for event in events:
-        if isinstance(event, Forked) and (event.parent in runners or event.parent in theirs):
-            theirs.add(event.pid)
-    return [
-        event
-        for event in events
-        if event.pid not in theirs
-        and not (event.pid in shells and isinstance(event, _ABOUT_FILES))
-        and not (
-            isinstance(event, Missed)
-            and event.pid in runners
-            and event.what == "scrubbed environment"
-        )
-    ]
+        if isinstance(event, Forked):
+            parent = event.parent
+            if parent in theirs or (parent in began and event.tick >= began[parent]):
+                theirs.add(event.pid)
+    return list(_but_their_own(events, nested, theirs, began))
 
 
-_ABOUT_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated)
-"""What a shell with the hook opens, it opens for its lines, which are runs."""
+def _but_their_own(
+    events: list[Event], nested: Nested, theirs: set[int], began: dict[int, int]
+) -> Iterator[Event]:
+    """`began`: when the program began that is a runner, 0 where it was something else besides."""
+    running: set[int] = set()
+    opened: set[tuple[int, int]] = set()
+    for event in events:
+        pid = event.pid
+        if isinstance(event, Image):
+            (running.add if began.get(pid) == event.tick else running.discard)(pid)
+        match event:
+            case _ if pid in theirs:
+                continue
+            case Closed() if (pid, event.opened) in opened:
+                continue
+            case Opened() if pid in running:
+                opened.add((pid, event.tick))
+                continue
+            case Renamed() | Linked() | Unlinked() | Truncated() if pid in running:
+                continue
+            case Opened() | Closed() | Renamed() | Linked() | Unlinked() | Truncated() if (
+                pid in nested.shells
+            ):
+                continue
+            case Missed() if pid in nested.runners and event.what == "scrubbed environment":
+                continue
+            case _:
+                yield event
 
 
 def _of_packages(events: Iterable[Event]) -> Iterator[bytes]:

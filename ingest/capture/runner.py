@@ -234,6 +234,8 @@ class Capture:
     def attend(self, program: Program) -> int:
         """Wait for the program's end, hashing what it writes meanwhile."""
         self._program = program
+        if spool := os.environ.get(_SPOOL):
+            tell_outer(spool, "run", str(self._manifest.began))
         self._manifest.pid = program.pid
         with suppress(OSError):
             self._recording.save(self._manifest)

@@ -21,7 +21,7 @@ from manual.pages import ROOT, left_to
 
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
-from provgraph.model.records import RunEnded, RunStarted, StepSeen
+from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen, Used
 
 PAGE = "docs/where-it-runs.md"
 
@@ -65,6 +65,24 @@ def test_a_run_within_a_run_is_its_child_and_they_join_by_the_files(workspace: W
     assert makers == {"first": outer.run, "b": nested.run, "c": outer.run}
     assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
     assert lineage(workspace, "c") == {"b", "a"}
+
+
+def test_what_a_run_within_a_run_does_for_itself_is_nobody_s_doing(workspace: Workspace) -> None:
+    temporary = workspace.root / "temporary"
+    temporary.mkdir()
+    (workspace.root / "a").write_text("x")
+    inner = workspace.shell("sh", "-c", "cat a; cat a > b")
+    environment = {**workspace.environment, "TMPDIR": str(temporary)}
+    done = workspace.run("sh", "-c", f"cp a made; exec {inner} > said", env=environment)
+    assert done.returncode == 0, done.stderr
+    by = {record.step: record.run for record in workspace.all(StepSeen)}
+    started = {record.argv[2][:3]: record.run for record in workspace.all(RunStarted)}
+    outer, nested = started["cp "], started["cat"]
+    made = {(record.names[-1].uri, by[record.step]) for record in workspace.all(Generated)}
+    assert made == {("made", outer), ("said", outer), ("said", nested), ("b", nested)}
+    used = {record.uri for record in workspace.all(Used) if by[record.step] == outer}
+    assert {uri for uri in used if "://" not in uri} == {"a"}
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
 
 
 def test_runs_beside_each_other_keep_to_what_each_of_them_did(workspace: Workspace) -> None:

@@ -14,8 +14,8 @@ class Context(msgspec.Struct, frozen=True):
     clock and `ended` the boot clock's tick when the run ended, in nanoseconds. `exclude` says which
     absolute paths are never recorded. `content` says what is known of the bytes that a path held in
     a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
-    step that started this run, when runs nest. `going_on`: the run has not ended, so what is open is
-    not closed."""
+    step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
+    whatever they do. `going_on`: the run has not ended, so what is open is not closed."""
 
     project: str
     root: bytes
@@ -28,6 +28,7 @@ class Context(msgspec.Struct, frozen=True):
     content: Callable[[bytes, Stat | None, int], Content]
     parent: str = ""
     going_on: bool = False
+    runners: frozenset[int] = frozenset()
 
     def when(self, tick: int) -> When:
         return When(tick + self.offset, tick, self.boot, self.host)

@@ -202,11 +202,12 @@ class Report:
 
     @cached_property
     def steps(self) -> dict[Execution, list[Phase]]:
-        """The executions that are recorded: those with an edge, those that started them, the root."""
+        """The executions that are recorded: those with an edge, those that started them or a run, the root."""
         kept = dict(self.phases)
-        waiting = list(kept)
-        if not any(execution.process is self.story.processes[0] for execution in waiting):
-            waiting.append(self.story.processes[0].program)
+        processes, runners = self.story.processes, self.context.runners
+        waiting = [*kept, *(p.program for p in processes if p.images and p.pid in runners)]
+        if not any(execution.process is processes[0] for execution in waiting):
+            waiting.append(processes[0].program)
         while waiting:
             execution = waiting.pop()
             kept.setdefault(execution, [Phase(execution, 0, execution.started)])
