@@ -7,18 +7,20 @@ that none can be changed or left out unseen). Whoever reads the log knows where 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
 from provgraph.config import Project
-from provgraph.errors import NotFound, StoreError, UsageError
+from provgraph.errors import NotFound, ProvgraphError, StoreError, UsageError
 from provgraph.model.elements import Scalar
 
 _ID: Final = re.compile(r"e\d+")
@@ -27,6 +29,10 @@ DEADLINE: Final = 30 * 86_400 * 10**9
 
 State = Literal["planned", "approved", "executing", "done", "abandoned", "joined"]
 ENDED: Final[frozenset[State]] = frozenset({"done", "abandoned", "joined"})
+
+
+class Busy(ProvgraphError):
+    """Another process has the requests of the project in hand."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -214,6 +220,29 @@ def no_plan(folder: Folder) -> UsageError:
 
 def home(project: Project) -> Path:
     return project.state / "erasure"
+
+
+@contextmanager
+def alone(project: Project) -> Iterator[None]:
+    """While it lasts, no other process plans anew, signs or carries out here. Raises `Busy` where one is at it,
+    `StoreError`."""
+    path = home(project) / "lock"
+    try:
+        home(project).mkdir(mode=0o700, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(
+                "another process signs or carries out a deletion here",
+                hint="when it has ended, say it again; `provgraph forget list` tells where requests stand",
+            ) from None
+        yield
+    finally:
+        os.close(file)
 
 
 def folders(project: Project) -> list[Folder]:

@@ -133,7 +133,7 @@ def _end_of(due: date) -> int:
 
 def replan(graph: Graph, id: str, *, may_sign: bool) -> DeletionPlan:
     """Make the plan anew. Raises `NotFound`, and `UsageError` where it is being carried out."""
-    with _SIGNING:
+    with _SIGNING, requests.alone(graph.project):
         asking.replanned(graph, requests.folder(graph.project, id))
     return plan(graph, id, may_sign=may_sign)
 
@@ -171,7 +171,7 @@ def approve(graph: Graph, id: str, looked_at: str) -> DeletionPlan:
     not the plan any more, or the graph has changed, or it is signed already; `KeyMissing`."""
     from provgraph.erasure.execution import OutOfDate
 
-    with _SIGNING:
+    with _SIGNING, requests.alone(graph.project):
         folder = requests.folder(graph.project, id)
         made, request = _plan(folder), folder.request()
         day = holds.today()

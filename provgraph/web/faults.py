@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from provgraph.erasure.execution import OutOfDate
+from provgraph.erasure.requests import Busy
 from provgraph.errors import (
     AmbiguousName,
     BudgetExceeded,
@@ -31,6 +32,7 @@ _STATUS: Final[dict[type[ProvgraphError], int]] = {
     NotFound: 404,
     AmbiguousName: 409,
     OutOfDate: 409,
+    Busy: 409,
     BudgetExceeded: 504,
     StoreError: 503,
     JournalError: 503,

@@ -11,7 +11,9 @@ import pytest
 from blake3 import blake3
 from subjects.conftest import Cli
 
+from provgraph.config import find_project
 from provgraph.erasure.asking import due_again, replanned
+from provgraph.erasure.requests import alone
 from provgraph.graph import Graph
 from provgraph.model.content_store import ContentStore
 
@@ -179,6 +181,22 @@ def test_two_keys_are_needed_where_two_are_asked_for(
     assert "approved this plan already" in again.stderr
     assert "1 of 2 approvals" in cli("forget", "execute", "e1", check=False).stderr
     cli("forget", "approve", "e1", **second)
+    assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
+
+
+def test_one_at_a_time_signs_or_carries_out(asked: Path, cli: Cli) -> None:
+    planned(cli, "client:u3")
+    project = find_project(asked)
+    assert project is not None
+    for words in (["approve", "e1"], ["execute", "e1", "--consent"], ["replan", "e1"]):
+        with alone(project):
+            before = bytes_of(asked / ".provgraph/erasure")
+            refused = cli("forget", *words, check=False)
+        assert refused.returncode == 1
+        assert "another process signs or carries out a deletion here" in refused.stderr
+        assert bytes_of(asked / ".provgraph/erasure") == before
+    cli("forget", "execute", "e1", "--dry-run")
+    cli("forget", "approve", "e1")
     assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
 
 

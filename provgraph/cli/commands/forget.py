@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -136,7 +137,7 @@ def replan(id: str, as_json: bool) -> None:
     \b
       provgraph forget replan e2
     """
-    with opened() as graph:
+    with _in_hand() as graph:
         _plan(graph, _folder(graph, id), as_json)
 
 
@@ -153,6 +154,15 @@ def _moment(text: str) -> int:
         return read(text).last
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+@contextmanager
+def _in_hand() -> Iterator[Graph]:
+    """The graph, and nobody else to change the project's requests."""
+    from provgraph.erasure.requests import alone
+
+    with opened() as graph, alone(graph.project):
+        yield graph
 
 
 def _folder(graph: Graph, id: str) -> Folder:
@@ -310,7 +320,7 @@ def approve(id: str, as_json: bool) -> None:
     """
     from provgraph.erasure import approvals
 
-    with opened() as graph:
+    with _in_hand() as graph:
         folder = _folder(graph, id)
         made = _read_plan(folder)
         _refuse_outdated(graph, folder, made)
@@ -354,7 +364,7 @@ def execute(id: str, dry_run: bool, consent: bool, network: bool, as_json: bool)
     from provgraph.erasure import ending
     from provgraph.erasure.execution import Execution
 
-    with opened() as graph:
+    with opened() if dry_run else _in_hand() as graph:
         folder = _folder(graph, id)
         if folder.has("receipt.json"):
             receipt = ending.cleared(folder)
@@ -392,7 +402,7 @@ def abandon(id: str, as_json: bool) -> None:
     """
     from provgraph.erasure.execution import Execution
 
-    with opened() as graph:
+    with _in_hand() as graph:
         folder = _folder(graph, id)
         Execution(graph, folder, note).abandon()
     if as_json:
@@ -415,6 +425,6 @@ def join(ids: tuple[str, ...], as_json: bool) -> None:
     """
     from provgraph.erasure.asking import joined
 
-    with opened() as graph:
+    with _in_hand() as graph:
         folder = joined(graph, [_folder(graph, id) for id in dict.fromkeys(ids)])
         _plan(graph, folder, as_json)
