@@ -13,7 +13,7 @@ from provgraph.model.elements import Scalar
 from provgraph.model.records import Content, Stat
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`pid` did something at `tick`. A vfork child, which shares its parent's memory, has its own
     pid here. `call` is the part of the program that did it (`Entered`), -1 where time has to tell."""
 
@@ -22,7 +22,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     call: int = -1
 
 
-class Descriptor(msgspec.Struct, frozen=True):
+class Descriptor(msgspec.Struct, frozen=True, gc=False):
     """An open descriptor that an image inherited. `kind`: file, pipe, socket or other; a pipe that has
     neither a writer nor content counts as other. For a pipe or socket, `stat.inode` is its identity.
     `path` is empty but for files."""

@@ -49,6 +49,7 @@ _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
 _START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
 _CONTENTS, _VARIABLES, _SHELL, _UNSEEN = range(7, 11)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
+_NO_BLOB: Final = bytes(20)
 
 
 class Told(msgspec.Struct):
@@ -209,8 +210,11 @@ def _entries(data: bytes) -> tree.Look:
 def _found(raw: tuple[int, ...]) -> Found:
     *states, began, at, digest, blob = raw
     assert isinstance(digest, bytes) and isinstance(blob, bytes)
-    named = blob.hex() if any(blob) else ""
-    return Found(Stat(*states[:5]), Stat(*states[5:]), TAG + digest.hex(), began, at, named)
+    named = "" if blob == _NO_BLOB else blob.hex()
+    asked, found = states[:5], states[5:]
+    told = Stat(*asked)
+    hashed = told if asked == found else Stat(*found)
+    return Found(told, hashed, TAG + digest.hex(), began, at, named)
 
 
 def _packages(data: bytes) -> dict[bytes, list[bytes]]:

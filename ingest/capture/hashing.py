@@ -56,6 +56,10 @@ def _inode(stat: Stat) -> Inode:
     return stat.device, stat.inode
 
 
+def _change(stat: Stat) -> tuple[int, int, int, int]:
+    return stat.device, stat.inode, stat.size, stat.mtime
+
+
 def _is_touched(one: Stat, other: Stat) -> bool:
     """Whether nothing but times tells two states of a file apart."""
     return _inode(one) == _inode(other) and one.size == other.size
@@ -300,6 +304,25 @@ class Cache:
             path.unlink(missing_ok=True)
 
 
+class _Seen(msgspec.Struct, gc=False):
+    """An inode: its last name, those before it, the last one last, and when it was last opened to be written or changed."""
+
+    name: bytes
+    before: dict[bytes, None] | None = None
+    written: int = 0
+
+    def rename(self, name: bytes) -> None:
+        before = self.before or {}
+        before[self.name] = None
+        before.pop(name, None)
+        self.name, self.before = name, before
+
+    def names(self) -> Iterator[bytes]:
+        """The last first."""
+        yield self.name
+        yield from reversed(self.before or {})
+
+
 class Contents:
     """What the files of one run contained, as events tell of them.
 
@@ -323,11 +346,10 @@ class Contents:
         self._until = until
         self._ends = ends
         self._digests: dict[Stat, str] = {}
+        self._by_change: dict[tuple[int, int, int, int], str] = {}
         self._young: set[Stat] = set()
-        self._by_inode: dict[Inode, dict[tuple[int, int], str]] = {}
-        self._names: dict[Inode, dict[bytes, None]] = {}
+        self._seen: dict[Inode, _Seen] = {}
         self._writers: set[tuple[int, int, bytes]] = set()
-        self._written: dict[Inode, int] = {}
         self._closed: set[Stat] = set()
         self.blobs: dict[Stat, str] = {}
         self.plain_blobs: dict[Stat, str] = {}
@@ -360,7 +382,7 @@ class Contents:
             return Content()
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
-        lenient = stat in self._closed and self._written.get(_inode(stat), 0) <= tick
+        lenient = stat in self._closed and self._seen[_inode(stat)].written <= tick
         digest = self.known(stat)
         if not digest and lenient and (end := self.end(path)) and _is_touched(stat, end):
             digest = self.known(end)
@@ -390,10 +412,10 @@ class Contents:
         return 0 < self._until < stat.ctime
 
     def _opened(self, event: Opened, hashing: bool) -> None:
-        self._named(event.after, event.path)
+        seen = self._named(event.after, event.path)
         if event.writable:
             self._writers.add((event.pid, event.tick, event.path))
-            self._written[_inode(event.after)] = event.tick
+            seen.written = event.tick
         elif hashing:
             self._hash_now(event.path, event.after)
 
@@ -407,16 +429,19 @@ class Contents:
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
         self._closed.add(stat)
-        self._written[_inode(stat)] = tick
-        self._named(stat, path)
+        self._named(stat, path).written = tick
         if stat in self._young:  # a second write within one step of the clock: no stat tells
             self._digests.pop(stat, None)
-            self._by_inode.pop(_inode(stat), None)
+            self._by_change.pop(_change(stat), None)
 
-    def _named(self, stat: Stat, path: bytes) -> None:
-        names = self._names.setdefault(_inode(stat), {})
-        names.pop(path, None)
-        names[path] = None  # the last name last
+    def _named(self, stat: Stat, path: bytes) -> _Seen:
+        key = (stat.device, stat.inode)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = _Seen(path)
+        elif seen.name != path:
+            seen.rename(path)
+        return seen
 
     def _hash_now(self, path: bytes, stat: Stat) -> None:
         if not self.stopped and self.matters(path) and not self.known(stat):
@@ -427,7 +452,7 @@ class Contents:
         digest = EMPTY if stat.size == 0 else self._digests.get(stat, "")
         if not digest:
             # chmod, link and rename change the ctime alone.
-            digest = self._by_inode.get(_inode(stat), {}).get((stat.size, stat.mtime), "")
+            digest = self._by_change.get(_change(stat), "")
         if not digest and self._cache:
             digest = self._cache.find(stat)
         return digest
@@ -438,7 +463,8 @@ class Contents:
             same = same or (lenient and _is_touched(stat, found) and not self._is_later(found))
             return same and _inode(found) == _inode(stat)
 
-        for name in (path, *reversed(self._names.get(_inode(stat), {}))):
+        seen = self._seen.get(_inode(stat))
+        for name in (path, *(seen.names() if seen else ())):
             if self.stopped:
                 break
             try:
@@ -455,8 +481,8 @@ class Contents:
         return ""
 
     def _remember(self, asked: Stat, digest: str, found: Stat, now: int) -> None:
-        for stat in (asked, found):
+        for stat in (asked,) if found is asked else (asked, found):
             self._digests[stat] = digest
-            self._by_inode.setdefault(_inode(stat), {})[stat.size, stat.mtime] = digest
+            self._by_change[_change(stat)] = digest
             if now - max(stat.mtime, stat.ctime) < _TICK:
                 self._young.add(stat)

@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -365,7 +366,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     statements = databases.read(recorded / PYTHON)
     unread = databases.gaps(statements)
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
-    gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
+    gaps += _further_gaps(evidence, after, made.records, unattributed)
     started = msgspec.structs.replace(manifest.started, environment=environment.environment)
     records, given = with_parameters(project, made.records, texts_of(evidence), machine.host)
     made = msgspec.structs.replace(made, records=records)
@@ -399,7 +400,7 @@ def _completed(
     evidence.events += list(unseen_moves(evidence.events, changes))
     own = _own_doings(project, evidence, changes, recorded)
     evidence.events += own
-    evidence.events.sort(key=lambda event: event.tick)
+    evidence.events.sort(key=attrgetter("tick"))
     _observe(evidence)
     _add_blobs(root, evidence, changes)
     return after, changes, own
@@ -516,19 +517,23 @@ def _own_doings(
     return list(line.doings(evidence.shell, timed))
 
 
+_NEVER: Final = 1 << 63
+
+
 def _observe(evidence: Evidence) -> None:
     """Let the contents take in the events, and between them the digests that were taken then."""
-    taken = iter(sorted(evidence.digests, key=lambda found: found.began))
-    found = next(taken, None)
+    contents, observed = evidence.contents, evidence.observed
+    waiting, evidence.digests = evidence.digests, []
+    waiting.sort(key=attrgetter("began"), reverse=True)
+    following = waiting[-1].began if waiting else _NEVER
     for event in evidence.events:
-        while found is not None and found.began < event.tick:
-            evidence.contents.take(found)
-            found = next(taken, None)
-        if id(event) not in evidence.observed:
-            evidence.contents.observe(event, hashing=False)
-    while found is not None:
-        evidence.contents.take(found)
-        found = next(taken, None)
+        while following < event.tick:
+            contents.take(waiting.pop())
+            following = waiting[-1].began if waiting else _NEVER
+        if not observed or id(event) not in observed:
+            contents.observe(event, hashing=False)
+    while waiting:
+        contents.take(waiting.pop())
 
 
 def tell_outer(spool: str, *words: str) -> None:
@@ -617,26 +622,26 @@ def _look_again(root: bytes, evidence: Evidence) -> tree.Look | None:
 
 
 def _further_gaps(
-    evidence: Evidence, after: tree.Look | None, records: list[Record]
+    evidence: Evidence, after: tree.Look | None, records: list[Record], unattributed: list[Record]
 ) -> Iterator[str]:
     before = evidence.before
     if before is not None and (not before.whole or (after is not None and not after.whole)):
         yield f"more than {tree.MOST:,} files, so changes by unseen programs were not looked for"
-    unseen = sum(isinstance(r, Generated) and not r.attributed for r in records)
-    unseen += sum(isinstance(r, Invalidated) and r.step == _unseen_step(evidence) for r in records)
-    if unseen:
+    if unseen := sum(isinstance(r, (Generated, Invalidated)) for r in unattributed):
         whom = "a program that was not seen"
         whom = f"the shell itself, or by {whom}" if evidence.shell else whom
         yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
     if evidence.contents.stopped:
         yield "hashing was interrupted"
-    elif unhashed := len(set(_unhashed(records))):
+    elif unhashed := len(set(_unhashed([*records, *unattributed]))):
         yield f"{unhashed} file{'s' * (unhashed != 1)} changed or went before being hashed"
 
 
 def _unhashed(records: list[Record]) -> Iterator[str]:
     """The URIs of inputs and of results whose bytes are not known. What the run itself made and
     then replaced or removed is still told apart by its stat."""
+    if all(r.content.digest for r in records if isinstance(r, (Generated, Used))):
+        return
     generated = [record for record in records if isinstance(record, Generated)]
     own = {record.content.stat for record in generated}
     gone = {record.uri for record in records if isinstance(record, Invalidated)}

@@ -64,6 +64,7 @@ RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 _WHOSE = Struct("=I4xI")  # of a record, its length and its pid
 PROGRESS = Struct("=Q")
 WORD = Struct("=I")
+_WORD_OF = WORD.unpack_from
 STAT = Struct("=QQqqq")
 DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
@@ -384,10 +385,6 @@ class _Payload:
         self.raw, self.state = b"", Stat(0, 0, 0, 0, 0)  # the last that was read
         self.path = b""
 
-    def begin(self, start: int, end: int) -> None:
-        self.own = self.file[start:end]
-        self.at = 0
-
     def word(self) -> int:
         number: int = WORD.unpack_from(self.own, self.at)[0]
         self.at += 4
@@ -419,8 +416,9 @@ class _Payload:
 
     def stat(self) -> Stat:
         """One object where it is what the stat before was: as what a file was left in, then opened in."""
-        self.at += STAT.size
-        raw = self.own[self.at - STAT.size : self.at]
+        begin = self.at
+        self.at = end = begin + STAT.size
+        raw = self.own[begin:end]
         if raw != self.raw:
             self.state = Stat(*STAT.unpack(raw))
             self.raw = raw
@@ -428,7 +426,13 @@ class _Payload:
 
     def named(self) -> bytes:
         """A text, as one object where it is what the one before was."""
-        text = self.text()
+        length: int = _WORD_OF(self.own, self.at)[0]
+        if length == ELSEWHERE:
+            text = self.text()
+        else:
+            begin = self.at + 4
+            self.at = begin + length
+            text = self.own[begin : self.at]
         if text and text != self.path:
             self.path = text
         return self.path if text else text
@@ -582,9 +586,11 @@ def _decoded(
     data: mmap.mmap, offsets: array[int] | list[int], paths: dict[int, dict[int, bytes]]
 ) -> Iterator[Event]:
     payload = _Payload(data)
+    last = 0
     for at in offsets:
         length, kind, flags, pid, value, tick = RECORD.unpack_from(data, at)
-        payload.begin(at + RECORD.size, at + length)
+        last = pid = last if pid == last else pid  # one object for all events of a process
+        payload.own, payload.at = data[at + RECORD.size : at + length], 0
         try:
             yield _READERS[kind](payload, flags, value, pid, tick, paths[pid])
         except (KeyError, IndexError, struct_error, UnicodeDecodeError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -94,11 +95,17 @@ class Bound(msgspec.Struct, frozen=True):
 
 def bind(timeline: Timeline, project: str) -> Bound:
     """Decide a timeline. The order of its candidates and references does not matter."""
+    if only := _only(timeline):
+        state = "erased" if _is_erased(only.content) else "present"
+        seen = dict.fromkeys(timeline.references, only.version)
+        return Bound(seen, frozenset(), [], {only.version: state}, [only.version])
     search = _Search(timeline.candidates)
     targets: dict[Reference, str] = {}
     skewed, unbound = set(), []
     references = timeline.references
-    for reference in sorted(references, key=_canonical) if len(references) > 1 else references:
+    if len(references) > 1:
+        references = sorted(set(references), key=_canonical)
+    for reference in references:
         if found := search.preceding(reference):
             targets[reference] = found
         elif found := search.skewed(reference):
@@ -116,6 +123,25 @@ def bind(timeline: Timeline, project: str) -> Bound:
     held += [(each.version, each.content) for each in externals]
     states |= {version: "erased" for version, content in held if _is_erased(content)}
     return Bound(targets, frozenset(skewed), externals, states, order)
+
+
+def _only(timeline: Timeline) -> Candidate | None:
+    """The version that a name alone ever had, if whoever saw the name saw it in just the state in which that
+    was left. Most files of a run that makes very many are so, and there is nothing to search."""
+    if len(timeline.candidates) != 1:
+        return None
+    candidate = timeline.candidates[0]
+    content = candidate.content
+    for reference in timeline.references:
+        if (
+            content.stat is None
+            or reference.content != content
+            or reference.of
+            or reference.type == "INVALIDATED_BY"
+            or not _fits(candidate, reference)
+        ):
+            return None
+    return candidate
 
 
 def _is_erased(content: Content) -> bool:
@@ -387,7 +413,10 @@ class Timelines:
                 self._occur(_occurrence(self.nodes[version], tuple(held)))
 
     def timeline(self, uri: str) -> Timeline:
-        return self._timelines.setdefault(uri, Timeline(uri))
+        known = self._timelines.get(uri)
+        if known is None:
+            known = self._timelines[uri] = Timeline(uri)
+        return known
 
     def _occur(self, occurrence: Occurrence) -> None:
         known = self.occurrences.get(occurrence.version)
@@ -404,13 +433,8 @@ class Timelines:
                     self.timeline(name.uri).candidates.append(
                         Candidate(occurrence.version, name.since, occurrence.content)
                     )
-        held = {
-            reference for timeline in self._timelines.values() for reference in timeline.references
-        }
         for reference in translation.references:
-            if reference not in held:
-                held.add(reference)
-                self.timeline(reference.uri).references.append(reference)
+            self.timeline(reference.uri).references.append(reference)
 
 
 def joined(one: Occurrence, other: Occurrence) -> Occurrence:
@@ -489,9 +513,10 @@ class _Wanted:
                     moment_properties(candidate.since),
                 )
             )
+        skewed = bound.skewed
         for reference, target in bound.targets.items():
-            self._edge(_bound_edge(reference, target, reference in bound.skewed))
-        for older, newer in zip(bound.order, bound.order[1:], strict=False):
+            self._edge(_bound_edge(reference, target, bool(skewed) and reference in skewed))
+        for older, newer in pairwise(bound.order):
             if older != newer:
                 self._edge(Edge(newer, "REVISION_OF", older, uri))
 
@@ -538,7 +563,7 @@ class _Wanted:
                 self.nodes[id] = annotated(Node(id, "Version", own), said[id])
 
     def _edge(self, edge: Edge) -> None:
-        self.edges[edge.identity] = edge
+        self.edges[edge.source, edge.type, edge.target, edge.key] = edge
 
 
 def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:

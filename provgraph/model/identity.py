@@ -15,17 +15,23 @@ from blake3 import blake3
 _BYTES: Final = 13
 
 
-def _id(letter: str, *parts: str | int) -> str:
-    texts = [part if type(part) is str else str(part) for part in parts]
-    key = letter + "".join([f"{len(text)}:{text}" for text in texts])
+def _id(letter: str, *parts: str) -> str:
+    return _named(letter, _key(letter, *parts))
+
+
+def _key(beginning: str, *parts: str) -> str:
+    key = beginning + "".join([f"{len(part)}:{part}" for part in parts])
     if not key.isascii():  # lengths count bytes
-        raw = [text.encode("utf-8", "surrogateescape") for text in texts]
-        return _named(letter, letter.encode() + b"".join(b"%d:%b" % (len(r), r) for r in raw))
-    return _named(letter, key.encode())
+        key = beginning + "".join([f"{len(_bytes(part))}:{part}" for part in parts])
+    return key
 
 
-def _named(letter: str, key: bytes) -> str:
-    return letter + blake3(key).hexdigest(length=_BYTES)
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _named(letter: str, key: str) -> str:
+    return letter + blake3(_bytes(key)).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:
@@ -40,7 +46,12 @@ def new_run_id() -> str:
 def step_id(run: str, boot: str, pid: int, start: int, image: int, phase: int = 0) -> str:
     """`start` tells apart processes with one pid; `image` counts its program executions from 0;
     `phase` is the number of the phase's first event, 0 for the first phase."""
-    return _id("s", run, boot, pid, start, image, phase)
+    return _named("s", _key(_execution(run, boot, pid, start, image), str(phase)))
+
+
+@lru_cache(maxsize=1024)  # of most executions with many phases, those come one after the other
+def _execution(run: str, boot: str, *numbers: int) -> str:
+    return _key("s", run, boot, *map(str, numbers))
 
 
 @lru_cache(maxsize=65536)  # asked for twice: to look the artifact up, and to make it
@@ -54,7 +65,7 @@ def artifact_id(project: str, uri: str) -> str:
 
 def generated_version_id(step: str, uri: str, nth: int) -> str:
     """The `nth` (from 0) close after writing of `uri` by the process of `step`."""
-    return _id("v", "generated", step, uri, nth)
+    return _id("v", "generated", step, uri, str(nth))
 
 
 def external_version_id(project: str, uri: str, content: str) -> str:

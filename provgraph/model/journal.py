@@ -108,7 +108,9 @@ class SegmentWriter:
             raise
 
     def write(self, record: Record) -> None:
-        self._buffer += frame(encoded(record))
+        payload = encoded(record)
+        self._buffer += _FRAME.pack(len(payload), zlib.crc32(payload))
+        self._buffer += payload
         self.records += 1
         if len(self._buffer) > _BUFFERED:
             self.flush()
@@ -198,7 +200,7 @@ class Reading:
         decoder = _record_decoder()
         end = self._start
         last: Observation | None = None
-        with self.path.open("rb", buffering=_BUFFERED) as file:
+        with self.path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size  # its writer may be at it
             file.seek(end)
             for payload in _frames(file):
@@ -223,13 +225,25 @@ class Reading:
 
 
 def _frames(file: BinaryIO) -> Iterator[bytes]:
-    """The payloads of the whole frames from here on."""
-    while len(head := file.read(_FRAME.size)) == _FRAME.size:
-        length, checksum = _FRAME.unpack(head)
-        payload = file.read(length) if length <= _LONGEST else b""
-        if len(payload) != length or zlib.crc32(payload) != checksum:
+    """The payloads of the whole frames from here on, read many at a time."""
+    held, at, wanted = b"", 0, _FRAME.size
+    while True:
+        if len(held) - at < wanted:
+            more = file.read(max(wanted, _BUFFERED))
+            held, at = held[at:] + more, 0
+            if len(held) < wanted:
+                return
+        length, checksum = _FRAME.unpack_from(held, at)
+        if length > _LONGEST:
+            return
+        wanted = _FRAME.size + length
+        if len(held) - at < wanted:
+            continue
+        payload = held[at + _FRAME.size : at + wanted]
+        if zlib.crc32(payload) != checksum:
             return
         yield payload
+        at, wanted = at + wanted, _FRAME.size
 
 
 def _header(path: Path, file: BinaryIO) -> tuple[Header, int]:

@@ -21,7 +21,7 @@ ERASED = "erased:"
 """What a random token begins with that stands where the digest of an erased content stood."""
 
 
-class When(msgspec.Struct, frozen=True, array_like=True):
+class When(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A moment. `at`: nanoseconds since the Unix epoch, UTC. `tick`: nanoseconds of the boot clock
     (CLOCK_BOOTTIME), 0 where unknown. `boot`: the first 8 digits of the kernel's boot id, which
     says which ticks compare. `host` tells apart clocks that may be skewed."""
@@ -32,7 +32,7 @@ class When(msgspec.Struct, frozen=True, array_like=True):
     host: str = ""
 
 
-class Stat(msgspec.Struct, frozen=True, array_like=True):
+class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, cache_hash=True):
     """What identifies one state of one file on one machine; times in nanoseconds."""
 
     device: int
@@ -42,7 +42,7 @@ class Stat(msgspec.Struct, frozen=True, array_like=True):
     ctime: int
 
 
-class Content(msgspec.Struct, frozen=True, array_like=True):
+class Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of some bytes. `digest` is `blake3:` and 64 hexadecimal digits, `blob` is
     `git:` and git's object name of the same file after its clean filters; either may be empty.
     `size` is -1 where unknown."""
@@ -53,7 +53,7 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     stat: Stat | None = None
 
 
-class Name(msgspec.Struct, frozen=True, array_like=True):
+class Name(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A URI that a version had, from a moment on."""
 
     uri: str
@@ -61,7 +61,12 @@ class Name(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Record(
-    msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True, forbid_unknown_fields=False
+    msgspec.Struct,
+    frozen=True,
+    tag_field="t",
+    omit_defaults=True,
+    forbid_unknown_fields=False,
+    gc=False,  # no record holds itself: the collector need not look for that
 ):
     """The base of all records."""
 

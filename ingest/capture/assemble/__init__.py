@@ -44,13 +44,12 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         own_folders(),
     )
     seen = traffic(
-        story.happenings,
+        story.happenings.without_files(),
         noise.fold,
         lambda path, tick: context.content(path, None, tick),
         programs,
         None if context.going_on else context.ended,
     )
-    story.forget_files()
     seen.actions += programs.unseen(story, seen.actions)
     report = Report(story, seen.actions, programs, noise, context)
     return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))

@@ -29,7 +29,9 @@ from provgraph.ingest.capture.assemble.states import (
     Read,
     Removal,
     Source,
+    State,
     Version,
+    by_state,
     same,
     source_of,
 )
@@ -97,7 +99,7 @@ class _Sweep:
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
-        self.seen: dict[tuple[Execution, bytes], dict[tuple[int, ...], Read]] = {}
+        self.seen: dict[Execution, dict[bytes, Read | dict[State, Read]]] = {}
 
     def take(self, happening: Happening) -> None:
         event, by, index = happening
@@ -160,19 +162,24 @@ class _Sweep:
         if folded is not None:
             self.environment.add(folded)
             return None
-        seen = self.seen.setdefault((by, source), {})
-        state = () if compiled or stat is None else (stat.inode, stat.size, stat.mtime)
-        if state in seen or (compiled and seen):
-            return None
         made = self.names.get(source) if compiled else file
         last = made.last.tick if made and made.last else 0
         read = Read(by, source, tick, index, None if compiled else stat, file, last, compiled)
-        stale = seen.pop((), None)  # its compiled form was out of date, so it read the source
-        if stale is not None:
-            stale.stat, stale.compiled = read.stat, False
-            seen[state] = stale
-            return None
-        seen[state] = read
+        seen = self.seen.setdefault(by, {})
+        if source not in seen:
+            seen[source] = read
+        else:
+            states = by_state(seen[source])
+            state = read.state
+            if compiled or state in states:
+                return None
+            seen[source] = states
+            stale = states.pop((), None)  # its compiled form was out of date, so it read the source
+            if stale is not None:
+                stale.stat, stale.compiled = read.stat, False
+                states[state] = stale
+                return None
+            states[state] = read
         file.touch(by)
         self.actions.append(read)
         return read
@@ -273,7 +280,7 @@ class _Sweep:
         borrower, read = opening.borrowers[0], opening.read
         if read is not None:
             read.void = True
-            self.seen.pop((read.by, read.path), None)
+            self.seen[read.by].pop(read.path, None)
         last = opening.file.last
         written = last is not None and last.tick >= opening.tick
         if opening.fresh and not written and same(opening.base, event.stat):
@@ -282,7 +289,10 @@ class _Sweep:
 
     def let_go(self, opening: Opening) -> None:
         opening.closed = True
-        opening.file.writers.pop(opening, None)
+        writers = opening.file.writers
+        writers.pop(opening, None)
+        if not writers:
+            opening.file.writers = {}  # an emptied one keeps its room
         self.unsettled.pop(opening, None)
 
     def changed_while_read(
@@ -326,7 +336,7 @@ class _Sweep:
         """Whether it wrote something that is not accounted for."""
         if not opening.fresh and same(opening.base, stat):
             return False
-        own, last = opening.file.made.get(by), opening.file.last
+        own, last = opening.file.made_by(by), opening.file.last
         if own is not None and own.tick >= opening.tick and same(own.stat, stat):
             return False
         if last is None or last.tick < opening.tick or not same(last.stat, stat):
@@ -361,7 +371,7 @@ class _Sweep:
         made.shared = opening.inherited or by is not opening.by
         source = self.grown_from(opening, path, stat)
         if source is not None:
-            made.sources.append(source)
+            made.sources = (source,)
         self.accept(made)
         return made
 
@@ -389,7 +399,7 @@ class _Sweep:
     def accept(self, version: Version) -> None:
         file = version.file
         assert file is not None
-        file.last = file.made[version.by] = version
+        file.accept(version)
         file.touch(version.by)
         if version.path in file.names:
             file.names[version.path] = version
@@ -443,8 +453,12 @@ class _Sweep:
         opening.by, opening.forked = by, False
         read = opening.read
         if read is not None:
-            for state, seen in self.seen.pop((read.by, read.path), {}).items():
-                self.seen.setdefault((by, read.path), {})[state] = seen
+            before = self.seen[read.by].pop(read.path, None)
+            seen = self.seen.setdefault(by, {})
+            if before is not None and read.path in seen:
+                seen[read.path] = by_state(seen[read.path]) | by_state(before)
+            elif before is not None:
+                seen[read.path] = before
             read.by, read.index = by, 0
 
     def inherit(
@@ -498,7 +512,7 @@ class _Sweep:
                     and opening.writable == descriptor.writable
                 ):
                     if by not in opening.borrowers:
-                        opening.borrowers.append(by)
+                        opening.borrowers += (by,)
                     opening.lent = self.busy[parent]
 
     def borrow_all(self, by: Execution, tick: int, table: dict[int, list[Opening]]) -> None:
@@ -515,7 +529,7 @@ class _Sweep:
                 fd = 0 if opening.readable else 1
                 descriptor = Descriptor(fd, "file", *access, stat, opening.path)
                 borrowed = self.inherited(descriptor, opening.file, tick, by, 0)
-                opening.borrowers.append(by)
+                opening.borrowers += (by,)
                 opening.lent = self.busy[parent]
                 if opening.readable:
                     self.read(by, opening.path, tick, 0, stat, opening.file)
@@ -614,7 +628,7 @@ class _Sweep:
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, tick, index, state, file)
-        made.sources.append(Source(source, tick - 1, state, "rename", version))
+        made.sources = (Source(source, tick - 1, state, "rename", version),)
         file.names[target] = made
         self.actions.append(Removal(by, source, tick - 1, index, state, file, "rename", version))
         self.accept(made)
@@ -637,7 +651,7 @@ class _Sweep:
         state = stat or (version.stat if version else None)
         made = self.make(by, target, event.tick, index, state, file)
         if source:
-            made.sources.append(Source(source, event.tick, state, "copy", version))
+            made.sources = (Source(source, event.tick, state, "copy", version),)
         file.names[target] = made
         self.accept(made)
 
@@ -670,7 +684,7 @@ class _Sweep:
         made = self.make(by, event.path, event.tick, index, after, file)
         if before is not None and before.size and (after is None or after.size):
             version = last if last and same(last.stat, before) else None
-            made.sources.append(Source(event.path, event.tick, before, "change", version))
+            made.sources = (Source(event.path, event.tick, before, "change", version),)
         self.accept(made)
 
     # The end

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -24,22 +25,35 @@ MOST: Final = 1024
 
 class Phase(msgspec.Struct, eq=False):
     """`number` is the index of its first event, 0 for the first phase. `out` is when something first
-    went out of it, `fresh` the latest tick at which something was made that it took in."""
+    went out of it, `fresh` the latest tick at which something was made that it took in. `step` is its id,
+    once that was asked for."""
 
     by: Execution
     number: int
     started: int
-    reads: list[Read] = []
-    versions: list[Version] = []
-    removals: list[Removal] = []
+    actions: list[Action] = []
     heard: list[Inform] = []
     out: int | None = None
     fresh: int = 0
+    step: str = ""
+
+    @property
+    def reads(self) -> list[Read]:
+        return [action for action in self.actions if isinstance(action, Read)]
+
+    @property
+    def versions(self) -> list[Version]:
+        """In order of time."""
+        made = [action for action in self.actions if isinstance(action, Version)]
+        made.sort(key=attrgetter("tick"))
+        return made
+
+    @property
+    def removals(self) -> list[Removal]:
+        return [action for action in self.actions if isinstance(action, Removal)]
 
     def merge(self, later: Phase) -> None:
-        self.reads += later.reads
-        self.versions += later.versions
-        self.removals += later.removals
+        self.actions += later.actions
         self.heard += later.heard
         self.out = later.out if self.out is None else self.out
         self.fresh = max(self.fresh, later.fresh)
@@ -82,14 +96,14 @@ class _Split:
         for item in _in_order(course):
             match item:
                 case Read():
-                    self.take_in(item.tick, item.index).reads.append(item)
+                    self.take_in(item.tick, item.index).actions.append(item)
                     self.now.fresh = max(self.now.fresh, item.made)
                 case Version():
                     self.hear(item.tick, item.index, everything=True)
-                    self.now.versions.append(item)
+                    self.now.actions.append(item)
                     self.went_out(item.tick)
                 case Removal():
-                    self.now.removals.append(item)
+                    self.now.actions.append(item)
                 case Sent():
                     self.hear(item.tick, self.now.number, everything=False)
                     self.went_out(item.tick)
@@ -140,16 +154,19 @@ def _in_order(course: Course) -> list[Action | Sent | Inform]:
     """What goes out at a moment comes before what is read at it: a state that somebody sees is there
     before it is seen."""
 
-    def key(item: Action | Sent | Inform) -> tuple[int, int]:
+    def first(item: Action | Sent | Inform) -> int:
         match item:
             case Version() | Sent():
-                return item.tick, 0
+                return 0
             case Inform():
-                return item.tick, 1 if item.held else 3
+                return 1 if item.held else 3
             case _:
-                return item.tick, 2
+                return 2
 
-    return sorted([*course.actions, *course.sent, *course.heard], key=key)
+    items: list[Action | Sent | Inform] = [*course.actions, *course.sent, *course.heard]
+    items.sort(key=first)
+    items.sort(key=attrgetter("tick"))
+    return items
 
 
 def _merged(phases: list[Phase]) -> list[Phase]:

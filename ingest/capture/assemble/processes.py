@@ -8,9 +8,11 @@ stretch after a fork in which there is no program of its own yet (`stretch`).
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -142,9 +144,7 @@ class Process(msgspec.Struct, eq=False):
                 return
 
     def doer(self, event: Event) -> Execution:
-        """Which part of it an event belongs to."""
-        if not self.calls:
-            return self.program
+        """Which part of it an event belongs to, where it has parts."""
         match event:
             case Entered() | Left():
                 return self.calls.get(event.number, self.current)
@@ -159,34 +159,58 @@ class Process(msgspec.Struct, eq=False):
                 return by
 
 
-class Happening(NamedTuple):
-    """An event, whose it is, and its number among the events of that execution."""
+Happening = tuple[Event, "Execution", int]
+"""An event, whose it is, and its number among the events of that execution."""
 
-    event: Event
-    by: Execution
-    number: int
+
+class Happenings:
+    """Happenings in order of time: three columns, because there may be very many."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._by: list[Execution] = []
+        self._numbers = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Happening]:
+        return zip(self._events, self._by, self._numbers, strict=True)
+
+    def __setitem__(self, place: int, happening: Happening) -> None:
+        self._events[place], self._by[place], self._numbers[place] = happening
+
+    def append(self, event: Event, by: Execution, number: int) -> None:
+        self._events.append(event)
+        self._by.append(by)
+        self._numbers.append(number)
+
+    def without_files(self) -> Iterator[Happening]:
+        """All, of which those of files, which are most, are gone when they have been given."""
+        waiting, by, numbers = deque(self._events), self._by, self._numbers
+        self._events, self._by, self._numbers = [], [], array("Q")
+        for who, number in zip(by, numbers, strict=True):
+            event = waiting.popleft()
+            if not isinstance(event, (Opened, Closed)):
+                self.append(event, who, number)
+            yield event, who, number
 
 
 class Story(msgspec.Struct):
     """All processes in order of their start, all events in order of time."""
 
     processes: list[Process]
-    happenings: list[Happening]
+    happenings: Happenings
     escaped: list[tuple[int, Executing]]  # programs that nothing was seen of
-
-    def forget_files(self) -> None:
-        """Let go of most happenings: of those whose actions are known."""
-        self.happenings = [
-            happening
-            for happening in self.happenings
-            if not isinstance(happening.event, (Opened, Closed))
-        ]
 
 
 def lives(events: Iterable[Event], root: bytes) -> Story:
     """Put events into lives. Events of one process must be in order; processes may come in any."""
     teller = _Teller(root)
-    for event in sorted(events, key=attrgetter("tick", "pid")):
+    ordered = list(events)
+    ordered.sort(key=attrgetter("pid"))
+    ordered.sort(key=attrgetter("tick"))
+    for event in ordered:
         teller.tell(event)
     return teller.story()
 
@@ -196,7 +220,7 @@ class _Teller:
         self.root = root
         self.now: dict[int, Process] = {}
         self.processes: list[Process] = []
-        self.happenings: list[Happening] = []
+        self.happenings = Happenings()
         self.escaped: list[tuple[int, Executing]] = []
 
     def story(self) -> Story:
@@ -226,8 +250,8 @@ class _Teller:
                 process = self._process_of(event)
                 self._note(process, event)
         process.last = event.tick
-        by = process.doer(event)
-        self.happenings.append(Happening(event, by, by.events))
+        by = process.doer(event) if process.calls else process.executions[-1]
+        self.happenings.append(event, by, by.events)
         if not _is_said_late(event):
             by.events += 1
 
@@ -315,7 +339,7 @@ class _Teller:
         standard = process.standard
         self._run(process, image, traced=False)
         process.begin_with(standard)
-        self.happenings[process.pending_place] = Happening(image, process.program, 0)
+        self.happenings[process.pending_place] = image, process.program, 0
         process.program.events = 1
 
 

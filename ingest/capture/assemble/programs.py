@@ -29,15 +29,15 @@ class Programs:
         self._programs: dict[Execution, Program] = {}
         self._scripts: dict[Execution, bytes] = {}
         self.told: dict[Execution, Told] = {}
-        for happening in story.happenings:
-            if isinstance(happening.event, Interpreted):
-                self._hear(happening, happening.event)
+        for event, by, number in story.happenings:
+            if isinstance(event, Interpreted):
+                self._hear(event, by, number)
 
-    def _hear(self, happening: Happening, event: Interpreted) -> None:
-        told = self.told.setdefault(happening.by, Told())
+    def _hear(self, event: Interpreted, by: Execution, number: int) -> None:
+        told = self.told.setdefault(by, Told())
         told.script = told.script or event.script
         for source in event.sources:
-            told.sources.setdefault(source_of(source), (event.tick, happening.number))
+            told.sources.setdefault(source_of(source), (event.tick, number))
         told.properties.update(event.properties)
 
     def argv(self, execution: Execution) -> list[bytes]:

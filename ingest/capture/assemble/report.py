@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
@@ -49,10 +50,13 @@ from provgraph.model.records import (
     Stat,
     StepSeen,
     Used,
+    When,
 )
 from provgraph.model.uri import text_of, uri_of
 
 Fork = tuple[Execution, Execution, int]
+_NONE: Final[dict[str, Scalar]] = {}
+"""The properties of most phases: one object for all."""
 
 
 class Report:
@@ -74,8 +78,7 @@ class Report:
         self.calls = set(calls(story))
         self.uris: dict[bytes, str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
-        self.versions: dict[Version, str] = {}
-        self.ids: dict[Phase, str] = {}
+        self.moment = context.when(-1)
 
     # What matters
 
@@ -227,14 +230,13 @@ class Report:
         return None
 
     def step_of(self, phase: Phase) -> str:
-        id = self.ids.get(phase)
-        if id is None:
+        if not phase.step:
             by, context = phase.by, self.context
             process = by.process
-            id = self.ids[phase] = step_id(
+            phase.step = step_id(
                 context.run, context.boot, process.pid, process.started, by.number, phase.number
             )
-        return id
+        return phase.step
 
     def step_at(self, execution: Execution, tick: int) -> str:
         return self.step_of(phase_at(self.steps[execution], tick))
@@ -267,6 +269,12 @@ class Report:
             content = msgspec.structs.replace(content, stat=version.moved)
         return content
 
+    def when(self, tick: int) -> When:
+        """One object for a moment that is asked for again at once, as a phase's end and the next one's start."""
+        if tick != self.moment.tick:
+            self.moment = self.context.when(tick)
+        return self.moment
+
     # Records
 
     def records(self) -> list[Record]:
@@ -292,15 +300,19 @@ class Report:
         elif execution is not process.program:
             status = None
         cwd, last = self.place(execution.cwd), len(stretches) - 1
+        error: dict[str, Scalar] = {}
+        if execution.left and execution.left.error:
+            error["prop.error"] = execution.left.error
         for ordinal, phase in enumerate(stretches):
             ended = execution.ended if ordinal == last else stretches[ordinal + 1].started
+            properties = self.programs.properties(execution) if ordinal == 0 else _NONE
             yield StepSeen(
                 step=self.step_of(phase),
                 run=context.run,
                 argv=argv,
                 cwd=cwd,
-                started=context.when(phase.started),
-                ended=None if ended is None else context.when(ended),
+                started=self.when(phase.started),
+                ended=None if ended is None else self.when(ended),
                 program=program,
                 script=script,
                 pid=process.pid,
@@ -308,14 +320,8 @@ class Report:
                 parent=parent,
                 exit=status if ordinal == last else None,
                 kind=kind,
-                properties=self.properties(execution, first=ordinal == 0, last=ordinal == last),
+                properties={**properties, **error} if ordinal == last else properties,
             )
-
-    def properties(self, execution: Execution, *, first: bool, last: bool) -> dict[str, Scalar]:
-        found = dict(self.programs.properties(execution)) if first else {}
-        if last and execution.left and execution.left.error:
-            found["prop.error"] = execution.left.error
-        return found
 
     def place(self, folder: bytes) -> str:
         uri = self.uri(folder)
@@ -337,10 +343,10 @@ class Report:
             counts: dict[str, int] = {}
             first = self.step_of(self.steps[execution][0])
             for phase in self.steps[execution]:
-                for version in sorted(phase.versions, key=_at):
+                for version in phase.versions:
                     uri = self.uri(self.names(version)[0][0])
                     nth = counts[uri] = counts.get(uri, -1) + 1
-                    self.versions[version] = generated_version_id(first, uri, nth)
+                    version.id = generated_version_id(first, uri, nth)
         for stretch, parent, tick in self.forks:
             yield Informed(
                 self.step_of(self.steps[stretch][0]),
@@ -352,9 +358,8 @@ class Report:
             before: str | None = None
             for phase in self.steps[execution]:
                 step = self.step_of(phase)
-                when = self.context.when(phase.started)
                 if before is not None:
-                    yield Informed(step, before, "continuation", when)
+                    yield Informed(step, before, "continuation", self.when(phase.started))
                 before = step
                 yield from self.phase_records(phase, step)
 
@@ -370,9 +375,11 @@ class Report:
         for read in phase.reads:
             content = self.content(read.path, read.stat, read.tick)
             role = self.programs.role(read.by, read.path, read.compiled)
-            yield Used(step, self.uri(read.path), context.when(read.tick), content, role)
-        for version in sorted(phase.versions, key=_at):
-            yield from self.version_records(version, step)
+            yield Used(step, self.uri(read.path), self.when(read.tick), content, role)
+        for version in phase.versions:
+            yield self.generated(version, step)
+            if version.sources:
+                yield from self.derived(version)
         for removal in phase.removals:
             content = self.held(removal)
             when = context.when(removal.tick)
@@ -384,18 +391,19 @@ class Report:
         return self.step_of(phase), inform.channel, inform.name
 
     def names(self, version: Version) -> list[tuple[bytes, int]]:
-        return [(path, tick) for path, tick in version.names if self.is_recorded(path)]
+        return [name for name in version.names if self.is_recorded(name[0])]
 
-    def version_records(self, version: Version, step: str) -> Iterator[Record]:
-        context = self.context
-        names = [Name(self.uri(path), context.when(tick)) for path, tick in self.names(version)]
-        yield Generated(step, self.versions[version], names, self.content_of(version))
+    def generated(self, version: Version, step: str) -> Generated:
+        names = [Name(self.uri(path), self.when(tick)) for path, tick in self.names(version)]
+        return Generated(step, version.id, names, self.content_of(version))
+
+    def derived(self, version: Version) -> Iterator[Derived]:
         for source in version.sources:
             if self.is_recorded(source.path):
                 yield Derived(
-                    self.versions[version],
+                    version.id,
                     self.uri(source.path),
-                    context.when(source.tick),
+                    self.when(source.tick),
                     self.source_content(source),
                     source.how,
                 )
@@ -417,7 +425,3 @@ class Report:
 def _in_order(execution: Execution) -> tuple[int, int, int, int, int]:
     process = execution.process
     return process.started, process.pid, execution.place, execution.started, execution.number
-
-
-def _at(version: Version) -> int:
-    return version.tick

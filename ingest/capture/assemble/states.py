@@ -16,12 +16,12 @@ GONE: Final = b" (deleted)"
 
 class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
-    this run. `last` is the newest, `made` the newest by each execution. `writers` are the openings that may still change it. `users` tells whether one process
+    this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may still change it. `users` tells whether one process
     alone ever had to do with it."""
 
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
-    made: dict[Execution, Version] = {}
+    others: dict[Execution, Version] | None = None
     writers: dict[Opening, None] = {}
     created: bool = False
     removed: bool = False
@@ -31,6 +31,20 @@ class File(msgspec.Struct, eq=False):
     def touch(self, by: Execution) -> None:
         self.shared = self.shared or self.user not in (None, by.process)
         self.user = by.process
+
+    def accept(self, version: Version) -> None:
+        """It has a newer version."""
+        last = self.last
+        if last is not None and last.by is not version.by:
+            self.others = self.others or {}
+            self.others[last.by] = last
+        self.last = version
+
+    def made_by(self, by: Execution) -> Version | None:
+        """The newest by an execution."""
+        if self.last is not None and self.last.by is by:
+            return self.last
+        return self.others.get(by) if self.others else None
 
     @property
     def name(self) -> bytes | None:
@@ -61,6 +75,20 @@ class Read(Action):
     compiled: bool = False
     void: bool = False
 
+    @property
+    def state(self) -> State:
+        """What tells the states of its file apart."""
+        stat = self.stat
+        return () if stat is None else (stat.inode, stat.size, stat.mtime)
+
+
+State = tuple[int, ...]
+
+
+def by_state(reads: Read | dict[State, Read]) -> dict[State, Read]:
+    """Most files are read in one state, and then kept as that read alone."""
+    return {reads.state: reads} if isinstance(reads, Read) else reads
+
 
 class Source(msgspec.Struct, eq=False):
     """What a version was made from: what `path` held at `tick`."""
@@ -74,12 +102,14 @@ class Source(msgspec.Struct, eq=False):
 
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them. `shared`: its maker had the descriptor from another."""
+    its stat under the last of them. `shared`: its maker had the descriptor from another. `id` is what it is
+    called in the records."""
 
     names: list[tuple[bytes, int]] = []
     moved: Stat | None = None
     shared: bool = False
-    sources: list[Source] = []
+    sources: tuple[Source, ...] = ()
+    id: str = ""
 
 
 class Removal(Action):
@@ -108,7 +138,7 @@ class Opening(msgspec.Struct, eq=False):
     inherited: bool = False
     forked: bool = False
     unaccounted: Opening | None = None
-    borrowers: list[Execution] = []
+    borrowers: tuple[Execution, ...] = ()
     lent: int = 0
     read: Read | None = None
     late: Closed | None = None
