@@ -95,6 +95,7 @@ _DECLARED: Final[Mapping[str, Kind]] = {
 }
 
 IN_COMMIT: Final = "-[:IN_COMMIT]"
+REMOVED_IN: Final = "-[:REMOVED_IN]"
 RUN_AT_COMMIT: Final = "-[:GENERATED_BY]->(:Step)-[:PART_OF]->(:Run)-[:AT_COMMIT]"
 
 
@@ -359,24 +360,36 @@ class Cypher:
         ]
 
     def left_by_commits(self, plan: Find, prefix: str) -> Lines:
-        """`line` has a commit `h`, one that it came from, `c`, and how far away that is."""
+        """`line` has a commit `h`, one that it came from, `c`, and its place among those."""
         asked, each = self.candidates(plan), []
-        for made, way in enumerate((IN_COMMIT, RUN_AT_COMMIT)):
+        held = f"(a:Artifact{self.here()})<-[:VERSION_OF]-(n:Version)"
+        for match, shown in (
+            (f"{held}{IN_COMMIT}->(c)", "n, 0 AS made"),
+            (f"{held}{RUN_AT_COMMIT}->(c)", "n, 1 AS made"),
+            (f"{held}, (a){REMOVED_IN}->(c)", "null AS n, null AS made"),
+        ):
             each += [
                 "UNWIND line AS l",
-                "WITH l[0] AS h, l[1] AS c, l[2] AS away",
-                f"MATCH (a:Artifact{self.here()})<-[:VERSION_OF]-(n:Version){way}->(c)",
+                "WITH l[0] AS h, l[1] AS c, l[2] AS place",
+                f"MATCH {match}",
                 *where(asked),
-                f"RETURN h, a, n, c, away, {made} AS made",
+                f"RETURN h, a, place, {shown}",
                 "UNION ALL",
             ]
         return [
             f"MATCH (h:Commit{self.here()}) WHERE h.sha STARTS WITH {self.parameter(prefix)}",
             "MATCH p = (h)-[:PARENT*0..]->(c)",
-            "WITH h, c, min(length(p)) AS away",
-            "WITH collect([h, c, away]) AS line",
+            "WITH h, c, min(length(p)) AS away ORDER BY c.at, away DESC, c.id",
+            "WITH h, collect(c) AS commits",
+            "UNWIND range(0, size(commits) - 1) AS place",
+            "WITH collect([h, commits[place], place]) AS line",
             *subquery(each[:-1], "line"),
-            "WITH h, a, n ORDER BY made, c.at DESC, away, c.id DESC, n.at DESC, n.id DESC",
+            "WITH h, a, max(CASE WHEN n IS NULL THEN place ELSE 0 END) AS removed,",
+            "  collect([n, made, place]) AS held",
+            "UNWIND held AS each",
+            "WITH h, a, each[0] AS n, each[1] AS made, each[2] AS place, removed",
+            "WHERE n IS NOT NULL AND place >= removed",
+            "WITH h, a, n ORDER BY made, place DESC, n.at DESC, n.id DESC",
             "WITH h, a, head(collect(n)) AS n",
             "WITH DISTINCT n",
         ]

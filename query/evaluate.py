@@ -230,19 +230,19 @@ class Evaluator:
             case InCommit(prefix):
                 lines = [self.line(node.id) for node in self.nodes() if is_commit(node, prefix)]
                 held = list(self.timelines(plan.name, candidates))
-                return {id for line in lines for each in held for id in self.left(line, each)}
+                return {id for line in lines for each in held for id in self.left(line, *each)}
             case Latest(until):
                 timelines = self.timelines(plan.name, candidates)
-                known = ([i for i in each if self.is_before(i, until)] for each in timelines)
+                known = ([i for i in each if self.is_before(i, until)] for _, each in timelines)
                 return {each[-1] for each in known if each}
             case Nth(number):
                 timelines = self.timelines(plan.name, candidates)
-                return {each[number - 1] for each in timelines if 1 <= number <= len(each)}
+                return {each[number - 1] for _, each in timelines if 1 <= number <= len(each)}
             case _:
                 assert_never(plan.which)
 
-    def timelines(self, name: Name | None, candidates: set[str]) -> Iterator[list[str]]:
-        """The candidates of each artifact that answers to the name, by (`at`, id)."""
+    def timelines(self, name: Name | None, candidates: set[str]) -> Iterator[tuple[str, list[str]]]:
+        """Each artifact that answers to the name, and its candidates by (`at`, id)."""
         for artifact in self.nodes():
             if artifact.label == "Artifact" and (
                 name is None
@@ -250,7 +250,8 @@ class Evaluator:
                 or self.is_called(artifact, name)
             ):
                 held = candidates & set(self.effects(artifact.id, "VERSION_OF"))
-                yield [row.node.id for row in in_order(Row(self.node(id)) for id in held)]
+                timeline = in_order(Row(self.node(id)) for id in held)
+                yield artifact.id, [row.node.id for row in timeline]
 
     def is_before(self, id: str, until: int | None) -> bool:
         at = self.node(id).properties.get("at")
@@ -275,14 +276,16 @@ class Evaluator:
 
         return {id: number for number, id in enumerate(sorted(away, key=age))}
 
-    def left(self, line: Mapping[str, int], timeline: Sequence[str]) -> set[str]:
-        """The version that a line of commits leaves of a timeline, if it leaves any."""
+    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
+        """The version that a line of commits leaves of an artifact's timeline, if it leaves any."""
+        removals = self.causes(artifact, "REMOVED_IN")
+        removed = max((line[commit] for commit in removals if commit in line), default=0)
         for commits_of in (self.commits_with, self.commits_run_at):
             known = [
                 (line[commit], place)
                 for place, id in enumerate(timeline)
                 for commit in commits_of(id)
-                if commit in line
+                if line.get(commit, -1) >= removed
             ]
             if known:
                 return {timeline[max(known)[1]]}

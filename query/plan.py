@@ -145,7 +145,8 @@ class InCommit:
 
     That commit and all that it came from (`PARENT`) are a line, in order of (`at`, fewer edges from the
     commit, id). It is the one IN_COMMIT the last of them that has one; where none has, the one that a run
-    AT_COMMIT the last of them that has such a run generated; of several of one commit, the last.
+    AT_COMMIT the last of them that has such a run generated; of several of one commit, the last. What came
+    before the last of them that removed the artifact (REMOVED_IN) is not there any more.
     """
 
     prefix: str

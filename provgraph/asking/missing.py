@@ -13,7 +13,9 @@ from provgraph.errors import AmbiguousName, NotFound
 from provgraph.model.text import count
 from provgraph.query.mistake import listed
 from provgraph.query.plan import (
+    Around,
     Column,
+    Comparison,
     Count,
     Digested,
     Every,
@@ -28,6 +30,8 @@ from provgraph.query.plan import (
     Nth,
     Plan,
     Project,
+    SetOp,
+    Walk,
     Which,
     WithDigest,
     sources,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from provgraph.asking.queries import Asked
 
 _FEW: Final = 6
+_SHA: Final = 9  # letters of a commit that are shown
 
 
 def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
@@ -104,8 +109,8 @@ def _is_there(graph: Asked, find: Find) -> bool:
     return bool(graph.answer(Limit(find, 1)).values)
 
 
-def _column(graph: Asked, find: Find, key: str) -> list[str]:
-    rows = graph.answer(Project(find, (Column(key, key),))).values
+def _column(graph: Asked, plan: Plan, key: str) -> list[str]:
+    rows = graph.answer(Project(plan, (Column(key, key),))).values
     return [str(value) for (value,) in rows if value is not None]
 
 
@@ -113,9 +118,61 @@ def _no_version(graph: Asked, find: Find, anyway: Find) -> NotFound:
     if find.name is None:
         return NotFound(f"no {_kind(find)} {_which(find.which)}")
     name = _name(find)
+    if isinstance(find.which, InCommit):
+        commits = Find("Commit", where=Comparison("sha", "~", f"{find.which.prefix}*"))
+        if not _is_there(graph, commits):
+            return _no_commit(find.which.prefix)
+        if removed := _removed(graph, find, anyway, commits):
+            return removed
     ((number,),) = graph.answer(Count(anyway, ())).values
     has = f"`{name}` has {count(number, 'version')}"
-    return NotFound(f"{has}, and none {_which(find.which)}", hint="`history` lists them")
+    hint = "`history` lists them"
+    if isinstance(find.which, WithDigest):
+        prefix = find.which.prefix
+        if _is_there(graph, Find("Commit", where=Comparison("sha", "~", f"{prefix}*"))):
+            hint = f"that is a commit: `@commit:{prefix}` is the file that it has"
+    return NotFound(f"{has}, and none {_which(find.which)}", hint=hint)
+
+
+def _no_commit(prefix: str) -> NotFound:
+    return NotFound(
+        f"no commit begins with {prefix}",
+        hint="`commit *` lists those that are known; `provgraph ingest git` reads new ones",
+    )
+
+
+def _removed(graph: Asked, find: Find, versions: Find, commits: Find) -> NotFound | None:
+    """That one of the commits that these came from, or one of these, removed the file; if so."""
+    line = Project(
+        Walk(commits, "origin", ("PARENT",)), (Column("id", "id"), Column("depth", "depth"))
+    )
+    away = dict(graph.answer(line).values) | dict.fromkeys(_column(graph, commits, "id"), 0)
+    near = Around(Around(versions, ("VERSION_OF",), 1), ("REMOVED_IN",), 1)
+    told = tuple(Column(key, key) for key in ("id", "at", "sha", "author"))
+    removing = graph.answer(Project(SetOp("intersection", near, Find("Commit")), told)).values
+    known = [
+        (at is None, at or 0, -away[id], id, sha, author)
+        for id, at, sha, author in removing
+        if id in away
+    ]
+    if not known:
+        return None
+    _, at, _, id, sha, author = max(known)
+    by = f" of {author}" if author else ""
+    on = f" on {moment_text(at)[:10]}" if at else ""
+    parents = Walk(Find("Commit", Identified((id,))), "origin", ("PARENT",), max_hops=1)
+    before = (
+        InCommit(parent[:_SHA])
+        for parent in _column(graph, parents, "sha")
+        if _is_there(graph, replace(find, where=None, which=InCommit(parent[:_SHA])))
+    )
+    assert isinstance(find.which, InCommit)
+    return NotFound(
+        f"`{_name(find)}` is not there at commit {find.which.prefix}:"
+        f" commit {sha[:_SHA]}{by} removed it{on}",
+        hint=next((f"what it was before: `@commit:{each.prefix}`" for each in before), None)
+        or "`history` lists its versions",
+    )
 
 
 def _which(which: Which) -> str:

@@ -467,10 +467,9 @@ def _knowledge(content: Content) -> tuple[bool, bool, bool, str]:
 
 
 def touched_uris(translation: Translation) -> set[str]:
-    """The URIs whose timelines a translation changes."""
-    return {name.uri for o in translation.occurrences for name in o.names} | {
-        reference.uri for reference in translation.references
-    }
+    """The URIs whose artifacts a translation tells of."""
+    names = {name.uri for o in translation.occurrences for name in o.names}
+    return names | {reference.uri for reference in translation.references} | translation.removed
 
 
 class _Wanted:

@@ -99,6 +99,8 @@ class Translation:
     occurrences: list[Occurrence] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     components: list[ComponentSeen] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    """The URIs of files that commits removed."""
     steps: Mapping[str, Maker] = field(default_factory=dict)
     """Those that another part of the segment told of."""
 
@@ -187,7 +189,7 @@ def _translate(
         case CommitSeen():
             _commit(record, project, made)
         case Committed():
-            _committed(record, made)
+            _committed(record, project, made)
         case EnvironmentSeen():
             made.node(
                 record.environment,
@@ -359,11 +361,14 @@ def _commit(record: CommitSeen, project: str, made: Translation) -> None:
     made.edge(commit, "BY", _agent(record.author, record.email, project, made))
 
 
-def _committed(record: Committed, made: Translation) -> None:
+def _committed(record: Committed, project: str, made: Translation) -> None:
     commit = _stub_commit(record.sha, made)
     if record.blob:
         when, content = When(record.at), Content(blob=record.blob)
         _refer(made, commit, "IN_COMMIT", record.uri, when, content, "")
+    else:
+        made.removed.add(record.uri)
+        made.edge(artifact_id(project, record.uri), "REMOVED_IN", commit)
 
 
 def _annotated(record: Annotated, project: str, made: Translation) -> None:

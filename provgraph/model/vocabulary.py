@@ -88,6 +88,7 @@ EDGE_TYPES: Final[tuple[EdgeType, ...]] = (
     EdgeType("REVISION_OF", "revision", ("Version",), ("Version",), lineage=False),
     EdgeType("AT_COMMIT", "at_commit", ("Run",), ("Commit",), lineage=False),
     EdgeType("IN_COMMIT", "in_commit", ("Version",), ("Commit",), lineage=False, bound=True),
+    EdgeType("REMOVED_IN", "removed_in", ("Artifact",), ("Commit",), lineage=False),
     EdgeType("PARENT", "parent", ("Commit",), ("Commit",), lineage=False),
     EdgeType("BY", "by", ("Run", "Commit"), ("Agent",), lineage=False),
     EdgeType("IN_ENVIRONMENT", "in_environment", ("Run",), ("Environment",), lineage=False),

@@ -57,7 +57,12 @@ _IN: Final[dict[Label, dict[str, str]]] = {
         "STARTED_BY": "Started",
         "INVALIDATED_BY": "Replaced or removed",
     },
-    "Commit": {"IN_COMMIT": "Files it changed", "AT_COMMIT": "Runs at it", "PARENT": "Children"},
+    "Commit": {
+        "IN_COMMIT": "Files it changed",
+        "REMOVED_IN": "Files it removed",
+        "AT_COMMIT": "Runs at it",
+        "PARENT": "Children",
+    },
     "Environment": {"IN_ENVIRONMENT": "Runs in it"},
     "Agent": {"BY": "Runs and commits"},
     "Component": {"INSTANCE_OF": "Runs"},

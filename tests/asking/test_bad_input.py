@@ -25,7 +25,8 @@ NOT_THERE = {
         "`churn.pkl` has 2 versions, and none has a digest that begins with dead\n  hint: `history` lists them"
     ),
     'file "churn.pkl"@commit:1a2b3c4': (
-        "`churn.pkl` has 2 versions, and none was there at a commit 1a2b3c4\n  hint: `history` lists them"
+        "no commit begins with 1a2b3c4\n"
+        "  hint: `commit *` lists those that are known; `provgraph ingest git` reads new ones"
     ),
     'file "churn.pkl"@2001-01-01': (
         "`churn.pkl` has 2 versions, and none is from before 2001-01-01\n  hint: `history` lists them"

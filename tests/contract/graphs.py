@@ -7,6 +7,7 @@ gaps in time, lists, and odd text. Declared fields hold values of their declared
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from random import Random
@@ -150,7 +151,7 @@ def graph(random: Random, max_nodes: int = 14) -> Batch:
     nodes = [node(random, number, label) for number, label in enumerate((*labels, *shape[0]))]
     ids = [each.id for each in nodes]
     edges = [Edge(ids[count + s], type, ids[count + t]) for s, type, t in shape[1]]
-    edges += [*_ownership(random, nodes), *_any_edges(random, nodes)]
+    edges += [*_ownership(random, nodes), *_history(random, nodes), *_any_edges(random, nodes)]
     return Batch(nodes=nodes, edges=list({edge.identity: edge for edge in edges}.values()))
 
 
@@ -189,6 +190,19 @@ def _ownership(random: Random, nodes: list[Node]) -> Iterator[Edge]:
             if each.label == label:
                 for held in random.sample(owners, min(len(owners), random.choice((0, 1, 1, 1, 2)))):
                     yield Edge(each.id, type, held)
+
+
+def _history(random: Random, nodes: list[Node]) -> Iterator[Edge]:
+    """Often, a line of commits that set some artifacts to versions, and removed some."""
+    if random.random() < 0.5:
+        return
+    commits = [each.id for each in nodes if each.label == "Commit"]
+    for commit, parent in itertools.pairwise(commits):
+        yield Edge(commit, "PARENT", parent)
+    for each in nodes:
+        type = {"Version": "IN_COMMIT", "Artifact": "REMOVED_IN"}.get(each.label)
+        if type and random.random() < 0.5:
+            yield Edge(each.id, type, random.choice(commits))
 
 
 RANDOMS: Final = st.randoms(use_true_random="PROVGRAPH_SHRINK" not in os.environ)

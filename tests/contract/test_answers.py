@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -11,12 +12,12 @@ from contract.plans import OPERATORS, Question, parts, questions, questions_of
 from hypothesis import given, note, settings
 
 from provgraph.errors import BudgetExceeded
-from provgraph.model.elements import Batch, Edge, Node
+from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.vocabulary import LINEAGE_EDGES, Label
 from provgraph.query import verbs
 from provgraph.query.operators import Cone
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Budget, Find, Identified, Limit, Paths, Plan, Walk
+from provgraph.query.plan import Budget, Find, Identified, InCommit, Limit, Paths, Plan, Walk
 from provgraph.store import Rows, Store
 from provgraph.store.memory import MemoryStore
 
@@ -170,6 +171,33 @@ def test_a_budget_of_no_time_ends_any_walk(store: Store) -> None:
 def test_a_limit_of_none_is_an_empty_answer(store: Store) -> None:
     store.apply(shaped(*chain(3)))
     assert store.run(Limit(Find("Version"), 0)).values == []
+
+
+def test_a_file_that_a_commit_removed_is_not_there_until_another_has_it_again(store: Store) -> None:
+    """Set by the first of six commits, removed by the second; had again by the fourth, removed by
+    the fifth; at the sixth a run makes it."""
+    names: dict[str, Value] = {"name": "a.csv", "base": "a.csv", "stem": "a"}
+    versions = ("v1", "v4", "v6")
+    commits = [Node(f"c{n}", "Commit", {"at": n, "sha": f"{n}abc"}) for n in range(1, 7)]
+    edges = [
+        *(Edge(later.id, "PARENT", each.id) for each, later in itertools.pairwise(commits)),
+        *(Edge(id, "VERSION_OF", "a1") for id in versions),
+        Edge("v1", "IN_COMMIT", "c1"),
+        Edge("a1", "REMOVED_IN", "c2"),
+        Edge("v4", "IN_COMMIT", "c4"),
+        Edge("a1", "REMOVED_IN", "c5"),
+        Edge("v6", "GENERATED_BY", "s1"),
+        Edge("s1", "PART_OF", "r1"),
+        Edge("r1", "AT_COMMIT", "c6"),
+    ]
+    made = [Node(id, "Version", {**names, "at": int(id[1:])}) for id in versions]
+    others = [Node("a1", "Artifact", names), Node("s1", "Step"), Node("r1", "Run")]
+    store.apply(Batch([*commits, *made, *others], edges))
+    found = {
+        n: [id for id, *_ in store.run(Find("Version", which=InCommit(f"{n}abc"))).values]
+        for n in range(1, 7)
+    }
+    assert found == {1: ["v1"], 2: [], 3: [], 4: ["v4"], 5: [], 6: ["v6"]}
 
 
 def test_generated_ids_are_not_in_the_order_of_making() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -225,6 +225,18 @@ class PicksAmongAllKinds(Evaluator):
             for row in super().find(replace(plan, kind=None))
             if plan.kind in (None, row.node.properties.get("kind"))
         ]
+
+
+class KeepsWhatACommitRemoved(Evaluator):
+    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
+        return super().left(line, "", timeline)
+
+
+class RemovesWhatCameAgain(Evaluator):
+    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
+        if line.keys() & set(self.causes(artifact, "REMOVED_IN")):
+            return set()
+        return super().left(line, artifact, timeline)
 
 
 class KnowsOnlyTheLastName(Evaluator):

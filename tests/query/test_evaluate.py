@@ -57,6 +57,7 @@ NODES = [
     Node("r1", "Run", {"name": "first", "exit": 0}),
     Node("r2abcd", "Run", {"name": "second", "exit": 1}),
     Node("c1", "Commit", {"sha": "ab12cd", "at": 1}),
+    Node("c2", "Commit", {"sha": "cd34ef", "at": 2}),
 ]
 EDGES = [
     Edge("v1", "VERSION_OF", "a1"),
@@ -75,6 +76,9 @@ EDGES = [
     Edge("s2", "PART_OF", "r2abcd"),
     Edge("v1", "IN_COMMIT", "c1"),
     Edge("r2abcd", "AT_COMMIT", "c1"),
+    Edge("c2", "PARENT", "c1"),
+    Edge("a1", "REMOVED_IN", "c2"),
+    Edge("a2", "REMOVED_IN", "c1"),
 ]
 ALONG = ("GENERATED_BY", "USED", "DERIVED_FROM")
 
@@ -178,6 +182,7 @@ def test_where_is_asked_after_which_picks(store: MemoryStore) -> None:
         (WithDigest("aa11"), "v1"),
         (WithDigest("blake3"), ""),
         (InCommit("ab12"), "v1 v4"),
+        (InCommit("cd34"), "v4"),  # the run at the commit that removed a file may have made it again
         (InCommit("b"), ""),
     ],
     ids=str,

@@ -111,6 +111,7 @@ _OF_THE_CAUSE: Final = {
     "REVISION_OF": "revised into",
     "AT_COMMIT": "commit of",
     "IN_COMMIT": "contains",
+    "REMOVED_IN": "removed",
     "PARENT": "parent of",
     "BY": "agent of",
     "IN_ENVIRONMENT": "environment of",

@@ -29,6 +29,10 @@ CROSS JOIN edge p ON p.src = s.id AND p.type = {TYPE_NUMBERS["PART_OF"]}
 CROSS JOIN node r ON r.id = p.dst AND r.label = {_RUN}
 CROSS JOIN edge c ON c.src = r.id AND c.type = {TYPE_NUMBERS["AT_COMMIT"]}
 """
+_REMOVED: Final = f"""
+SELECT DISTINCT h.artifact, c.dst FROM ({{}}) AS h
+CROSS JOIN edge c ON c.src = h.artifact AND c.type = {TYPE_NUMBERS["REMOVED_IN"]}
+"""
 
 Line = Mapping[int, int]
 
@@ -43,8 +47,11 @@ def left(connection: apsw.Connection, prefix: str, held: Sql) -> Sql:
     if lines:
         in_commits = _known(connection, held, _IN_COMMIT)
         of_runs = _known(connection, held, _RUN_AT_COMMIT)
+        removals = sql(_REMOVED, held)
+        gone = connection.execute(removals.text, removals.parameters).fetchall()
         for each in lines:
-            found.update((_last(each, of_runs) | _last(each, in_commits)).values())
+            last = _last_place(each, gone)
+            found.update((_last(each, of_runs, last) | _last(each, in_commits, last)).values())
     return sql("SELECT value AS id FROM json_each({})", json.dumps(sorted(found)))
 
 
@@ -80,13 +87,30 @@ def _known(connection: apsw.Connection, held: Sql, way: str) -> list[tuple[Any, 
     return connection.execute(asked.text, asked.parameters).fetchall()
 
 
-def _last(line: Line, known: Iterable[tuple[Any, ...]]) -> dict[int, int]:
-    """The version of each artifact that the last commit which has one has.
+def _last_place(line: Line, removals: Iterable[tuple[Any, ...]]) -> dict[int, int]:
+    """For each artifact that a commit of the line removed, the place of the last that did.
 
-    >>> _last({7: 0, 8: 1}, [(1, 11, 8), (1, 12, 7), (2, 13, 7), (2, 14, 7), (2, 15, 9)])
-    {1: 11, 2: 14}
+    >>> _last_place({7: 0, 8: 1}, [(1, 8), (1, 7), (2, 9)])
+    {1: 1}
     """
     places: dict[int, int] = {}
+    for artifact, commit in removals:
+        if commit in line:
+            places[artifact] = max(places.get(artifact, 0), line[commit])
+    return places
+
+
+def _last(
+    line: Line, known: Iterable[tuple[Any, ...]], removed: Mapping[int, int]
+) -> dict[int, int]:
+    """The version of each artifact that the last commit which has one has, from the place on at which
+    it was last `removed`.
+
+    >>> known = [(1, 11, 8), (1, 12, 7), (2, 13, 7), (2, 14, 7), (2, 15, 9)]
+    >>> _last({7: 0, 8: 1}, known, {}), _last({7: 0, 8: 1}, known, {2: 1})
+    ({1: 11, 2: 14}, {1: 11})
+    """
+    places = dict(removed)
     last: dict[int, int] = {}
     for artifact, version, commit in known:
         place = line.get(commit, -1)
