@@ -182,7 +182,10 @@ def test_where_is_asked_after_which_picks(store: MemoryStore) -> None:
         (WithDigest("aa11"), "v1"),
         (WithDigest("blake3"), ""),
         (InCommit("ab12"), "v1 v4"),
-        (InCommit("cd34"), "v4"),  # the run at the commit that removed a file may have made it again
+        (
+            InCommit("cd34"),
+            "v4",
+        ),  # the run at the commit that removed a file may have made it again
         (InCommit("b"), ""),
     ],
     ids=str,
