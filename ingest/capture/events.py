@@ -149,6 +149,13 @@ class Piped(Event, frozen=True):
     writable: bool
 
 
+class Paired(Event, frozen=True):
+    """A pair of sockets was made: what is written into the one comes out of the other."""
+
+    inode: int
+    peer: int
+
+
 class Moved(Event, frozen=True):
     """chdir or fchdir succeeded."""
 

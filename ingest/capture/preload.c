@@ -941,15 +941,15 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     uint32_t access = access_of(flags), seen = access;
     if (flags & O_TRUNC) seen |= TRUNCATES;
     if (flags & O_APPEND) seen |= APPENDS;
-    if ((b->looked && flags & O_CREAT && !b->existed) || (flags & O_TMPFILE) == O_TMPFILE)
-        seen |= CREATED;
+    bool nameless = (flags & O_TMPFILE) == O_TMPFILE; /* the path is its folder's */
+    if ((b->looked && flags & O_CREAT && !b->existed) || nameless) seen |= CREATED;
     if (b->existed) seen |= HAS_BEFORE;
     DRAFT(d, PATHS + 100);
     put_stat(&d, &s);
     if (b->existed) put_stat(&d, &b->stat);
     unsigned char *named = d.at + 4;
     size_t n;
-    if (path && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
+    if (path && !nameless && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
         put_plain_path(&d, path))
         n = (size_t)(d.at - named);
     else
@@ -1236,6 +1236,23 @@ HOOK(int, close_range, (unsigned first, unsigned last, int flags)) {
 HOOK(void, closefrom, (int first)) {
     if (awake()) closing_from(first < 0 ? 0 : (unsigned)first, TRACKED);
     if (REAL(closefrom)) REAL(closefrom)(first);
+}
+
+/* The two ends of a pair of sockets have inodes of their own: ksh joins a pipeline by them. */
+static void paired(const int *ends) {
+    struct stat one, other;
+    if (!raw_fstat(ends[0], &one) || !raw_fstat(ends[1], &other)) return;
+    DRAFT(d, 16);
+    put_u64(&d, (uint64_t)one.st_ino);
+    put_u64(&d, (uint64_t)other.st_ino);
+    WRITE(PAIRED, 0, ends[0], caller(), next_tick(), d);
+}
+
+HOOK(int, socketpair, (int domain, int type, int protocol, int *ends)) {
+    NEED(socketpair, (int)fail(ENOSYS));
+    int result = REAL(socketpair)(domain, type, protocol, ends);
+    if (result == 0 && awake()) paired(ends);
+    return result;
 }
 
 HOOK(int, dup, (int fd)) {

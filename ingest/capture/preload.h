@@ -114,6 +114,7 @@ enum type {
     EXITED,
     MISSED,
     PRESERVED,
+    PAIRED,
 };
 
 enum flag {

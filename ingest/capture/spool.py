@@ -32,6 +32,7 @@ from provgraph.ingest.capture.events import (
     Missed,
     Moved,
     Opened,
+    Paired,
     Piped,
     Preserved,
     Renamed,
@@ -540,6 +541,10 @@ def _piped(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) 
     return Piped(value, p.long(), readable, writable, pid=pid, tick=tick)
 
 
+def _paired(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Paired(p.long(), p.long(), pid=pid, tick=tick)
+
+
 def _moved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     return Moved(p.text(), pid=pid, tick=tick)
 
@@ -573,6 +578,7 @@ _READERS: dict[int, Read] = {
     _EXITED: _exited,
     14: _missed,
     15: _preserved,
+    16: _paired,
 }
 
 

@@ -597,6 +597,18 @@ static void duplicated(const struct task *t, int from, int to) {
     if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s);
 }
 
+/* The two ends of a pair of sockets have inodes of their own. */
+static void paired(const struct task *t) {
+    struct stat one, other;
+    int ends[2];
+    if (read_memory(t, t->arguments[3], ends, sizeof ends) != sizeof ends) return;
+    if (!stat_descriptor(t, ends[0], &one) || !stat_descriptor(t, ends[1], &other)) return;
+    BEGIN(d);
+    put_u64(&d, (uint64_t)one.st_ino);
+    put_u64(&d, (uint64_t)other.st_ino);
+    TELL(PAIRED, 0, ends[0], t->process->pid, next_tick(), d);
+}
+
 static void mapped(const struct task *t, int fd) {
     struct entry *e = tracked(t->process, fd);
     if (!e) return;
@@ -1255,7 +1267,8 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_dup: return true;
     case SYS_fcntl: return a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC;
     case SYS_mmap: return a[3] & MAP_SHARED && a[2] & PROT_WRITE && tracked(p, (int)a[4]);
-    case SYS_recvmsg: return true;
+    case SYS_recvmsg:
+    case SYS_socketpair: return true;
     case SYS_connect: return !p->networked;
     case SYS_pidfd_getfd: return true;
 #ifdef SYS_rename
@@ -1330,6 +1343,7 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_fcntl: duplicated(t, (int)a[0], (int)result); break;
     case SYS_mmap: mapped(t, (int)a[4]); break;
     case SYS_recvmsg: received(t, a[1]); break;
+    case SYS_socketpair: paired(t); break;
     case SYS_pidfd_getfd: given(t, (int)result); break;
 #ifdef SYS_rename
     case SYS_rename:

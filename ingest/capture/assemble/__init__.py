@@ -51,7 +51,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         None if context.going_on else context.ended,
     )
     seen.actions += programs.unseen(story, seen.actions)
-    report = Report(story, seen.actions, programs, noise, context)
+    report = Report(story, seen.actions, seen.informs, programs, noise, context)
     return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))
 
 

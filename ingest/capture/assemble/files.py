@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from provgraph.ingest.capture.assemble.names import Names
+from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
 from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.assemble.states import (
@@ -50,11 +51,13 @@ from provgraph.model.records import Content, Stat
 
 
 class Traffic(msgspec.Struct):
-    """All that was done to files. `touched` are paths with a captured change."""
+    """All that was done to files. `touched` are paths with a captured change, `informs` what was told through files
+    without a name."""
 
     actions: list[Action]
     touched: set[bytes]
     environment: set[bytes]
+    informs: list[Inform]
 
 
 class Kinship(Protocol):
@@ -84,7 +87,7 @@ def traffic(
     if ended is not None:
         sweep.finish(ended)
     actions = [action for action in sweep.actions if not (isinstance(action, Read) and action.void)]
-    return Traffic(actions, sweep.touched, sweep.environment)
+    return Traffic(actions, sweep.touched, sweep.environment, sweep.informs)
 
 
 class _Sweep:
@@ -93,6 +96,7 @@ class _Sweep:
         self.actions: list[Action] = []
         self.touched: set[bytes] = set()
         self.environment: set[bytes] = set()
+        self.informs: list[Inform] = []
         self.names = Names[File]()
         self.inodes: dict[tuple[int, int], File] = {}
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
@@ -364,6 +368,7 @@ class _Sweep:
             self.account(before, opening.base, opening.tick)
         path = file.name
         if path is None:
+            self.pass_on(file, by, tick)
             if not opening.path.endswith(GONE):
                 return None
             path = opening.path
@@ -374,6 +379,14 @@ class _Sweep:
             made.sources = (source,)
         self.accept(made)
         return made
+
+    def pass_on(self, file: File, by: Execution, tick: int) -> None:
+        """A file without a name passes what is written to it between those who have it open: a shell gives
+        a here-document so, and takes a substitution's output. Who can read it does so at some later moment."""
+        file.teller = by
+        for other in file.writers:
+            if other.readable and not other.forked and other.by is not by:
+                self.informs.append(Inform(other.by, by, "pipe", tick, held=False))
 
     def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
         """What the file held before, unless this opening had created or emptied it."""
@@ -492,7 +505,10 @@ class _Sweep:
         if reads and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
             opening.unaccounted = None
-        if reads and stat.size:
+        teller = file.teller if file.name is None else None
+        if reads and teller is not None and teller is not by:
+            self.informs.append(Inform(by, teller, "pipe", event.tick, until=event.tick))
+        elif reads and stat.size:
             opening.read = self.read(by, path, event.tick, index, stat, file)
         if descriptor.writable:
             file.writers[opening] = None

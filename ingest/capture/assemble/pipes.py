@@ -3,7 +3,7 @@
 Only descriptors 0 to 2 are seen, and FIFOs that were opened. Where both ends of a pipe are on
 programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
 with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
-from outside the run there is none.
+from outside the run there is none. A pair of sockets is two pipes, one in each direction.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
-from provgraph.ingest.capture.events import Forked, Image, Piped
+from provgraph.ingest.capture.events import Forked, Image, Paired, Piped
 
 Channel = Literal["pipe", "fork", "socket", "message", "call", "variable"]
 
@@ -75,11 +75,13 @@ def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
     made = Talk([], [])
     pipes = _pipes(story, is_step)
     holders = _holders(story)
+    peers = _peers(story)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.readers and pipe.writers and not pipe.socket:
             _join(pipe, made)
         else:
-            made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
+            alone = _joined_with(pipes.get(peers.get(pipe.inode, 0)), pipe, made)
+            made.informs.extend(_with_maker(alone, holders[pipe.inode]))
     return made
 
 
@@ -98,6 +100,25 @@ def _holders(story: Story) -> defaultdict[int, set[Process]]:
             case _:
                 pass
     return holders
+
+
+def _peers(story: Story) -> dict[int, int]:
+    pairs = [event for event, _, _ in story.happenings if isinstance(event, Paired)]
+    return {pair.inode: pair.peer for pair in pairs} | {pair.peer: pair.inode for pair in pairs}
+
+
+def _joined_with(peer: Pipe | None, pipe: Pipe, made: Talk) -> Pipe:
+    """Join who writes into one of two sockets with who reads from the other; what is left is joined with nobody."""
+    if peer is None:
+        return pipe
+    if pipe.writers and peer.readers:
+        _join(Pipe(pipe.inode, True, peer.readers, pipe.writers), made)
+    return Pipe(
+        pipe.inode,
+        True,
+        readers={} if peer.writers else pipe.readers,
+        writers={} if peer.readers else pipe.writers,
+    )
 
 
 def _join(pipe: Pipe, made: Talk) -> None:

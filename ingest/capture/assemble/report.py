@@ -66,11 +66,13 @@ class Report:
         self,
         story: Story,
         actions: Iterable[Action],
+        informs: list[Inform],
         programs: Programs,
         noise: Noise,
         context: Context,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
+        self.by_files = informs
         self.recorded: dict[bytes, bool] = {}
         self.actions = [action for action in actions if self.matters(action)]
         programs.find_scripts(story, self.actions)
@@ -113,6 +115,7 @@ class Report:
         made = talk(self.story, self.active.__contains__)
         made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
         made.informs += informs(self.story)
+        made.informs += self.by_files
         relevant = self.relevant(made)
         made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
         for joint in made.joints:

@@ -16,8 +16,9 @@ GONE: Final = b" (deleted)"
 
 class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
-    this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may still change it. `users` tells whether one process
-    alone ever had to do with it."""
+    this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may
+    still change it. `user` and `shared` tell whether one process alone ever had to do with it. `teller` wrote to it
+    last while it had no name."""
 
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
@@ -27,6 +28,7 @@ class File(msgspec.Struct, eq=False):
     removed: bool = False
     user: Process | None = None
     shared: bool = False
+    teller: Execution | None = None
 
     def touch(self, by: Execution) -> None:
         self.shared = self.shared or self.user not in (None, by.process)
