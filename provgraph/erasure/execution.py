@@ -417,10 +417,10 @@ class Execution:
         macs = [bytes.fromhex(mac) for mac in self.folder.request().subjects]
         staying = any(o.what == "left" and o.line.do != "duty" for o in prepared.outcomes)
         with opened(self.graph) as index:
+            if staying:  # what was made from the erased must still be found, whoever else is in it
+                return {"contents": index.rename_contents(prepared.tokens.contents), "subjects": 0}
             contents = index.erase_contents(prepared.erased)
-            # What is kept, or left to be done by hand, must still be found.
-            subjects = 0 if staying else index.erase_subjects(macs)
-        return {"contents": contents, "subjects": subjects}
+            return {"contents": contents, "subjects": index.erase_subjects(macs)}
 
     def _suppress(self, prepared: Prepared) -> dict[str, int | str]:
         until = time.time_ns() + suppression.LASTS

@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """In order of how near they are, then of time. `cleared` are the versions that were made from the
+    """In order of how near they are, then of time; nothing that was erased. `cleared` are the versions that were made from the
     subject's, and whose own column shows that none of its rows went into them. `held` has the digests
     of contents and the rules by which the subject was found in them; `steps` are those on the ways."""
 
@@ -123,7 +123,7 @@ def _findings(
         node = nodes[id]
         if node.label != "Version":
             steps[id] = node
-        elif id not in cleared:
+        elif id not in cleared and node.properties.get("state") != "erased":
             how, why = _said(way[0], containing.get(id), judged.get(id, ""))
             found.append(Finding(node, how, why, way, distance))
     found.sort(key=lambda each: (each.distance, _at(each.version), each.version.id))
@@ -147,14 +147,16 @@ def _nodes(graph: Graph, plan: Find) -> list[Node]:
 
 
 def _judged(node: Node, of: Sequence[Rule], read: set[tuple[str, str]]) -> str:
-    """What a version's own columns say, if it has any: `cleared`, the column's name where it could not
-    be read, or nothing."""
+    """What a version's own columns say, if it has any, or those of its content under another name:
+    `cleared`, the column's name where it could not be read, or nothing."""
     own = covering(of, names_of(node))
     digest = str(node.properties.get("digest") or "")
+    if not own:
+        return "cleared" if any((digest, rule.key) in read for rule in of) else ""
     unread = [rule for rule in own if (digest, rule.key) not in read]
     if unread:
         return unread[0].column
-    return "cleared" if own else ""
+    return "cleared"
 
 
 def _said(origin: object, contains: str | None, unread: str) -> tuple[How, str]:

@@ -76,14 +76,24 @@ class Receipt(msgspec.Struct, frozen=True):
     signature: str = ""
 
 
-_OTHER_COPIES: Final = Item(
-    "other copies of the graph",
-    "",
-    "copy",
-    "made before this",
-    [],
-    "a checkout that gets provgraph.erased, and has the key, forgets at its next sync; exports and backups, "
-    "and checkouts that are not kept, are to be removed",
+_OTHER_COPIES: Final = (
+    Item(
+        "other copies of the graph",
+        "",
+        "copy",
+        "made before this",
+        [],
+        "a checkout that gets provgraph.erased, and has the key, forgets at its next sync; exports and "
+        "backups, and checkouts that are not kept, are to be removed",
+    ),
+    Item(
+        "copies that people have",
+        "",
+        "copy",
+        "made before this, by hand or by mail, of the files that were erased",
+        [],
+        "whoever was given one is to be told, and to delete it",
+    ),
 )
 
 
@@ -98,6 +108,7 @@ def written(
     numbered = [(e, how.get(part_name(n, e))) for n, e in enumerate(prepared.outcomes, 1)]
     by_hand = [_item(e, e.reason) for e in left if e.line.do not in ("keep", "duty")]
     by_hand += [_item(e, _LEFT) for e, said in numbered if said == CHANGED]
+    ran = {each.line.run for each in prepared.outcomes if each.what != "left"}
     receipt = Receipt(
         format=FORMAT,
         request=folder.id,
@@ -120,9 +131,9 @@ def written(
         duties=[
             *(_item(each, each.line.basis) for each in left if each.line.do == "duty"),
             *_duties_of_store(graph, how.get("filled the store anew")),
-            *([_OTHER_COPIES] if prepared.erased else []),
+            *(_OTHER_COPIES if prepared.erased else ()),
         ],
-        commands=[" ".join(rerun.argv) for rerun in plan.reruns],
+        commands=[" ".join(rerun.argv) for rerun in plan.reruns if rerun.run in ran],
         blind=list(plan.blind),
         found_after=remains,
         residual=_residual(graph, entries[-1].at, prepared),

@@ -16,6 +16,7 @@ from provgraph.erasure.requests import Folder
 from provgraph.graph import Graph
 from provgraph.ingest.capture.hashing import hash_file
 from provgraph.model.content_store import ContentStore, digest_of
+from provgraph.model.records import ERASED
 from provgraph.query.plan import Digested, Find
 
 
@@ -108,7 +109,8 @@ def _subjects(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]
     kept = _digests(each.line.digest for each in prepared.outcomes if each.what == "left")
     with opened(graph) as index:
         take(graph, index)  # what was made again, and whatever is kept, is read too
-        found = {digest for digest, _ in index.holding(macs)} - kept
+        held = {digest for digest, _ in index.holding(macs)} - kept
+        found = {digest for digest in held if not digest.startswith(ERASED)}
     for digest in sorted(found):
         rows = graph.answer(Find("Version", Digested((digest,)))).values
         names = {str(held.get("name")) for _, _, _, held, *_ in rows}

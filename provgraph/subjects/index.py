@@ -8,7 +8,7 @@ found without being read. What was erased is overwritten (`secure_delete`), in t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +157,18 @@ class SubjectIndex:
                 )
             self._settle()
         return gone
+
+    def rename_contents(self, names: Mapping[str, str]) -> int:
+        """Know contents by other names than their digests, which go; returns how many were known."""
+        renamed = 0
+        with self._explained():
+            with self._transaction():
+                for digest, name in names.items():
+                    asked = "UPDATE content SET digest = ? WHERE digest = ?"
+                    self._connection.execute(asked, (name, digest))
+                    renamed += self._connection.changes()
+            self._settle()
+        return renamed
 
     def _forget(self, digest: str, rule: str) -> None:
         here = "(SELECT id FROM content WHERE digest = ? AND rule = ?)"

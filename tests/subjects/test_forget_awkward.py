@@ -119,6 +119,26 @@ def test_what_is_made_from_something_that_stays_is_left_to_people(captured: Path
     assert document["plan"]["reruns"] == []  # type: ignore[index]
 
 
+def test_what_nobody_agrees_to_run_is_not_run_and_not_said_to_have_been(
+    captured: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added(cli)
+    approving(captured, cli)
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    before = (captured / "models/b.json").read_bytes()
+    with Graph.open(captured) as graph:
+        own = folder(graph.project, "e1")
+        running = Execution(graph, own, lambda what: None)
+        receipt = ended(graph, own, running.plan(), running.carry_out(lambda rerun: False))
+    assert (receipt.commands, receipt.is_complete) == ([], False)
+    left = {item.name: item.done for item in receipt.by_hand}
+    assert left["models/b.json"] == "its command was not to be run"
+    assert (captured / "models/b.json").read_bytes() == before
+    assert "u3" not in (captured / "raw/users.csv").read_text()
+
+
 def test_what_somebody_changes_meanwhile_is_left_to_them_and_the_receipt_says_so(
     captured: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

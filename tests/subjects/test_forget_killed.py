@@ -54,16 +54,14 @@ def test_an_execution_killed_anywhere_comes_to_the_same_end(
     parts = Parts.of(began, _log(captured))
     expected = end_state(captured, cli)
 
-    drawn = random.Random(7)
+    drawn = random.Random(KILLS)
     stopped = Counter[str]()
     while stopped.total() < KILLS:
         shutil.rmtree(captured)
         shutil.copytree(before, captured, symlinks=True)
-        killed = [
-            last
-            for _ in range(drawn.choice((1, 1, 2)))
-            if (last := _killed(captured, tmp_path, *parts.moment(drawn)))
-        ]
+        moments = sorted(parts.moment(drawn) for _ in range(drawn.randint(1, 4)))
+        found = [_killed(captured, tmp_path, *parts.after(moment)) for moment in moments]
+        killed = [last for last in found if last]
         assert "complete" in cli("forget", "execute", "e1", "--consent").stdout
         files, versions = end_state(captured, cli)
         assert files == expected[0]
@@ -87,16 +85,17 @@ class Parts:
         own = [entry for entry in log if entry["at"] > began]
         return cls(("", *(e["what"] for e in own)), (began, *(e["at"] for e in own)))
 
-    def moment(self, drawn: random.Random) -> tuple[str, float]:
-        """After which line of the log to kill, and how many seconds later: in a part as likely as in any
-        other, or at a time as likely as any other."""
+    def moment(self, drawn: random.Random) -> float:
+        """When to kill: in a part as likely as in any other, or at a time as likely as any other."""
         if drawn.random() < 0.5:
             number = drawn.randrange(len(self.at) - 1)
-            at = drawn.uniform(self.at[number], self.at[number + 1])
-        else:
-            at = drawn.uniform(self.at[0], self.at[-1])
-            number = bisect(self.at, at) - 1
-        return self.names[number], (at - self.at[number]) / 1e9
+            return drawn.uniform(self.at[number], self.at[number + 1])
+        return drawn.uniform(self.at[0], self.at[-1])
+
+    def after(self, moment: float) -> tuple[str, float]:
+        """The line of the log that comes before, and how many seconds."""
+        number = bisect(self.at, moment) - 1
+        return self.names[number], (moment - self.at[number]) / 1e9
 
 
 def _log(project: Path) -> list[dict[str, Any]]:

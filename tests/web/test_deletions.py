@@ -55,6 +55,8 @@ def test_a_plan_is_read_and_signed_once_though_two_tabs_try(
         first, second = opened(windows, explorer), opened(windows, explorer)
         expect(first.locator(".plan").first).to_contain_text("data/raw/labels.csv")
         expect(first.locator(".signatures")).to_contain_text("it takes 1 signature")
+        own = first.get_by_role("region", name="In provgraph's own files")
+        expect(own).to_contain_text(".provgraph/journal/")
         windows.opened[0].picture("deletion-plan")
         assert Axe().run(first).violations_count == 0
         first.get_by_role("button", name="Sign the plan").click()
