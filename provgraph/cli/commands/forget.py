@@ -118,7 +118,7 @@ def expired(as_json: bool) -> None:
     """
     from provgraph.erasure.asking import due_again
 
-    with opened() as graph:
+    with _in_hand() as graph:
         folder = due_again(graph, time.time_ns())
         if folder is not None:
             _plan(graph, folder, as_json)

@@ -222,9 +222,10 @@ def rotate(as_json: bool) -> None:
       provgraph subject key rotate
     """
     from provgraph.erasure import asking, census
+    from provgraph.erasure.requests import alone
     from provgraph.subjects import keys
 
-    with opened() as graph:
+    with opened() as graph, alone(graph.project):
         before = keys.keys(graph.project)
         made = keys.make(graph.project, beside=before)
         with census.opened(graph) as held, progress("versions") as told:
