@@ -1509,6 +1509,24 @@ static void truncated(const struct stat *before, const char *path) {
 TRUNCATE(truncate)
 TRUNCATE(truncate64)
 
+/* What a program has open it may empty long after; that it is shorter shows when it is closed. */
+static void about_to_shorten(int fd, long size) {
+    struct stat s;
+    char link[32] = "/proc/self/fd/";
+    if (fd < 0 || !raw_fstat(fd, &s) || size >= s.st_size) return;
+    decimal(link + 14, (unsigned)fd);
+    about_to_lose(AT_FDCWD, link, &s);
+}
+
+#define FTRUNCATE(name)                          \
+    HOOK(int, name, (int fd, long size)) {       \
+        NEED(name, (int)fail(ENOSYS));           \
+        if (awake()) about_to_shorten(fd, size); \
+        return REAL(name)(fd, size);             \
+    }
+FTRUNCATE(ftruncate)
+FTRUNCATE(ftruncate64)
+
 static void moved(void) {
     uint32_t pid = caller();
     DRAFT(d, PATHS + 16);

@@ -1288,6 +1288,12 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_unlinkat:
         return !(t->number == SYS_unlinkat && a[2] & AT_REMOVEDIR) && look_at_single(t, false);
     case SYS_truncate: return look_at_single(t, true);
+    case SYS_ftruncate: {
+        struct stat s;
+        if (stat_descriptor(t, (int)a[0], &s) && (int64_t)a[1] < s.st_size)
+            about_to_lose(t, about_descriptor(t->tid, "/fd/", (int)a[0]), &s);
+        return false;
+    }
     case SYS_chdir:
     case SYS_fchdir: return true;
     case SYS_chroot:

@@ -22,6 +22,9 @@ if way == "emptied":
         file.write(b"new")
 elif way == "truncated":
     os.truncate(name, 3)
+elif way == "shortened":
+    with open(name, "r+b") as file:
+        file.truncate(3)
 elif way == "replaced":
     with open("fresh", "wb") as file:
         file.write(b"new")
@@ -39,7 +42,7 @@ def digest_of(data: bytes) -> str:
     return "blake3:" + blake3(data).hexdigest()
 
 
-@pytest.mark.parametrize("way", ["emptied", "replaced", "removed"])
+@pytest.mark.parametrize("way", ["emptied", "shortened", "replaced", "removed"])
 def test_a_small_input_that_the_run_then_destroys_has_the_digest_of_what_was_read(
     workspace: Workspace, way: str
 ) -> None:
