@@ -363,6 +363,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         listed=evidence.packages,
         variables=manifest.variables,
     )
+    words = list(said.read(_text(recorded / METRICS)))
     statements = databases.read(recorded / PYTHON)
     unread = databases.gaps(statements)
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
@@ -378,9 +379,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         manifest.signal,
         verdict_of(gaps, seen=bool(images or unattributed)),
         gaps,
-        _together(given, {**said.properties(_text(recorded / METRICS)), **manifest.properties}),
+        _together(given, {**said.properties(words), **manifest.properties}),
     )
-    told = said.records(_text(recorded / METRICS), made.records, context)
+    told = said.records(words, made.records, context)
     far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
     tables = databases.records(statements, made.records, context)
     records = [started, environment, *made.records, *unattributed, *told, *far, *tables, ended]
@@ -394,7 +395,7 @@ def _completed(
     provgraph's own doings."""
     root = os.fsencode(project.root)
     evidence.nested = Nested.read(_text(recorded / NESTED))
-    evidence.events = without_runners(evidence.events, evidence.nested)
+    evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
     evidence.events += list(unseen_moves(evidence.events, changes))
@@ -518,6 +519,13 @@ def _own_doings(
 
 
 _NEVER: Final = 1 << 63
+
+
+def _of_others(events: list[Event], project: Project) -> list[Event]:
+    """Without what is opened in provgraph's own folder, which is never recorded: a program that says much is there at every
+    word."""
+    own = os.fsencode(project.state) + b"/"
+    return [e for e in events if not (isinstance(e, (Opened, Closed)) and e.path.startswith(own))]
 
 
 def _observe(evidence: Evidence) -> None:

@@ -46,28 +46,30 @@ def read(text: bytes) -> Iterator[Line]:
     for line in text.splitlines():
         with suppress(msgspec.DecodeError):
             said = msgspec.json.decode(line, type=Line)
-            if said.name:
+            if said.kind in _KINDS and said.name:
                 yield said
 
 
-def properties(text: bytes) -> dict[str, Scalar]:
+def properties(lines: Iterable[Line]) -> dict[str, Scalar]:
     """Parameters and metrics, the last value of each.
 
-    >>> properties(b'{"kind":"metric","name":"auc","value":0.5}\\nnonsense\\n')
+    >>> properties(read(b'{"kind":"metric","name":"auc","value":0.5}\\nnonsense\\n'))
     {'metric.auc': 0.5}
     """
-    found = {f"{said.kind}.{said.name}": said.value for said in read(text) if said.kind in _VALUES}
+    found = {f"{said.kind}.{said.name}": said.value for said in lines if said.kind in _VALUES}
     return {name: value for name, value in found.items() if value is not None}
 
 
 _VALUES: Final = frozenset(("metric", "param"))
+_KINDS: Final = _VALUES | {"prediction", "component"}
+"""The others are of `calls`."""
 
 
-def records(text: bytes, made: Iterable[Record], context: Context) -> Iterator[Record]:
+def records(lines: Iterable[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
     """Predictions and components. A prediction is of the step that its process was in then."""
     steps = Steps(made)
     seen: Counter[str] = Counter()
-    for said in read(text):
+    for said in lines:
         tick = said.at - context.offset
         when = context.when(tick)
         if said.kind == "component":

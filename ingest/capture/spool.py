@@ -374,17 +374,30 @@ def _life(data: mmap.mmap, pid: int, offsets: array[int]) -> Life:
     return Life(pid, _tick(data, ordered[0]), last[5], last[1] == _EXITED)
 
 
+def stat_like(before: Stat, fields: tuple[int, int, int, int, int]) -> Stat:
+    """A stat whose numbers are the same objects as those of the one before, where they are equal: of very many
+    that is most of the memory."""
+    device, inode, size, mtime, ctime = fields
+    return Stat(
+        before.device if device == before.device else device,
+        before.inode if inode == before.inode else inode,
+        size,
+        mtime,
+        mtime if ctime == mtime else ctime,
+    )
+
+
 class _Payload:
     """Reads the fields of one record's payload in their order."""
 
-    __slots__ = ("at", "file", "own", "path", "raw", "state")
+    __slots__ = ("at", "file", "opened", "own", "path", "raw", "state")
 
     def __init__(self, file: mmap.mmap) -> None:
         self.file = file
         self.own = b""
         self.at = 0
         self.raw, self.state = b"", Stat(0, 0, 0, 0, 0)  # the last that was read
-        self.path = b""
+        self.path, self.opened = b"", 0
 
     def word(self) -> int:
         number: int = WORD.unpack_from(self.own, self.at)[0]
@@ -421,7 +434,7 @@ class _Payload:
         self.at = end = begin + STAT.size
         raw = self.own[begin:end]
         if raw != self.raw:
-            self.state = Stat(*STAT.unpack(raw))
+            self.state = stat_like(self.state, STAT.unpack(raw))
             self.raw = raw
         return self.state
 
@@ -482,6 +495,7 @@ def _opened(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
     after, before, path = p.stat(), p.stat_if(flags & HAS_BEFORE), p.named()
+    p.opened = tick
     if not flags & WRITABLE:
         paths[tick] = path
     return Opened(
@@ -503,6 +517,7 @@ def _closed(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
     opened, stat, path = p.long(), p.stat(), p.named()
+    opened = p.opened if opened == p.opened else opened
     path = path or paths.pop(opened, b"")
     return Closed(value, path, opened, stat, bool(flags & MAPPED), pid=pid, tick=tick)
 

@@ -50,8 +50,10 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         programs,
         None if context.going_on else context.ended,
     )
-    seen.actions += programs.unseen(story, seen.actions)
-    report = Report(story, seen.actions, seen.informs, programs, noise, context)
+    actions, seen.actions = seen.actions, []
+    actions += programs.unseen(story, actions)
+    report = Report(story, actions, seen.informs, programs, noise, context)
+    actions.clear()  # of what is not recorded nothing is needed
     return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,8 @@ from provgraph.ingest.capture.assemble.states import Action, Read, Version, sour
 from provgraph.ingest.capture.events import Image, Interpreted, Opened
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Role
+
+_UNKNOWN: Final = Program("")
 
 
 class Told(msgspec.Struct):
@@ -26,7 +29,8 @@ class Told(msgspec.Struct):
 class Programs:
     def __init__(self, story: Story, root: bytes) -> None:
         self._inside = root.rstrip(b"/") + b"/"
-        self._programs: dict[Execution, Program] = {}
+        self._programs: dict[int, Program] = {}
+        """By the `id` of their images, which the story holds: a program may have very many parts."""
         self._scripts: dict[Execution, bytes] = {}
         self.told: dict[Execution, Told] = {}
         for event, by, number in story.happenings:
@@ -52,11 +56,13 @@ class Programs:
         return above.image if above else None
 
     def of(self, execution: Execution) -> Program:
-        program = self._programs.get(execution)
+        image = self.image_of(execution)
+        if image is None:
+            return _UNKNOWN
+        program = self._programs.get(id(image))
         if program is None:
-            image = self.image_of(execution)
-            program = program_of(image.executable, image.argv, image.cwd) if image else Program("")
-            self._programs[execution] = program
+            program = program_of(image.executable, image.argv, image.cwd)
+            self._programs[id(image)] = program
         return program
 
     def is_shell(self, execution: Execution) -> bool:

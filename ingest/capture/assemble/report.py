@@ -75,6 +75,8 @@ class Report:
         self.by_files = informs
         self.recorded: dict[bytes, bool] = {}
         self.actions = [action for action in actions if self.matters(action)]
+        for action in self.actions:
+            action.file = None  # files are over: there may be very many
         programs.find_scripts(story, self.actions)
         self.active = with_surroundings(action.by for action in self.actions)
         self.calls = set(calls(story))
@@ -295,13 +297,14 @@ class Report:
         parent = self.step_at(starter, execution.started) if starter else context.parent
         program, call = self.programs.of(execution).name, execution.call
         script = self.uri(path) if (path := self.programs.script(execution)) else ""
-        argv = redacted([text_of(word) for word in self.programs.argv(execution)])
         kind, status = "fork" if execution.stretch else "process", process.exit
         if call is not None:
             program, script, argv, kind = call.name, script or call.plan, [call.text], call.kind
             status = int(bool(execution.left.error)) if execution.left else None
-        elif execution is not process.program:
-            status = None
+        else:
+            argv = redacted([text_of(word) for word in self.programs.argv(execution)])
+            if execution is not process.program:
+                status = None
         cwd, last = self.place(execution.cwd), len(stretches) - 1
         error: dict[str, Scalar] = {}
         if execution.left and execution.left.error:
@@ -342,6 +345,8 @@ class Report:
                 yield Informed(self.step_of(self.steps[reader][0]), step, "pipe", started)
 
     def edge_records(self) -> Iterator[Record]:
+        """Those of the steps; what an action says is let go of when it is told."""
+        self.actions.clear()
         for execution in sorted(self.steps, key=_in_order):
             counts: dict[str, int] = {}
             first = self.step_of(self.steps[execution][0])
@@ -365,6 +370,7 @@ class Report:
                     yield Informed(step, before, "continuation", self.when(phase.started))
                 before = step
                 yield from self.phase_records(phase, step)
+                phase.actions.clear()
 
     def phase_records(self, phase: Phase, step: str) -> Iterator[Record]:
         context = self.context
