@@ -469,7 +469,7 @@ class Cypher:
     def walk(self, plan: Walk, depth: bool) -> Lines:
         if not plan.via or plan.max_hops == 0:
             return [*self.rows(plan.source, depth=False), "WITH n, 0 AS depth WHERE false"]
-        lines, asked = [*self.rows(plan.source, depth=False), *self.starts(plan)], []
+        lines, asked = self.starts(plan), []
         if plan.stop_at is not None:
             passed = "startNode(r)" if plan.toward == "origin" else "endNode(r)"
             asked.append(f"all(r IN relationships(p) WHERE NOT {passed} IN stops)")
@@ -485,11 +485,13 @@ class Cypher:
         return [*lines, *match, "WITH DISTINCT n"]
 
     def starts(self, plan: Walk) -> Lines:
-        """From the source's rows to `s`, one of them, and `stops`. A source is no stop: it is always
+        """From nothing to `s`, one of the source's rows, and `stops`. A source is no stop: it is always
         left, and what is passed through it is as near to it."""
+        lines = self.rows(plan.source, depth=False)
         if plan.stop_at is None:
-            return ["WITH n AS s"]
+            return [*lines, "WITH n AS s"]
         return [
+            *lines,
             "WITH collect(n) AS sources",
             *subquery([*self.rows(plan.stop_at, depth=False), "RETURN collect(n) AS found"]),
             "WITH sources, [x IN found WHERE NOT x IN sources] AS stops",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -129,6 +130,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[Neo4jStore, Driver]
             each.clear()
 
 
+@pytest.fixture(scope="module")
+def known() -> MemoryStore:
+    store = MemoryStore()
+    store.apply(_graph())
+    return store
+
+
 def _graph(count: int = 1000) -> Batch:
     random = Random(1)
     nodes, edges = [], []
@@ -218,13 +226,50 @@ MANY: dict[str, Condition] = {
 
 
 @pytest.mark.parametrize("what", MANY)
-def test_many_ids_are_many_starts(server: tuple[Neo4jStore, Driver], what: str) -> None:
-    known = MemoryStore()
-    known.apply(_graph())
+def test_many_ids_are_many_starts(
+    server: tuple[Neo4jStore, Driver], known: MemoryStore, what: str
+) -> None:
     for toward in ("origin", "effect"):
         starts = Find("Version", where=MANY[what])
         walk = Project(Walk(starts, toward, LINEAGE_EDGES), (Column("id", "id"),))
         assert server[0].run(walk) == known.run(walk)
+
+
+LAST = lineage(Find("Version", Identified(("v00999",))))
+BELOW: dict[str, Plan] = {
+    "whole nodes": LAST,
+    "ids": Project(LAST, (Column("id", "id"),)),
+    "what may be missing": Project(LAST, (Column("kind", "kind"),)),
+    "an open field": Project(LAST, (Column("else", "else"),)),
+    "two columns": Project(LAST, (Column("depth", "depth"), Column("kind", "kind"))),
+    "ids and more": Project(LAST, tuple(Column(key, key) for key in ("id", "name", "depth"))),
+    "some of them": Filter(LAST, AnyOf((Comparison("depth", "<", 3), Comparison("depth", ">", 6)))),
+    "the last": Limit(Sort(LAST, (SortKey("depth", True), SortKey("name"))), 7),
+    "the last of the first": Limit(Sort(Limit(LAST, 50), (SortKey("depth", True),)), 7),
+    "stop at a kind": replace(LAST, stop_at=Filter(LAST, Comparison("id", "~", "v*7"))),
+    "stop at the start": replace(LAST, stop_at=LAST.source),
+    "as of": replace(LAST, until=AT + 998),
+    "as of later": replace(LAST, until=AT + 999, max_hops=5),
+    "no hop": replace(LAST, max_hops=0),
+    "from nowhere": Project(lineage(Find("Version", Identified(("v",)))), (Column("id", "id"),)),
+    "whole nodes from nowhere": lineage(Find("Version", Identified(("v",)))),
+    "all that is left": Walk(Find("Version", Identified(("v00000",))), "effect", LINEAGE_EDGES),
+}
+
+
+@pytest.mark.parametrize("what", BELOW)
+def test_what_one_start_reaches_comes_in_order(
+    server: tuple[Neo4jStore, Driver], known: MemoryStore, what: str
+) -> None:
+    assert server[0].run(BELOW[what]) == known.run(BELOW[what])
+
+
+@pytest.mark.parametrize("what", ["ids", "whole nodes", "as of"])
+def test_nothing_makes_distinct_what_one_start_reaches(
+    server: tuple[Neo4jStore, Driver], what: str
+) -> None:
+    found = operators(server, BELOW[what])
+    assert not any("min(" in words for _, _, words in found), found
 
 
 def test_that_check_sees_paths_that_are_enumerated(server: tuple[Neo4jStore, Driver]) -> None:

@@ -3,6 +3,9 @@
 A list a column is read twenty times as fast as a row a node. A list leaves nulls out, so an empty map,
 which no property is, stands for one. Columns beside the ids are put together faster than apart, as a list
 a row, which keeps its nulls.
+
+What one start reaches is asked for in a subquery below it. There the planner knows that each node comes once,
+the nearest first: it leaves out what would make them distinct, and sorts within a depth only.
 """
 
 from __future__ import annotations
@@ -11,20 +14,47 @@ from collections.abc import Collection
 
 from provgraph.model.vocabulary import LABELS, Label
 from provgraph.query import shape
-from provgraph.query.cypher import Cypher, Lines
-from provgraph.query.plan import Plan, Project, Walk
+from provgraph.query.cypher import Cypher, Lines, is_one, subquery
+from provgraph.query.plan import Filter, Limit, Plan, Project, Sort, Walk
 
 
 class Neo4jCypher(Cypher):
     """Said without `CYPHER 5` or `CYPHER 25` before it: it means the same in both, and the server
     would read each statement anew to find that out, which costs small ones a tenth of their time."""
 
+    def __init__(self, project: str | None = None) -> None:
+        super().__init__(project)
+        self.left: Walk | None = None
+
     def statement(self, plan: Plan) -> Lines:
+        walk = walk_from_one(plan)
+        start = [] if walk is None else self.start(walk)
+        rows, order = self.rows(plan, depth=True), f"ORDER BY {', '.join(self.order(plan))}"
+        if walk is not None and len(terms := self.terms(plan)) == 1:  # without a row for each value
+            ((text, name),) = terms
+            below = (f"  {line}" for line in (*rows, f"RETURN {text} {order}"))
+            return [*start, "RETURN COLLECT {", *below, f"}} AS {name}"]
+        lists = self.lists(plan)
+        answer = [*rows, f"WITH * {order}", f"RETURN {', '.join(lists)}"]
+        if walk is None:
+            return answer
+        names = (name for _, _, name in map(_parted, lists))
+        return [*start, *subquery(answer, "*"), f"RETURN {', '.join(names)}"]
+
+    def start(self, walk: Walk) -> Lines:
+        """From nothing to the one row `s`, null where nothing is there, and `stops`."""
+        self.left = walk
+        lines = [*self.rows(walk.source, depth=False), "WITH head(collect(n)) AS s"]
+        if walk.stop_at is None:
+            return lines
         return [
-            *self.rows(plan, depth=True),
-            f"WITH * ORDER BY {', '.join(self.order(plan))}",
-            f"RETURN {', '.join(self.lists(plan))}",
+            *lines,
+            *subquery([*self.rows(walk.stop_at, depth=False), "RETURN collect(n) AS found"]),
+            "WITH s, [x IN found WHERE x <> s] AS stops",
         ]
+
+    def starts(self, plan: Walk) -> Lines:
+        return [] if plan is self.left else super().starts(plan)
 
     def end(self, node: str) -> str:
         return f"id({node})"
@@ -66,7 +96,7 @@ class Neo4jCypher(Cypher):
         return f"CASE {asked} ELSE '{last}' END" if first else f"'{last}'"
 
     def present(self, text: str) -> str:
-        return text if text in ("n.id", "properties(n)") else f"coalesce({text}, {{}})"
+        return text if text in ("n.id", "depth", "properties(n)") else f"coalesce({text}, {{}})"
 
     def count(self, plan: Plan, most: int) -> str:
         """A statement that counts a plan's rows, and stops where there are more than `most`."""
@@ -85,6 +115,23 @@ def stand_together(plan: Project) -> bool:
     """
     keys = [column.key for column in plan.columns]
     return len(keys) > 2 and keys[0] == "id"
+
+
+def walk_from_one(plan: Plan) -> Walk | None:
+    """The walk from one start whose rows a plan is made of, if there is one.
+
+    >>> from provgraph.query.plan import Find, Identified
+    >>> walk = Walk(Find("Run", Identified(("r1",))), "effect", ("PART_OF",))
+    >>> walk_from_one(Limit(walk, 3)) is walk, walk_from_one(Walk(Find("Run"), "effect", ("PART_OF",)))
+    (True, None)
+    """
+    match plan:
+        case Filter() | Sort() | Limit() | Project():
+            return walk_from_one(plan.source)
+        case Walk() if is_one(plan.source) and plan.via and plan.max_hops != 0:
+            return plan
+        case _:
+            return None
 
 
 def _parted(column: str) -> tuple[str, str, str]:
