@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo docs test test-docker lint check format soak bench release clean distclean
+.PHONY: help install demo docs test test-docker lint check format soak soak-contract bench release clean distclean
 
 help:
 	@echo 'make demo    try it: a small project is run under capture in .demo/ and questions are asked of it'
@@ -21,6 +21,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, then the test suite'
 	@echo 'make format  let ruff lay the code out'
 	@echo 'make soak    the long tests; make bench: the benchmarks'
+	@echo 'make soak-contract  the contract suite alone, for about half an hour'
 	@echo 'make docs    the manual, into build/site/'
 	@echo 'make release the distributions of a release, into dist/'
 	@echo 'make clean   remove what was built; make distclean: and the virtual environment'
@@ -58,6 +59,10 @@ soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 PROVGRAPH_EVENTS=1000000 $(BIN)/python -m pytest -rs --timeout=7200 \
 	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/demo/test_forgotten_in_neo4j.py \
 	    tests/capture/test_hostile.py tests/packaging/emulated.py)
+
+soak-contract: $(INSTALLED)
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -rs --timeout=7200 --numprocesses 2 --dist loadscope \
+	    --no-loadscope-reorder tests/contract
 
 bench: $(INSTALLED)
 	for benchmark in whole_commands capture_shim shell_hook embedded_store lineage_in_memory git_history compiler web_explorer; do \

@@ -1,6 +1,6 @@
 """Which stores does the contract suite hold to one meaning, and how much does it draw?
 
-`HYPOTHESIS_PROFILE=soak` draws more; `ci` is the ordinary suite's.
+`HYPOTHESIS_PROFILE=soak` draws more, `long` less than that; `ci` is the ordinary suite's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from provgraph.store.memory import MemoryStore
 
 _QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("ci", max_examples=1000, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("long", settings.get_profile("ci"), max_examples=5_000)
 settings.register_profile("soak", settings.get_profile("ci"), max_examples=50_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -6,6 +6,7 @@ graph a project of one database. That none sees another's nodes is part of what 
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,15 +27,15 @@ from provgraph.store.memory import MemoryStore
 from provgraph.store.neo4j import Neo4jStore, Settings, cones, reading
 from provgraph.store.neo4j import open as open_neo4j
 
-pytestmark = pytest.mark.timeout(2400)
+TIMES = {"long": 3, "soak": 10}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1)
+EXAMPLES = 160 * TIMES  # of 32 pairs: 5,120
+pytestmark = pytest.mark.timeout(2400 * TIMES)
 GRAPHS, PLANS = 4, 2  # a draw: 32 pairs of a graph and a plan
 DRAWS = st.lists(questions(PLANS), min_size=GRAPHS, max_size=GRAPHS)
 MANY = 24  # graphs, with a plan each: 576 pairs a draw
 DRAWS_OF_ALL = st.tuples(
     *map(questions_with, sorted(USUAL)), *[questions()] * (MANY - len(USUAL))
 ).map(list)
-SOAKS = settings().max_examples > 1000
-EXAMPLES = 1600 if SOAKS else 160  # 5,120 pairs
 
 
 @pytest.fixture(scope="module")
