@@ -184,6 +184,8 @@ def texts(value: str | Iterable[str]) -> list[str]:
 def _query(value: Any) -> list[Item]:
     """A query's tree, or its text."""
     query = parse(value).query if isinstance(value, str) else value
+    if not isinstance(query, Selector | Pipeline | SetOperation | Group):
+        raise TypeError(f"a question is wanted, or its text, not {value!r}")
     return [query if isinstance(query, Group) else Group(query, NOWHERE)]
 
 
@@ -260,6 +262,8 @@ def _part(condition: Item) -> Item:
 def _compared(name: Word, value: Constants) -> Item:
     if isinstance(value, str | bool | int | float | date | timedelta):
         return Comparison(name, "=", _constant(value, name), NOWHERE)
+    if not isinstance(value, Iterable):
+        raise TypeError(f"a field is compared with text, a number or a time, not {value!r}")
     values = tuple(_constant(one, name) for one in value)
     if not values:
         raise ValueError(f"`{name.text}` is compared with none of any values")
@@ -269,7 +273,7 @@ def _compared(name: Word, value: Constants) -> Item:
 # A text in one of these forms is text all the same where the field is text.
 _FORMS: Final[tuple[tuple[Form, re.Pattern[str]], ...]] = (
     ("duration", re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d|w|y))+")),
-    ("size", re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[kKMGTP]i?)?B")),
+    ("size", re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[kmgtp]i?)?b", re.IGNORECASE)),
 )
 
 

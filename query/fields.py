@@ -263,7 +263,7 @@ def _constant(node: syntax.Value, meant: Meant) -> plan.Constant:
 
 
 def _bytes(text: str) -> int | float:
-    return values.size(text) if text.endswith("B") else values.number(text)
+    return values.size(text) if text.endswith(("B", "b")) else values.number(text)
 
 
 _WANTED: Final = {

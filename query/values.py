@@ -8,6 +8,7 @@ for people.
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Final, NamedTuple
 
 SECOND: Final = 1_000_000_000
@@ -25,11 +26,11 @@ _DURATIONS: Final = {
     "y": 365 * DAY,
 }
 _SIZES: Final = {
-    "B": 1,
-    **{f"{unit}B": 1000**power for power, unit in enumerate("kMGTP", 1)},
-    **{f"{unit}iB": 1024**power for power, unit in enumerate("kMGTP", 1)},
-    "KB": 1000,
-    "KiB": 1024,
+    "".join(letters): base**power  # in letters of either size
+    for base, ending in ((1000, "b"), (1024, "ib"))
+    for power, unit in enumerate(("", *"kmgtp"))
+    if unit or base == 1000
+    for letters in product(*zip(unit + ending, (unit + ending).upper(), strict=True))
 }
 LARGEST: Final = 2**63 - 1
 """What a store's integers hold."""
@@ -117,8 +118,8 @@ def duration(text: str) -> int:
 def size(text: str) -> int:
     """Bytes.
 
-    >>> size("10MB"), size("1.5KiB"), size("12B")
-    (10000000, 1536, 12)
+    >>> size("10MB"), size("1.5KiB"), size("12B"), size("1kb")
+    (10000000, 1536, 12, 1000)
     """
     return _added(text, _SIZES, "a size; one is written 10MB, 512kB or 4GiB")
 

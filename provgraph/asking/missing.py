@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _FEW: Final = 6
 _SHA: Final = 9  # letters of a commit that are shown
+_BEGINNING: Final = 4  # letters of an id that may stand for it
 
 
 def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
@@ -84,7 +85,10 @@ def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
         kinds = sorted(set(_column(graph, other, "kind")))
         hint = f"it is {listed(kinds)}"
         return NotFound(f"`{_name(find)}` is no {kind}", hint=hint)
-    return NotFound(f"no {kind} answers to `{_name(find)}`", hint=_near(graph, find))
+    near = _near(graph, find)
+    if near is None and find.label != "Version" and len(_name(find)) < _BEGINNING:
+        near = f"of an id or a sha, {_BEGINNING} characters or more are wanted"
+    return NotFound(f"no {kind} answers to `{_name(find)}`", hint=near)
 
 
 def _kind(find: Find) -> str:
@@ -184,7 +188,11 @@ def _which(which: Which) -> str:
         case InCommit(prefix):
             return f"was there at a commit {prefix}"
         case Latest(until) | Every(until):
-            return "" if until is None else f"is from before {moment_text(until)[:10]}"
+            if until is None:
+                return ""
+            day, _, time = moment_text(until).partition("T")
+            is_whole_day = time.startswith("23:59:59.9")
+            return f"is from before {day if is_whole_day else moment_text(until + 1)}"
         case _:
             assert_never(which)
 

@@ -18,6 +18,13 @@ NOT_THERE = {
     'file "clean.cvs" | lineage': "no file answers to `clean.cvs`\n  hint: near it: `clean.csv`, `clean.py`",
     'file "a.cvs"': "no file answers to `a.cvs`\n  hint: near it: `raw/a.csv`, `raw/b.csv`",
     'model "nothing-like-it"': "no model answers to `nothing-like-it`",
+    'run "r1"': (
+        "no run answers to `r1`\n  hint: of an id or a sha, 4 characters or more are wanted"
+    ),
+    'file "churn.pkl"@"2001-01-01T12:30"': (
+        "`churn.pkl` has 2 versions, and none is from before 2001-01-01T12:31:00Z\n"
+        "  hint: `history` lists them"
+    ),
     'model "clean.csv"': "`clean.csv` is no model\n  hint: it is dataset",
     'run "zzzz"': "no run answers to `zzzz`",
     'file "churn.pkl"@9': "`churn.pkl` has 2 versions, and none is number 9\n  hint: `history` lists them",

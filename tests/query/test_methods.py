@@ -191,6 +191,7 @@ def test_values_of_wrong_types_are_type_errors() -> None:
         lambda: paper.file("m").where(),
         lambda: paper.file("m").where(kind=None),  # type: ignore[arg-type]
         lambda: paper.file("m", version=[1]),  # type: ignore[arg-type]
+        lambda: paper.file("m").slice(against=3),  # type: ignore[arg-type]
         lambda: paper.file("m") & "file x",  # type: ignore[operator]
     ]
     for call in wrong:

@@ -73,7 +73,7 @@ def test_durations_add_their_parts(written: str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("0B", 0), ("10MB", 10**7), ("512kB", 512_000), ("512KB", 512_000), ("4GiB", 4 * 2**30),
+    [("0B", 0), ("1kb", 1000), ("4gIb", 4 * 2**30), ("10MB", 10**7), ("512kB", 512_000), ("512KB", 512_000), ("4GiB", 4 * 2**30),
      ("1.5KiB", 1536), ("1PB", 10**15)],
 )  # fmt: skip
 def test_sizes_are_bytes(written: str, expected: int) -> None:
