@@ -215,6 +215,7 @@ for i in range(int(sys.argv[1]) // 4):
 """
 
 
+@pytest.mark.timeout(max(300, EVENTS // 500))
 def test_of_very_many_files_none_is_lost(native_workspace: Workspace) -> None:
     assert (
         native_workspace.run(sys.executable, "-c", VERY_MANY, str(EVENTS), timeout=3600).returncode
