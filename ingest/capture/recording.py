@@ -307,9 +307,9 @@ class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
-    and small texts that it had. `shell` is the one that ran
-    it, where that was not the shim's. `nested` are the runners within. `observed` are the `id`s of events that the contents know.
-    `going_on`: it has not ended."""
+    and small texts that it had. `shell` is the one that ran it, where that was not the shim's. `nested` are
+    the runners within. `observed` are the `id`s of events that the contents know. `going_on`: it has not
+    ended."""
 
     manifest: Manifest
     events: list[Event]
@@ -558,8 +558,8 @@ def tell_outer(spool: str, *words: str) -> None:
 
 def without_runners(events: list[Event], nested: Nested) -> list[Event]:
     """Leave out what runners within the run started: they take it out of this run's sight, and into
-    a record of its own. A tracer around them all sees it none the less, with all that comes of it. And what
-    they open themselves, they open for their runs."""
+    a record of its own. A tracer around them all sees it none the less, with all that comes of it. What they
+    open themselves, they open for their runs."""
     if not nested.runners:
         return events
     began = dict.fromkeys(nested.runners, 0)
@@ -583,26 +583,29 @@ def _but_their_own(
     opened: set[tuple[int, int]] = set()
     for event in events:
         pid = event.pid
-        if isinstance(event, Image):
-            (running.add if began.get(pid) == event.tick else running.discard)(pid)
         match event:
             case _ if pid in theirs:
                 continue
-            case Closed() if (pid, event.opened) in opened:
+            case Image():
+                (running.add if began.get(pid) == event.tick else running.discard)(pid)
+            case Missed() if pid in nested.runners and event.what == "scrubbed environment":
                 continue
             case Opened() if pid in running:
                 opened.add((pid, event.tick))
                 continue
+            case Closed() if (pid, event.opened) in opened:
+                continue
             case Renamed() | Linked() | Unlinked() | Truncated() if pid in running:
                 continue
-            case Opened() | Closed() | Renamed() | Linked() | Unlinked() | Truncated() if (
-                pid in nested.shells
-            ):
-                continue
-            case Missed() if pid in nested.runners and event.what == "scrubbed environment":
+            case _ if pid in nested.shells and isinstance(event, _ABOUT_FILES):
                 continue
             case _:
-                yield event
+                pass
+        yield event
+
+
+_ABOUT_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated)
+"""What a shell with the hook opens, it opens for its lines, which are runs."""
 
 
 def _of_packages(events: Iterable[Event]) -> Iterator[bytes]:

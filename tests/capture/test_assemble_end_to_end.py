@@ -102,8 +102,8 @@ def test_a_pipeline_is_joined_and_its_shell_is_not_part_of_it(project: Project, 
     project.write(a="b\na\n")
     told = script(project, sh, "cat a | sort | tee out > /dev/null\n")
     assert told.lineage("out") - {"run.sh"} == {"a"}
-    channel = "socket" if sh == "ksh" else "pipe"
-    assert {(r, b) for r, b, c in told.informed if c == channel} >= {
+    # ksh93 has pairs of sockets for pipes.
+    assert {(r, b) for r, b, c in told.informed if c in ("pipe", "socket")} >= {
         ("sort", "cat a"),
         ("tee out", "sort"),
     }
