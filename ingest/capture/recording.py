@@ -367,7 +367,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     statements = databases.read(recorded / PYTHON)
     unread = databases.gaps(statements)
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
-    gaps += _further_gaps(evidence, after, made.records, unattributed)
+    gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
     started = msgspec.structs.replace(manifest.started, environment=environment.environment)
     records, given = with_parameters(project, made.records, texts_of(evidence), machine.host)
     made = msgspec.structs.replace(made, records=records)
@@ -633,18 +633,20 @@ def _look_again(root: bytes, evidence: Evidence) -> tree.Look | None:
 
 
 def _further_gaps(
-    evidence: Evidence, after: tree.Look | None, records: list[Record], unattributed: list[Record]
+    evidence: Evidence, after: tree.Look | None, records: list[Record]
 ) -> Iterator[str]:
     before = evidence.before
     if before is not None and (not before.whole or (after is not None and not after.whole)):
         yield f"more than {tree.MOST:,} files, so changes by unseen programs were not looked for"
-    if unseen := sum(isinstance(r, (Generated, Invalidated)) for r in unattributed):
+    unseen = sum(isinstance(r, Generated) and not r.attributed for r in records)
+    unseen += sum(isinstance(r, Invalidated) and r.step == _unseen_step(evidence) for r in records)
+    if unseen:
         whom = "a program that was not seen"
         whom = f"the shell itself, or by {whom}" if evidence.shell else whom
         yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
     if evidence.contents.stopped:
         yield "hashing was interrupted"
-    elif unhashed := len(set(_unhashed([*records, *unattributed]))):
+    elif unhashed := len(set(_unhashed(records))):
         yield f"{unhashed} file{'s' * (unhashed != 1)} changed or went before being hashed"
 
 

@@ -105,6 +105,7 @@ class Made(Document):
     root: str
     id: str
     created: bool
+    completed: bool
 
 
 class Said(Document):
