@@ -382,10 +382,12 @@ class _Sweep:
 
     def pass_on(self, file: File, by: Execution, tick: int) -> None:
         """A file without a name passes what is written to it between those who have it open: a shell gives
-        a here-document so, and takes a substitution's output. Who can read it does so at some later moment."""
+        a here-document so, and takes a substitution's output. Who can read it does so at some later moment; nobody reads from the output that
+        was given to them."""
         file.teller = by
         for other in file.writers:
-            if other.readable and not other.forked and other.by is not by:
+            is_output = other.inherited and other.fd in (1, 2)
+            if other.readable and not (is_output or other.forked or other.by is by):
                 self.informs.append(Inform(other.by, by, "pipe", tick, held=False))
 
     def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
