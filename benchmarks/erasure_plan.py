@@ -4,7 +4,8 @@
 
 A table of customers went into `--impact` versions, by runs of one step that each write five, from the
 table or from what an earlier run wrote; the rest of the graph has nothing to do with it. So many of the
-versions have their content in the project's folder. The plan is made as `provgraph forget` makes it,
+versions have their content in the project's folder. The journal tells of a version for every two nodes, and of a
+reader of each. The plan is made as `provgraph forget` makes it,
 three times; the least time counts. `--neo4j` does the same in a Neo4j that is started for it, `--kept` keeps
 what was made.
 """
@@ -31,6 +32,8 @@ from provgraph.erasure.plan import encoded, planned
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
 from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.model.journal import SegmentWriter
+from provgraph.model.records import Content, Generated, Name, Stat, Used, When
 from provgraph.store.neo4j.server import LocalServer, release
 from provgraph.subjects import hashes, keys
 from provgraph.subjects.rules import Rule, add
@@ -96,6 +99,19 @@ def touched(root: Path, impact: int, here: int) -> Iterator[Batch]:
             nodes, edges = [], []
 
 
+def journal(project: Project, versions: int, impact: int) -> None:
+    for first in range(0, versions, 10_000):
+        with SegmentWriter(project.journal, project.id, f"r{first:026x}") as segment:
+            for number in range(first, min(first + 10_000, versions)):
+                kind = b"made" if number < impact else b"other"
+                digest = f"blake3:{blake3(b'%s %d' % (kind, number)).hexdigest()}"
+                content = Content(digest, "", 100, Stat(1, number, 100, NOON, NOON))
+                when, name = When(NOON + number, number, "0" * 8, "host"), f"work/part-{number}.csv"
+                step, version = f"s{number:026x}", f"v{number:026x}"
+                segment.write(Generated(step, version, [Name(name, when)], content))
+                segment.write(Used(step, name, when, content))
+
+
 def filled(graph: Graph, nodes: int, impact: int, here: int) -> None:
     own = impact * 2 + impact // 5 * 2
     for batch in touched(graph.project.root, impact, here):
@@ -147,6 +163,8 @@ def main(asked: Asked) -> None:
         folder = asked.kept or Path(temporary)
         os.environ["XDG_CONFIG_HOME"] = f"{folder}/config"
         project = find_project(folder / "project") or made(folder / "project")
+        if not any(project.journal.iterdir()):
+            journal(project, asked.nodes // 2, asked.impact)
         server = running(folder, project, asked) if asked.neo4j else nullcontext()
         with server, Graph(project) as graph:
             if not asked.neo4j and not project.database.exists():

@@ -4,7 +4,7 @@ journal that name them. Both are found by digest."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -42,7 +42,7 @@ def copies(
                 size, said = path.stat().st_size, f"the content of {way[-1]}, kept when it was seen"
                 yield Copy("kept content", name, size, said, [*way, name])
     called = {digest: digest for digest in ways} | dict(blobs)
-    wanted = {each.encode() for each in called}
+    wanted = _by_kind(each.encode() for each in called)
     place = {digest: number for number, digest in enumerate(ways)}
     for path in segments(project.journal) if called else []:
         if found := {called[each.decode()] for each in _mentions(path, wanted)}:
@@ -53,12 +53,24 @@ def copies(
             yield Copy("journal segment", name, 0, said, [*first, name])
 
 
-_NAMES: Final = (re.compile(rb"blake3:[0-9a-f]{64}"), re.compile(rb"git:[0-9a-f]{40}"))
+_NAMES: Final = {
+    b"blake3": re.compile(rb"blake3:[0-9a-f]{64}"),
+    b"git": re.compile(rb"git:[0-9a-f]{40}"),
+}
 _LONGEST: Final = 7 + 64
 _BLOCK: Final = 1 << 24
 
 
-def _mentions(path: Path, wanted: set[bytes]) -> set[bytes]:
+def _by_kind(names: Iterable[bytes]) -> dict[re.Pattern[bytes], set[bytes]]:
+    """What such names look like, and the names. Those of other kinds, such as ETags, are looked for nowhere."""
+    found = dict[re.Pattern[bytes], set[bytes]]()
+    for name in names:
+        if pattern := _NAMES.get(name.partition(b":")[0]):
+            found.setdefault(pattern, set()).add(name)
+    return found
+
+
+def _mentions(path: Path, wanted: Mapping[re.Pattern[bytes], set[bytes]]) -> set[bytes]:
     """Which of these digests a segment names. Its records are not read one by one: there may be millions.
     Raises `JournalError`."""
     found = set[bytes]()
@@ -67,8 +79,8 @@ def _mentions(path: Path, wanted: set[bytes]) -> set[bytes]:
             before = b""
             while block := file.read(_BLOCK):
                 held = before + block
-                for names in _NAMES:
-                    found |= wanted.intersection(names.findall(held))
+                for pattern, names in wanted.items():
+                    found |= names.intersection(pattern.findall(held))
                 before = held[1 - _LONGEST :]  # a name may be cut in two
     except FileNotFoundError:
         pass  # a run that was never started leaves none

@@ -17,5 +17,6 @@ def test_a_name_that_is_cut_in_two_is_found(
     names = {b"blake3:" + os.urandom(32).hex().encode() for _ in range(40)}
     names |= {b"git:" + os.urandom(20).hex().encode() for _ in range(40)}
     (tmp_path / "a.segment").write_bytes(b"x".join(sorted(names, key=hash)))
-    assert copies._mentions(tmp_path / "a.segment", names) == names
-    assert copies._mentions(tmp_path / "gone.segment", names) == set()
+    wanted = copies._by_kind(names)
+    assert copies._mentions(tmp_path / "a.segment", wanted) == names
+    assert copies._mentions(tmp_path / "gone.segment", wanted) == set()
