@@ -8,7 +8,7 @@ for people.
 from __future__ import annotations
 
 import re
-from itertools import product
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 SECOND: Final = 1_000_000_000
@@ -26,11 +26,9 @@ _DURATIONS: Final = {
     "y": 365 * DAY,
 }
 _SIZES: Final = {
-    "".join(letters): base**power  # in letters of either size
-    for base, ending in ((1000, "b"), (1024, "ib"))
-    for power, unit in enumerate(("", *"kmgtp"))
-    if unit or base == 1000
-    for letters in product(*zip(unit + ending, (unit + ending).upper(), strict=True))
+    "b": 1,
+    **{f"{unit}b": 1000**power for power, unit in enumerate("kmgtp", 1)},
+    **{f"{unit}ib": 1024**power for power, unit in enumerate("kmgtp", 1)},
 }
 LARGEST: Final = 2**63 - 1
 """What a store's integers hold."""
@@ -116,18 +114,21 @@ def duration(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """Bytes.
+    """Bytes; in letters of either size.
 
     >>> size("10MB"), size("1.5KiB"), size("12B"), size("1kb")
     (10000000, 1536, 12, 1000)
     """
-    return _added(text, _SIZES, "a size; one is written 10MB, 512kB or 4GiB")
+    return _added(text, _SIZES, "a size; one is written 10MB, 512kB or 4GiB", str.lower)
 
 
-def _added(text: str, units: dict[str, int], wanted: str) -> int:
+def _added(
+    text: str, units: dict[str, int], wanted: str, spelled: Callable[[str], str] = str
+) -> int:
     total, at = 0, 0
     for part in _PART.finditer(text):
-        whole, fraction, unit = part.groups()
+        whole, fraction, written = part.groups()
+        unit = spelled(written)
         if part.start() != at or unit not in units or len(whole) > 18:
             break
         total += int(whole) * units[unit] + round(float(f"0.{fraction or 0}") * units[unit])

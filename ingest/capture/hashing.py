@@ -305,7 +305,8 @@ class Cache:
 
 
 class _Seen(msgspec.Struct, gc=False):
-    """An inode: its last name, those before it, the last one last, and when it was last opened to be written or changed."""
+    """An inode: its last name, those before it, the last one last, and when it was last opened to be
+    written or changed."""
 
     name: bytes
     before: dict[bytes, None] | None = None

@@ -522,8 +522,8 @@ _NEVER: Final = 1 << 63
 
 
 def _of_others(events: list[Event], project: Project) -> list[Event]:
-    """Without what is opened in provgraph's own folder, which is never recorded: a program that says much is there at every
-    word."""
+    """Without what is opened in provgraph's own folder, which is never recorded: a program that says much is
+    there at every word."""
     own = os.fsencode(project.state) + b"/"
     return [e for e in events if not (isinstance(e, (Opened, Closed)) and e.path.startswith(own))]
 
@@ -586,8 +586,10 @@ def _but_their_own(
         match event:
             case _ if pid in theirs:
                 continue
+            case Image() if began.get(pid) == event.tick:
+                running.add(pid)
             case Image():
-                (running.add if began.get(pid) == event.tick else running.discard)(pid)
+                running.discard(pid)
             case Missed() if pid in nested.runners and event.what == "scrubbed environment":
                 continue
             case Opened() if pid in running:

@@ -36,7 +36,7 @@ from provgraph.query.plan import (
     WithDigest,
     sources,
 )
-from provgraph.query.values import moment_text
+from provgraph.query.values import DAY, moment_text
 
 if TYPE_CHECKING:
     from provgraph.asking.queries import Asked
@@ -190,9 +190,10 @@ def _which(which: Which) -> str:
         case Latest(until) | Every(until):
             if until is None:
                 return ""
-            day, _, time = moment_text(until).partition("T")
-            is_whole_day = time.startswith("23:59:59.9")
-            return f"is from before {day if is_whole_day else moment_text(until + 1)}"
+            whole_day = (until + 1) % DAY == 0
+            return (
+                f"is from before {moment_text(until)[:10] if whole_day else moment_text(until + 1)}"
+            )
         case _:
             assert_never(which)
 

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -78,14 +79,25 @@ def rewrite_journal(folder: Path, what: Mapped) -> list[str]:
     """Write every segment again that says something of it; returns what became of the bytes of each
     (`put_in_place`). A segment is replaced whole; one that was replaced before says nothing any more, and
     one that is made meanwhile is left alone. Raises `StillWritten`, `JournalError`."""
-    paths = [path for path in segments(folder) if path.stat().st_size]  # else it is just being made
+    paths = _begun(folder)
     stats = frozenset[Stat]().union(*(_stats(path, what) for path in paths))
     return [how for path in paths if (how := _rewrite(path, what, stats))]
 
 
 def still_written(folder: Path, what: Mapped) -> list[str]:
     """The segments that would have to be written again, and are being written. Raises `JournalError`."""
-    return [path.stem for path in segments(folder) if _is_in_the_way(path, what)]
+    return [path.stem for path in _begun(folder) if _is_in_the_way(path, what)]
+
+
+def _begun(folder: Path) -> list[Path]:
+    """The segments in which something stands. One that is just being made has nothing yet; that of a run which
+    was never started goes again."""
+    found = []
+    for path in segments(folder):
+        with suppress(FileNotFoundError):
+            if path.stat().st_size:
+                found.append(path)
+    return found
 
 
 def _is_in_the_way(path: Path, what: Mapped) -> bool:

@@ -45,6 +45,14 @@ def actions(document: dict[str, object]) -> dict[str, str]:
     return {line["name"]: line["do"] for line in plan["lines"]}
 
 
+def signed(project: Path, cli: Cli) -> None:
+    """A plan to forget u3, and the one signature that it takes."""
+    added(cli)
+    approving(project, cli)
+    planned(cli, "client:u3")
+    cli("forget", "approve", "e1")
+
+
 @pytest.fixture
 def asked(captured: Path, cli: Cli) -> Path:
     added(cli)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 from subjects.conftest import Cli
-from subjects.test_forget import added, approving, bytes_of, planned
+from subjects.test_forget import added, approving, bytes_of, planned, signed
 
 from provgraph.erasure.ending import ended
 from provgraph.erasure.execution import Execution
@@ -122,10 +122,7 @@ def test_what_is_made_from_something_that_stays_is_left_to_people(captured: Path
 def test_what_nobody_agrees_to_run_is_not_run_and_not_said_to_have_been(
     captured: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    added(cli)
-    approving(captured, cli)
-    planned(cli, "client:u3")
-    cli("forget", "approve", "e1")
+    signed(captured, cli)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     before = (captured / "models/b.json").read_bytes()
     with Graph.open(captured) as graph:
@@ -142,10 +139,7 @@ def test_what_nobody_agrees_to_run_is_not_run_and_not_said_to_have_been(
 def test_what_somebody_changes_meanwhile_is_left_to_them_and_the_receipt_says_so(
     captured: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    added(cli)
-    approving(captured, cli)
-    planned(cli, "client:u3")
-    cli("forget", "approve", "e1")
+    signed(captured, cli)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     table = (captured / "raw/users.csv").read_text()
     theirs = table + "u9,a,1\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from subjects.conftest import Cli
-from subjects.test_forget import added, approving, bytes_of, planned
+from subjects.test_forget import bytes_of, signed
 
 from provgraph.erasure.scratch import apart
 
@@ -19,10 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `uns
 
 @pytest.fixture
 def approved(captured: Path, cli: Cli) -> Path:
-    added(cli)
-    approving(captured, cli)
-    planned(cli, "client:u3")
-    cli("forget", "approve", "e1")
+    signed(captured, cli)
     return captured
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from subjects.conftest import Cli
-from subjects.test_forget import MARKER, added, approving, bytes_of, planned
+from subjects.test_forget import MARKER, bytes_of, signed
 
 KILLS = int(os.environ.get("PROVGRAPH_KILLS", "4"))
 
@@ -42,10 +42,7 @@ def end_state(project: Path, cli: Cli) -> tuple[dict[str, bytes], list[tuple[str
 def test_an_execution_killed_anywhere_comes_to_the_same_end(
     captured: Path, cli: Cli, tmp_path: Path
 ) -> None:
-    added(cli)
-    approving(captured, cli)
-    planned(cli, "client:u3")
-    cli("forget", "approve", "e1")
+    signed(captured, cli)
     before = tmp_path / "before"
     shutil.copytree(captured, before, symlinks=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from subjects.conftest import Cli
-from subjects.test_forget import MARKER, added, approving, bytes_of, planned
+from subjects.test_forget import MARKER, added, approving, bytes_of, planned, signed
 
 pytestmark = pytest.mark.skipif(shutil.which("unshare") is None, reason="no `unshare` here")
 
@@ -93,10 +93,7 @@ def recording(project: Path, folder: Path) -> Iterator[list[str]]:
 def test_what_others_record_and_sync_meanwhile_is_not_lost(
     captured: Path, cli: Cli, tmp_path: Path
 ) -> None:
-    added(cli)
-    approving(captured, cli)
-    planned(cli, "client:u3")
-    cli("forget", "approve", "e1")
+    signed(captured, cli)
     with recording(captured, tmp_path) as acknowledged:
         done = cli("forget", "execute", "e1", "--consent")
         cli("run", "--", "cp", "raw/users.csv", "out/copy.csv")

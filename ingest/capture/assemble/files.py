@@ -51,8 +51,8 @@ from provgraph.model.records import Content, Stat
 
 
 class Traffic(msgspec.Struct):
-    """All that was done to files. `touched` are paths with a captured change, `informs` what was told through files
-    without a name."""
+    """All that was done to files. `touched` are paths with a captured change, `informs` what was told
+    through files without a name."""
 
     actions: list[Action]
     touched: set[bytes]
@@ -382,8 +382,8 @@ class _Sweep:
 
     def pass_on(self, file: File, by: Execution, tick: int) -> None:
         """A file without a name passes what is written to it between those who have it open: a shell gives
-        a here-document so, and takes a substitution's output. Who can read it does so at some later moment; nobody reads from the output that
-        was given to them."""
+        a here-document so, and takes a substitution's output. Who can read it does so at some later moment;
+        nobody reads from the output that was given to them."""
         file.teller = by
         for other in file.writers:
             is_output = other.inherited and other.fd in (1, 2)

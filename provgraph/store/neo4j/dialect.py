@@ -24,7 +24,7 @@ class Neo4jCypher(Cypher):
 
     def __init__(self, project: str | None = None) -> None:
         super().__init__(project)
-        self.left: Walk | None = None
+        self.started: Walk | None = None
 
     def statement(self, plan: Plan) -> Lines:
         walk = walk_from_one(plan)
@@ -43,7 +43,7 @@ class Neo4jCypher(Cypher):
 
     def start(self, walk: Walk) -> Lines:
         """From nothing to the one row `s`, null where nothing is there, and `stops`."""
-        self.left = walk
+        self.started = walk
         lines = [*self.rows(walk.source, depth=False), "WITH head(collect(n)) AS s"]
         if walk.stop_at is None:
             return lines
@@ -54,7 +54,7 @@ class Neo4jCypher(Cypher):
         ]
 
     def starts(self, plan: Walk) -> Lines:
-        return [] if plan is self.left else super().starts(plan)
+        return [] if plan is self.started else super().starts(plan)
 
     def end(self, node: str) -> str:
         return f"id({node})"
