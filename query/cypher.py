@@ -12,15 +12,16 @@ its predicates are about all of its relationships; `SHORTEST` follows the paths.
 
 One thing Neo4j says differently: `<` and `>` between stored text and a parameter compare UTF-16
 units, so they differ from code points where one side has a character from U+E000 to U+FFFF in the
-place of an astral one of the other. Its indexes and its `ORDER BY` keep to code points. Where the
-parameter has such a character, the comparison is put right (`compares_by_code_point`).
+place of an astral one of the other. Its indexes and its `ORDER BY` of stored text keep to code points.
+Where the parameter has such a character, the comparison is put right (`compares_by_code_point`), and
+so is the order of texts that come with the question (`by_code_point`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, assert_never
+from typing import Any, ClassVar, Final, Literal, assert_never
 
 from provgraph.model.vocabulary import (
     DIGESTS,
@@ -114,6 +115,7 @@ class Term:
 
     text: str
     kind: Kind
+    is_stored: bool = True
 
 
 class Cypher:
@@ -122,6 +124,9 @@ class Cypher:
     The lines for an operator leave its rows in scope as `n`, each once and in no order, and their
     depth, where there is one and it is wanted, as `depth`.
     """
+
+    sorts_lists: ClassVar[bool] = True
+    """Whether `ORDER BY` goes by code point for the texts of a stored list, as it does for others."""
 
     def __init__(self, project: str | None = None) -> None:
         self.project = project
@@ -610,11 +615,16 @@ class Cypher:
             case "number" | "text" | "boolean":
                 return [f"{term.text} IS NULL", term.text + down]
             case "texts":
-                return [f"head({term.text}) IS NULL", f"head({term.text}){down}"]
+                first = f"head({term.text})"
+                sorts = self.sorts_lists and term.is_stored
+                return [f"{first} IS NULL", (first if sorts else by_code_point(first)) + down]
             case "open":
                 first = f"head([] + {term.text})"
-                text = f"{first} IS :: STRING{down}"
-                return [f"{first} IS NULL", text, as_number(first) + down]
+                is_text = f"{first} IS :: STRING"
+                place = as_number(first)
+                if not self.sorts_lists:
+                    place = f"CASE WHEN {is_text} THEN {by_code_point(first)} ELSE {place} END"
+                return [f"{first} IS NULL", is_text + down, place + down]
             case _:
                 assert_never(term.kind)
 
@@ -643,7 +653,7 @@ class Cypher:
             known = next((field for field in learned(source) if field.key == key), None)
             if known is None:
                 return Term("null", "missing")
-            return Term(f"learned[{self.parameter(key)}]", _KINDS[known.type])
+            return Term(f"learned[{self.parameter(key)}]", _KINDS[known.type], is_stored=False)
         if key in _DECLARED:
             return Term(f"n.{key}", _DECLARED[key])
         return Term(f"n[{self.parameter(key)}]", "open")
@@ -825,6 +835,13 @@ def exists_at(node: str, until: str) -> str:
 def as_number(text: str) -> str:
     """A boolean is 0 or 1; anything else is what it is."""
     return f"CASE {text} WHEN true THEN 1 WHEN false THEN 0 ELSE {text} END"
+
+
+def by_code_point(text: str) -> str:
+    """What takes the place that a text has by code point: its UTF-16 units, each of an astral
+    character after all others. No code point is a text of its own after U+FFFF but such a pair."""
+    unit = "CASE WHEN c > '\\uD7FF' AND c < '\\uE000' THEN '\\uFFFF' + c ELSE c END"
+    return f"[c IN split({text}, '') | {unit}]"
 
 
 def number(constant: Constant) -> Constant:

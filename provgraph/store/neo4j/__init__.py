@@ -22,12 +22,13 @@ try:
     from provgraph.store.neo4j import own_cypher
     from provgraph.store.neo4j.apply import Writer
     from provgraph.store.neo4j.connection import Connection
+    from provgraph.store.neo4j.dialect import dialect_of
     from provgraph.store.neo4j.faults import explained
     from provgraph.store.neo4j.overwriting import overwrite
     from provgraph.store.neo4j.own_cypher import Answer
     from provgraph.store.neo4j.reading import Reader
     from provgraph.store.neo4j.run import Runner
-    from provgraph.store.neo4j.schema import prepare
+    from provgraph.store.neo4j.schema import prepare, server_version
     from provgraph.store.neo4j.settings import Settings, settings_of
 except ImportError as error:
     raise StoreError(
@@ -59,7 +60,7 @@ class Neo4jStore:
         self._connection = connection
         self._writer = Writer(connection, project)
         self._reader = Reader(connection, project)
-        self._runner = Runner(connection, project)
+        self._runner = Runner(connection, project, dialect_of(server_version(version)))
         self._expected: int | None = None
 
     def apply(self, batch: Batch) -> None:

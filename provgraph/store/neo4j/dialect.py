@@ -105,6 +105,20 @@ class Neo4jCypher(Cypher):
         return "\n".join([*lines, limit, "RETURN count(n)"])
 
 
+class Neo4jCypherOfOld(Neo4jCypher):
+    """Sorts the texts of lists itself: 5.26 does so by UTF-16 unit, 2026.08 by code point."""
+
+    sorts_lists = False
+
+
+def dialect_of(server: tuple[int, int]) -> type[Neo4jCypher]:
+    """
+    >>> dialect_of((5, 26)).__name__, dialect_of((2026, 8)).__name__
+    ('Neo4jCypherOfOld', 'Neo4jCypher')
+    """
+    return Neo4jCypherOfOld if server < (2026, 8) else Neo4jCypher
+
+
 def stand_together(plan: Project) -> bool:
     """Whether the answer is the ids, and a list a row of what is beside them.
 

@@ -47,9 +47,10 @@ T = TypeVar("T")
 class Runner:
     """Runs the plans of one project."""
 
-    def __init__(self, connection: Connection, project: str) -> None:
+    def __init__(self, connection: Connection, project: str, dialect: type[Neo4jCypher]) -> None:
         self.connection = connection
         self.project = project
+        self.dialect = dialect
 
     def run(self, plan: Plan, budget: Budget) -> Rows:
         """Raises `BudgetExceeded`."""
@@ -80,6 +81,7 @@ class Execution:
         self.server = server
         self.names = runner.connection.names
         self.project = runner.project
+        self.dialect = runner.dialect
         self.most = budget.nodes
         self.visited = 0
         self.seconds = budget.seconds
@@ -96,7 +98,7 @@ class Execution:
     def whole(self, plan: Plan) -> Rows:
         more = shape.learned(plan)
         plan = self.ready(plan)
-        statement = Neo4jCypher.compile(plan, self.project)
+        statement = self.dialect.compile(plan, self.project)
         ids, *found = self.lists(statement)
         labels = shape.labels(plan)
         said = found.pop(0) if len(labels) > 1 else [next(iter(labels), "")] * len(ids)
@@ -119,7 +121,7 @@ class Execution:
         assert isinstance(ready, Project)
         if is_fetched(plan.source) and (rows := told(ready)) is not None:
             return rows
-        statement = Neo4jCypher.compile(ready, self.project)
+        statement = self.dialect.compile(ready, self.project)
         found = self.lists(statement)
         if stand_together(plan):
             ids, others = found
@@ -131,7 +133,7 @@ class Execution:
     def counts(self, plan: Count) -> list[tuple[Any, ...]]:
         ready = self.ready(plan)
         assert isinstance(ready, Count)
-        statement = Neo4jCypher.compile_count(ready, self.project)
+        statement = self.dialect.compile_count(ready, self.project)
         rows = self.server.run(self.said(statement.text), self.given(statement.parameters))
         return [tuple(map(given_back, row.values())) for row in rows]
 
@@ -139,7 +141,7 @@ class Execution:
         return [Node(id, label, held) for id, label, _, held, *_ in self.whole(plan).values]
 
     def edges_of(self, plan: Plan, types: Sequence[str]) -> list[Edge]:
-        statement = Neo4jCypher.compile_whole_edges(self.ready(plan), types, self.project)
+        statement = self.dialect.compile_whole_edges(self.ready(plan), types, self.project)
         return [
             Edge(source, self.names.word(type), target, *key_and_rest(held))
             for source, type, target, held in zip(*self.lists(statement), strict=True)
@@ -162,7 +164,7 @@ class Execution:
         return cones.whole(ready, self.project, self)
 
     def edges_from(self, plan: Plan, via: Sequence[str]) -> list[tuple[str, str, str]]:
-        statement = Neo4jCypher.compile_edges(self.ready(plan), via, self.project)
+        statement = self.dialect.compile_edges(self.ready(plan), via, self.project)
         effects, types, causes = self.lists(statement)
         return list(zip(effects, map(self.names.word, types), causes, strict=True))
 
@@ -190,7 +192,7 @@ class Execution:
         return plan
 
     def visit_rows(self, operator: Plan, most: int) -> None:
-        counted = Neo4jCypher(self.project)
+        counted = self.dialect(self.project)
         text = counted.count(operator, most - self.visited)
         (number,) = self.lists(Statement(text, counted.parameters))
         self.visit(number)
