@@ -658,9 +658,9 @@ def _unhashed(records: list[Record]) -> Iterator[str]:
     if all(r.content.digest for r in records if isinstance(r, (Generated, Used))):
         return
     generated = [record for record in records if isinstance(record, Generated)]
-    own = {record.content.stat for record in generated}
+    own = {_untouched(record.content.stat) for record in generated}
     gone = {record.uri for record in records if isinstance(record, Invalidated)}
-    inputs = [r for r in records if isinstance(r, Used) and r.content.stat not in own]
+    inputs = [r for r in records if isinstance(r, Used) and _untouched(r.content.stat) not in own]
     yield from {record.uri for record in inputs if not record.content.digest}
     last: dict[str, Generated] = {}
     for record in sorted(generated, key=lambda record: record.names[-1].since.tick):
@@ -668,6 +668,11 @@ def _unhashed(records: list[Record]) -> Iterator[str]:
     for uri, record in last.items():
         if record.names[-1].uri == uri and uri not in gone and not record.content.digest:
             yield uri
+
+
+def _untouched(stat: Stat | None) -> Stat | None:
+    """A removal changes the ctime of what is still read under no name (the here-documents of zsh)."""
+    return stat and msgspec.structs.replace(stat, ctime=0)
 
 
 def _unseen_step(evidence: Evidence) -> str:

@@ -74,7 +74,9 @@ def project(tmp_path: Path) -> Project:
     return Project(root.resolve(), tmp_path)
 
 
-SHELLS = [shell for shell in ("bash", "dash", "zsh", "ksh", "busybox") if shutil.which(shell)]
+SHELLS = [
+    shell for shell in ("bash", "dash", "zsh", "ksh", "mksh", "busybox") if shutil.which(shell)
+]
 
 
 @pytest.fixture(params=SHELLS)
@@ -107,6 +109,21 @@ def test_a_pipeline_is_joined_and_its_shell_is_not_part_of_it(project: Project, 
         ("sort", "cat a"),
         ("tee out", "sort"),
     }
+
+
+def test_pipelines_one_after_the_other_do_not_mix(project: Project, sh: str) -> None:
+    project.write(a="1\n", b="2\n")
+    told = script(project, sh, "cat a | cat > one; cat b | cat > two\ntrue\n")
+    assert told.lineage("one") == {"a"}
+    assert told.lineage("two") == {"b"}
+
+
+def test_a_substitution_in_a_subshell_reaches_what_that_writes(project: Project, sh: str) -> None:
+    project.write(a="1\n")
+    told = script(project, sh, '(X=$(cat a); echo "$X" > out; true); echo apart > apart\n')
+    assert told.lineage("out") == {"run.sh", "a"}
+    if sh != "ksh":  # it forks for a subshell only where it has to
+        assert told.lineage("apart") == {"run.sh"}
 
 
 def test_a_substitution_reaches_what_the_shell_writes_after_it(project: Project, sh: str) -> None:

@@ -61,9 +61,11 @@ class Traffic(msgspec.Struct):
 
 
 class Kinship(Protocol):
-    """How a program stands to its children: a shell waits for them, a worker is its parent's."""
+    """How a program stands to its children: a shell waits for them, and may lend them what it has open; a
+    worker is its parent's."""
 
     def is_shell(self, execution: Execution) -> bool: ...
+    def lends(self, execution: Execution) -> bool: ...
     def is_worker(self, execution: Execution) -> bool: ...
     def of(self, execution: Execution) -> Program: ...
 
@@ -270,7 +272,7 @@ class _Sweep:
         self.settle(opening, by, event.stat, event.tick, index)
 
     def only_lent(self, opening: Opening) -> bool:
-        """Some shells redirect first and then vfork, so that a command's files are open in the shell
+        """Some shells redirect first and then fork, so that a command's files are open in the shell
         itself. Where it gave them to one command and did nothing else until it closed them, it has
         neither read nor written them."""
         by = opening.by
@@ -519,7 +521,7 @@ class _Sweep:
 
     def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
         parent = by.process.parent
-        if parent is None or not by.process.suspended:
+        if parent is None or not (by.process.suspended or self.programs.lends(parent)):
             return
         for openings in self.openings.get(parent.process, {}).values():
             for opening in openings:

@@ -70,11 +70,14 @@ MANY: Final = 2000
 """From so many pairs of a writer and a reader on, a pipe becomes a `Joint`."""
 
 
-def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
-    """`is_step` says whether an execution does something apart from holding pipes."""
+def talk(
+    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+) -> Talk:
+    """`is_step` says whether an execution does something apart from holding pipes, `lends` whether the
+    pipes that it plugs in are those of the child that it is about to fork."""
     made = Talk([], [])
-    pipes = _pipes(story, is_step)
-    holders = _holders(story)
+    pipes = _pipes(story, is_step, lends)
+    holders = _holders(story, lends)
     peers = _peers(story)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.readers and pipe.writers and not pipe.socket:
@@ -85,7 +88,7 @@ def talk(story: Story, is_step: Callable[[Execution], bool]) -> Talk:
     return made
 
 
-def _holders(story: Story) -> defaultdict[int, set[Process]]:
+def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[int, set[Process]]:
     """Who was given which pipe among its standard descriptors, used or not. A program that plugs one
     in by itself has made it (a shell's here-document), a fork on its way has not."""
     holders: defaultdict[int, set[Process]] = defaultdict(set)
@@ -95,7 +98,7 @@ def _holders(story: Story) -> defaultdict[int, set[Process]]:
                 for descriptor in event.inherited:
                     if descriptor.kind in ("pipe", "socket") and descriptor.fd <= 2:
                         holders[descriptor.stat.inode].add(by.process)
-            case Piped() if by.stretch:
+            case Piped() if by.stretch and not _is_lent(event, by, lends):
                 holders[event.inode].add(by.process)
             case _:
                 pass
@@ -133,7 +136,15 @@ def _join(pipe: Pipe, made: Talk) -> None:
                 made.informs.append(Inform(reader, writer, channel, tick))
 
 
-def _pipes(story: Story, is_step: Callable[[Execution], bool]) -> dict[int, Pipe]:
+def _is_lent(plugged: Piped, by: Execution, lends: Callable[[Execution], bool]) -> bool:
+    """A fork that runs a program next plugs in for itself."""
+    runs_another = by.stretch and by.process.images > 0
+    return plugged.fd <= 2 and not runs_another and lends(by)
+
+
+def _pipes(
+    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+) -> dict[int, Pipe]:
     pipes: dict[int, Pipe] = {}
     for event, by, _ in story.happenings:
         match event:
@@ -147,6 +158,8 @@ def _pipes(story: Story, is_step: Callable[[Execution], bool]) -> dict[int, Pipe
                     for held in by.process.standard.values():
                         pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                         _hold(pipe, by, held.fd, held.readable, event.tick)
+            case Piped() if _is_lent(event, by, lends):
+                pass
             case Piped() if not by.stretch or not by.process.images:
                 pipe = pipes.setdefault(event.inode, Pipe(event.inode))
                 _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
@@ -154,7 +167,8 @@ def _pipes(story: Story, is_step: Callable[[Execution], bool]) -> dict[int, Pipe
                 pass
     for process in story.processes:
         if process.forked and not process.images and is_step(process.program):
-            for held in process.standard.values():
+            own = process.given if lends(process.program) else process.standard
+            for held in own.values():
                 pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                 _hold(pipe, process.program, held.fd, held.readable, process.started)
     return pipes

@@ -69,6 +69,10 @@ class Programs:
         interpreter = self.of(execution).interpreter
         return interpreter is not None and interpreter.shell
 
+    def lends(self, execution: Execution) -> bool:
+        interpreter = self.of(execution).interpreter
+        return interpreter is not None and interpreter.lends
+
     def is_worker(self, execution: Execution) -> bool:
         return self.of(execution).worker
 

@@ -114,7 +114,7 @@ class Report:
     def talk(self) -> Talk:
         """What reached somebody who made something of it, or comes from somebody who read something.
         The rest (`cd "$(dirname "$0")"`) tells nothing."""
-        made = talk(self.story, self.active.__contains__)
+        made = talk(self.story, self.active.__contains__, self.programs.lends)
         made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
         made.informs += informs(self.story)
         made.informs += self.by_files

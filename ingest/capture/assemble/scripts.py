@@ -17,7 +17,8 @@ class Interpreter(msgspec.Struct, frozen=True):
     its file, `valued` something else that takes a word, `module` the name of a tool. `positional`
     says whether the first other word is the script, if it ends in one of `suffixes`. `defaults` are
     read where nothing is named. `code` are the suffixes of files that it reads as code. A `shell`
-    waits for its children rather than to work beside them."""
+    waits for its children rather than to work beside them; one that `lends` gives itself the pipes and the
+    files of a child before it forks, and takes them away again after."""
 
     inline: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class Interpreter(msgspec.Struct, frozen=True):
     defaults: tuple[str, ...] = ()
     code: tuple[bytes, ...] = ()
     shell: bool = False
+    lends: bool = False
 
 
 _SHELL: Final = Interpreter(
@@ -63,7 +65,7 @@ INTERPRETERS: Final[dict[str, Interpreter]] = {
     "dash": _SHELL,
     "zsh": _SHELL,
     "ksh": _SHELL,
-    "mksh": _SHELL,
+    "mksh": msgspec.structs.replace(_SHELL, lends=True),
     "ash": _SHELL,
     "fish": Interpreter(
         inline=("-c", "--command"),

@@ -123,7 +123,7 @@ class Opening(msgspec.Struct, eq=False):
     """An open file description as one execution has it. `base` is the file's state when it got it;
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
     a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then. `borrowers` are
-    the programs that were given it while its owner was suspended, `lent` is what the owner had done
+    the programs that were given it while its owner did nothing, `lent` is what the owner had done
     until then."""
 
     file: File
