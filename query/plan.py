@@ -500,6 +500,9 @@ Plan = (
 )
 
 _P = TypeVar("_P", bound=Plan)
+_FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    operator: tuple(field.name for field in fields(operator)) for operator in get_args(Plan)
+}
 
 
 def sources(plan: Plan) -> dict[str, Plan]:
@@ -508,15 +511,16 @@ def sources(plan: Plan) -> dict[str, Plan]:
     >>> list(sources(SetOp("union", Find("Run"), Find("Step"))))
     ['left', 'right']
     """
-    held = {field.name: getattr(plan, field.name) for field in fields(plan)}
-    return {name: value for name, value in held.items() if isinstance(value, Plan)}
+    held = ((name, getattr(plan, name)) for name in _FIELDS[type(plan)])
+    return {name: value for name, value in held if type(value) in _FIELDS}
 
 
 def with_sources(plan: _P, change: Callable[[Plan], Plan]) -> _P:
     """The same operator over what `change` makes of the plans that it stands on."""
     below = sources(plan)
-    changed = {name: change(source) for name, source in below.items()}
-    return plan if changed == below else replace(plan, **changed)  # type: ignore[arg-type]
+    made = {name: change(source) for name, source in below.items()}
+    new = {name: each for name, each in made.items() if each is not below[name]}
+    return replace(plan, **new) if new else plan  # type: ignore[arg-type]
 
 
 def is_table(plan: Plan) -> bool:
