@@ -1,4 +1,5 @@
-"""Which of a question's names find nothing, or more than one thing may have been meant by?
+"""Which of a question's names, globs and conditions find nothing, or which name may mean more than one
+thing?
 
 A question about what is not there has an empty answer, which would read as "from nothing".
 """
@@ -10,22 +11,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from provgraph.errors import AmbiguousName, NotFound
+from provgraph.model.elements import Value
 from provgraph.model.text import count
-from provgraph.query.mistake import listed
+from provgraph.model.vocabulary import Label
+from provgraph.query.conditions import asks_what_was_learned
+from provgraph.query.explain_text import condition_text
+from provgraph.query.mistake import listed, nearest
 from provgraph.query.plan import (
+    AllOf,
     Around,
     Column,
     Comparison,
+    Condition,
     Count,
     Digested,
     Every,
     Exactly,
+    Filter,
     Find,
     Globbed,
     Identified,
     InCommit,
     Latest,
     Limit,
+    Membership,
     Named,
     Nth,
     Plan,
@@ -36,6 +45,7 @@ from provgraph.query.plan import (
     WithDigest,
     sources,
 )
+from provgraph.query.shape import labels
 from provgraph.query.values import DAY, moment_text
 
 if TYPE_CHECKING:
@@ -51,6 +61,69 @@ def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
     for find in dict.fromkeys(finds(plan)):
         if found := _missing(graph, find):
             yield found
+
+
+def unmatched(graph: Asked, plan: Plan) -> Iterator[str]:
+    """What the globs of a plan do not match, in order: no error, for a glob may match nothing."""
+    for find in dict.fromkeys(finds(plan)):
+        if isinstance(find.name, Globbed) and not _is_there(graph, replace(find, where=None)):
+            wrong = _not_there(graph, find)
+            yield f"{wrong.message}; {wrong.hint}" if wrong.hint else wrong.message
+
+
+def unmet(graph: Asked, plan: Plan) -> Iterator[str]:
+    """What a plan compares that nothing has, and the text that nothing is equal to. Asked where the
+    answer is empty, which that explains."""
+    for possible, asked in dict.fromkeys(compared(plan)):
+        every = [Find(label) for label in possible]
+
+        def none_has(condition: Condition, every: list[Find] = every) -> bool:
+            return not any(_is_there(graph, replace(each, where=condition)) for each in every)
+
+        if none_has(Membership(asked.key, (), negated=True)):
+            yield f"nothing has `{asked.key}`"
+        elif asked.operator == "=" and isinstance(asked.value, str) and none_has(asked):
+            columns = [Project(each, (Column(asked.key, asked.key),)) for each in every]
+            held = (value for each in columns for (value,) in graph.answer(each).values)
+            near = nearest(asked.value, {text for value in held for text in texts(value)})
+            yield f"nothing has {condition_text(asked)}" + (f"; {near}" if near else "")
+
+
+def texts(value: Value) -> tuple[str, ...]:
+    """
+    >>> texts("a"), texts(("a", "b")), texts(3), texts(None)
+    (('a',), ('a', 'b'), (), ())
+    """
+    if isinstance(value, tuple):
+        return value
+    return (value,) if isinstance(value, str) else ()
+
+
+def compared(plan: Plan) -> Iterator[tuple[tuple[Label, ...], Comparison]]:
+    """What all rows are asked to be, with the labels that they may have.
+
+    >>> [asked.value for _, asked in compared(Find("Run", where=Comparison("name", "=", "a")))]
+    ['a']
+    """
+    for source in sources(plan).values():
+        yield from compared(source)
+    where: Condition | None = None
+    match plan:
+        case Find():
+            where = plan.where
+        case Filter():
+            where = plan.condition
+    if where is not None and (possible := tuple(sorted(labels(plan)))):
+        yield from ((possible, asked) for asked in _parts(where))
+
+
+def _parts(condition: Condition) -> Iterator[Comparison]:
+    match condition:
+        case Comparison() if not asks_what_was_learned(condition):
+            yield condition
+        case AllOf(conditions):
+            for each in conditions:
+                yield from _parts(each)
 
 
 def finds(plan: Plan) -> Iterator[Find]:
@@ -76,6 +149,11 @@ def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
         )
     if isinstance(find.name, Globbed | Identified) or _is_there(graph, replace(find, where=None)):
         return _ambiguous(graph, find)
+    return _not_there(graph, find)
+
+
+def _not_there(graph: Asked, find: Find) -> NotFound:
+    """Why a selector finds nothing."""
     anyway = replace(find, where=None, which=Every())
     if find.label == "Version" and _is_there(graph, anyway):
         return _no_version(graph, find, anyway)
@@ -86,9 +164,11 @@ def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
         hint = f"it is {listed(kinds)}"
         return NotFound(f"`{_name(find)}` is no {kind}", hint=hint)
     near = _near(graph, find)
-    if near is None and find.label != "Version" and len(_name(find)) < _BEGINNING:
+    is_id = find.label != "Version" and not isinstance(find.name, Globbed)
+    if near is None and is_id and len(_name(find)) < _BEGINNING:
         near = f"of an id or a sha, {_BEGINNING} characters or more are wanted"
-    return NotFound(f"no {kind} answers to `{_name(find)}`", hint=near)
+    answers = "is like" if isinstance(find.name, Globbed) else "answers to"
+    return NotFound(f"no {kind} {answers} `{_name(find)}`", hint=near)
 
 
 def _kind(find: Find) -> str:

@@ -10,7 +10,7 @@ import click
 from msgspec import structs
 
 from provgraph.asking.answers import answer
-from provgraph.asking.missing import missing
+from provgraph.asking.missing import missing, unmatched, unmet
 from provgraph.asking.queries import Query
 from provgraph.asking.tables import cells
 from provgraph.cli.output import note, present, write_csv, write_json_rows, write_table
@@ -32,6 +32,11 @@ def write_answer(graph: Graph, query: Query, format: Format) -> None:
         if isinstance(wrong, NotFound) and not len(query):
             raise wrong
         note(wrong.message)
+    for remark in unmatched(graph, query.plan):
+        note(remark)
+    if not len(query):
+        for remark in unmet(graph, query.plan):
+            note(remark)
     match format:
         case "table":
             found = answer(query.rows, query.plan)

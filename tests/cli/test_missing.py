@@ -31,6 +31,33 @@ def test_a_barrier_that_is_not_there_is_noted_beside_the_answer(recorded: Any) -
     assert "no file answers to `im.txt`" in done.stderr
 
 
+def test_a_glob_that_matches_nothing_is_remarked_upon(recorded: Any) -> None:
+    done = recorded("ask", 'file "*.txtt" | lineage', "--json")
+    assert json.loads(done.stdout) == []
+    assert done.stderr == "provgraph: no file is like `*.txtt`; near it: `in.txt`, `out.txt`\n"
+    done = recorded("ask", 'file "out.txt" | lineage stop at (model "o*.txt")', "--json")
+    assert "in.txt" in done.stdout
+    assert "`o*.txt` is no model; it is document" in done.stderr
+
+
+def test_a_field_or_a_text_that_nothing_has_explains_an_empty_answer(recorded: Any) -> None:
+    for asked, remark in (
+        ("run [param.rate > 3]", "nothing has `param.rate`"),
+        (
+            'file "out.txt" | lineage | where kind = documnt',
+            'nothing has kind = "documnt"; `document` might be meant',
+        ),
+        (
+            'file * | where names = "inn.txt" and size > 0',
+            'nothing has names = "inn.txt"; `in.txt` might be meant',
+        ),
+        ("run [exit = 9]", ""),
+    ):
+        done = recorded("ask", asked, "--json")
+        assert json.loads(done.stdout) == []
+        assert done.stderr == (f"provgraph: {remark}\n" if remark else "")
+
+
 def test_a_budget_ends_a_question_with_status_4_and_no_answer(recorded: Any) -> None:
     for words in (("--max-nodes", "1"), ("--timeout", "0.000000001")):
         done = recorded("ask", "file * | lineage", *words, check=False)
