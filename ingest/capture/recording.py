@@ -340,7 +340,7 @@ class Account(msgspec.Struct, frozen=True):
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     """Make the records of a run out of all that is known of it. `recorded` is its own folder."""
-    from provgraph.ingest.capture import databases, remotes, said
+    from provgraph.ingest.capture import databases, remotes, restored, said
     from provgraph.ingest.capture.keeping import with_parameters
 
     manifest = evidence.manifest
@@ -348,6 +348,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     after, changes, own = _completed(project, evidence, recorded)
     context = _context(project, evidence)
     made = _understood(evidence, recorded, context)
+    made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
         uris = {uri_of(path, context.root, machine.host) for path in line.changed(own)}
         made = msgspec.structs.replace(

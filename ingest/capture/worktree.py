@@ -226,6 +226,20 @@ def blobs_of_plain(root: bytes, named: Mapping[bytes, str]) -> dict[bytes, str]:
     return {path: TAG + named[path] for path in paths}
 
 
+def kept(root: bytes, blobs: Iterable[str]) -> set[str]:
+    """Those of some blobs that the repository around a folder has, without asking another for them."""
+    names = sorted(set(blobs))
+    work_tree = work_tree_of(root) if names else None
+    if work_tree is None:
+        return set()
+    given = "".join(name.removeprefix(TAG) + "\n" for name in names).encode("ascii")
+    apart = ("-c", "protocol.allow=never")  # of a partial clone, what is missing would be fetched
+    status, output = git(work_tree, *apart, "cat-file", "--batch-check", given=given).wait()
+    lines = output.splitlines() if status == 0 else []
+    found = zip(names, lines, strict=False)
+    return {name for name, line in found if not line.endswith(b" missing")}
+
+
 def _converts_all(work_tree: bytes) -> bool:
     status, output = git(work_tree, "config", "--get", "core.autocrlf").wait()
     return status == 0 and output.strip().lower() not in (b"", b"false", b"no", b"off", b"0")
