@@ -33,6 +33,7 @@ from provgraph.model.records import (
     RunStarted,
     When,
 )
+from provgraph.model.settled import Settled
 from provgraph.model.translate import Maker, makers
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
@@ -210,11 +211,13 @@ class Graph(Selectors):
             self._recover(report)
             self._take_over_erasures(report)
             behind = self._behind(self.store.watermarks())
+            # To a Neo4j others may write meanwhile.
+            settled = None if self.project.store_uri else Settled()
             for done, (path, stamp) in enumerate(behind):
                 if progress:
                     progress(done, len(behind))
                 with paused_collector():
-                    self._apply(path, stamp, report)
+                    self._apply(path, stamp, report, settled)
             if progress and behind:
                 progress(len(behind), len(behind))
         return report
@@ -263,7 +266,7 @@ class Graph(Selectors):
                 found.append((path, stamp))
         return found
 
-    def _apply(self, path: Path, stamp: str, report: SyncReport) -> None:
+    def _apply(self, path: Path, stamp: str, report: SyncReport, settled: Settled | None) -> None:
         """In transactions of a bounded size, so that a segment may be of any."""
         try:
             if self._take_out_erased(path, report):
@@ -274,7 +277,7 @@ class Graph(Selectors):
             for part in _parts(segment):
                 count += part.size
                 mark = Watermark(path.stem, segment.header.generation, count, stamp)
-                self._apply_part(part, [mark] if part.last else [])
+                self._apply_part(part, [mark] if part.last else [], settled)
         except JournalError as error:
             report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
@@ -337,10 +340,12 @@ class Graph(Selectors):
             )
         return {known[name] for name in again}
 
-    def _apply_part(self, part: _Part, marks: list[Watermark]) -> None:
+    def _apply_part(self, part: _Part, marks: list[Watermark], settled: Settled | None) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
         for left in reversed(range(_TRIES)):
-            batch = batch_of(part.records, self.store, self.project.id, self.kinds, part.steps)
+            batch = batch_of(
+                part.records, self.store, self.project.id, self.kinds, part.steps, settled
+            )
             try:
                 self.store.apply(structs.replace(batch, watermarks=marks))
             except StoreChanged:

@@ -13,6 +13,7 @@ from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.identity import artifact_id, named_id
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import ComponentSeen, Observation
+from provgraph.model.settled import Settled
 from provgraph.model.translate import Maker, Translation, translate
 
 
@@ -37,16 +38,22 @@ def batch_of(
     project: str,
     kinds: Kinds,
     steps: Mapping[str, Maker] | None = None,
+    settled: Settled | None = None,
 ) -> Batch:
     """The graph is then a function of the set of observations, whatever order they came in. `steps` are
-    those of the same segment that came, or come, in another batch."""
+    those of the same segment that came, or come, in another batch; `settled` is what the batches before, of
+    one who writes alone, have settled."""
     translation = translate(records, project, steps)
     _declare(translation, known, project)
     _annotate(translation, known)
+    settled = settled or Settled()
+    edges = settled.take(translation)
     touched = touched_uris(translation)
     around = known.timelines([artifact_id(project, uri) for uri in sorted(touched)])
     timelines = Timelines(around.nodes, around.edges, touched)
-    return bound_batch(translation, timelines, project, kinds)
+    batch = bound_batch(translation, timelines, project, kinds, settled.note)
+    batch.edges.extend(edges)
+    return batch
 
 
 def _declare(translation: Translation, known: Known, project: str) -> None:

@@ -56,6 +56,15 @@ def precedes(earlier: When, later: When) -> bool:
     return earlier.at <= later.at
 
 
+def is_not_before(later: When, earlier: When) -> bool:
+    """Whether a moment is after another, or the same, by each of the orders that binding goes by.
+
+    >>> is_not_before(When(5, tick=2), When(5)), is_not_before(When(4), When(5))
+    (True, False)
+    """
+    return precedes(earlier, later) and _moment_order(earlier) <= _moment_order(later)
+
+
 class Candidate(msgspec.Struct, frozen=True):
     """A version that held a name from `since` on."""
 
@@ -369,12 +378,18 @@ _Moment = tuple[int, int]
 # Timelines to a graph's elements and back.
 
 
-def bound_batch(translation: Translation, known: Timelines, project: str, kinds: Kinds) -> Batch:
+def bound_batch(
+    translation: Translation,
+    known: Timelines,
+    project: str,
+    kinds: Kinds,
+    decided: Callable[[Timeline, Bound], None] = lambda timeline, bound: None,
+) -> Batch:
     """The batch that takes a graph from what `known` says of the artifacts a translation touches to
-    what holds with the translation's observations too."""
+    what holds with the translation's observations too. `decided` is told of each timeline."""
     known.add(translation)
     batch = Batch(nodes=list(translation.nodes.values()), edges=list(translation.edges.values()))
-    wanted = _Wanted(project, kinds)
+    wanted = _Wanted(project, kinds, decided)
     for uri in sorted(known.touched):
         wanted.add(known.timeline(uri), known)
     wanted.finish(known)
@@ -475,8 +490,10 @@ def touched_uris(translation: Translation) -> set[str]:
 class _Wanted:
     """The nodes and edges that the touched timelines should have."""
 
-    def __init__(self, project: str, kinds: Kinds) -> None:
-        self.project, self.kinds = project, kinds
+    def __init__(
+        self, project: str, kinds: Kinds, decided: Callable[[Timeline, Bound], None]
+    ) -> None:
+        self.project, self.kinds, self.decided = project, kinds, decided
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str, str], Edge] = {}
         self.states: dict[tuple[str, str], str] = {}
@@ -484,6 +501,7 @@ class _Wanted:
     def add(self, timeline: Timeline, known: Timelines) -> None:
         uri, kind = timeline.uri, self.kinds.kind(timeline.uri)
         bound = bind(timeline, self.project)
+        self.decided(timeline, bound)
         artifact = artifact_node(self.project, uri, kind.name)
         self.nodes[artifact.id] = artifact
         for external in bound.externals:
@@ -514,7 +532,8 @@ class _Wanted:
             )
         skewed = bound.skewed
         for reference, target in bound.targets.items():
-            self._edge(_bound_edge(reference, target, bool(skewed) and reference in skewed))
+            is_skewed = bool(skewed) and reference in skewed
+            self._edge(bound_edge(reference, target, skewed=is_skewed))
         for older, newer in pairwise(bound.order):
             if older != newer:
                 self._edge(Edge(newer, "REVISION_OF", older, uri))
@@ -617,7 +636,8 @@ def _is_ours(edge: Edge, known: Timelines) -> bool:
     return uri in known.touched
 
 
-def _bound_edge(reference: Reference, target: str, skewed: bool) -> Edge:
+def bound_edge(reference: Reference, target: str, *, skewed: bool = False) -> Edge:
+    """The edge that a reference becomes, whose version has been found."""
     content, moment = content_properties(reference.content), moment_properties(reference.when)
     properties: dict[str, Value] = {"uri": reference.uri, **moment, **content}
     if reference.word:

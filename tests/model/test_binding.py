@@ -30,9 +30,11 @@ from provgraph.model.records import (
     Used,
     When,
 )
+from provgraph.model.settled import Settled
 from provgraph.model.translate import Reference
 from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Find
+from provgraph.store import Surroundings
 from provgraph.store.memory import MemoryStore
 
 PROJECT, KINDS = "project", Kinds.of({})
@@ -158,10 +160,12 @@ def test_a_file_changed_by_hand_supersedes_what_was_generated() -> None:
 # Any order of segments gives the same graph.
 
 
-def synced(segments: Iterable[Sequence[Observation]]) -> MemoryStore:
+def synced(
+    segments: Iterable[Sequence[Observation]], settled: Settled | None = None
+) -> MemoryStore:
     store = MemoryStore()
     for records in segments:
-        store.apply(batch_of(records, store, PROJECT, KINDS))
+        store.apply(batch_of(records, store, PROJECT, KINDS, settled=settled))
     return store
 
 
@@ -267,6 +271,48 @@ def test_any_order_of_segments_gives_the_same_graph(
     together = [record for records in shuffled for record in records]
     chance.shuffle(together)
     assert contents(synced([together])) == expected
+
+
+OF_ONE_NAME = st.one_of(
+    *[st.builds(Used, st.just("s1"), st.just("a.csv"), MOMENTS, st.just(bytes_of("x")))] * 5,
+    st.builds(Used, st.just("s1"), st.just("a.csv"), MOMENTS, CONTENTS),
+    st.builds(Invalidated, st.just("s1"), st.just("a.csv"), MOMENTS, st.just(bytes_of("x"))),
+    st.builds(
+        Generated,
+        st.just("s2"),
+        st.sampled_from(["v1", "v2"]),
+        st.builds(Name, st.just("a.csv"), MOMENTS).map(lambda name: [name]),
+        st.just(bytes_of("x")),
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(OF_ONE_NAME, min_size=2, max_size=6))
+def test_what_is_settled_is_what_would_have_been_found_again(journal: list[Observation]) -> None:
+    apart = [[record] for record in journal]
+    assert contents(synced(apart, Settled(many=1))) == contents(synced(apart))
+
+
+def test_a_settled_name_is_not_looked_up_again_until_something_else_is_told_of_it() -> None:
+    def used(second: int, content: Content) -> Sequence[Observation]:
+        return [Used("s", "a.csv", at(second), content)]
+
+    asked: list[Sequence[str]] = []
+
+    class Asked(MemoryStore):
+        def timelines(self, artifacts: Sequence[str]) -> Surroundings:
+            asked.append(artifacts)
+            return super().timelines(artifacts)
+
+    store, settled = Asked(), Settled(many=2)
+    told = [used(n, bytes_of("x")) for n in (1, 2, 3, 4)]
+    for records in (*told, used(5, bytes_of("y")), used(6, bytes_of("y"))):
+        store.apply(batch_of(records, store, PROJECT, KINDS, settled=settled))
+    assert [len(names) for names in asked] == [1, 1, 0, 0, 1, 1]
+    found = [edge.target for edge in store.edges(["s"], ["USED"])]
+    y = external_version_id(PROJECT, "a.csv", "blake3:y")
+    assert sorted(found) == sorted([EXTERNAL_X] * 4 + [y] * 2)
 
 
 @settings(max_examples=100, deadline=None)
