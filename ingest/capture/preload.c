@@ -19,6 +19,8 @@
 
 #include "target.h"
 
+#include <sys/socket.h>
+
 /* Macros in older headers of musl. */
 #undef open64
 #undef openat64
@@ -1101,6 +1103,65 @@ OPENAT(__openat64_2)
 CREAT(creat)
 CREAT(creat64)
 
+/* What `openat2` is asked for. A path that may not leave its folder begins there, even with a slash. */
+static const char *look_before_openat2(struct before *b, int *flags, int at, const char *path,
+                                       const uint64_t *how) {
+    *flags = (int)how[0];
+    while (how[2] & 0x10 /* RESOLVE_IN_ROOT */ && path[0] == '/') path++;
+    look_before(b, at, path, *flags);
+    return path;
+}
+
+HOOK(int, openat2, (int at, const char *path, const uint64_t *how, size_t size)) {
+    NEED(openat2, (int)fail(ENOSYS));
+    if (!awake() || !how || !path) return REAL(openat2)(at, path, how, size);
+    struct before b;
+    int flags;
+    const char *seen = look_before_openat2(&b, &flags, at, path, how);
+    int fd = REAL(openat2)(at, path, how, size);
+    if (fd >= 0) opened(fd, at, seen, flags, &b, NULL);
+    return fd;
+}
+
+static const struct before not_looked;
+
+HOOK(int, open_by_handle_at, (int mount, void *handle, int flags)) {
+    NEED(open_by_handle_at, (int)fail(ENOSYS));
+    int fd = REAL(open_by_handle_at)(mount, handle, flags);
+    if (fd >= 0 && awake()) opened(fd, AT_FDCWD, NULL, flags, &not_looked, NULL);
+    return fd;
+}
+
+/* A file in memory under a name, which other programs may open. */
+enum { SHARED_NAME = 256 + 16 };
+
+static bool put_shared_name(char path[SHARED_NAME], const char *name) {
+    while (name && *name == '/') name++;
+    if (!name || length_of(name) > 255) return false;
+    memcpy(path, "/dev/shm/", 9);
+    memcpy(path + 9, name, length_of(name) + 1);
+    return true;
+}
+
+HOOK(int, shm_open, (const char *name, int flags, unsigned mode)) {
+    NEED(shm_open, (int)fail(ENOSYS));
+    char path[SHARED_NAME];
+    if (!awake() || !put_shared_name(path, name)) return REAL(shm_open)(name, flags, mode);
+    struct before b;
+    look_before(&b, AT_FDCWD, path, flags);
+    int fd = REAL(shm_open)(name, flags, mode);
+    if (fd >= 0) opened(fd, AT_FDCWD, path, flags, &b, NULL);
+    return fd;
+}
+
+/* One without a name, through which a program's children may tell it something. */
+HOOK(int, memfd_create, (const char *name, unsigned flags)) {
+    NEED(memfd_create, (int)fail(ENOSYS));
+    int fd = REAL(memfd_create)(name, flags);
+    if (fd >= 0 && awake()) opened(fd, AT_FDCWD, NULL, O_RDWR | O_TMPFILE, &not_looked, NULL);
+    return fd;
+}
+
 static int number_of(void *stream) {
     static void *slot;
     int (*fileno)(void *) = next(&slot, "fileno");
@@ -1219,6 +1280,16 @@ MKSTEMP(mkostemp64, (char *path, int flags), (path, flags), flags)
 MKSTEMP(mkostemps, (char *path, int suffix, int flags), (path, suffix, flags), flags)
 MKSTEMP(mkostemps64, (char *path, int suffix, int flags), (path, suffix, flags), flags)
 
+#define TMPFILE(name)                                                                          \
+    HOOK(void *, name, (void)) {                                                               \
+        NEED(name, (fail(ENOSYS), NULL));                                                      \
+        void *stream = REAL(name)();                                                           \
+        if (stream && awake()) opened_stream(stream, NULL, O_RDWR | O_TMPFILE, &not_looked, ~0ull); \
+        return stream;                                                                         \
+    }
+TMPFILE(tmpfile)
+TMPFILE(tmpfile64)
+
 HOOK(int, close, (int fd)) {
     NEED(close, (int)call1(SYS_close, fd));
     if (awake()) closing(fd);
@@ -1252,6 +1323,33 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int *ends)) {
     NEED(socketpair, (int)fail(ENOSYS));
     int result = REAL(socketpair)(domain, type, protocol, ends);
     if (result == 0 && awake()) paired(ends);
+    return result;
+}
+
+/* A descriptor that another process opened, which came with a message or was taken from it. */
+static void given(int fd) {
+    long flags = raw_fcntl(fd, F_GETFL);
+    if (flags < 0) return;
+    opened(fd, AT_FDCWD, NULL, (int)flags & (O_ACCMODE | O_APPEND | O_PATH), &not_looked, NULL);
+    struct entry *e = tracked(fd);
+    if (e) e->flags |= INHERITED;
+}
+
+HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
+    NEED(recvmsg, fail(ENOSYS));
+    long result = REAL(recvmsg)(socket, message, flags);
+    if (result < 0 || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) || !awake())
+        return result;
+    const char *all = message->msg_control;
+    for (size_t at = 0; at + sizeof(struct cmsghdr) <= message->msg_controllen;) {
+        const struct cmsghdr *part = (const void *)(all + at);
+        size_t length = part->cmsg_len;
+        if (length < sizeof *part || length > message->msg_controllen - at) break;
+        const int *descriptors = (const void *)(part + 1);
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS)
+            for (size_t i = 0; i < (length - sizeof *part) / sizeof(int); i++) given(descriptors[i]);
+        at += (length + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1);
+    }
     return result;
 }
 
@@ -1469,6 +1567,16 @@ static void unlinked(const struct stat *s, int at, const char *path) {
     }
 UNLINK(unlink)
 UNLINK(remove)
+
+HOOK(int, shm_unlink, (const char *name)) {
+    NEED(shm_unlink, (int)fail(ENOSYS));
+    struct stat s;
+    char path[SHARED_NAME];
+    bool known = awake() && put_shared_name(path, name) && look_at_file(&s, AT_FDCWD, path);
+    int result = REAL(shm_unlink)(name);
+    if (known && result == 0) unlinked(&s, AT_FDCWD, path);
+    return result;
+}
 
 HOOK(int, unlinkat, (int at, const char *path, int flags)) {
     NEED(unlinkat, (int)fail(ENOSYS));
@@ -2074,26 +2182,57 @@ HOOK(int, prctl, (int what, long a, long b, long c, long d)) {
     return REAL(prctl)(what, a, b, c, d);
 }
 
+static long call_for_descriptor(long n, long a, long b, long c, long d);
+
 HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     NEED(syscall, fail(ENOSYS));
     switch (n) {
 #ifdef SYS_open
     case SYS_open: return shim_open((const char *)a, (int)b, (unsigned)c);
+    case SYS_creat: return shim_creat((const char *)a, (unsigned)b);
 #endif
 #ifdef SYS_rename
     case SYS_rename: return shim_rename((const char *)a, (const char *)b);
 #endif
+#ifdef SYS_link
+    case SYS_link: return shim_link((const char *)a, (const char *)b);
+#endif
 #ifdef SYS_unlink
     case SYS_unlink: return shim_unlink((const char *)a);
 #endif
+#ifdef SYS_dup2
+    case SYS_dup2: return shim_dup2((int)a, (int)b);
+#endif
     case SYS_openat: return shim_openat((int)a, (const char *)b, (int)c, (unsigned)d);
     case SYS_close: return shim_close((int)a);
+    case SYS_dup: return shim_dup((int)a);
+    case SYS_dup3: return shim_dup3((int)a, (int)b, (int)c);
+    case SYS_mmap: return (long)shim_mmap((void *)a, (size_t)b, (int)c, (int)d, (int)e, f);
 #ifdef SYS_renameat
     case SYS_renameat: return shim_renameat((int)a, (const char *)b, (int)c, (const char *)d);
 #endif
     case SYS_unlinkat: return shim_unlinkat((int)a, (const char *)b, (int)c);
     case SYS_linkat: return shim_linkat((int)a, (const char *)b, (int)c, (const char *)d, (int)e);
+    case SYS_truncate: return shim_truncate((const char *)a, b);
+    case SYS_ftruncate: return shim_ftruncate((int)a, b);
+    case SYS_chdir: return shim_chdir((const char *)a);
+    case SYS_fchdir: return shim_fchdir((int)a);
+    case SYS_connect: return shim_connect((int)a, (const void *)b, (unsigned)c);
+    case SYS_socketpair: return shim_socketpair((int)a, (int)b, (int)c, (int *)d);
+    case SYS_recvmsg: return shim_recvmsg((int)a, (struct msghdr *)b, (int)c);
     case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);
+    /* Not every libc has a function for these. */
+    case SYS_execveat: {
+        uint32_t said = awake() ? executing((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e) : 0;
+        return exec_failed(said, (int)REAL(syscall)(n, a, b, c, d, e, f));
+    }
+    case SYS_fcntl:
+    case SYS_openat2:
+    case SYS_open_by_handle_at:
+#ifdef SYS_pidfd_getfd
+    case SYS_pidfd_getfd:
+#endif
+    case SYS_memfd_create: return call_for_descriptor(n, a, b, c, d);
     case SYS_renameat2: {
         struct move m = {0};
         bool on = awake();
@@ -2121,6 +2260,11 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_exit_group:
         if (awake()) write_exited((int)a);
         break;
+#ifdef SYS_clone3
+    case SYS_clone3:
+        if (*(const uint64_t *)a & CLONE_VM && !(*(const uint64_t *)a & CLONE_THREAD)) store(&sharing, 1);
+        break;
+#endif
 #ifdef SYS_seccomp
     case SYS_seccomp: fall_silent("seccomp"); break;
 #endif
@@ -2132,4 +2276,25 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     default: break;
     }
     return REAL(syscall)(n, a, b, c, d, e, f);
+}
+
+/* A call by number whose result may be a new descriptor. */
+static long call_for_descriptor(long n, long a, long b, long c, long d) {
+    struct before before = not_looked;
+    const char *path = NULL;
+    int at = AT_FDCWD, flags = n == SYS_open_by_handle_at ? (int)c : O_RDWR | O_TMPFILE;
+    if (n == SYS_openat2 && b && c && awake())
+        path = look_before_openat2(&before, &flags, at = (int)a, (const char *)b, (const uint64_t *)c);
+    int fd = (int)REAL(syscall)(n, a, b, c, d, 0, 0);
+    if (fd < 0 || !awake()) return fd;
+    switch (n) {
+    case SYS_fcntl:
+        if (b == F_DUPFD || b == F_DUPFD_CLOEXEC) duplicated((int)a, fd);
+        break;
+#ifdef SYS_pidfd_getfd
+    case SYS_pidfd_getfd: given(fd); break;
+#endif
+    default: opened(fd, at, path, flags, &before, NULL);
+    }
+    return fd;
 }

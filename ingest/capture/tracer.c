@@ -643,6 +643,7 @@ static struct opening opening_of(const struct task *t) {
         break;
     }
     case SYS_open_by_handle_at: o.flags = (int)a[2]; break;
+    case SYS_memfd_create: o.flags = O_RDWR | O_TMPFILE; break;
     default: o.at = (int)a[0], o.path = a[1], o.flags = (int)a[2];
     }
     return o;
@@ -1250,7 +1251,8 @@ static bool begins_call(struct task *t, bool *gone) {
 #endif
     case SYS_openat:
     case SYS_openat2:
-    case SYS_open_by_handle_at: return look_before(t);
+    case SYS_open_by_handle_at:
+    case SYS_memfd_create: return look_before(t);
     case SYS_close: closing(t, (int)a[0]); return false;
     case SYS_close_range:
         if (!(a[2] & 4 /* CLOSE_RANGE_CLOEXEC */)) closing_from(t, (unsigned)a[0], (unsigned)a[1]);
@@ -1340,7 +1342,8 @@ static void ends_call(struct task *t, int64_t result) {
 #endif
     case SYS_openat:
     case SYS_openat2:
-    case SYS_open_by_handle_at: opened(t, (int)result); break;
+    case SYS_open_by_handle_at:
+    case SYS_memfd_create: opened(t, (int)result); break;
 #ifdef SYS_dup2
     case SYS_dup2:
 #endif

@@ -82,10 +82,12 @@ class Timeline(msgspec.Struct):
 
 
 class External(msgspec.Struct, frozen=True):
-    """A content of a name that nothing was seen to generate."""
+    """A content of a name that nothing was seen to generate, seen from `since` on. What was first seen when
+    it went came to be (`at`) when it was last changed: what took its place may have been made before."""
 
     version: str
     since: When
+    at: int
     content: Content
     known: bool  # False where not even its digest is known
 
@@ -321,10 +323,14 @@ def _external(uri: str, key: str, references: list[Reference], project: str) -> 
             default=None,
         ),
     )
-    since = min((reference.when for reference in references), key=_moment_order)
+    first = min(references, key=lambda reference: _moment_order(reference.when))
+    since = first.when
+    at = since.at
+    if first.type == "INVALIDATED_BY" and content.stat and 0 < content.stat.mtime < at:
+        at = content.stat.mtime
     # A table has no bytes that could have been read.
     known = uri.startswith(TABLES) or not key.startswith(("stat:", "unknown:"))
-    return External(external_version_id(project, uri, key), since, content, known)
+    return External(external_version_id(project, uri, key), since, at, content, known)
 
 
 def _moment_order(when: When) -> tuple[int, int, str, str]:
@@ -506,7 +512,7 @@ class _Wanted:
         self.nodes[artifact.id] = artifact
         for external in bound.externals:
             properties = content_properties(external.content)
-            properties |= {"name": uri, "names": (uri,), "at": external.since.at}
+            properties |= {"name": uri, "names": (uri,), "at": external.at}
             properties |= {"kind": kind.name, "reason": kind.reason}
             properties |= {"state": bound.states[external.version]}
             self.nodes[external.version] = Node(external.version, "Version", properties)

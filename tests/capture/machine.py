@@ -94,7 +94,7 @@ class Machine:
 
     def inode(self) -> Inode:
         self.inodes += 1
-        return Inode(self.inodes)
+        return Inode(self.inodes, modified=self.tick)
 
     def write(self, path: bytes, text: str) -> None:
         self.fill(self.files.setdefault(path, self.inode()), text)
@@ -400,12 +400,12 @@ class Told:
         return graph
 
     def version(self, uri: str) -> str:
-        """The newest version of a name."""
-        nodes = {node.id: node.properties for node in self.batch.nodes if node.label == "Version"}
+        """The newest version of a name, as a question would find it."""
+        nodes = {node.id: node for node in self.batch.nodes}
         held = [
-            (edge.properties["at"], edge.source)
+            (nodes[edge.source].properties["at"], edge.source)
             for edge in self.batch.edges
-            if edge.type == "VERSION_OF" and uri in nodes[edge.source]["names"]  # type: ignore[operator]
+            if edge.type == "VERSION_OF" and nodes[edge.target].properties["name"] == uri
         ]
         return max(held)[1]
 

@@ -330,6 +330,34 @@ def test_a_file_renamed_while_its_writer_has_it_open_keeps_its_version() -> None
     assert m.assemble().generated == [("tool", "out.tmp", "out.csv")]
 
 
+def test_a_name_that_an_older_version_takes_over_is_answered_by_that_version() -> None:
+    m = Machine("a.csv", "b.csv")
+    p = m.program("tool")
+    p.read("a.csv")
+    p.write("out.tmp")
+    p.read("b.csv")
+    p.write("out.csv")
+    p.rename("out.csv", "out.bak")
+    p.rename("out.tmp", "out.csv")
+    told = m.assemble()
+    assert ("tool", "out.csv") in told.generated
+    assert told.derived == [("out.csv", "out.tmp", "rename")]
+    assert told.lineage("out.csv") == {"a.csv", "out.tmp"}
+    assert told.lineage("out.bak") == {"a.csv", "b.csv"}
+
+
+def test_a_name_whose_file_was_removed_is_answered_by_the_version_that_has_it() -> None:
+    m = Machine("a.csv", "b.csv")
+    p = m.program("tool")
+    p.read("a.csv")
+    p.write("out.tmp")
+    p.read("b.csv")
+    p.write("out.csv")
+    p.unlink("out.csv")
+    p.rename("out.tmp", "out.csv")
+    assert m.assemble().lineage("out.csv") == {"a.csv", "out.tmp"}
+
+
 def test_a_rename_by_another_program_is_a_version_of_its_own() -> None:
     m = Machine("raw.csv")
     p = m.program("tool")

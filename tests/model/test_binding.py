@@ -152,6 +152,16 @@ def test_states_follow_the_last_sighting() -> None:
     assert bound.states == {"v1": "superseded", "v2": "superseded", "v3": "present"}
 
 
+def test_what_is_first_seen_when_it_goes_came_to_be_when_it_was_last_changed() -> None:
+    """So it is no newer than what took its place, which may have been made under another name before."""
+    was = Content("blake3:old", "", 3, Stat(1, 1, 3, at(1).at, at(9).at))
+    gone = Reference("mover", "INVALIDATED_BY", "a.csv", at(9), was, "replace")
+    (external,) = bind(Timeline("a.csv", [], [gone]), PROJECT).externals
+    assert (external.since, external.at) == (at(9), at(1).at)
+    (external,) = bind(Timeline("a.csv", [], [gone, read(at(5), was)]), PROJECT).externals
+    assert (external.since, external.at) == (at(5), at(5).at)
+
+
 def test_a_file_changed_by_hand_supersedes_what_was_generated() -> None:
     bound = bind(Timeline("a.csv", [V1], [read(at(20), bytes_of("z"))]), PROJECT)
     assert bound.states["v1"] == "superseded"

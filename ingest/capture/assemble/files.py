@@ -106,6 +106,7 @@ class _Sweep:
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
         self.seen: dict[Execution, dict[bytes, Read | dict[State, Read]]] = {}
+        self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
 
     def take(self, happening: Happening) -> None:
         event, by, index = happening
@@ -587,8 +588,10 @@ class _Sweep:
         if event.exchange:
             moves += self.moves(event.target, event.source, event)
         files = [self.names.get(source) for source, _ in moves]
-        for source, _ in moves:
+        for (source, _), file in zip(moves, files, strict=True):
             self.names.pop(source)
+            if file is not None:
+                self.lost(source, file.names.get(source))
         single = not event.directory
         for (source, target), file in zip(moves, files, strict=True):
             stat = event.stat if single and source == event.source else None
@@ -601,6 +604,20 @@ class _Sweep:
             if not event.exchange:
                 self.replace(target, file, replaced if single else None, event.tick, by, index)
             self.move(file, source, target, stat, event.tick, by, index)
+
+    def lost(self, path: bytes, version: Version | None) -> None:
+        if version is not None:
+            self.held[path] = max(version.tick, self.held.get(path, 0))
+
+    def is_still_own(self, version: Version, by: Execution, stat: Stat | None) -> bool:
+        """Whether a program moves or links what it made itself and nobody changed."""
+        unchanged = stat is None or version.stat is None or same(version.stat, stat)
+        return version.by is by and unchanged
+
+    def takes_over(self, version: Version, target: bytes) -> bool:
+        """Whether a newer version had the name that it gets. It must then be a version of its own under
+        it, because the newest version of a name is the one that was made last."""
+        return version.tick <= self.held.get(target, 0)
 
     def moves(self, source: bytes, target: bytes, event: Renamed) -> list[tuple[bytes, bytes]]:
         if not event.directory:
@@ -619,6 +636,7 @@ class _Sweep:
         version = None
         if file is not None:
             version = file.names.pop(path, None)
+            self.lost(path, version)
             file.removed = file.removed or not file.names
             stat = stat or (file.last.stat if file.last else None)
         # The moment before: at this one another file has the name.
@@ -641,13 +659,15 @@ class _Sweep:
             self.account(writer, stat, tick - 1)
         version = file.names.pop(source, None)
         self.names[target] = file
-        if version is not None and version.by is by and _still(version, stat):
-            file.names[target] = version
-            version.names.append((target, tick))
-            version.moved = stat or version.moved
+        own = version if version and self.is_still_own(version, by, stat) else None
+        if own is not None and not self.takes_over(own, target):
+            file.names[target] = own
+            own.names.append((target, tick))
+            own.moved = stat or own.moved
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, tick, index, state, file)
+        made.renamed = own
         made.sources = (Source(source, tick - 1, state, "rename", version),)
         file.names[target] = made
         self.actions.append(Removal(by, source, tick - 1, index, state, file, "rename", version))
@@ -663,13 +683,15 @@ class _Sweep:
             self.account(writer, stat, event.tick - 1)
         version = file.names.get(source) or (file.last if not source or not file.names else None)
         self.names[target] = file
-        if version is not None and version.by is by and _still(version, stat):
-            version.names.append((target, event.tick))
-            version.moved = stat or version.moved
-            file.names[target] = version
+        own = version if version and self.is_still_own(version, by, stat) else None
+        if own is not None and not self.takes_over(own, target):
+            own.names.append((target, event.tick))
+            own.moved = stat or own.moved
+            file.names[target] = own
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, event.tick, index, state, file)
+        made.renamed = own
         if source:
             made.sources = (Source(source, event.tick, state, "copy", version),)
         file.names[target] = made
@@ -686,6 +708,7 @@ class _Sweep:
             if writer is not None and stat is not None:
                 self.account(writer, stat, event.tick - 1)
             version = file.names.pop(path, None)
+            self.lost(path, version)
             file.removed = not file.names
             self.names.pop(path)
             if version is not None and version in file.names.values():
@@ -741,8 +764,3 @@ def _best(candidates: list[Opening], event: Closed) -> Opening:
         )
 
     return max(candidates, key=fit)
-
-
-def _still(version: Version, stat: Stat | None) -> bool:
-    """Whether a version is what its file holds now."""
-    return stat is None or version.stat is None or same(version.stat, stat)

@@ -98,6 +98,8 @@ class _Split:
                 case Read():
                     self.take_in(item.tick, item.index).actions.append(item)
                     self.now.fresh = max(self.now.fresh, item.made)
+                case Version(renamed=Version() as before):
+                    phase_at(self.phases, before.tick).actions.append(item)
                 case Version():
                     self.hear(item.tick, item.index, everything=True)
                     self.now.actions.append(item)
