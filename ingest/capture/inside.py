@@ -4,8 +4,9 @@ started under `provgraph run`.
 The shim cannot be loaded into a process that runs, so Python's audit events stand in for it: what is
 opened, renamed and removed through Python. They come before the deed and tell of no close, so each is
 looked at again when the next one comes. The programs that the process starts have the shim and are seen
-whole. What libraries in C open by themselves is not seen: that is always a gap of such a run. A long run,
-such as a notebook's kernel, is written down from time to time.
+whole. What libraries in C open by themselves is not seen: that is always a gap of such a run. A long run
+is written down from time to time: a notebook's kernel when a cell has ended, any other by what `[capture]` says,
+when it does something.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ class _Tracking:
         self.pid = os.getpid()
         self.argv = list(sys.orig_argv)
         self._capture = Capture(self.argv, project, tags, "preload", gaps=[NATIVE])
+        self._capture.learn_rhythm()
         self._next, self._timer = 0.0, threading.Timer(0, self.write)
         self._root = os.fsencode(project.root)
         self._events: list[Event] = []
@@ -238,6 +240,9 @@ class _Tracking:
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._hearing == threading.get_ident() or os.getpid() != self.pid:
             return
+        if self._capture.is_to_be_told():
+            with suppress(Exception):  # a fault of ours must not become one of the program
+                self.write()
         # An error is the program's own mistake, which it is about to be told.
         with self._alone(), suppress(OSError, ValueError, TypeError):
             if self._pending:

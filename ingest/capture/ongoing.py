@@ -14,13 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from provgraph.config import Project
-from provgraph.errors import ProjectError, ProvgraphError
-from provgraph.ingest.capture.recording import EVENTS, Recording, account, recordings
+from provgraph.errors import ProvgraphError
+from provgraph.ingest.capture.recording import EVENTS, TOLD, Recording, account, recordings
 from provgraph.ingest.capture.recover import (
     Ask,
     asking,
@@ -30,24 +29,16 @@ from provgraph.ingest.capture.recover import (
     unsaid,
     writer_for,
 )
+from provgraph.ingest.capture.rhythm import rhythm
 from provgraph.ingest.capture.runner import without_pending
 from provgraph.ingest.capture.spool import Spool
 from provgraph.ingest.capture.surroundings import boot_id, tick
 from provgraph.model.collector import paused_collector
 
-TOLD: Final = "told"
-
 
 def now() -> int:
     """Nanoseconds, UTC."""
     return time.time_ns()
-
-
-class Rhythm(msgspec.Struct, frozen=True):
-    """What `[capture]` says: after how long a run that goes on is told of, and after how many bytes of events."""
-
-    every: str = "1h"
-    after: str | int = "64MB"
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -63,26 +54,12 @@ def tell(project: Project) -> list[Path]:
     next time, or at the end. Raises `ProjectError` where the settings are wrong."""
     found = []
     ask = asking(project)
-    every, after = _rhythm(project)
+    every, after = rhythm(project)
     for folder in recordings(project):
         with suppress(OSError, ProvgraphError, ValueError), paused_collector():
             if segment := _tell(project, folder, ask, every, after):
                 found.append(segment)
     return found
-
-
-def _rhythm(project: Project) -> tuple[int, int]:
-    from provgraph.query.values import duration, size
-
-    try:
-        said = msgspec.convert(project.settings.get("capture", {}), Rhythm)
-        after = size(said.after) if isinstance(said.after, str) else said.after
-        return duration(said.every), after
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ProjectError(
-            f"{project.file}: [capture] is not understood: {error}",
-            hint='it has `every`, such as "1h", and `after`, such as "64MB"',
-        ) from error
 
 
 def _tell(project: Project, folder: Path, ask: Ask, every: int, after: int) -> Path | None:

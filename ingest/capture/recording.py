@@ -3,7 +3,7 @@
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
 runner lives), `run.json` (all that another process needs to finish the record) or in its place `front` (all
 that the native front saw, `front.py`), `events` (the shim's spool), `python/` (what Python processes
-said), `metrics.ndjson`, `inside` (what a process that records itself saw) and `nested` (the process ids of runners within the run, whose programs are in
+said), `metrics.ndjson`, `inside` (what a process that records itself saw), `told` (what was told of it while it went on, `ongoing.py`) and `nested` (the process ids of runners within the run, whose programs are in
 records of their own). Python's runner makes it and seals it; if it is killed, `recover` does the same
 later, with less. What the native front recorded is always left to `recover`.
 """
@@ -72,6 +72,7 @@ METRICS: Final = "metrics.ndjson"
 NESTED: Final = "nested"
 CACHE: Final = "cache"
 INSIDE: Final = "inside"
+TOLD: Final = "told"
 RUN: Final = "PROVGRAPH_RUN"
 """The variable that names the run, in the environment of its programs."""
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -33,6 +33,7 @@ from provgraph.ingest.capture.program import (
 )
 from provgraph.ingest.capture.recording import (
     RUN,
+    TOLD,
     Evidence,
     Manifest,
     Outside,
@@ -55,6 +56,9 @@ from provgraph.model.records import Record, RunEnded, RunStarted
 from provgraph.model.uri import text_of, uri_of
 from provgraph.tracking import METRICS
 
+if TYPE_CHECKING:
+    from provgraph.ingest.capture.rhythm import Due
+
 BACKENDS: Final = {
     "auto": "the shim, and the tracer for static programs",
     "preload": "the shim alone",
@@ -69,6 +73,8 @@ _BUSY, _IDLE = 10, 100
 """Watching takes at most one part in so many of the time, while something happens and while not."""
 _PATIENCE: Final = 1.0
 """Workers that end by themselves when their parent is gone are given so many seconds."""
+_GOES_ON: Final = 1_000_000_000
+"""Nanoseconds after which a run is not short."""
 _SMALL_SPOOL: Final = 8 * 1024 * 1024
 
 
@@ -171,6 +177,9 @@ class Capture:
         self._told: set[bytes] = set()
         self._pause = _SHORTEST
         self._ready = False
+        self._in_rhythm = False
+        self._due: Due | None = None
+        self._teller = 0
         self._backend = backend
         self._tracer: Path | None = None
         prepare_state(project)
@@ -290,6 +299,14 @@ class Capture:
                 self._told.add(key)
                 self._writer.write(record)
 
+    def _not_told(self, records: list[Record]) -> list[Record]:
+        """Those that nobody has told of while the run went on."""
+        if not (self._recording.folder / TOLD).exists():
+            return records
+        from provgraph.ingest.capture.recover import unsaid
+
+        return unsaid(self.project, self._run, records)
+
     def _evidence(self, manifest: Manifest) -> Evidence:
         return Evidence(
             manifest,
@@ -315,7 +332,7 @@ class Capture:
         evidence = self._evidence(self._manifest)
         made = account(self.project, evidence, self._recording.folder)
         self._writer.flush()
-        self._write(made.records)
+        self._write(self._not_told(made.records))
         self._writer.close()
         self._contents.close()
         keep_contents(self.project, evidence, made)
@@ -375,8 +392,41 @@ class Capture:
             self._contents.observe(event)
         self._events += fresh
         self._pause = _SHORTEST if fresh else min(self._pause * 1.5, _LONGEST)
+        if not self._in_rhythm and tick() - self._manifest.began > _GOES_ON:
+            self.learn_rhythm()  # of short runs nobody wants to know it
+        if self.is_to_be_told():
+            self._have_it_told()
         spent = time.perf_counter() - began
         return max(self._pause, min(spent * (_BUSY if fresh else _IDLE), _LONGEST_REST))
+
+    def learn_rhythm(self) -> None:
+        """From now on `is_to_be_told` says when."""
+        self._in_rhythm = True
+        from provgraph.ingest.capture.rhythm import due
+
+        try:
+            self._due = due(self.project)
+        except ProvgraphError as error:
+            note(error.message)
+
+    def is_to_be_told(self) -> bool:
+        """Whether the run has gone on for so long, or said so much, since it was told of last."""
+        if self._spool is None or self._due is None:
+            return False
+        return self._due.is_now(tick(), self._spool.reached())
+
+    def _have_it_told(self) -> None:
+        """By another process, as the native front does it: nobody waits for it."""
+        with suppress(OSError):
+            if self._teller and os.waitpid(self._teller, os.WNOHANG) == (0, 0):
+                return  # at it still
+        folder = str(self._recording.folder)
+        words = [sys.executable, "-m", "provgraph", "run", "--finish", folder]
+        nowhere = [(os.POSIX_SPAWN_OPEN, file, os.devnull, os.O_RDWR, 0) for file in range(3)]
+        with suppress(OSError):
+            self._teller = os.posix_spawn(
+                sys.executable, words, os.environ, file_actions=nowhere, setsigmask=[]
+            )
 
     def _interrupted(self) -> bool:
         """Between pieces of hashing: the program's signals are seen to, and ours."""

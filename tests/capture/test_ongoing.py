@@ -86,8 +86,11 @@ def test_a_daemon_s_past_hours_can_be_asked_about_while_it_runs(
     day.daemon.stdin.close()  # the program ends, whose recorder was killed
     day.daemon.stdout.read()
     with Graph.open(workspace.root) as graph:
-        before = {uri for made in whole(workspace) for uri in names(made)}
-        assert before >= {f"out-{hour}.{half}" for hour in range(24) for half in (0, 1)}
+        hours = [{uri for made in part for uri in names(made)} for part in told(workspace)]
+        for hour in range(24):  # a segment each, which holds nothing of another hour
+            begun = {"out-first"} if hour == 0 else set()
+            assert begun | {"unfinished", f"out-{hour}.0", f"out-{hour}.1"} in hours
+            assert sum(f"out-{hour}.0" in made for made in hours) == 1
         graph.rebuild()
         assert "in-23.1" in sources(graph, "out-23.1")
     made = workspace.all(Generated)
@@ -96,12 +99,18 @@ def test_a_daemon_s_past_hours_can_be_asked_about_while_it_runs(
 
 def whole(workspace: Workspace) -> list[Generated]:
     """What stands in segments that are closed."""
+    return [record for part in told(workspace) for record in part]
+
+
+def told(workspace: Workspace) -> list[list[Generated]]:
+    """What was made, in each segment that is closed and tells of some."""
     read = []
     for path in segments(workspace.project.journal):
         with suppress(JournalError):  # it is being begun
             read.append(read_segment(path))
-    closed = [segment for segment in read if segment.condition == "whole"]
-    return [r for segment in closed for r in segment.records if isinstance(r, Generated)]
+    closed = [segment.records for segment in read if segment.condition == "whole"]
+    made = [[r for r in records if isinstance(r, Generated)] for records in closed]
+    return [part for part in made if part]
 
 
 def names(made: Generated) -> list[str]:
@@ -130,27 +139,27 @@ def test_when_it_is_told_can_be_set(
 
 
 @pytest.mark.parametrize("setting", ['every = "1s"', 'after = "80kB"'])
-def test_the_native_front_has_it_told_although_nobody_asks(
-    native_workspace: Workspace, setting: str
+def test_who_records_a_run_has_it_told_although_nobody_asks(
+    workspace: Workspace, setting: str
 ) -> None:
-    settings = native_workspace.root / "provgraph.toml"
+    settings = workspace.root / "provgraph.toml"
     settings.write_text(settings.read_text() + f"\n[capture]\n{setting}\n")
-    daemon = native_workspace.start(
+    daemon = workspace.start(
         *(sys.executable, "-c", DAEMON), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert daemon.stdin and daemon.stdout
-    (native_workspace.root / "in-a").write_text("a")
-    while not whole(native_workspace):
+    (workspace.root / "in-a").write_text("a")
+    while not whole(workspace):
         daemon.stdin.write("a\n")
         daemon.stdin.flush()
         assert daemon.stdout.readline() == "a\n"
         time.sleep(0.01)
-    assert "out-a" in {name for made in whole(native_workspace) for name in names(made)}
+    assert "out-a" in {name for made in whole(workspace) for name in names(made)}
     assert daemon.poll() is None
     daemon.stdin.close()
     assert daemon.wait() == 0
-    assert native_workspace.ended.exit == 0
-    made = native_workspace.all(Generated)
+    assert workspace.ended.exit == 0
+    made = workspace.all(Generated)
     assert len({record.version for record in made}) == len({closed_at(record) for record in made})
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from capture.workspace import Workspace, environment
 
 from provgraph.config import create_project
+from provgraph.errors import JournalError
 from provgraph.graph import open as open_graph
 from provgraph.ingest.capture.inside import NATIVE
-from provgraph.model.records import Generated, Invalidated, RunStarted, StepSeen
+from provgraph.model.journal import read_segment, segments
+from provgraph.model.records import Generated, Invalidated, Observation, RunStarted, StepSeen
 
 SCRIPT = """
 import os, subprocess, sys
@@ -165,3 +169,56 @@ def test_nothing_is_missed_that_is_done_while_it_is_written_down(tracked: Worksp
     blocks = {step.step for step in steps if step.kind == "block"}
     programs = {os.path.basename(step.argv[0]) for step in steps if step.kind == "process"}
     assert (len(blocks), programs) == (10, {os.path.basename(sys.executable), "cp"})
+
+
+LONG = """
+import sys
+import provgraph
+
+with provgraph.track():
+    for line in sys.stdin:
+        with open("in") as source, open(f"out-{line.strip()}", "w") as target:
+            target.write(source.read())
+        print(line, end="", flush=True)
+"""
+
+
+def test_what_goes_on_for_long_is_written_down_meanwhile(tracked: Workspace) -> None:
+    settings = tracked.root / "provgraph.toml"
+    settings.write_text(settings.read_text() + '\n[capture]\nevery = "1ms"\n')
+    (tracked.root / "in").write_text("in")
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG],
+        cwd=tracked.root,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+
+    def seen() -> set[str]:
+        made = [r for r in records(tracked) if isinstance(r, Generated)]
+        return {name.uri for record in made for name in record.names}
+
+    number = 0
+    while "out-0" not in seen():
+        print(number, file=process.stdin, flush=True)
+        assert process.stdout.readline() == f"{number}\n"
+        number += 1
+        time.sleep(0.02)
+    assert process.poll() is None
+    process.stdin.close()
+    assert process.wait() == 0
+    process.stdout.close()
+    told = [r.version for r in records(tracked) if isinstance(r, Generated)]
+    assert len(told) == len(set(told)) == number
+
+
+def records(workspace: Workspace) -> list[Observation]:
+    """What stands in the journal by now."""
+    found: list[Observation] = []
+    for path in segments(workspace.project.journal):
+        with suppress(JournalError):  # it is being begun
+            found += read_segment(path).records
+    return found

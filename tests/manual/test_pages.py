@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from provgraph.config import find_project
 from provgraph.erasure import approvals, holds
-from provgraph.ingest.capture.ongoing import Rhythm
+from provgraph.ingest.capture.rhythm import Rhythm
 from provgraph.model.kinds import Kinds
 from provgraph.store.neo4j.settings import settings_of
 
