@@ -90,6 +90,8 @@ class _Table:
         self.uri = uri
         self.maker, self.version = "", ""
         self.readers: set[str] = set()
+        self.kept: int | None = None
+        """When its maker has not read it, but added to what was there before: until when that was all."""
         self.made: Counter[str] = Counter()
 
     def take(self, how: How, step: str, tick: int, context: Context) -> Iterator[Record]:
@@ -97,12 +99,17 @@ class _Table:
         if how in ("read", "change") and step != self.maker and step not in self.readers:
             self.readers.add(step)
             yield Used(step, self.uri, when, Content())
+        elif how == "read" and step == self.maker and self.kept is not None:
+            yield Used(step, self.uri, context.when(self.kept), Content())
+            self.kept = None
         if how == "drop":
-            self.maker, self.readers = "", set()
+            self.maker, self.readers, self.kept = "", set(), None
             yield Invalidated(step, self.uri, when, Content())
         elif how != "read" and (step != self.maker or self.readers):
             version = generated_version_id(step, self.uri, self.made[step])
             self.made[step] += 1
+            is_news = how == "append" and step != self.maker and step not in self.readers
+            self.kept = tick - 1 if is_news else None
             self.maker, self.readers = step, set()
             yield Generated(step, version, [Name(self.uri, when)], Content())
             if how != "write":
@@ -120,7 +127,11 @@ def _on(line: Line, context: Context) -> Iterator[tuple[How, str]]:
         named = uri_of(os.fsencode(line.file), context.root, context.host)
         base = f"{line.dialect or 'sqlite'}://{named.removeprefix('file://')}"
     for deed in found:
-        yield deed.how, f"{base}/{deed.table}"
+        database, _, table = deed.table.rpartition(".")
+        if database and line.dialect == "mysql":  # whose schemas are its databases
+            yield deed.how, f"{base.rpartition('/')[0]}/{database}/{table}"
+        else:
+            yield deed.how, f"{base}/{deed.table}"
 
 
 # --- What statements say
@@ -144,6 +155,8 @@ def deeds(statement: str, dialect: str) -> tuple[Deed, ...] | None:
     (Deed(how='read', table='orders'), Deed(how='append', table='shop.total'))
     >>> deeds("with big as (select * from orders) update total set x = ? from big", "postgres")
     (Deed(how='read', table='orders'), Deed(how='change', table='total'))
+    >>> deeds("select x from pg_catalog.pg_class, orders", "postgres")
+    (Deed(how='read', table='orders'),)
     >>> deeds("gibberish from of", "postgres")
     """
     if not _can_parse():
@@ -165,15 +178,26 @@ def deeds(statement: str, dialect: str) -> tuple[Deed, ...] | None:
 def _deeds(tree: Any) -> Iterator[Deed]:
     from sqlglot import exp
 
+    if isinstance(tree, exp.Describe):
+        return
     how, targets = _targets(tree)
     own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
         is_own = table.name in own and not table.db
         # A literal was no table but a file.
-        if table.name not in ("", "?") and not is_own and not any(table is t for t in targets):
+        is_data = table.name not in ("", "?") and not is_own and not _is_catalog(table)
+        if is_data and not any(table is t for t in targets):
             yield Deed("read", _name(table))
     if how != "read":
         yield from (Deed(how, _name(target)) for target in targets if target.name)
+
+
+_CATALOGS: Final = frozenset(("information_schema", "performance_schema", "pg_catalog", "sys"))
+
+
+def _is_catalog(table: Any) -> bool:
+    """What a database says of itself, which libraries ask before they do what they were asked to."""
+    return table.db.lower() in _CATALOGS or (not table.db and table.name.lower().startswith("pg_"))
 
 
 def _name(table: Any) -> str:

@@ -135,7 +135,7 @@ PREDICTIONS: Final = "prediction://"
 CELLS: Final = "cell://"
 """How the URI of a notebook's cell begins."""
 
-TABLES: Final = ("sqlite://", "duckdb://", "postgresql://")
+TABLES: Final = ("sqlite://", "duckdb://", "postgresql://", "mysql://")
 """How the URIs of tables in databases begin."""
 
 

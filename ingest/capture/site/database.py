@@ -1,10 +1,10 @@
 """Which tables of databases does this Python process read and write? Loaded when a captured program imports a
-driver: sqlite3, duckdb, psycopg or psycopg2.
+driver: sqlite3, duckdb, psycopg, psycopg2, pymysql, MySQLdb or mysql.connector.
 
 A line is appended to the run's folder for each statement. SQLite itself says which tables a statement is about,
 and only those are told. Of other databases the statement is told, every literal value in it replaced by a
-question mark, with the database's address without who logs in. No statement is sent that the program would not send,
-and no error leaves.
+question mark and every comment by a blank, with the database's address without who logs in. No statement is
+sent that the program would not send, and no error leaves.
 """
 
 # ruff: noqa: S110, BLE001, SIM105, UP031 - it must never be noticed
@@ -19,6 +19,9 @@ _LITERAL = re.compile(
     r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eEbBxXnN]?'(?:[^'\\]|''|\\.)*'|\b\d[\w.]*(?:[eE][+-]?\d+)?",
     re.DOTALL,
 )
+_OF_MYSQL = re.compile(
+    r'"(?:[^"\\]|""|\\.)*"|#[^\n]*|%s|%\(\w+\)s', re.DOTALL
+)  # values and comments
 _LONGEST = 10000
 
 
@@ -32,7 +35,10 @@ class _Hook:
             if isinstance(given, bytes):
                 given = given.decode("utf-8", "replace")
             if isinstance(given, str) and place:
-                text = _LITERAL.sub("?", given[: 4 * _LONGEST])[:_LONGEST]
+                text = _LITERAL.sub(_shown, given[: 4 * _LONGEST])
+                if dialect == "mysql":
+                    text = _OF_MYSQL.sub(_shown, text)
+                text = text[:_LONGEST]
                 self.say(statement=text, dialect=dialect, place=place)
         except Exception:
             pass
@@ -47,6 +53,10 @@ class _Hook:
                 setattr(owner, name, _wrapped(given, told))
             except Exception:
                 pass
+
+
+def _shown(found):
+    return " " if found[0].startswith(("--", "/*", "#")) else "?"
 
 
 def _wrapped(given, told):
@@ -184,6 +194,53 @@ def psycopg2(hook, module):
     module.connect = connected
 
 
+def pymysql(hook, module):
+    def told(this, given):
+        about = this.connection
+        name = about.db.decode() if isinstance(about.db, bytes) else about.db
+        hook.statement(given, "mysql", _address("mysql", about.host, about.port, name))
+
+    hook.around(module.cursors.Cursor, ("execute", "executemany"), told)
+
+
+def MySQLdb(hook, module):
+    from MySQLdb import connections, cursors
+
+    kind = connections.Connection
+    begin, places = kind.__init__, weakref.WeakKeyDictionary()
+
+    @functools.wraps(begin)
+    def begun(this, *args, **kwargs):
+        begin(this, *args, **kwargs)
+        try:
+            names = ("host", "user", "password", "database", "port")
+            given = {**dict(zip(names, args)), **kwargs}  # noqa: B905 - there is no `strict` in 3.8
+            name = given.get("database", given.get("db"))
+            places[this] = _address("mysql", given.get("host"), given.get("port", 3306), name)
+        except Exception:
+            pass
+
+    def told(this, given):
+        hook.statement(given, "mysql", places.get(this.connection))
+
+    kind.__init__ = begun
+    hook.around(cursors.BaseCursor, ("execute", "executemany"), told)
+
+
+def mysql_connector(hook, module):
+    def told(this, given):
+        about = getattr(this, "_connection", None) or this._cnx
+        place = _address("mysql", about.server_host, about.server_port, about.database)
+        hook.statement(given, "mysql", place)
+
+    hook.around(module.cursor.MySQLCursor, ("execute", "executemany"), told)
+    kind = getattr(module, "CMySQLConnection", None)
+    if kind is not None:
+        from mysql.connector.cursor_cext import CMySQLCursor
+
+        hook.around(CMySQLCursor, ("execute", "executemany"), told)
+
+
 def _address(scheme, host, port, name):
     host = host or "localhost"
     if host.startswith("/"):  # a socket of this machine
@@ -192,4 +249,4 @@ def _address(scheme, host, port, name):
 
 
 def install(module, notes):
-    globals()[module.__name__](_Hook(notes), module)
+    globals()[module.__name__.replace(".", "_")](_Hook(notes), module)

@@ -98,7 +98,8 @@ def _watch(folder):
     """Hook what asks the network and databases, as soon as it is imported."""
     here = __file__.rpartition("/")[0]
     hooks = {"fsspec.spec": "remote.py"}
-    for driver in ("sqlite3", "duckdb", "psycopg", "psycopg2"):
+    drivers = "sqlite3", "duckdb", "psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql.connector"
+    for driver in drivers:
         hooks[driver] = "database.py"
 
     def load(name):
