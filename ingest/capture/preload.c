@@ -1415,13 +1415,15 @@ MMAP(mmap64)
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
-/* What comes from there is not seen. It is said once in a process. */
+/* What comes from there is not seen. It is said once in a process, of the network and of other programs. */
 static void connected(int fd, const void *address, unsigned size) {
-    char name[64];
-    if (load(&state->networked) || !name_address(name, address, size) || !is_stream(fd)) return;
+    char name[ADDRESS];
+    const char *what = name_address(name, address, size);
+    uint32_t bit = what && what[0] == 'n' ? 1 : 2;
+    if (!what || load(&state->networked) & bit || !is_stream(fd)) return;
     uint32_t pid = caller();
-    if (!is_guest(pid)) state->networked = 1;
-    missed(pid, "network", name);
+    if (!is_guest(pid)) state->networked |= bit;
+    missed(pid, what, name);
 }
 
 HOOK(int, connect, (int fd, const void *address, unsigned size)) {

@@ -28,7 +28,7 @@ struct state {
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
-    uint32_t networked; /* that it asked the network was said */
+    uint32_t networked; /* 1: that it asked the network was said; 2: another program */
 };
 
 static struct spool *spool;
@@ -322,14 +322,33 @@ SHARED void missed(uint32_t pid, const char *what, const char *detail) {
 
 /* ---- the network --------------------------------------------------------------------------------- */
 
-enum { INET = 2, INET6 = 10, ADDRESS = 28, STREAM = 1 };
+enum { LOCAL = 1, INET = 2, INET6 = 10, ADDRESS = 110, STREAM = 1 };
 
-/* Where a socket is connected to, if it is by the network: `192.0.2.1:80`, `[2001:db8::1]:80` with all
- * its zeros. `bytes` are a sockaddr; `room` has 64. */
-SHARED bool name_address(char *room, const unsigned char *bytes, size_t size) {
+/* Sockets of the machine and the desktop, and those through which Python's pools pass descriptors. */
+SHARED bool is_of_a_service(const char *path) {
+    static const char services[][16] = {"/run/", "/var/run/", "/dev/", "/tmp/.X11-unix/", "/tmp/.ICE-unix/", "/tmp/ssh-"};
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+        size_t n = 0;
+        while (n < sizeof *services && services[i][n] && services[i][n] == path[n]) n++;
+        if (n == sizeof *services || !services[i][n]) return true;
+    }
+    return contains(path, "/pymp-") || contains(path, "/.gnupg/");
+}
+
+/* What a connection is by (`network`, `local socket`), or NULL where nobody's data comes from, and where it
+ * leads: `192.0.2.1:80`, `[2001:db8::1]:80` with all its zeros, a path. `bytes` are a sockaddr; `room` has
+ * `ADDRESS`. */
+SHARED const char *name_address(char *room, const unsigned char *bytes, size_t size) {
     uint16_t family;
-    if (size < 8) return false;
+    if (size < 4) return NULL;
     memcpy(&family, bytes, 2);
+    if (family == LOCAL) {
+        size_t n = 0;
+        while (n + 2 < size && n + 1 < ADDRESS && bytes[2 + n]) room[n] = (char)bytes[2 + n], n++;
+        room[n] = 0;
+        return n && !is_of_a_service(room) ? "local socket" : NULL; /* an abstract name begins with 0 */
+    }
+    if (size < 8) return NULL;
     unsigned port = (unsigned)bytes[2] << 8 | bytes[3];
     if (family == INET) {
         for (int i = 4; i < 8; i++) {
@@ -346,10 +365,10 @@ SHARED bool name_address(char *room, const unsigned char *bytes, size_t size) {
         *room++ = ']';
         *room++ = ':';
     } else {
-        return false;
+        return NULL;
     }
     decimal(room, port);
-    return true;
+    return "network";
 }
 
 SHARED bool is_stream(int fd) {

@@ -92,6 +92,7 @@ _GAPS: Final = {
     "cut": "a path or command line was too long to be kept whole",
     "io_uring": "input and output by io_uring not seen",
     "network": "input over the network not seen",
+    "local socket": "input through a socket of another program not seen",
     "mmap": "writes through a shared mapping not seen",
     "spool-full": "the spool was full, so later events are missing",
 }
