@@ -346,6 +346,23 @@ def test_a_name_that_an_older_version_takes_over_is_answered_by_that_version() -
     assert told.lineage("out.bak") == {"a.csv", "b.csv"}
 
 
+def test_what_is_written_through_one_name_of_a_file_is_there_under_the_others() -> None:
+    m = Machine("a.csv", "b.csv")
+    p = m.program("tool")
+    p.read("a.csv")
+    p.write("one")
+    m.program("ln").link("one", "two")
+    q = m.program("other")
+    q.read("b.csv")
+    q.write("two")
+    told = m.assemble()
+    assert told.lineage("one") == told.lineage("two") == {"b.csv"}
+    q.unlink("two")
+    told = m.assemble()
+    assert told.invalidated == [("other", "two", "delete")]
+    assert "b.csv" in told.lineage("one")
+
+
 def test_a_name_whose_file_was_removed_is_answered_by_the_version_that_has_it() -> None:
     m = Machine("a.csv", "b.csv")
     p = m.program("tool")

@@ -381,6 +381,7 @@ class _Sweep:
         if source is not None:
             made.sources = (source,)
         self.accept(made)
+        self.show_under_all_names(made)
         return made
 
     def pass_on(self, file: File, by: Execution, tick: int) -> None:
@@ -413,6 +414,17 @@ class _Sweep:
         self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File
     ) -> Version:
         return Version(by, path, tick, index, stat, file, names=[(path, tick)])
+
+    def show_under_all_names(self, made: Version) -> None:
+        """What is written through one name of a file is there under its others (hard links), too."""
+        file = made.file
+        if file is None or len(file.names) < 2 or made.path not in file.names:
+            return
+        made.linked = True
+        others = [name for name in file.names if name != made.path]
+        made.names[:0] = [(name, made.tick) for name in others]
+        file.names.update(dict.fromkeys(others, made))
+        self.touched.update(others)
 
     def accept(self, version: Version) -> None:
         file = version.file
@@ -711,7 +723,8 @@ class _Sweep:
             self.lost(path, version)
             file.removed = not file.names
             self.names.pop(path)
-            if version is not None and version in file.names.values():
+            kept = version is not None and version in file.names.values()
+            if version is not None and kept and not version.linked:
                 if version.names[-1][0] == path:
                     version.names.pop()
                 return
@@ -729,6 +742,7 @@ class _Sweep:
             version = last if last and same(last.stat, before) else None
             made.sources = (Source(event.path, event.tick, before, "change", version),)
         self.accept(made)
+        self.show_under_all_names(made)
 
     # The end
 

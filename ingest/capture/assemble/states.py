@@ -104,13 +104,15 @@ class Source(msgspec.Struct, eq=False):
 
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them. `shared`: its maker had the descriptor from another. `renamed` is
-    what it is under another name, made by the same program, to whose phase it belongs. `id` is what it is
-    called in the records."""
+    its stat under the last of them. `shared`: its maker had the descriptor from another. `linked`: it was
+    written while its file had several names, and has them all. `renamed` is the version that it is under
+    another name, made by the same program, to whose phase it belongs. `id` is what it is called in the
+    records."""
 
     names: list[tuple[bytes, int]] = []
     moved: Stat | None = None
     shared: bool = False
+    linked: bool = False
     renamed: Version | None = None
     sources: tuple[Source, ...] = ()
     id: str = ""
