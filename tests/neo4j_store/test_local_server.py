@@ -47,6 +47,10 @@ def test_a_server_from_start_to_stop(bare_cli: Cli, project: Path, tmp_path: Pat
         for words in ("cypher", "neo4j status", "neo4j schema"):
             for example in examples(COMMANDS[words]):
                 _typed(example.partition(" | ")[0], project, tmp_path)
+        reading = bare_cli(
+            "cypher", "LOAD CSV FROM 'file:///etc/passwd' AS l RETURN l", check=False
+        )
+        assert reading.returncode and "Cannot load" in reading.stderr
         answered = _typed(asked, project, tmp_path)
         assert "MATCH" in answered and "sh -c 'exit 3'" in answered
         assert json.loads(answered[answered.rindex("\n[") :])[0]["a"]["name"] == "data.csv"

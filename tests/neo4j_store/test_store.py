@@ -421,6 +421,21 @@ def test_own_cypher_writes_only_when_told(store: Neo4jStore) -> None:
     store.cypher(gone, {"project": store.project}, write=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WITH 1 AS x CALL (x) { CREATE (:Mine) } IN TRANSACTIONS OF 1 ROWS",
+        "CALL db.createLabel('Mine')",
+        "CREATE INDEX mine IF NOT EXISTS FOR (n:Mine) ON (n.x)",
+        "TERMINATE TRANSACTIONS 'neo4j-transaction-1'",
+        "\\u0054ERMINATE /**/ TRANSACTION 'neo4j-transaction-1'",
+    ],
+)
+def test_own_cypher_does_no_more_than_read_in_any_other_way(store: Neo4jStore, text: str) -> None:
+    with pytest.raises(UsageError, match="was to read only"):
+        store.cypher(text, {})
+
+
 @pytest.mark.parametrize("text", ["MATCH (n RETURN n", "RETURN $missing", "RETURN nowhere"])
 def test_a_mistake_in_own_cypher_is_a_mistake_of_use(store: Neo4jStore, text: str) -> None:
     with pytest.raises(UsageError):

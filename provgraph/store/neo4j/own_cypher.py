@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from neo4j import Query, Result
 from neo4j.exceptions import Neo4jError
@@ -13,6 +14,11 @@ from neo4j.graph import Node, Path, Relationship
 from provgraph.errors import UsageError
 from provgraph.store.neo4j.connection import Asked, Connection
 
+_ESCAPED: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_ASIDE: Final = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL
+)
+_ENDING: Final = re.compile(r"\bterminate\s+transactions?\b", re.IGNORECASE)
 _ACCESS = "Neo.ClientError.Statement.AccessMode"
 
 
@@ -33,7 +39,11 @@ def asked(
     write: bool = False,
     seconds: float | None = None,
 ) -> Answer:
-    """Raises `UsageError` for a mistake in it, or where it writes and may not."""
+    """Raises `UsageError` for a mistake in it, or where it does more than read and may not."""
+    if not write and ends_transactions(text):
+        raise UsageError(
+            "the statement ends transactions, and was to read only", hint="`--write` lets it"
+        )
 
     def work(server: Asked) -> Answer:
         return _answer(server.run(text, dict(parameters)))
@@ -52,6 +62,18 @@ def asked(
         if code.startswith("Neo.ClientError.Statement."):
             raise UsageError(str(error.message)) from error
         raise
+
+
+def ends_transactions(text: str) -> bool:
+    """Whether it ends what others ask, which the server takes for reading.
+
+    >>> ends_transactions("SHOW TRANSACTIONS YIELD transactionId AS t Terminate /* all */ transaction t")
+    True
+    >>> ends_transactions("RETURN 'TERMINATE TRANSACTIONS' AS text // TERMINATE TRANSACTION")
+    False
+    """
+    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return _ENDING.search(_ASIDE.sub(" ", plain)) is not None
 
 
 def _answer(result: Result) -> Answer:

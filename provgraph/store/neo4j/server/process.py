@@ -200,6 +200,7 @@ class LocalServer:
             "server.memory.heap.max_size": heap,
             "server.memory.pagecache.size": page_cache,
             "dbms.security.auth_enabled": "true",
+            "dbms.security.allow_csv_import_from_file_urls": "false",  # a question reads no files
             "dbms.usage_report.enabled": "false",
             "db.transaction.monitor.check.interval": "500ms",
             "db.tx_log.rotation.retention_policy": "false",
