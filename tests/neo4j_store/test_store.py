@@ -256,9 +256,10 @@ def test_what_one_process_wrote_another_is_told_of(neo4j_server: Settings, tmp_p
         written = file.read_text()
         assert len(written) > 10
         store.clear()
-    file.write_text("no bookmarks")
-    with open_neo4j(neo4j_server, "p", bookmarks=file) as store:
-        assert store.nodes(["s1"]) == []
+    for held in ("no bookmarks", '{"bolt://another": ["of no use here"]}'):
+        file.write_text(held)
+        with open_neo4j(neo4j_server, "p", bookmarks=file) as store:
+            assert store.nodes(["s1"]) == []
 
 
 # What is tried again.

@@ -47,14 +47,15 @@ class Asked(Protocol):
 
 class Connection:
     """A driver for one database. `bookmarks` is the file by which one process sees what another of
-    this project wrote, whichever member of a cluster answers it."""
+    this project wrote, whichever member of a cluster answers it. Another server would wait in vain for
+    what it never had."""
 
     def __init__(self, settings: Settings, bookmarks: Path | None = None) -> None:
         self.uri = settings.uri
         self.names = Names(settings.prefix)
         self._database = settings.database
         self._file = bookmarks
-        known = Bookmarks.from_raw_values(_read(bookmarks))
+        known = Bookmarks.from_raw_values(_read(bookmarks, self.uri))
         self._kept = known.raw_values
         self._manager = GraphDatabase.bookmark_manager(
             initial_bookmarks=known,
@@ -133,7 +134,7 @@ class Connection:
         self._kept = bookmarks.raw_values
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
-            new.write_text(json.dumps(sorted(bookmarks.raw_values)), "utf-8")
+            new.write_text(json.dumps({self.uri: sorted(bookmarks.raw_values)}), "utf-8")
             new.replace(self._file)
         except OSError:  # a folder that cannot be written: the next process may see less
             new.unlink(missing_ok=True)
@@ -156,13 +157,14 @@ def columns(asked: Asked, text: str, parameters: dict[str, Any]) -> list[Any]:
     return list(asked.run(text, parameters).single(strict=True))
 
 
-def _read(file: Path | None) -> list[str]:
+def _read(file: Path | None, uri: str) -> list[str]:
     """
-    >>> _read(None), _read(Path("/nowhere"))
+    >>> _read(None, "bolt://db"), _read(Path("/nowhere"), "bolt://db")
     ([], [])
     """
     try:
-        found = json.loads(file.read_text("utf-8")) if file else []
+        held = json.loads(file.read_text("utf-8")) if file else {}
     except (OSError, ValueError):
         return []
+    found = held.get(uri) if isinstance(held, dict) else None
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
