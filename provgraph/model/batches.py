@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from provgraph.model.annotations import TYPE, annotated
@@ -68,16 +69,17 @@ def _declare(translation: Translation, known: Known, project: str) -> None:
         translation.nodes[id] = Node(id, node.label, properties)
 
 
+@lru_cache(maxsize=1024)  # most nodes have the keys of others
+def _has_tag(keys: tuple[str, ...]) -> bool:
+    return any(key.startswith("tag.") for key in keys)
+
+
 def _annotate(translation: Translation, known: Known) -> None:
     """Give the nodes that are no versions what was said of them. Those whose tags are given anew are
     among them: a person's tag counts before their own."""
     edges = {edge.identity: edge for edge in translation.edges.values() if edge.type == TYPE}
     ids = {edge.source for edge in edges.values()}
-    ids |= {
-        node.id
-        for node in translation.nodes.values()
-        if any(key.startswith("tag.") for key in node.properties)
-    }
+    ids |= {node.id for node in translation.nodes.values() if _has_tag(tuple(node.properties))}
     if not ids:
         return
     edges |= {edge.identity: edge for edge in known.edges(sorted(ids), [TYPE])}

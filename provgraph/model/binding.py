@@ -551,11 +551,14 @@ class _Wanted:
             state = self.states.get((occurrence.version, last))
             if state is not None:
                 kind = self.kinds.kind(last)
-                properties = content_properties(occurrence.content)
-                properties |= {
+                names = occurrence.names
+                properties = {
+                    **content_properties(occurrence.content),
                     "name": last,
-                    "names": tuple(dict.fromkeys(name.uri for name in occurrence.names)),
-                    "at": occurrence.names[0].since.at,
+                    "names": (last,)
+                    if len(names) == 1
+                    else tuple(dict.fromkeys(name.uri for name in names)),
+                    "at": names[0].since.at,
                     "kind": kind.name,
                     "reason": kind.reason,
                     "state": state,
@@ -565,9 +568,8 @@ class _Wanted:
                     properties["by"] = occurrence.by
                 if occurrence.run:
                     properties["run"] = occurrence.run
-                properties |= {
-                    key: value for key, value in occurrence.properties if value is not None
-                }
+                if occurrence.properties:
+                    properties |= {k: v for k, v in occurrence.properties if v is not None}
                 self.nodes[occurrence.version] = Node(occurrence.version, "Version", properties)
 
     def annotate(self, known: Timelines) -> None:

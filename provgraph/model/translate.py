@@ -115,17 +115,20 @@ class Translation:
         return id
 
     def edge(self, source: str, type: str, target: str, key: str = "", **properties: Value) -> None:
-        edge = Edge(source, type, target, key, {k: v for k, v in properties.items() if v != ""})
-        self.edges[edge.identity] = edge
+        if properties:
+            properties = {k: v for k, v in properties.items() if v != ""}
+        self.edges[source, type, target, key] = Edge(source, type, target, key, properties)
 
 
 def makers(records: Iterable[Observation]) -> dict[str, Maker]:
-    """By step."""
-    return {
-        record.step: Maker(record.script or record.program, record.run)
-        for record in records
-        if isinstance(record, StepSeen)
-    }
+    """By step. The phases of a program share one: of a run there may be very many."""
+    made: dict[str, Maker] = {}
+    shared: dict[Maker, Maker] = {}
+    for record in records:
+        if isinstance(record, StepSeen):
+            maker = Maker(record.script or record.program, record.run)
+            made[record.step] = shared.setdefault(maker, maker)
+    return made
 
 
 def translate(

@@ -206,9 +206,8 @@ def _put_edges(
     if not edges:
         return
     lexicon.add((), {edge.type for edge in edges}, ())
-    ends = {edge.source for edge in edges}
-    ends.update(edge.target for edge in edges)
-    ends.difference_update(numbers)
+    ends = {edge.source for edge in edges if edge.source not in numbers}
+    ends.update([edge.target for edge in edges if edge.target not in numbers])
     if ends:
         numbers = numbers | _numbers(connection, ends)
     rows = Edges(connection, edges, numbers, lexicon.types)

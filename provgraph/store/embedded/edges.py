@@ -34,6 +34,7 @@ WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
 _TARGET: Final = 4294967295  # the lower half of two ends in one integer
 
 _Alike = tuple[int, str, str | None]  # type, key, properties
+_Alone = tuple[int, str, str | None]  # ends, key, properties
 
 
 class Edges:
@@ -57,8 +58,8 @@ class Edges:
     def insert(self) -> Counter[int]:
         """Insert those that do not exist, and count them by type."""
         inserted: Counter[int] = Counter()
-        alone: dict[int, list[tuple[int, str, str | None]]] = {}
-        for (number, key, properties), ends in self._grouped().items():
+        alone: dict[int, list[_Alone]] = {}
+        for (number, key, properties), ends in self._grouped(alone).items():
             if len(ends) == 1:
                 alone.setdefault(number, []).append((ends[0], key, properties))
                 continue
@@ -101,8 +102,9 @@ class Edges:
     def _ends(self, edge: Edge) -> tuple[int, int, int]:
         return self._numbers[edge.source], self._types[edge.type], self._numbers[edge.target]
 
-    def _grouped(self) -> dict[_Alike, list[int]]:
-        """The ends, source and target in one integer, of edges that are alike."""
+    def _grouped(self, alone: dict[int, list[_Alone]]) -> dict[_Alike, list[int]]:
+        """The ends, source and target in one integer, of edges that are alike. One that keeps a moment is
+        like no other, and goes to those that are `alone`, by their type."""
         groups: dict[_Alike, list[int]] = {}
         numbers, types = self._numbers, self._types
         for edge in self._edges:
@@ -110,7 +112,12 @@ class Edges:
                 ends = numbers[edge.source] << 32 | numbers[edge.target]
             except KeyError as missing:
                 raise _no_node(edge, missing.args[0]) from missing
-            alike = (types[edge.type], edge.key, _fresh(edge) if edge.properties else None)
+            properties = edge.properties
+            if "at" in properties:
+                row = (ends, edge.key, _fresh(edge))
+                alone.setdefault(types[edge.type], []).append(row)
+                continue
+            alike = (types[edge.type], edge.key, _fresh(edge) if properties else None)
             group = groups.get(alike)
             if group is None:
                 groups[alike] = [ends]

@@ -69,22 +69,19 @@ def written(properties: Properties) -> str | None:
     """
     if not properties:
         return None
-    values = {
-        key: value
-        if value is None
-        or type(value) is str
-        or (type(value) is int and _SMALLEST <= value <= _LARGEST)
-        else _written(key, value)
-        for key, value in properties.items()
-    }
-    return _encode(values).decode()
+    for value in properties.values():
+        kind = type(value)
+        if kind is not str and (kind is not int or not _SMALLEST <= value <= _LARGEST):  # type: ignore[operator]
+            values = {key: _written(key, value) for key, value in properties.items()}
+            return _encode(values).decode()
+    return _encode(properties).decode()  # nearly all stand as they are
 
 
 def _written(key: str, value: Value) -> Any:
     if type(value) is tuple and set(map(type, value)) <= _TEXT:  # the usual case first
         return value
     match value:
-        case bool():
+        case None | bool():
             return value
         case int() if _SMALLEST <= value <= _LARGEST:
             return int(value)
