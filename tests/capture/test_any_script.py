@@ -34,7 +34,7 @@ COMMANDS = [
     "sort -o {x} {x} {a}",
     "sed -i 's/ //' {x}",
     "sh -c 'v=$(cat {a}); echo \"$v\" > {x}'",
-    "sh -c 'read v < {a}; echo \"$v\" >> {x}'",
+    "sh -c 'while read v; do echo \"$v\"; done < {a} >> {x}'",
     "dd status=none if={a} of={x} conv=notrunc oflag=append",
     "install -m 644 {a} {x}",
     "awk '{{ print > \"{x}\" }}' {a} {b}",
