@@ -154,7 +154,7 @@ def _plan(line: _Enter, run: str, root: bytes, host: str) -> str:
     return f"{CELLS}{notebook.removeprefix('file://')}/{name}"
 
 
-def attributed(events: list[Event], marks: Iterable[_Mark]) -> list[Event]:
+def attributed(events: Iterable[Event], marks: Iterable[_Mark]) -> Iterable[Event]:
     """The events, those told to which step they belong of which a mark says it: the next that a process does
     to that path."""
     waiting: defaultdict[tuple[int, bytes], deque[_Mark]] = defaultdict(deque)
@@ -162,7 +162,7 @@ def attributed(events: list[Event], marks: Iterable[_Mark]) -> list[Event]:
         waiting[mark.pid, os.fsencode(mark.path)].append(mark)
     if not waiting:
         return events
-    return [_attributed(event, waiting) for event in events]
+    return (_attributed(event, waiting) for event in events)
 
 
 def _attributed(event: Event, waiting: dict[tuple[int, bytes], deque[_Mark]]) -> Event:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import pwd
 import struct
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -78,7 +81,7 @@ class Told(msgspec.Struct):
     start: worktree.Start = worktree.Start()
     before: tree.Look | None = None
     after: tree.Look | None = None
-    digests: list[Found] = []
+    digests: Iterable[Found] = ()
     packages: dict[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     variables: dict[str, str] = {}
@@ -97,15 +100,14 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     file comes from another version.
     """
     try:
-        data = (folder / FILE).read_bytes()
+        head, sections, digests = _sections(folder / FILE)
     except OSError:
         return None
-    if len(data) < _HEAD.size:
+    if len(head) < _HEAD.size:
         return None
-    magic, version, marks, ended, status, pid = _HEAD.unpack_from(data)
+    magic, version, marks, ended, status, pid = _HEAD.unpack_from(head)
     if magic != MAGIC or version != VERSION:
         raise JournalError(f"{folder / FILE} comes from another version of provgraph")
-    sections = dict(_sections(data))
     if _START not in sections:
         return None
     told = _started(folder.name, sections[_START])
@@ -115,7 +117,7 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
         told.start = _status(work_tree, sections[_STATUS])
     if ended:
         _look(told, marks, sections)
-    told.digests = [_found(raw) for raw in _DIGEST.iter_unpack(sections.get(_DIGESTS, b""))]
+    told.digests = digests
     told.packages = _packages(sections.get(_PACKAGES, b""))
     told.texts = list(_all(sections.get(_CONTENTS, b"")))
     set_then = map(os.fsdecode, _all(sections.get(_VARIABLES, b"")))
@@ -129,15 +131,50 @@ def is_there(folder: Path) -> bool:
     return (folder / FILE).exists()
 
 
-def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = _HEAD.size
-    while at + _SECTION.size <= len(data):
-        kind, size = _SECTION.unpack_from(data, at)
-        at += _SECTION.size
-        if at + size > len(data):  # the front was killed, or the disk was full
-            return
-        yield kind, data[at : at + size]
-        at += size + (-size & 7)
+def _sections(path: Path) -> tuple[bytes, dict[int, bytes], Iterable[Found]]:
+    """The head of the front's file, its sections but for the digests, and those: as there may be very many, they are
+    read when they are asked for. Raises OSError."""
+    sections: dict[int, bytes] = {}
+    digests: Iterable[Found] = ()
+    with path.open("rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        head, at = file.read(_HEAD.size), _HEAD.size
+        while at + _SECTION.size <= end:
+            file.seek(at)
+            kind, size = _SECTION.unpack(file.read(_SECTION.size))
+            at += _SECTION.size
+            if at + size > end:  # the front was killed, or the disk was full
+                break
+            if kind == _DIGESTS:
+                digests = _Digests(path, at, size // _DIGEST.size)
+            else:
+                sections[kind] = file.read(size)
+            at += size + (-size & 7)
+    return head, sections, digests
+
+
+class _Digests:
+    """Those that the front took, in the order in which it began to."""
+
+    def __init__(self, path: Path, at: int, count: int) -> None:
+        self._path, self._at, self._count = path, at, count
+
+    def __iter__(self) -> Iterator[Found]:
+        began = array("Q", (raw[10] for raw in self._raw()))
+        if any(later < earlier for earlier, later in pairwise(began)):
+            yield from sorted(map(_found, self._raw()), key=attrgetter("began"))
+        else:
+            yield from map(_found, self._raw())
+
+    def _raw(self) -> Iterator[tuple[Any, ...]]:
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            for begin in range(0, self._count, _MANY):
+                many = min(_MANY, self._count - begin)
+                yield from _DIGEST.iter_unpack(file.read(many * _DIGEST.size))
+
+
+_MANY: Final = 4096
 
 
 class _Texts:

@@ -31,6 +31,7 @@ from provgraph.ingest.capture.events import (
     Renamed,
     Truncated,
 )
+from provgraph.ingest.capture.put_away import Inode, PutAway, Told
 from provgraph.model.records import Content, Stat
 
 TAG: Final = "blake3:"
@@ -45,7 +46,8 @@ file systems count time in steps of two seconds)."""
 _TICK: Final = 20_000_000
 """The same within a run: the step of the kernel's own file times, with room."""
 
-Inode = tuple[int, int]
+MOST_KNOWN: Final = 50_000
+"""What is known of more files than these is not all held in memory, where there is room elsewhere."""
 
 
 class Interrupted(Exception):
@@ -330,7 +332,7 @@ class Contents:
     `matters` says which paths are worth hashing while the program still runs; `interrupted` is
     asked between pieces, after which nothing more is hashed. Where the run has ended some time ago,
     `until` is when (nanoseconds, UTC) and `ends` knows the stats that files had then: what was
-    changed since is not taken for what the run had.
+    changed since is not taken for what the run had. `room` is a folder for what is known of more than `most` files.
     """
 
     def __init__(
@@ -340,6 +342,8 @@ class Contents:
         interrupted: Callable[[], bool] = never,
         until: int = 0,
         ends: Callable[[bytes], Stat | None] = lambda path: None,
+        room: Path | None = None,
+        most: int = MOST_KNOWN,
     ) -> None:
         self._cache = cache
         self.matters = matters
@@ -356,6 +360,62 @@ class Contents:
         self.plain_blobs: dict[Stat, str] = {}
         """What git would name the bytes as they are, before any conversion."""
         self.stopped = False
+        self._room = room
+        self._most = most
+        self._away: PutAway | None = None
+        self._present: set[Inode] = set()
+        """Those of which all that is known is in memory, once something was put away."""
+        self._changing: set[Inode] = set()
+
+    # What is known of very many files
+
+    def _recall(self, stat: Stat, *, changing: bool = False) -> None:
+        """To be done before anything is asked or said of an inode."""
+        if self._room is None:
+            return
+        inode = _inode(stat)
+        if changing:
+            self._changing.add(inode)
+        if inode in self._present:
+            return
+        if len(self._present) >= self._most:
+            self._put_away(self._room)
+            if changing:
+                self._changing.add(inode)
+        self._present.add(inode)
+        told = None if self._away is None else self._away.take(inode)
+        if told is None:
+            return
+        if told.names:
+            *before, name = told.names
+            self._seen[inode] = _Seen(name, dict.fromkeys(before) or None, told.written)
+        self._digests.update(told.digests)
+        for size, mtime, digest in told.changes:
+            self._by_change[(*inode, size, mtime)] = digest
+        self._young.update(told.young)
+        self._closed.update(told.closed)
+
+    def _put_away(self, room: Path) -> None:
+        told: dict[Inode, Told] = {inode: Told() for inode in self._changing}
+        nobody = Told()
+        for inode, seen in self._seen.items():
+            known = told.get(inode, nobody)
+            known.names, known.written = [*(seen.before or ()), seen.name], seen.written
+        for stat, digest in self._digests.items():
+            told.get(_inode(stat), nobody).digests.append((stat, digest))
+        for (device, number, size, mtime), digest in self._by_change.items():
+            told.get((device, number), nobody).changes.append((size, mtime, digest))
+        for stat in self._young:
+            told.get(_inode(stat), nobody).young.append(stat)
+        for stat in self._closed:
+            told.get(_inode(stat), nobody).closed.append(stat)
+        if self._away is None:
+            self._away = PutAway(room)
+        self._away.put(told.items())
+        for held in (self._seen, self._digests, self._by_change, self._young, self._closed):
+            held.clear()
+        self._present.clear()
+        self._changing.clear()
 
     def observe(self, event: Event, *, hashing: bool = True) -> None:
         """Take note of an event, and hash what it says is there to be hashed."""
@@ -381,6 +441,7 @@ class Contents:
         stat = stat or self.end(path)
         if stat is None:
             return Content()
+        self._recall(stat)
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
         lenient = stat in self._closed and self._seen[_inode(stat)].written <= tick
@@ -429,6 +490,7 @@ class Contents:
                 self._hash_now(event.path, event.stat)
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
+        self._recall(stat, changing=True)
         self._closed.add(stat)
         self._named(stat, path).written = tick
         if stat in self._young:  # a second write within one step of the clock: no stat tells
@@ -437,6 +499,7 @@ class Contents:
 
     def _named(self, stat: Stat, path: bytes) -> _Seen:
         key = (stat.device, stat.inode)
+        self._recall(stat, changing=True)
         seen = self._seen.get(key)
         if seen is None:
             seen = self._seen[key] = _Seen(path)
@@ -450,6 +513,7 @@ class Contents:
 
     def known(self, stat: Stat) -> str:
         """The digest that is known for a stat without reading anything, empty where none is."""
+        self._recall(stat)
         digest = EMPTY if stat.size == 0 else self._digests.get(stat, "")
         if not digest:
             # chmod, link and rename change the ctime alone.
@@ -464,6 +528,7 @@ class Contents:
             same = same or (lenient and _is_touched(stat, found) and not self._is_later(found))
             return same and _inode(found) == _inode(stat)
 
+        self._recall(stat)
         seen = self._seen.get(_inode(stat))
         for name in (path, *(seen.names() if seen else ())):
             if self.stopped:
@@ -483,6 +548,7 @@ class Contents:
 
     def _remember(self, asked: Stat, digest: str, found: Stat, now: int) -> None:
         for stat in (asked,) if found is asked else (asked, found):
+            self._recall(stat, changing=True)
             self._digests[stat] = digest
             self._by_change[_change(stat)] = digest
             if now - max(stat.mtime, stat.ctime) < _TICK:

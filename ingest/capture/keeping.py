@@ -19,6 +19,7 @@ import msgspec
 from provgraph.config import Project
 from provgraph.errors import ProjectError, ProvgraphError
 from provgraph.ingest.capture import parameters, redact
+from provgraph.ingest.capture.streams import Records
 from provgraph.ingest.capture.texts import LARGEST, SECRETS, is_text
 from provgraph.model.content_store import ContentStore, digest_of
 from provgraph.model.elements import Scalar
@@ -60,8 +61,8 @@ def keep(
 
 
 def with_parameters(
-    project: Project, records: list[Record], seen: Iterable[bytes], host: str
-) -> tuple[list[Record], dict[str, Scalar]]:
+    project: Project, records: Records, seen: Iterable[bytes], host: str
+) -> tuple[Records, dict[str, Scalar]]:
     """See `parameters`. Where settings are not understood, there are none."""
     with suppress(OSError, ProvgraphError):
         keeping = _Keeping(project, seen, host)

@@ -28,6 +28,7 @@ from provgraph.ingest.capture.events import (
     Unlinked,
 )
 from provgraph.ingest.capture.program import untraceable
+from provgraph.ingest.capture.streams import Records, through
 from provgraph.ingest.capture.tree import Change
 from provgraph.model.records import Generated, Invalidated, Record, StepSeen
 from provgraph.model.uri import text_of
@@ -146,15 +147,19 @@ def is_nothing(shell: Shell | None, events: Iterable[Event], records: Iterable[R
     )
 
 
-def admitted(shell: Shell, records: Iterable[Record], uris: set[str]) -> list[Record]:
+def admitted(shell: Shell, records: Records, uris: set[str]) -> Records:
     """The records, with what was only taken to be the shell's own doing marked so."""
-    listed = list(records)
+    if not uris:
+        return records
     steps = {
-        record.step for record in listed if isinstance(record, StepSeen) and record.pid == shell.pid
+        record.step
+        for record in records
+        if isinstance(record, StepSeen) and record.pid == shell.pid
     }
-    return [
-        msgspec.structs.replace(record, attributed=False)
-        if isinstance(record, Generated) and record.step in steps and record.names[-1].uri in uris
-        else record
-        for record in listed
-    ]
+
+    def marked(record: Record) -> Record:
+        if isinstance(record, Generated) and record.step in steps and record.names[-1].uri in uris:
+            return msgspec.structs.replace(record, attributed=False)
+        return record
+
+    return through(records, lambda all: map(marked, all))

@@ -77,7 +77,7 @@ def _tell(project: Project, folder: Path, ask: Ask, every: int, after: int) -> P
         if early or reached.activity == last.activity:
             return None
         living = {life.pid for life in spool.lives() if not life.exited and life.is_alive()}
-        events = without_pending(spool.events(), living)
+        events = without_pending(spool.streamed(), living)
         if manifest.ended:
             told = None  # the end has been told; this is about who stayed behind
         manifest.ended = tick()

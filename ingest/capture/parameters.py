@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from provgraph.ingest.capture.streams import Records, through
 from provgraph.ingest.capture.texts import SECRETS
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Content, Record, StepSeen, Used
@@ -56,26 +57,36 @@ KindOf = Callable[[str], str]
 
 
 def with_parameters(
-    records: list[Record], contents: Contents, kind_of: KindOf
-) -> tuple[list[Record], dict[str, Scalar]]:
+    records: Records, contents: Contents, kind_of: KindOf
+) -> tuple[Records, dict[str, Scalar]]:
     """The records, steps with what their scripts were called with; and the parameters of the run."""
     found = dict(_configured(records, contents, kind_of))
     called: dict[str, Scalar] = {}
     first: dict[str, Scalar] = {}
-    made: list[Record] = []
     for record in records:
-        if isinstance(record, StepSeen) and record.script and record.kind == "process":
-            own = {f"param.{name}": value for name, value in of_step(record).items()}
-            if own and not record.phase:
-                record = msgspec.structs.replace(record, properties={**own, **record.properties})
+        # What a script was called with stands in the first of its phases as in each.
+        if isinstance(record, StepSeen) and not record.phase and (own := _own(record)):
             first = first or own
             called |= {name: None if called.get(name, v) != v else v for name, v in own.items()}
-        made.append(record)
+    if called:
+        records = through(records, lambda all: map(_with_own, all))
     called = {name: v for name, v in {**called, **first}.items() if v is not None}
     given = {f"param.{name}": value for name, (value, _) in found.items()} | called
     origins = {f"prop.origin.{name}": uri for name, (_, uri) in found.items()}
     origins |= {f"prop.origin.{name.removeprefix('param.')}": ARGV for name in called}
-    return made, given | origins
+    return records, given | origins
+
+
+def _own(step: StepSeen) -> dict[str, Scalar]:
+    if not step.script or step.kind != "process":
+        return {}
+    return {f"param.{name}": value for name, value in of_step(step).items()}
+
+
+def _with_own(record: Record) -> Record:
+    if isinstance(record, StepSeen) and not record.phase and (own := _own(record)):
+        return msgspec.structs.replace(record, properties={**own, **record.properties})
+    return record
 
 
 # --- Command lines
@@ -162,8 +173,11 @@ def _configured(
     records: Iterable[Record], contents: Contents, kind_of: KindOf
 ) -> Iterator[tuple[str, tuple[Scalar, str]]]:
     """Name, value and file, in the order in which the files were read."""
-    read = [record for record in records if isinstance(record, Used)]
-    read = [record for record in read if _is_configuration(record, kind_of)]
+    read = [
+        record
+        for record in records
+        if isinstance(record, Used) and _is_configuration(record, kind_of)
+    ]
     uris: set[str] = set()
     for record in sorted(read, key=lambda record: record.when.tick):
         if record.uri in uris or len(uris) >= _MOST_FILES:

@@ -17,7 +17,6 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +42,7 @@ from provgraph.ingest.capture.events import (
 from provgraph.ingest.capture.hashing import Cache, Contents, Found, regular
 from provgraph.ingest.capture.moves import unseen_moves
 from provgraph.ingest.capture.noise import Noise
+from provgraph.ingest.capture.streams import Events, Records, joined, through, together
 from provgraph.ingest.capture.surroundings import Machine
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id, step_id
@@ -257,6 +257,7 @@ def contents_of(
     outside: Outside,
     interrupted: Callable[[], bool],
     told: front.Told | None = None,
+    room: Path | None = None,
 ) -> Contents:
     noise = Noise(os.fsencode(project.root))
 
@@ -265,13 +266,13 @@ def contents_of(
 
     cache = Cache(project.state / CACHE, run)
     if told is None or not told.ended:
-        return Contents(cache, matters, interrupted)
+        return Contents(cache, matters, interrupted, room=room)
 
     def at_the_end(path: bytes) -> Stat | None:
         return told.after.stat(path) if told.after else None
 
     until = told.ended + told.machine.offset
-    contents = Contents(cache, matters, interrupted, until, at_the_end)
+    contents = Contents(cache, matters, interrupted, until, at_the_end, room)
     contents.stopped = told.stopped
     return contents
 
@@ -313,7 +314,7 @@ class Evidence(msgspec.Struct):
     ended."""
 
     manifest: Manifest
-    events: list[Event]
+    events: Events
     gaps: list[str]
     contents: Contents
     outside: Outside
@@ -322,7 +323,7 @@ class Evidence(msgspec.Struct):
     start: worktree.Start = worktree.Start()
     ignored: tree.Ignored | None = None
     after: tree.Look | None = None
-    digests: list[Found] = []
+    digests: Iterable[Found] = ()
     packages: Mapping[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     shell: line.Shell | None = None
@@ -334,9 +335,8 @@ class Evidence(msgspec.Struct):
 class Account(msgspec.Struct, frozen=True):
     """The records of a run, in order, and the verdict on them."""
 
-    records: list[Record]
+    records: Records
     ended: RunEnded
-    attributed: int
 
 
 def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
@@ -347,7 +347,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
     after, changes, own = _completed(project, evidence, recorded)
-    context = _context(project, evidence)
+    context = _context(project, evidence, recorded)
     made = _understood(evidence, recorded, context)
     made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
@@ -369,7 +369,7 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     statements = databases.read(recorded / PYTHON)
     unread = databases.gaps(statements)
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
-    gaps += _further_gaps(evidence, after, [*made.records, *unattributed])
+    gaps += _further_gaps(evidence, after, together(made.records, unattributed))
     started = msgspec.structs.replace(manifest.started, environment=environment.environment)
     records, given = with_parameters(project, made.records, texts_of(evidence), machine.host)
     made = msgspec.structs.replace(made, records=records)
@@ -386,8 +386,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     told = said.records(words, made.records, context)
     far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
     tables = databases.records(statements, made.records, context)
-    records = [started, environment, *made.records, *unattributed, *told, *far, *tables, ended]
-    return Account(records, ended, len(made.records))
+    others = [*unattributed, *told, *far, *tables, ended]
+    return Account(together([started, environment], made.records, others), ended)
 
 
 def _completed(
@@ -400,17 +400,16 @@ def _completed(
     evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
-    evidence.events += list(unseen_moves(evidence.events, changes))
+    evidence.events = joined(evidence.events, unseen_moves(evidence.events, changes))
     own = _own_doings(project, evidence, changes, recorded)
-    evidence.events += own
-    evidence.events.sort(key=attrgetter("tick"))
+    evidence.events = joined(evidence.events, own)
     _observe(evidence)
     _add_blobs(root, evidence, changes)
     return after, changes, own
 
 
-def _context(project: Project, evidence: Evidence) -> Context:
-    from provgraph.ingest.capture.assemble import Context
+def _context(project: Project, evidence: Evidence, recorded: Path) -> Context:
+    from provgraph.ingest.capture.assemble import Context, Room
 
     manifest = evidence.manifest
     return Context(
@@ -426,6 +425,7 @@ def _context(project: Project, evidence: Evidence) -> Context:
         parent=manifest.started.parent,
         going_on=evidence.going_on,
         runners=frozenset(evidence.nested.runners),
+        room=Room(recorded),
     )
 
 
@@ -434,31 +434,32 @@ def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembl
     from provgraph.ingest.capture import calls
     from provgraph.ingest.capture.assemble import assemble
 
-    events = [event for event in evidence.events if not isinstance(event, Preserved)]
-    events += [found.event for found in evidence.interpretations]
     parts = calls.read(_text(recorded / METRICS), context.run, context.root, context.host)
-    events = [*calls.attributed(events, parts.marks), *parts.events]
     evidence.texts += parts.texts
-    evidence.events[:] = [event for event in evidence.events if _says_more(event)]
-    return assemble(_given_away(events), context)
+    told = [found.event for found in evidence.interpretations]
+    events = through(evidence.events, _without_contents)
+    events = through(events, lambda all: calls.attributed(all, parts.marks))
+    evidence.events = list(_saying_more(evidence.events))
+    return assemble(joined(events, [*told, *parts.events]), context)
 
 
-def _says_more(event: Event) -> bool:
-    """Whether an event is needed when its run has been assembled. Most are of files and are not; they take
-    more memory than what is made of them."""
-    match event:
-        case Opened():
-            return b"-packages/" in event.path
-        case Closed():
-            return False
-        case _:
-            return True
+def _without_contents(events: Iterable[Event]) -> Iterator[Event]:
+    return (event for event in events if not isinstance(event, Preserved))
 
 
-def _given_away(events: list[Event]) -> Iterator[Event]:
-    """The events, held by nobody but who takes them."""
-    yield from events
-    events.clear()
+def _saying_more(events: Iterable[Event]) -> Iterator[Event]:
+    """Those that are needed when their run has been assembled. Most are of files and are not."""
+    packages: set[bytes] = set()
+    for event in events:
+        match event:
+            case Opened(path=path):
+                if b"-packages/" in path and path not in packages:
+                    packages.add(path)
+                    yield event
+            case Image() | Preserved():
+                yield event
+            case _:
+                pass
 
 
 def of_ended(records: Iterable[Record], living: set[int]) -> list[Record]:
@@ -520,30 +521,33 @@ def _own_doings(
     return list(line.doings(evidence.shell, timed))
 
 
-_NEVER: Final = 1 << 63
-
-
-def _of_others(events: list[Event], project: Project) -> list[Event]:
+def _of_others(events: Events, project: Project) -> Events:
     """Without what is opened in provgraph's own folder, which is never recorded: a program that says much is
     there at every word."""
     own = os.fsencode(project.state) + b"/"
-    return [e for e in events if not (isinstance(e, (Opened, Closed)) and e.path.startswith(own))]
+
+    def of_others(events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            if not (isinstance(event, (Opened, Closed)) and event.path.startswith(own)):
+                yield event
+
+    return through(events, of_others)
 
 
 def _observe(evidence: Evidence) -> None:
     """Let the contents take in the events, and between them the digests that were taken then."""
     contents, observed = evidence.contents, evidence.observed
-    waiting, evidence.digests = evidence.digests, []
-    waiting.sort(key=attrgetter("began"), reverse=True)
-    following = waiting[-1].began if waiting else _NEVER
+    waiting = iter(evidence.digests)
+    following = next(waiting, None)
     for event in evidence.events:
-        while following < event.tick:
-            contents.take(waiting.pop())
-            following = waiting[-1].began if waiting else _NEVER
+        while following is not None and following.began < event.tick:
+            contents.take(following)
+            following = next(waiting, None)
         if not observed or id(event) not in observed:
             contents.observe(event, hashing=False)
-    while waiting:
-        contents.take(waiting.pop())
+    while following is not None:
+        contents.take(following)
+        following = next(waiting, None)
 
 
 def tell_outer(spool: str, *words: str) -> None:
@@ -558,7 +562,7 @@ def tell_outer(spool: str, *words: str) -> None:
             os.close(file)
 
 
-def without_runners(events: list[Event], nested: Nested) -> list[Event]:
+def without_runners(events: Events, nested: Nested) -> Events:
     """Leave out what runners within the run started: they take it out of this run's sight, and into
     a record of its own. A tracer around them all sees it none the less, with all that comes of it. What they
     open themselves, they open for their runs."""
@@ -574,11 +578,11 @@ def without_runners(events: list[Event], nested: Nested) -> list[Event]:
             parent = event.parent
             if parent in theirs or (parent in began and event.tick >= began[parent]):
                 theirs.add(event.pid)
-    return list(_but_their_own(events, nested, theirs, began))
+    return through(events, lambda all: _but_their_own(all, nested, theirs, began))
 
 
 def _but_their_own(
-    events: list[Event], nested: Nested, theirs: set[int], began: dict[int, int]
+    events: Iterable[Event], nested: Nested, theirs: set[int], began: dict[int, int]
 ) -> Iterator[Event]:
     """`began`: when the program began that is a runner, 0 where it was something else besides."""
     running: set[int] = set()
@@ -636,39 +640,58 @@ def _look_again(root: bytes, evidence: Evidence) -> tree.Look | None:
     return tree.look(root, evidence.ignored)
 
 
-def _further_gaps(
-    evidence: Evidence, after: tree.Look | None, records: list[Record]
-) -> Iterator[str]:
+def _further_gaps(evidence: Evidence, after: tree.Look | None, records: Records) -> Iterator[str]:
     before = evidence.before
     if before is not None and (not before.whole or (after is not None and not after.whole)):
         yield f"more than {tree.MOST:,} files, so changes by unseen programs were not looked for"
-    unseen = sum(isinstance(r, Generated) and not r.attributed for r in records)
-    unseen += sum(isinstance(r, Invalidated) and r.step == _unseen_step(evidence) for r in records)
+    unseen, step, is_hashed = 0, _unseen_step(evidence), True
+    for record in records:
+        match record:
+            case Generated():
+                unseen += not record.attributed
+                is_hashed = is_hashed and record.content.digest != ""
+            case Used():
+                is_hashed = is_hashed and record.content.digest != ""
+            case Invalidated():
+                unseen += record.step == step
+            case _:
+                pass
     if unseen:
         whom = "a program that was not seen"
         whom = f"the shell itself, or by {whom}" if evidence.shell else whom
         yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
     if evidence.contents.stopped:
         yield "hashing was interrupted"
-    elif unhashed := len(set(_unhashed(records))):
+    elif not is_hashed and (unhashed := len(set(_unhashed(records)))):
         yield f"{unhashed} file{'s' * (unhashed != 1)} changed or went before being hashed"
 
 
-def _unhashed(records: list[Record]) -> Iterator[str]:
+def _unhashed(records: Records) -> Iterator[str]:
     """The URIs of inputs and of results whose bytes are not known. What the run itself made and
     then replaced or removed is still told apart by its stat."""
-    if all(r.content.digest for r in records if isinstance(r, (Generated, Used))):
-        return
-    generated = [record for record in records if isinstance(record, Generated)]
-    own = {_untouched(record.content.stat) for record in generated}
-    gone = {record.uri for record in records if isinstance(record, Invalidated)}
-    inputs = [r for r in records if isinstance(r, Used) and _untouched(r.content.stat) not in own]
-    yield from {record.uri for record in inputs if not record.content.digest}
+    read: dict[Stat | None, set[str]] = {}
+    made: set[str] = set()
+    for record in records:
+        if isinstance(record, Used) and not record.content.digest:
+            read.setdefault(_untouched(record.content.stat), set()).add(record.uri)
+        elif isinstance(record, Generated) and not record.content.digest:
+            made.add(record.names[-1].uri)
     last: dict[str, Generated] = {}
-    for record in sorted(generated, key=lambda record: record.names[-1].since.tick):
-        last.update((name.uri, record) for name in record.names)
-    for uri, record in last.items():
-        if record.names[-1].uri == uri and uri not in gone and not record.content.digest:
+    for record in records:
+        match record:
+            case Generated(names=[*_, current]):
+                read.pop(_untouched(record.content.stat), None)
+                for uri in made.intersection(name.uri for name in record.names):
+                    before = last.get(uri)
+                    if before is None or before.names[-1].since.tick <= current.since.tick:
+                        last[uri] = record
+            case Invalidated():
+                made.discard(record.uri)
+            case _:
+                pass
+    yield from (uri for uris in read.values() for uri in uris)
+    for uri in made:
+        if last[uri].names[-1].uri == uri and not last[uri].content.digest:
             yield uri
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from blake3 import blake3
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError
 from provgraph.ingest.capture import audit, front, line, tree, worktree
-from provgraph.ingest.capture.events import Event, Exited, Image
+from provgraph.ingest.capture.events import Exited, Image
 from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
     EVENTS,
@@ -38,6 +38,7 @@ from provgraph.ingest.capture.recording import (
     recordings,
 )
 from provgraph.ingest.capture.spool import Spool
+from provgraph.ingest.capture.streams import Events, Records, joined
 from provgraph.ingest.capture.surroundings import ancestors, boot_id
 from provgraph.model.collector import paused_collector
 from provgraph.model.journal import Reading, SegmentWriter, encoded, read_segment
@@ -174,7 +175,7 @@ def _write(
     recording: Recording,
     manifest: Manifest,
     told: front.Told | None,
-    events: list[Event],
+    events: Events,
     gaps: list[str],
     *,
     late: bool,
@@ -182,12 +183,12 @@ def _write(
     """`late`: the run has been recorded, but for what it left behind did afterwards."""
     if told is None or not told.ended:
         ended = manifest.ended
-        manifest.ended = max([event.tick for event in events], default=manifest.began)
+        manifest.ended = max((event.tick for event in events), default=manifest.began)
         if not late:
             manifest.gaps.append(KILLED)
             if not ended:
                 # A runner that was killed at once had not noted the program, which spoke first.
-                first = events[0].pid if events else 0
+                first = next((event.pid for event in events), 0)
                 manifest.exit = _exit_of(manifest.pid or first, events)
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
@@ -209,13 +210,13 @@ def evidence_of(
     recording: Recording,
     manifest: Manifest,
     told: front.Told | None,
-    events: list[Event],
+    events: Events,
     gaps: list[str],
 ) -> Evidence:
     """All that a recording holds. `told` is what the native front saw, if it was the one."""
     ignored = tree.Ignored.of(os.fsencode(project.root))
     outside = Outside(project, ignored)
-    contents = contents_of(project, manifest.started.run, outside, never, told)
+    contents = contents_of(project, manifest.started.run, outside, never, told, recording.folder)
     spoken = list(audit.read(recording.python))
     evidence = Evidence(manifest, events, gaps, contents, outside, spoken)
     if told is not None:
@@ -228,7 +229,8 @@ def evidence_of(
         evidence.texts = told.texts
         if told.shell is not None:
             evidence.shell = told.shell
-            evidence.events = [line.image(told.shell, told.began, told.cwd), *events]
+            shell = line.image(told.shell, told.began, told.cwd)
+            evidence.events = joined(events, [shell])
             evidence.gaps = [*gaps, *unseen(project, told)]
     return evidence
 
@@ -267,13 +269,13 @@ def is_of_the_run(record: Record) -> bool:
     return isinstance(record, (EnvironmentSeen, RunStarted, RunEnded))
 
 
-def unsaid(project: Project, run: str, records: list[Record]) -> list[Record]:
+def unsaid(project: Project, run: str, records: Records) -> Iterable[Record]:
     """Those records that no segment of the run holds yet."""
     held: set[bytes] = set()
     for path in _segments_of(project, run):
         with suppress(OSError, ProvgraphError):
             held.update(_mark(record) for record in Reading(path))
-    return [record for record in records if _mark(record) not in held] if held else records
+    return (record for record in records if _mark(record) not in held) if held else records
 
 
 def _mark(record: Record) -> bytes:
@@ -315,7 +317,7 @@ def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
     return True
 
 
-def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[list[Event], list[str]]:
+def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[Events, list[str]]:
     """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
     own = recording.inside()
     if not recording.events.exists():
@@ -324,12 +326,12 @@ def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[list[Eve
         with Spool(recording.events) as spool:
             if sealing:
                 spool.seal()
-            return [*own, *spool.events()], spool.gaps()
+            return joined(spool.streamed(), own), spool.gaps()
     except (ProvgraphError, ValueError) as error:
         return [], [f"the spool is damaged: {error}"]
 
 
-def _exit_of(pid: int, events: list[Event]) -> int | None:
+def _exit_of(pid: int, events: Events) -> int | None:
     statuses = [e.status for e in events if isinstance(e, Exited) and e.pid == pid]
     return statuses[-1] if statuses else None
 

@@ -8,24 +8,27 @@ that no origin. What git makes of patches is a file like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from provgraph.ingest.capture import worktree
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.streams import Records, through, together
 from provgraph.model.records import Content, Derived, Generated, Record, StepSeen, Used
 
 _PATCHES: Final = frozenset({"am", "apply"})
 _VALUED: Final = frozenset({"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--config-env"})
 
 
-def told(records: list[Record], context: Context) -> list[Record]:
+def told(records: Records, context: Context) -> Records:
     """The records of a run, and what each version that git brought back is a copy of."""
     processes = {
         record.step: record.pid
         for record in records
         if isinstance(record, StepSeen) and record.program == "git" and _brings_back(record.argv)
     }
+    if not processes:
+        return records
     written = [r for r in records if isinstance(r, Generated) and r.step in processes]
     kept = worktree.kept(context.root, (r.content.blob for r in written if r.content.blob))
     copies = [version for version in written if version.content.blob in kept]
@@ -37,11 +40,13 @@ def told(records: list[Record], context: Context) -> list[Record]:
         since = replaced.get((processes.get(read.step, 0), read.uri))
         return since is not None and read.when.tick < since
 
-    others = [r for r in records if not (isinstance(r, Used) and was_looked_at(r))]
-    return [*others, *_copied(copies, context)]
+    def others(records: Iterable[Record]) -> Iterator[Record]:
+        return (r for r in records if not (isinstance(r, Used) and was_looked_at(r)))
+
+    return together(through(records, others), list(_copied(copies, context)))
 
 
-def _copied(versions: Iterable[Generated], context: Context) -> Iterable[Derived]:
+def _copied(versions: Iterable[Generated], context: Context) -> Iterable[Record]:
     for version in versions:
         name, content = version.names[0], version.content
         before = context.when(name.since.tick - 1)

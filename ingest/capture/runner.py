@@ -47,6 +47,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool, create, without_shim
 from provgraph.ingest.capture.spool import environment as traced
+from provgraph.ingest.capture.streams import Events, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
@@ -444,7 +445,7 @@ class Capture:
         staying = still_at_work(spool, self._run, self._manifest.pid)
         self._events += spool.fresh()
         if staying:
-            self._events = without_pending(self._events, staying)
+            self._events = list(without_pending(self._events, staying))
             self._manifest.gaps.append(outlived(len(staying)))
             self._recording.save(self._manifest)
         return bool(staying)
@@ -506,11 +507,17 @@ def _blindness(name: str) -> str:
     return ""
 
 
-def without_pending(events: list[Event], living: set[int]) -> list[Event]:
+def without_pending(events: Events, living: set[int]) -> Events:
     """Leave out an exec that a living process is in the middle of: it has not escaped anybody."""
-    last = {event.pid: event for event in events}
-    pending = [last[pid] for pid in living if isinstance(last.get(pid), Executing)]
-    return [event for event in events if not any(event is one for one in pending)]
+    last = {event.pid: event for event in events if event.pid in living}
+    pending = {(e.pid, e.tick) for e in last.values() if isinstance(e, Executing)}
+
+    def others(events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            if not (isinstance(event, Executing) and (event.pid, event.tick) in pending):
+                yield event
+
+    return through(events, others) if pending else events
 
 
 def _parent(machine: Machine) -> str:

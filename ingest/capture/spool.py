@@ -11,6 +11,7 @@ import os
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
+from heapq import merge
 from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
@@ -39,6 +40,7 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.streams import Events, Stream
 from provgraph.model.records import Stat
 
 MAGIC: Final = 0x314C4F4F50535650
@@ -49,6 +51,10 @@ GRANULE: Final = 1024
 FIRST_STEP: Final = 1 << 20
 """Bytes of disk that a new spool takes; the shim adds as many whenever they are used up."""
 LONGEST_PATH: Final = 767
+MOST_HELD: Final = 200_000
+"""More events than these are not held in memory at once."""
+_LET_GO: Final = 1 << 16
+_PASSED: Final = 1 << 24
 
 HEADER = Struct("=QIIQQQI")  # magic, version, sealed, cursor, allocated, activity, gaps
 SEALED_AT: Final = 12
@@ -261,6 +267,23 @@ class Spool:
             offsets = [at for own in index.values() for at in own]
             return _decode(data, _ordered(data, offsets), {pid: {} for pid in index})
 
+    def streamed(self, most: int = MOST_HELD) -> Events:
+        """All events, in order of tick. More than `most` are read from the file again each time that they are gone
+        through: then memory is 8 bytes an event, and the file has to stay."""
+        with self._mapped() as data:
+            index = _index(data)
+            if sum(map(len, index.values())) <= most:
+                return self.events()
+            offsets = _merged(data, index)
+        return Stream(lambda: self._read_again(offsets, list(index)))
+
+    def _read_again(self, offsets: array[int], pids: list[int]) -> Iterator[Event]:
+        with self._mapped() as data:
+            paths: dict[int, dict[int, bytes]] = {pid: {} for pid in pids}
+            for begin in range(0, len(offsets), _LET_GO):
+                yield from _decoded(data, offsets[begin : begin + _LET_GO], paths)
+                _let_go(data)
+
     def fresh(self) -> list[Event]:
         """The events written since the last call, in order of tick; all of them at first.
 
@@ -325,8 +348,11 @@ def _records(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int]]:
 def _index(data: mmap.mmap) -> dict[int, array[int]]:
     """The offsets of each process's records."""
     index: dict[int, array[int]] = {}
-    whose = _WHOSE.unpack_from
+    whose, held = _WHOSE.unpack_from, 0
     for begin, _, end in _chunks(data):
+        if begin - held > _PASSED:
+            _let_go(data)
+            held = begin
         at, last = begin + CHUNK.size, end - RECORD.size
         while at <= last:
             word, pid = whose(data, at)
@@ -366,6 +392,21 @@ def _ordered(data: mmap.mmap, offsets: array[int] | list[int]) -> array[int] | l
             return sorted(offsets, key=lambda at: _tick(data, at))
         last = tick
     return offsets
+
+
+def _merged(data: mmap.mmap, index: dict[int, array[int]]) -> array[int]:
+    """All offsets in order of tick. Those of `index` are let go of."""
+    orders = [_ordered(data, index[pid]) for pid in index]
+    _let_go(data)
+    index.update(dict.fromkeys(index, array("Q")))
+    if len(orders) == 1:
+        return array("Q", orders[0])
+    return array("Q", merge(*orders, key=lambda at: _tick(data, at)))
+
+
+def _let_go(data: mmap.mmap) -> None:
+    """What was read of a file counts as memory until it is given back."""
+    data.madvise(mmap.MADV_DONTNEED)
 
 
 def _life(data: mmap.mmap, pid: int, offsets: array[int]) -> Life:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat as modes
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -92,7 +92,7 @@ def changes(before: Look, after: Look) -> Iterator[Change]:
         yield Change(path, Stat(*old) if old else None, Stat(*new) if new else None)
 
 
-def explained(path: bytes, writes: set[bytes]) -> bool:
+def explained(path: bytes, writes: Container[bytes]) -> bool:
     """Whether a captured write is of the path, or of a folder above it that moved.
 
     >>> explained(b"/p/a/b", {b"/p/a"}), explained(b"/p/ab", {b"/p/a"})

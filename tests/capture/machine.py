@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import networkx as nx  # type: ignore[import-untyped]
 from msgspec import structs
 
-from provgraph.ingest.capture.assemble import Assembly, Context, assemble
+from provgraph.ingest.capture.assemble import Assembly, Context, Room, assemble
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -26,6 +28,7 @@ from provgraph.ingest.capture.events import (
     Renamed,
     Unlinked,
 )
+from provgraph.ingest.capture.streams import Stream
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
 from provgraph.model.elements import Batch
 from provgraph.model.kinds import Kinds
@@ -147,7 +150,15 @@ class Machine:
             content=self.content,
         )
         context = structs.replace(context, **changes)
-        return Told(assemble(self.events if events is None else events, context))
+        history = self.events if events is None else list(events)
+        made = assemble(history, context)
+        with TemporaryDirectory() as folder:
+            cramped = structs.replace(context, room=Room(Path(folder), 1))
+            again = assemble(Stream(lambda: sorted(history, key=lambda e: e.tick)), cramped)
+        assert (list(again.records), again.gaps) == (made.records, made.gaps)
+        assert isinstance(made.writes, set)
+        assert all(path in again.writes for path in made.writes)
+        return Told(made)
 
 
 @dataclass(frozen=True)

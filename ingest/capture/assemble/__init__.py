@@ -14,17 +14,21 @@ from pathlib import Path
 from typing import Final
 
 import provgraph
+from provgraph.ingest.capture.assemble.actions import OnShelf
 from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
+from provgraph.ingest.capture.assemble.kept import kept
+from provgraph.ingest.capture.assemble.known import Room
 from provgraph.ingest.capture.assemble.processes import Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
 from provgraph.ingest.capture.events import Event, Missed
 from provgraph.ingest.capture.noise import Noise
+from provgraph.ingest.capture.streams import Records
 from provgraph.model.collector import paused_collector
 from provgraph.model.uri import shown, text_of, uri_of
 
-__all__ = ["Assembly", "Context", "assemble"]
+__all__ = ["Assembly", "Context", "Room", "assemble"]
 
 
 def assemble(events: Iterable[Event], context: Context) -> Assembly:
@@ -44,17 +48,21 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         own_folders(),
     )
     seen = traffic(
-        story.happenings.without_files(),
+        story.happenings.all(),
         noise.fold,
         lambda path, tick: context.content(path, None, tick),
         programs,
         None if context.going_on else context.ended,
+        context.room,
     )
-    actions, seen.actions = seen.actions, []
-    actions += programs.unseen(story, actions)
-    report = Report(story, actions, seen.informs, programs, noise, context)
-    actions.clear()  # of what is not recorded nothing is needed
-    return Assembly(report.records(), gaps(story, context), seen.touched, sorted(seen.environment))
+    seen.actions.add(programs.unseen(story, seen.actions))
+    report = Report(story, seen.actions, seen.informs, programs, noise, context)
+    records: Records
+    if isinstance(seen.actions, OnShelf) and context.room is not None:
+        records = kept(report.records(), context.room.folder)
+    else:
+        records = list(report.records())
+    return Assembly(records, gaps(story, context), seen.touched, sorted(seen.environment))
 
 
 def gaps(story: Story, context: Context) -> list[str]:

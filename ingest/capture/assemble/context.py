@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
-from provgraph.model.records import Content, Record, Stat, When
+from provgraph.ingest.capture.assemble.known import Room
+from provgraph.ingest.capture.streams import Records
+from provgraph.model.records import Content, Stat, When
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -15,7 +17,8 @@ class Context(msgspec.Struct, frozen=True):
     absolute paths are never recorded. `content` says what is known of the bytes that a path held in
     a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
     step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
-    whatever they do. `going_on`: the run has not ended, so what is open is not closed."""
+    whatever they do. `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
+    may stand besides memory."""
 
     project: str
     root: bytes
@@ -29,6 +32,7 @@ class Context(msgspec.Struct, frozen=True):
     parent: str = ""
     going_on: bool = False
     runners: frozenset[int] = frozenset()
+    room: Room | None = None
 
     def when(self, tick: int) -> When:
         return When(tick + self.offset, tick, self.boot, self.host)
@@ -40,7 +44,7 @@ class Assembly(msgspec.Struct, frozen=True):
     one of them may be a folder that moved, with all that is under it. `environment_reads` are the
     folders that the noise folded into."""
 
-    records: list[Record]
+    records: Records
     gaps: list[str]
-    writes: set[bytes]
+    writes: Container[bytes]
     environment_reads: list[bytes]

@@ -13,24 +13,23 @@ rest:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Protocol
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.names import Names
+from provgraph.ingest.capture.assemble.actions import Actions
+from provgraph.ingest.capture.assemble.known import Known, Room
 from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
 from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.assemble.states import (
     GONE,
-    Action,
     File,
     Opening,
     Read,
     Removal,
     Source,
-    State,
     Version,
     by_state,
     same,
@@ -54,8 +53,8 @@ class Traffic(msgspec.Struct):
     """All that was done to files. `touched` are paths with a captured change, `informs` what was told
     through files without a name."""
 
-    actions: list[Action]
-    touched: set[bytes]
+    actions: Actions
+    touched: Container[bytes]
     environment: set[bytes]
     informs: list[Inform]
 
@@ -80,33 +79,39 @@ def traffic(
     look: Look,
     programs: Kinship,
     ended: int | None,
+    room: Room | None = None,
 ) -> Traffic:
     """`fold` names the environment's folder that a path is noise of; `look` says what is known of a
-    file as it is now; `ended` is when the run did, None if it goes on."""
-    sweep = _Sweep(fold, look, programs)
+    file as it is now; `ended` is when the run did, None if it goes on; `room` where
+    there is some besides memory."""
+    sweep = _Sweep(fold, look, programs, room)
+    known = sweep.known
     for happening in happenings:
         sweep.take(happening)
+        if known.is_full:
+            known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
-    actions = [action for action in sweep.actions if not (isinstance(action, Read) and action.void)]
-    return Traffic(actions, sweep.touched, sweep.environment, sweep.informs)
+    return Traffic(*known.all(), sweep.environment, sweep.informs)
 
 
 class _Sweep:
-    def __init__(self, fold: Fold, look: Look, programs: Kinship) -> None:
+    def __init__(self, fold: Fold, look: Look, programs: Kinship, room: Room | None) -> None:
         self.fold, self.look, self.programs = fold, look, programs
-        self.actions: list[Action] = []
-        self.touched: set[bytes] = set()
+        self.known = Known(room)
         self.environment: set[bytes] = set()
         self.informs: list[Inform] = []
-        self.names = Names[File]()
-        self.inodes: dict[tuple[int, int], File] = {}
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
-        self.seen: dict[Execution, dict[bytes, Read | dict[State, Read]]] = {}
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
+
+    @property
+    def open(self) -> list[Opening]:
+        """What is needed of files that somebody has open."""
+        tables = [table for tables in self.openings.values() for table in tables.values()]
+        return [*self.unsettled, *(opening for table in tables for opening in table)]
 
     def take(self, happening: Happening) -> None:
         event, by, index = happening
@@ -139,17 +144,17 @@ class _Sweep:
         """The file that has this name and inode now. A name that turns out to belong to another
         inode was taken over unseen."""
         key = (stat.device, stat.inode) if stat else None
-        file = self.inodes.get(key) if key else self.names.get(path)
+        file = self.known.at(key) if key else self.known.named(path)
         if file is None or created:
             file = File(created=created)
             if key:
-                self.inodes[key] = file
+                self.known.enter(key, file)
         if path and not path.endswith(GONE):
-            before = self.names.get(path)
+            before = self.known.named(path)
             if before is not file:
                 if before is not None:
                     before.names.pop(path, None)
-                self.names[path] = file
+                self.known.name(path, file)
                 file.names.setdefault(path, None)
         return file
 
@@ -169,18 +174,18 @@ class _Sweep:
         if folded is not None:
             self.environment.add(folded)
             return None
-        made = self.names.get(source) if compiled else file
+        made = self.known.named(source) if compiled else file
         last = made.last.tick if made and made.last else 0
         read = Read(by, source, tick, index, None if compiled else stat, file, last, compiled)
-        seen = self.seen.setdefault(by, {})
-        if source not in seen:
-            seen[source] = read
+        seen = self.known.reads(by, source)
+        if seen is None:
+            self.known.note(by, source, read)
         else:
-            states = by_state(seen[source])
+            states = by_state(seen)
             state = read.state
             if compiled or state in states:
                 return None
-            seen[source] = states
+            self.known.note(by, source, states)
             stale = states.pop((), None)  # its compiled form was out of date, so it read the source
             if stale is not None:
                 stale.stat, stale.compiled = read.stat, False
@@ -188,7 +193,7 @@ class _Sweep:
                 return None
             states[state] = read
         file.touch(by)
-        self.actions.append(read)
+        self.known.actions.append(read)
         return read
 
     def opened(self, event: Opened, by: Execution, index: int) -> None:
@@ -287,7 +292,7 @@ class _Sweep:
         borrower, read = opening.borrowers[0], opening.read
         if read is not None:
             read.void = True
-            self.seen[read.by].pop(read.path, None)
+            self.known.forget(read.by, read.path)
         last = opening.file.last
         written = last is not None and last.tick >= opening.tick
         if opening.fresh and not written and same(opening.base, event.stat):
@@ -433,9 +438,9 @@ class _Sweep:
         file.touch(version.by)
         if version.path in file.names:
             file.names[version.path] = version
-        self.actions.append(version)
+        self.known.actions.append(version)
         if not version.path.endswith(GONE):
-            self.touched.add(version.path)
+            self.known.touched.add(version.path)
 
     # Programs
 
@@ -483,12 +488,12 @@ class _Sweep:
         opening.by, opening.forked = by, False
         read = opening.read
         if read is not None:
-            before = self.seen[read.by].pop(read.path, None)
-            seen = self.seen.setdefault(by, {})
-            if before is not None and read.path in seen:
-                seen[read.path] = by_state(seen[read.path]) | by_state(before)
-            elif before is not None:
-                seen[read.path] = before
+            before = self.known.forget(read.by, read.path)
+            seen = self.known.reads(by, read.path)
+            if before is not None and seen is not None:
+                before = by_state(seen) | by_state(before)
+            if before is not None:
+                self.known.note(by, read.path, before)
             read.by, read.index = by, 0
 
     def inherit(
@@ -595,13 +600,13 @@ class _Sweep:
     # Names
 
     def renamed(self, event: Renamed, by: Execution, index: int) -> None:
-        self.touched |= {event.source, event.target}
+        self.known.touched |= {event.source, event.target}
         moves = self.moves(event.source, event.target, event)
         if event.exchange:
             moves += self.moves(event.target, event.source, event)
-        files = [self.names.get(source) for source, _ in moves]
+        files = [self.known.named(source) for source, _ in moves]
         for (source, _), file in zip(moves, files, strict=True):
-            self.names.pop(source)
+            self.known.unname(source)
             if file is not None:
                 self.lost(source, file.names.get(source))
         single = not event.directory
@@ -634,13 +639,13 @@ class _Sweep:
     def moves(self, source: bytes, target: bytes, event: Renamed) -> list[tuple[bytes, bytes]]:
         if not event.directory:
             return [(source, target)]
-        return [(path, target + path[len(source) :]) for path in self.names.under(source)]
+        return [(path, target + path[len(source) :]) for path in self.known.under(source)]
 
     def replace(
         self, path: bytes, by_file: File, stat: Stat | None, tick: int, by: Execution, index: int
     ) -> None:
         """A rename took a name from the file that had it."""
-        file = self.names.get(path)
+        file = self.known.named(path)
         if file is by_file:
             return
         if file is None and stat is None:
@@ -652,7 +657,9 @@ class _Sweep:
             file.removed = file.removed or not file.names
             stat = stat or (file.last.stat if file.last else None)
         # The moment before: at this one another file has the name.
-        self.actions.append(Removal(by, path, tick - 1, index, stat, file, "replace", version))
+        self.known.actions.append(
+            Removal(by, path, tick - 1, index, stat, file, "replace", version)
+        )
 
     def move(
         self,
@@ -664,13 +671,13 @@ class _Sweep:
         by: Execution,
         index: int,
     ) -> None:
-        self.touched |= {source, target}
+        self.known.touched |= {source, target}
         writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
             file.names.setdefault(source, None)
             self.account(writer, stat, tick - 1)
         version = file.names.pop(source, None)
-        self.names[target] = file
+        self.known.name(target, file)
         own = version if version and self.is_still_own(version, by, stat) else None
         if own is not None and not self.takes_over(own, target):
             file.names[target] = own
@@ -679,22 +686,24 @@ class _Sweep:
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, tick, index, state, file)
-        made.renamed = own
+        made.renamed = own.tick if own is not None else None
         made.sources = (Source(source, tick - 1, state, "rename", version),)
         file.names[target] = made
-        self.actions.append(Removal(by, source, tick - 1, index, state, file, "rename", version))
+        self.known.actions.append(
+            Removal(by, source, tick - 1, index, state, file, "rename", version)
+        )
         self.accept(made)
 
     def linked(self, event: Linked, by: Execution, index: int) -> None:
         source, target, stat = event.source, event.target, event.stat
-        file = self.names.get(source) or self.file_at(b"", stat)
-        self.touched.add(target)
+        file = self.known.named(source) or self.file_at(b"", stat)
+        self.known.touched.add(target)
         file.touch(by)
         writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
             self.account(writer, stat, event.tick - 1)
         version = file.names.get(source) or (file.last if not source or not file.names else None)
-        self.names[target] = file
+        self.known.name(target, file)
         own = version if version and self.is_still_own(version, by, stat) else None
         if own is not None and not self.takes_over(own, target):
             own.names.append((target, event.tick))
@@ -703,7 +712,7 @@ class _Sweep:
             return
         state = stat or (version.stat if version else None)
         made = self.make(by, target, event.tick, index, state, file)
-        made.renamed = own
+        made.renamed = own.tick if own is not None else None
         if source:
             made.sources = (Source(source, event.tick, state, "copy", version),)
         file.names[target] = made
@@ -711,8 +720,8 @@ class _Sweep:
 
     def unlinked(self, event: Unlinked, by: Execution, index: int) -> None:
         path, stat = event.path, event.stat
-        self.touched.add(path)
-        file = self.names.get(path) or (self.file_at(path, stat) if stat else None)
+        self.known.touched.add(path)
+        file = self.known.named(path) or (self.file_at(path, stat) if stat else None)
         version = None
         if file is not None:
             file.touch(by)
@@ -722,13 +731,15 @@ class _Sweep:
             version = file.names.pop(path, None)
             self.lost(path, version)
             file.removed = not file.names
-            self.names.pop(path)
+            self.known.unname(path)
             kept = version is not None and version in file.names.values()
             if version is not None and kept and not version.linked:
                 if version.names[-1][0] == path:
                     version.names.pop()
                 return
-        self.actions.append(Removal(by, path, event.tick, index, stat, file, "delete", version))
+        self.known.actions.append(
+            Removal(by, path, event.tick, index, stat, file, "delete", version)
+        )
 
     def truncated(self, event: Truncated, by: Execution, index: int) -> None:
         before, after = event.before, event.after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -45,6 +45,9 @@ class Names(Generic[T]):
             self._entries.get(folder, {}).pop(path, None)
             path = folder
         return file
+
+    def values(self) -> Collection[T]:
+        return self._files.values()
 
     def under(self, folder: bytes) -> list[bytes]:
         return list(self._under(folder))

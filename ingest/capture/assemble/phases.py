@@ -10,51 +10,36 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from operator import attrgetter
+from heapq import merge
 from typing import Final
 
 import msgspec
 
 from provgraph.ingest.capture.assemble.pipes import Inform
 from provgraph.ingest.capture.assemble.processes import Execution
-from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Version
+from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Version, place
 
 MOST: Final = 1024
 """From more phases of one execution than this on, older ones are merged."""
 
 
 class Phase(msgspec.Struct, eq=False):
-    """`number` is the index of its first event, 0 for the first phase. `out` is when something first
-    went out of it, `fresh` the latest tick at which something was made that it took in. `step` is its id,
-    once that was asked for."""
+    """`number` is the index of its first event, 0 for the first phase. `count` says how many of its execution's
+    actions are its: they follow those of the phase before. `out` is when something first went out of it, `fresh`
+    the latest tick at which something was made that it took in."""
 
     by: Execution
     number: int
     started: int
-    actions: list[Action] = []
-    heard: list[Inform] = []
+    count: int = 0
+    heard: list[Inform] | None = None
     out: int | None = None
     fresh: int = 0
-    step: str = ""
-
-    @property
-    def reads(self) -> list[Read]:
-        return [action for action in self.actions if isinstance(action, Read)]
-
-    @property
-    def versions(self) -> list[Version]:
-        """In order of time."""
-        made = [action for action in self.actions if isinstance(action, Version)]
-        made.sort(key=attrgetter("tick"))
-        return made
-
-    @property
-    def removals(self) -> list[Removal]:
-        return [action for action in self.actions if isinstance(action, Removal)]
 
     def merge(self, later: Phase) -> None:
-        self.actions += later.actions
-        self.heard += later.heard
+        self.count += later.count
+        if later.heard:
+            self.heard = [*(self.heard or ()), *later.heard]
         self.out = later.out if self.out is None else self.out
         self.fresh = max(self.fresh, later.fresh)
 
@@ -67,10 +52,10 @@ class Sent(msgspec.Struct, eq=False):
 
 
 class Course(msgspec.Struct):
-    """What one execution did and heard, not yet in phases."""
+    """What one execution did, in order of time, and heard, not yet in phases."""
 
     by: Execution
-    actions: list[Action] = []
+    actions: Iterable[Action] = ()
     sent: list[Sent] = []
     heard: list[Inform] = []
 
@@ -96,16 +81,16 @@ class _Split:
         for item in _in_order(course):
             match item:
                 case Read():
-                    self.take_in(item.tick, item.index).actions.append(item)
+                    self.take_in(item.tick, item.index).count += 1
                     self.now.fresh = max(self.now.fresh, item.made)
-                case Version(renamed=Version() as before):
-                    phase_at(self.phases, before.tick).actions.append(item)
+                case Version(renamed=int()):
+                    self.now.count += 1
                 case Version():
                     self.hear(item.tick, item.index, everything=True)
-                    self.now.actions.append(item)
+                    self.now.count += 1
                     self.went_out(item.tick)
                 case Removal():
-                    self.now.actions.append(item)
+                    self.now.count += 1
                 case Sent():
                     self.hear(item.tick, self.now.number, everything=False)
                     self.went_out(item.tick)
@@ -147,28 +132,33 @@ class _Split:
 
     def listen(self, inform: Inform, tick: int, index: int) -> None:
         phase = self.take_in(tick, index)
+        if phase.heard is None:
+            phase.heard = []
         phase.heard.append(inform)
         ended = inform.by.ended
         phase.fresh = max(phase.fresh, ended if ended is not None else inform.tick)
 
 
-def _in_order(course: Course) -> list[Action | Sent | Inform]:
-    """What goes out at a moment comes before what is read at it: a state that somebody sees is there
-    before it is seen."""
+Item = Action | Sent | Inform
 
-    def first(item: Action | Sent | Inform) -> int:
-        match item:
-            case Version() | Sent():
-                return 0
-            case Inform():
-                return 1 if item.held else 3
-            case _:
-                return 2
 
-    items: list[Action | Sent | Inform] = [*course.actions, *course.sent, *course.heard]
-    items.sort(key=first)
-    items.sort(key=attrgetter("tick"))
-    return items
+def _in_order(course: Course) -> Iterable[Item]:
+    """What goes out at a moment comes before what is read at it."""
+    said: list[Sent | Inform] = [*course.sent, *course.heard]
+    if not said:
+        return course.actions
+    said.sort(key=_place)
+    return merge(course.actions, said, key=_place)
+
+
+def _place(item: Item) -> tuple[int, int]:
+    match item:
+        case Sent():
+            return item.tick, 0
+        case Inform():
+            return item.tick, 1 if item.held else 3
+        case _:
+            return place(item)
 
 
 def _merged(phases: list[Phase]) -> list[Phase]:
@@ -191,13 +181,3 @@ def _merged(phases: list[Phase]) -> list[Phase]:
             break
         phases = kept
     return phases
-
-
-def by_execution(actions: Iterable[Action]) -> dict[Execution, Course]:
-    courses: dict[Execution, Course] = {}
-    for action in actions:
-        course = courses.get(action.by)
-        if course is None:
-            course = courses[action.by] = Course(action.by)
-        course.actions.append(action)
-    return courses

@@ -9,9 +9,7 @@ stretch after a fork in which there is no program of its own yet (`stretch`).
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -28,11 +26,16 @@ from provgraph.ingest.capture.events import (
     Image,
     Interpreted,
     Left,
+    Linked,
     Moved,
     Opened,
     Piped,
+    Preserved,
     Renamed,
+    Truncated,
+    Unlinked,
 )
+from provgraph.ingest.capture.streams import Events, Stream, in_order
 
 STRETCH: Final = -1
 """The number of the execution between a fork and the first exec; images count from 0."""
@@ -164,36 +167,56 @@ Happening = tuple[Event, "Execution", int]
 
 
 class Happenings:
-    """Happenings in order of time: three columns, because there may be very many."""
+    """Happenings in order of time. Those of files, which are most, are told by `all` alone."""
 
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._by: list[Execution] = []
-        self._numbers = array("Q")
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._executions: list[Execution] = []
+        self._places: dict[Execution, int] = {}
+        self._by = array("L")
+        self._numbers = array("L")
+        self._instead: dict[int, Happening] = {}
+        self._others: list[Happening] = []
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._by)
 
     def __iter__(self) -> Iterator[Happening]:
-        return zip(self._events, self._by, self._numbers, strict=True)
+        """Those that are not of files, but for a virtual environment's."""
+        return iter(self._others)
 
-    def __setitem__(self, place: int, happening: Happening) -> None:
-        self._events[place], self._by[place], self._numbers[place] = happening
+    def all(self) -> Iterator[Happening]:
+        """The events are gone through once more."""
+        executions, instead = self._executions, self._instead
+        whose = zip(self._events, self._by, self._numbers, strict=True)
+        for place, (event, by, number) in enumerate(whose):
+            if place in instead:
+                yield instead[place]
+            else:
+                yield event, executions[by], number
 
     def append(self, event: Event, by: Execution, number: int) -> None:
-        self._events.append(event)
-        self._by.append(by)
+        place = self._places.get(by)
+        if place is None:
+            place = self._places[by] = len(self._executions)
+            self._executions.append(by)
+        self._by.append(place)
         self._numbers.append(number)
+        if not isinstance(event, _OF_FILES) or (
+            isinstance(event, Opened) and event.path.endswith(b"/pyvenv.cfg")
+        ):
+            self._others.append((event, by, number))
 
-    def without_files(self) -> Iterator[Happening]:
-        """All, of which those of files, which are most, are gone when they have been given."""
-        waiting, by, numbers = deque(self._events), self._by, self._numbers
-        self._events, self._by, self._numbers = [], [], array("Q")
-        for who, number in zip(by, numbers, strict=True):
-            event = waiting.popleft()
-            if not isinstance(event, (Opened, Closed)):
-                self.append(event, who, number)
-            yield event, who, number
+    def replace(self, place: int, before: Event, happening: Happening) -> None:
+        """What happened at a place was something else than the event before."""
+        self._instead[place] = happening
+        for at in range(len(self._others) - 1, -1, -1):
+            if self._others[at][0] is before:
+                self._others[at] = happening
+                return
+
+
+_OF_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated, Preserved)
 
 
 class Story(msgspec.Struct):
@@ -206,21 +229,19 @@ class Story(msgspec.Struct):
 
 def lives(events: Iterable[Event], root: bytes) -> Story:
     """Put events into lives. Events of one process must be in order; processes may come in any."""
-    teller = _Teller(root)
-    ordered = list(events)
-    ordered.sort(key=attrgetter("pid"))
-    ordered.sort(key=attrgetter("tick"))
+    ordered = in_order(events if isinstance(events, Stream) else list(events))
+    teller = _Teller(root, ordered)
     for event in ordered:
         teller.tell(event)
     return teller.story()
 
 
 class _Teller:
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes, events: Events) -> None:
         self.root = root
         self.now: dict[int, Process] = {}
         self.processes: list[Process] = []
-        self.happenings = Happenings()
+        self.happenings = Happenings(events)
         self.escaped: list[tuple[int, Executing]] = []
 
     def story(self) -> Story:
@@ -339,7 +360,8 @@ class _Teller:
         standard = process.standard
         self._run(process, image, traced=False)
         process.begin_with(standard)
-        self.happenings[process.pending_place] = image, process.program, 0
+        happening = image, process.program, 0
+        self.happenings.replace(process.pending_place, pending, happening)
         process.program.events = 1
 
 

@@ -26,6 +26,13 @@ class Told(msgspec.Struct):
     properties: dict[str, Scalar] = {}
 
 
+class _Wanted(msgspec.Struct):
+    """Which paths, and which ends of paths, may be those of an execution's script."""
+
+    paths: set[bytes]
+    ends: tuple[bytes, ...]
+
+
 class Programs:
     def __init__(self, story: Story, root: bytes) -> None:
         self._inside = root.rstrip(b"/") + b"/"
@@ -87,10 +94,12 @@ class Programs:
     def unseen(self, story: Story, actions: Iterable[Action]) -> list[Read]:
         """Reads that no event shows: a program of the project is read by its exec; modules may have
         come from a cache in memory. They count from the program's start, unless it made them."""
+        sources = {by: dict(self._sources(by)) for by in self.told}
         read: set[tuple[Execution, bytes]] = set()
         made: set[tuple[Execution, bytes]] = set()
-        for action in actions:
-            (made if isinstance(action, Version) else read).add((action.by, action.path))
+        for action in actions if sources else ():
+            if action.path in sources.get(action.by, ()):
+                (made if isinstance(action, Version) else read).add((action.by, action.path))
         found = []
         for process in story.processes:
             for by in (*process.executions, *process.calls.values()):
@@ -100,7 +109,7 @@ class Programs:
                     continue
                 if by.image is not None and by.image.executable.startswith(self._inside):
                     found.append(Read(by, by.image.executable, by.started, 0, None, None))
-                for path, (tick, index) in self._sources(by):
+                for path, (tick, index) in sources.get(by, {}).items():
                     if (by, path) in made and (by, path) not in read:
                         found.append(Read(by, path, tick, index, None, None))
                     elif (by, path) not in read:
@@ -119,14 +128,27 @@ class Programs:
         the first opened one of the same name (its folder may have been a link). A program of the
         project is what it executes itself."""
         opened: dict[Execution, dict[bytes, None]] = {}
+        wanted: dict[Execution, _Wanted] = {}
         for action in actions:
             if isinstance(action, Read):
-                opened.setdefault(action.by, {})[action.path] = None
+                by, path = action.by, action.path
+                if by not in wanted:
+                    wanted[by], opened[by] = self._wanted(by), {}
+                if path in wanted[by].paths or path.endswith(wanted[by].ends):
+                    opened[by][path] = None
         for process in story.processes:
             for execution in (*process.executions, *process.calls.values()):
                 script = self._script(execution, opened.get(execution, {}))
                 if script:
                     self._scripts[execution] = script
+
+    def _wanted(self, execution: Execution) -> _Wanted:
+        told, image, call = self.told.get(execution), execution.image, execution.call
+        named = self.of(execution).scripts
+        paths = {*named, told.script if told else b"", image.executable if image else b""}
+        if call is not None:
+            paths.add(call.source)
+        return _Wanted(paths, tuple(b"/" + posixpath.basename(path) for path in named))
 
     def _script(self, execution: Execution, opened: dict[bytes, None]) -> bytes:
         image = execution.image

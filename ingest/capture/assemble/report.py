@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Final
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 
+from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.phases import (
     Course,
     Phase,
     Sent,
-    by_execution,
     phase_at,
     phases,
 )
@@ -65,7 +67,7 @@ class Report:
     def __init__(
         self,
         story: Story,
-        actions: Iterable[Action],
+        actions: Actions,
         informs: list[Inform],
         programs: Programs,
         noise: Noise,
@@ -74,11 +76,21 @@ class Report:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
         self.by_files = informs
         self.recorded: dict[bytes, bool] = {}
-        self.actions = [action for action in actions if self.matters(action)]
-        for action in self.actions:
-            action.file = None  # files are over: there may be very many
-        programs.find_scripts(story, self.actions)
-        self.active = with_surroundings(action.by for action in self.actions)
+        self.actions = actions
+        actions.keep(self.matters)
+        programs.find_scripts(story, actions)
+        self.doers: dict[Execution, None] = {}  # in the order of what they did first
+        self.makers: set[Execution] = set()
+        takers: set[Execution] = set()
+        for action in actions:
+            by = action.by
+            self.doers[by] = None
+            if isinstance(action, Version):
+                self.makers.add(by)
+            elif isinstance(action, Read):
+                takers.add(by)
+        self.readers = with_surroundings(takers)
+        self.active = with_surroundings(self.doers)
         self.calls = set(calls(story))
         self.uris: dict[bytes, str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
@@ -86,8 +98,9 @@ class Report:
 
     # What matters
 
-    def matters(self, action: Action) -> bool:
-        if action.file is not None and action.file.passing and self.is_outside(action):
+    def matters(self, action: Action, passing: bool) -> bool:
+        """`passing`: its file came and went with one process."""
+        if passing and self.is_outside(action):
             return False
         if isinstance(action, Version):
             return any(self.is_recorded(name) for name, _ in action.names)
@@ -96,6 +109,7 @@ class Report:
     def is_recorded(self, path: bytes) -> bool:
         known = self.recorded.get(path)
         if known is None:
+            _limit(self.recorded)
             known = self.recorded[path] = (
                 self.noise.fold(path) is None
                 and not path.endswith(GONE)
@@ -159,14 +173,6 @@ class Report:
         return execution in self.active and self.programs.is_worker(execution)
 
     @cached_property
-    def readers(self) -> set[Execution]:
-        return with_surroundings(a.by for a in self.actions if isinstance(a, Read))
-
-    @cached_property
-    def makers(self) -> set[Execution]:
-        return {action.by for action in self.actions if isinstance(action, Version)}
-
-    @cached_property
     def forks(self) -> list[Fork]:
         return self.forks_among(self.active | self.talk.ends)
 
@@ -189,7 +195,7 @@ class Report:
 
     @cached_property
     def phases(self) -> dict[Execution, list[Phase]]:
-        courses = by_execution(self.actions)
+        courses = {by: Course(by, self.actions.of(by)) for by in self.doers}
 
         def course(by: Execution) -> Course:
             return courses.setdefault(by, Course(by))
@@ -235,13 +241,11 @@ class Report:
         return None
 
     def step_of(self, phase: Phase) -> str:
-        if not phase.step:
-            by, context = phase.by, self.context
-            process = by.process
-            phase.step = step_id(
-                context.run, context.boot, process.pid, process.started, by.number, phase.number
-            )
-        return phase.step
+        by, context = phase.by, self.context
+        process = by.process
+        return step_id(
+            context.run, context.boot, process.pid, process.started, by.number, phase.number
+        )
 
     def step_at(self, execution: Execution, tick: int) -> str:
         return self.step_of(phase_at(self.steps[execution], tick))
@@ -251,12 +255,14 @@ class Report:
     def uri(self, path: bytes) -> str:
         uri = self.uris.get(path)
         if uri is None:
+            _limit(self.uris)
             uri = self.uris[path] = uri_of(path, self.context.root, self.context.host)
         return uri
 
     def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
         content = self.contents.get((path, stat))
         if content is None:
+            _limit(self.contents)
             content = self.context.content(path, stat, tick)
             if stat is not None and content.stat is None:
                 size = content.size if content.size >= 0 else stat.size
@@ -282,10 +288,11 @@ class Report:
 
     # Records
 
-    def records(self) -> list[Record]:
-        if not self.story.processes:
-            return []
-        return [*self.step_records(), *self.joint_records(), *self.edge_records()]
+    def records(self) -> Iterator[Record]:
+        if self.story.processes:
+            yield from self.step_records()
+            yield from self.joint_records()
+            yield from self.edge_records()
 
     def step_records(self) -> Iterator[Record]:
         for execution in sorted(self.steps, key=_in_order):
@@ -345,16 +352,6 @@ class Report:
                 yield Informed(self.step_of(self.steps[reader][0]), step, "pipe", started)
 
     def edge_records(self) -> Iterator[Record]:
-        """Those of the steps; what an action says is let go of when it is told."""
-        self.actions.clear()
-        for execution in sorted(self.steps, key=_in_order):
-            counts: dict[str, int] = {}
-            first = self.step_of(self.steps[execution][0])
-            for phase in self.steps[execution]:
-                for version in phase.versions:
-                    uri = self.uri(self.names(version)[0][0])
-                    nth = counts[uri] = counts.get(uri, -1) + 1
-                    version.id = generated_version_id(first, uri, nth)
         for stretch, parent, tick in self.forks:
             yield Informed(
                 self.step_of(self.steps[stretch][0]),
@@ -363,54 +360,61 @@ class Report:
                 self.context.when(tick),
             )
         for execution in sorted(self.steps, key=_in_order):
-            before: str | None = None
+            first = before = ""
+            actions = iter(self.actions.of(execution))
             for phase in self.steps[execution]:
                 step = self.step_of(phase)
-                if before is not None:
+                if before:
                     yield Informed(step, before, "continuation", self.when(phase.started))
-                before = step
-                yield from self.phase_records(phase, step)
-                phase.actions.clear()
+                first, before = first or step, step
+                yield from self.said_to(phase, step)
+                for action in _by_tick(islice(actions, phase.count)):
+                    yield from self.deed(action, step, first)
 
-    def phase_records(self, phase: Phase, step: str) -> Iterator[Record]:
+    def said_to(self, phase: Phase, step: str) -> Iterator[Record]:
         context = self.context
         call = phase.by.call
         if call is not None and call.plan and phase.number == 0:
             yield Used(step, call.plan, context.when(phase.started), call.content, "script")
-        told = {self.told(inform): inform for inform in phase.heard}
+        told = {self.told(inform): inform for inform in phase.heard or ()}
         for (by, channel, name), inform in told.items():
             if by != step:
                 yield Informed(step, by, channel, context.when(inform.tick), name)
-        for read in phase.reads:
-            content = self.content(read.path, read.stat, read.tick)
-            role = self.programs.role(read.by, read.path, read.compiled)
-            yield Used(step, self.uri(read.path), self.when(read.tick), content, role)
-        for version in phase.versions:
-            yield self.generated(version, step)
-            if version.sources:
-                yield from self.derived(version)
-        for removal in phase.removals:
-            content = self.held(removal)
-            when = context.when(removal.tick)
-            yield Invalidated(step, self.uri(removal.path), when, content, removal.how)
+
+    def deed(self, action: Action, step: str, first: str) -> Iterator[Record]:
+        """`first` is the step of its execution's first phase."""
+        match action:
+            case Read():
+                content = self.content(action.path, action.stat, action.tick)
+                role = self.programs.role(action.by, action.path, action.compiled)
+                yield Used(step, self.uri(action.path), self.when(action.tick), content, role)
+            case Version():
+                yield from self.generated(action, step, first)
+            case Removal():
+                when = self.context.when(action.tick)
+                held = self.held(action)
+                yield Invalidated(step, self.uri(action.path), when, held, action.how)
+            case _:
+                pass
 
     def told(self, inform: Inform) -> tuple[str, str, str]:
         spoken = self.steps[inform.by]
         phase = spoken[-1] if inform.until is None else phase_at(spoken, inform.until)
         return self.step_of(phase), inform.channel, inform.name
 
-    def names(self, version: Version) -> list[tuple[bytes, int]]:
-        return [name for name in version.names if self.is_recorded(name[0])]
-
-    def generated(self, version: Version, step: str) -> Generated:
-        names = [Name(self.uri(path), self.when(tick)) for path, tick in self.names(version)]
-        return Generated(step, version.id, names, self.content_of(version))
-
-    def derived(self, version: Version) -> Iterator[Derived]:
+    def generated(self, version: Version, step: str, first: str) -> Iterator[Record]:
+        names = [
+            Name(self.uri(path), self.when(tick))
+            for path, tick in version.names
+            if self.is_recorded(path)
+        ]
+        nth = self.actions.count(version.by, names[0].uri)
+        made = generated_version_id(first, names[0].uri, nth)
+        yield Generated(step, made, names, self.content_of(version))
         for source in version.sources:
             if self.is_recorded(source.path):
                 yield Derived(
-                    version.id,
+                    made,
                     self.uri(source.path),
                     self.when(source.tick),
                     self.source_content(source),
@@ -429,6 +433,29 @@ class Report:
         if removal.stat is None:
             return Content()
         return self.content(removal.path, removal.stat, removal.tick)
+
+
+_MANY: Final = 50_000
+
+
+def _limit(known: dict[Any, Any]) -> None:
+    """What is remembered to save time is forgotten where it has become very much."""
+    if len(known) >= _MANY:
+        known.clear()
+
+
+def _by_tick(actions: Iterable[Action]) -> Iterator[Action]:
+    """Those of a phase, of which only what was renamed stands before its time."""
+    early: list[Action] = []
+    for action in actions:
+        if isinstance(action, Version) and action.renamed is not None:
+            early.append(action)
+            early.sort(key=attrgetter("tick"))
+            continue
+        while early and early[0].tick < action.tick:
+            yield early.pop(0)
+        yield action
+    yield from early
 
 
 def _in_order(execution: Execution) -> tuple[int, int, int, int, int]:

@@ -18,7 +18,7 @@ class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
     this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may
     still change it. `user` and `shared` tell whether one process alone ever had to do with it. `teller` wrote to it
-    last while it had no name."""
+    last while it had no name. `key` is its inode, where that was seen, and `number` what a shelf calls it."""
 
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
@@ -29,6 +29,13 @@ class File(msgspec.Struct, eq=False):
     user: Process | None = None
     shared: bool = False
     teller: Execution | None = None
+    key: tuple[int, int] | None = None
+    number: int = 0
+
+    def versions(self) -> list[Version]:
+        """Those that it is known by still, each once."""
+        found = [*self.names.values(), self.last, *(self.others or {}).values()]
+        return list({id(version): version for version in found if version is not None}.values())
 
     def touch(self, by: Execution) -> None:
         self.shared = self.shared or self.user not in (None, by.process)
@@ -58,7 +65,13 @@ class File(msgspec.Struct, eq=False):
         return self.created and self.removed and not self.shared
 
 
-class Action(msgspec.Struct, eq=False):
+class _Placed(msgspec.Struct, eq=False, kw_only=True):
+    """`seq` is its place among all actions, once it was given one."""
+
+    seq: int = -1
+
+
+class Action(_Placed, eq=False):
     """`index` is the number of the event within its execution that showed it."""
 
     by: Execution
@@ -85,10 +98,12 @@ class Read(Action):
 
 
 State = tuple[int, ...]
+Reads = Read | dict[State, Read | None]
+"""Those of a path by an execution, by its states: None where it need not be known any more. Most files are read in
+one state, and then kept as that read alone."""
 
 
-def by_state(reads: Read | dict[State, Read]) -> dict[State, Read]:
-    """Most files are read in one state, and then kept as that read alone."""
+def by_state(reads: Reads) -> dict[State, Read | None]:
     return {reads.state: reads} if isinstance(reads, Read) else reads
 
 
@@ -105,22 +120,28 @@ class Source(msgspec.Struct, eq=False):
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
     its stat under the last of them. `shared`: its maker had the descriptor from another. `linked`: it was
-    written while its file had several names, and has them all. `renamed` is the version that it is under
-    another name, made by the same program, to whose phase it belongs. `id` is what it is called in the
-    records."""
+    written while its file had several names, and has them all. `renamed` is when that was made which it is under
+    another name, by the same program: it belongs to its phase."""
 
     names: list[tuple[bytes, int]] = []
     moved: Stat | None = None
     shared: bool = False
     linked: bool = False
-    renamed: Version | None = None
+    renamed: int | None = None
     sources: tuple[Source, ...] = ()
-    id: str = ""
 
 
 class Removal(Action):
     how: str = "delete"
     version: Version | None = None
+
+
+def place(action: Action) -> tuple[int, int]:
+    """Where it stands among what its execution did: a moment, and a rank in it. What goes out comes before what is
+    read at that moment: a state that somebody sees is there before it is seen."""
+    if not isinstance(action, Version):
+        return action.tick, 2
+    return (action.tick, 0) if action.renamed is None else (action.renamed, 3)
 
 
 class Opening(msgspec.Struct, eq=False):
