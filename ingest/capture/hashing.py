@@ -332,7 +332,7 @@ class Contents:
     `matters` says which paths are worth hashing while the program still runs; `interrupted` is
     asked between pieces, after which nothing more is hashed. Where the run has ended some time ago,
     `until` is when (nanoseconds, UTC) and `ends` knows the stats that files had then: what was
-    changed since is not taken for what the run had. `room` is a folder for what is known of more than `most` files.
+    changed since is not taken for what the run had. `room` is a folder for what is known of very many files.
     """
 
     def __init__(
@@ -343,7 +343,6 @@ class Contents:
         until: int = 0,
         ends: Callable[[bytes], Stat | None] = lambda path: None,
         room: Path | None = None,
-        most: int = MOST_KNOWN,
     ) -> None:
         self._cache = cache
         self.matters = matters
@@ -361,7 +360,6 @@ class Contents:
         """What git would name the bytes as they are, before any conversion."""
         self.stopped = False
         self._room = room
-        self._most = most
         self._away: PutAway | None = None
         self._present: set[Inode] = set()
         """Those of which all that is known is in memory, once something was put away."""
@@ -374,15 +372,15 @@ class Contents:
         if self._room is None:
             return
         inode = _inode(stat)
+        if inode not in self._present:
+            if len(self._present) >= MOST_KNOWN:
+                self._put_away(self._room)
+            self._present.add(inode)
+            self._take_back(inode)
         if changing:
             self._changing.add(inode)
-        if inode in self._present:
-            return
-        if len(self._present) >= self._most:
-            self._put_away(self._room)
-            if changing:
-                self._changing.add(inode)
-        self._present.add(inode)
+
+    def _take_back(self, inode: Inode) -> None:
         told = None if self._away is None else self._away.take(inode)
         if told is None:
             return

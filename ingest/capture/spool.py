@@ -267,12 +267,12 @@ class Spool:
             offsets = [at for own in index.values() for at in own]
             return _decode(data, _ordered(data, offsets), {pid: {} for pid in index})
 
-    def streamed(self, most: int = MOST_HELD) -> Events:
-        """All events, in order of tick. More than `most` are read from the file again each time that they are gone
+    def streamed(self) -> Events:
+        """All events, in order of tick. More than `MOST_HELD` are read from the file again each time that they are gone
         through: then memory is 8 bytes an event, and the file has to stay."""
         with self._mapped() as data:
             index = _index(data)
-            if sum(map(len, index.values())) <= most:
+            if sum(map(len, index.values())) <= MOST_HELD:
                 return self.events()
             offsets = _merged(data, index)
         return Stream(lambda: self._read_again(offsets, list(index)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from blake3 import blake3
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
+from provgraph.ingest.capture import hashing
+from provgraph.ingest.capture import spool as spools
+from provgraph.ingest.capture.assemble import known
 from provgraph.ingest.capture.recording import Recording
 from provgraph.ingest.capture.recover import KILLED, orphans, recover
 from provgraph.model.journal import SegmentWriter, read_segment, segments
@@ -41,6 +45,34 @@ def killed(workspace: Workspace, script: str) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     (workspace.root / "killed").touch()
+
+
+MANY = """
+for i in 1 2 3 4 5; do
+  echo $i > made$i; cat made$i >> all; cp made$i copy$i; mv copy$i moved$i; sort -o sorted$i all; rm made$i
+done
+python3 -c "open('a', 'w').write(open('all').read()); open('b', 'w').write(open('a').read())"
+"""
+
+
+def test_what_is_put_on_the_disk_for_want_of_memory_changes_no_record(
+    native_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = native_workspace.project
+    assert native_workspace.run("sh", "-c", MANY).returncode == 0
+    (spool,) = native_workspace.spools()
+    shutil.copytree(project.spools / spool, tmp_path / spool, symlinks=True)
+    (segment,) = recover(project)
+    held = read_segment(segment).records
+    assert sum(isinstance(record, Generated) for record in held) > 20
+    segment.unlink()
+    shutil.copytree(tmp_path / spool, project.spools / spool, symlinks=True)
+    monkeypatch.setattr(spools, "MOST_HELD", 0)
+    monkeypatch.setattr(hashing, "MOST_KNOWN", 3)
+    monkeypatch.setattr(known, "MOST", 8)
+    (segment,) = recover(project)
+    assert read_segment(segment).records == held
+    assert native_workspace.spools() == []
 
 
 def test_what_a_program_did_before_and_after_its_runner_was_killed_is_recorded(

@@ -26,10 +26,10 @@ MOST: Final = 80_000
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Where a shelf may stand, and from how many files and actions on."""
+    """Where a shelf may stand, and from how many files and actions on; 0 means `MOST`."""
 
     folder: Path
-    most: int = MOST
+    most: int = 0
 
 
 class Known:
@@ -37,7 +37,8 @@ class Known:
 
     def __init__(self, room: Room | None) -> None:
         self._room = room
-        self._most = room.most if room is not None else 1 << 62
+        self._least = 1 << 62 if room is None else room.most or MOST
+        self._most = self._least
         self._names = Names[File]()
         self._inodes: dict[tuple[int, int], File] = {}
         self._seen: dict[Execution, dict[bytes, Reads]] = {}
@@ -156,8 +157,7 @@ class Known:
             shelf.put_seen(by, self._states_of(seen))
         shelf.put_touched(self.touched)
         self.touched = set()
-        assert self._room is not None
-        self._most = max(self._room.most, 2 * (len(self.actions) + len(self._inodes)))
+        self._most = max(self._least, 2 * (len(self.actions) + len(self._inodes)))
 
     def _all_files(self) -> set[File]:
         known = {*self._inodes.values(), *self._names.values(), *self._waiting}
