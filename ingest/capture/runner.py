@@ -47,7 +47,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool, create, without_shim
 from provgraph.ingest.capture.spool import environment as traced
-from provgraph.ingest.capture.streams import Events, through
+from provgraph.ingest.capture.streams import Events, Records, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
@@ -300,7 +300,7 @@ class Capture:
                 self._told.add(key)
                 self._writer.write(record)
 
-    def _not_told(self, records: list[Record]) -> list[Record]:
+    def _not_told(self, records: Records) -> Iterable[Record]:
         """Those that nobody has told of while the run went on."""
         if not (self._recording.folder / TOLD).exists():
             return records
