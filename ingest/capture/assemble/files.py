@@ -429,7 +429,7 @@ class _Sweep:
         others = [name for name in file.names if name != made.path]
         made.names[:0] = [(name, made.tick) for name in others]
         file.names.update(dict.fromkeys(others, made))
-        self.touched.update(others)
+        self.known.touched.update(others)
 
     def accept(self, version: Version) -> None:
         file = version.file
