@@ -1739,11 +1739,47 @@ __asm__(".text\n.globl vfork\n.type vfork, %function\nvfork:\n.cfi_startproc\n"
         ".cfi_endproc\n.size vfork, .-vfork\n");
 #endif
 
+static const char *own_path(void) { return own_map && own_map->l_name ? own_map->l_name : ""; }
+
 static bool is_scrubbed(char *const *env) {
     const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
     const char *preload = variable((char **)env, "LD_PRELOAD");
-    const char *own = own_map && own_map->l_name ? own_map->l_name : "";
-    return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own);
+    return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own_path());
+}
+
+/* The loader of a program that cannot see us, since its root is another (chroot, pivot_root), would complain. How much
+ * room an environment without us needs; 0 where we are seen, or not in it. */
+static size_t room_without_us(char *const *env) {
+    const char *preload = variable((char **)env, "LD_PRELOAD");
+    if (!preload || !contains(preload, own_path())) return 0;
+    long seen = call3(SYS_faccessat, AT_FDCWD, own_path(), 4 /* R_OK */);
+    if (seen != -ENOENT && seen != -ENOTDIR && seen != -EACCES) return 0;
+    size_t count = 0;
+    while (env[count]) count++;
+    return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(preload);
+}
+
+static char *const *without_us(char *const *env, char **room) {
+    char **at = room;
+    for (char *const *each = env; *each; each++)
+        if (!begins(*each, "LD_PRELOAD=")) *at++ = *each;
+    char *text = (char *)(at + 2), *end = text + sizeof "LD_PRELOAD=" - 1;
+    memcpy(text, "LD_PRELOAD=", sizeof "LD_PRELOAD=");
+    size_t own = length_of(own_path());
+    const char *left = variable((char **)env, "LD_PRELOAD");
+    while (*left) {
+        size_t n = 0;
+        while (left[n] && left[n] != ':' && left[n] != ' ') n++;
+        if (n != own || !begins(left, own_path())) {
+            memcpy(end, left, n + 1); /* and what stands behind it */
+            end += n + 1;
+        }
+        left += n + (left[n] != 0);
+    }
+    end[-1] = 0;
+    if (end > text + sizeof "LD_PRELOAD=") *at++ = text;
+    *at = NULL;
+    return room;
 }
 
 /* Lists the tracked descriptors that an exec leaves open. */
@@ -1909,20 +1945,26 @@ static uint32_t call_tracer(void) {
     return pid;
 }
 
+/* The environment does not name us, or (`rooted`) we took us out of it. */
+static void unloaded(struct target *t, bool rooted, uint32_t pid, const char *path) {
+    enum reason reason = rooted ? ROOTED : SCRUBBED;
+    if (!t->reason) t->reason = reason;
+    missed(pid, reasons[reason], path);
+}
+
 /* Before an exec of `path`: 0 if nothing was said, else the tracer that waits for it, or 1. */
-static uint32_t executing(int at, const char *path, char *const *argv, char *const *env, int flags) {
+static uint32_t executing(int at, const char *path, char *const *argv, char *const *env, int flags,
+                          bool rooted) {
     struct target t;
     uint32_t pid = caller(), follower = 0;
     int fd = look_at_target(&t, at, path, flags);
     if (fd == -1) return 0;
     bool scrubbed = is_scrubbed(env);
-    if (wants_tracer(&t, env)) follower = call_tracer();
+    if (!rooted && wants_tracer(&t, env)) follower = call_tracer();
     if (follower)
         t.reason = SEEN;
-    else if (scrubbed) {
-        if (!t.reason) t.reason = SCRUBBED;
-        missed(pid, "scrubbed environment", path);
-    }
+    else if (scrubbed)
+        unloaded(&t, rooted, pid, path);
     close_on_exec(pid);
     uint64_t tick = next_tick();
     TRY(write_executing, pid, tick, &t, fd, path, argv, true);
@@ -1964,45 +2006,46 @@ static const char *search(const char *name, char *room) {
     }
 }
 
-static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env) {
+static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env, bool rooted) {
     char room[PATHS];
     const char *path = search(name, room);
-    return path ? executing(AT_FDCWD, path, argv, env, 0) : 0;
+    return path ? executing(AT_FDCWD, path, argv, env, 0, rooted) : 0;
 }
+
+#define SEEN_FROM_HERE(env)                                  \
+    size_t room = awake() ? room_without_us(env) : 0;        \
+    char *without[room / sizeof *env + 1];                   \
+    if (room) env = without_us(env, without)
 
 HOOK(int, execve, (const char *path, char *const *argv, char *const *env)) {
     NEED(execve, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, env, 0) : 0;
+    SEEN_FROM_HERE(env);
+    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, env, 0, room) : 0;
     return exec_failed(said, REAL(execve)(path, argv, env));
 }
 
-HOOK(int, execv, (const char *path, char *const *argv)) {
-    NEED(execv, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, environ, 0) : 0;
-    return exec_failed(said, REAL(execv)(path, argv));
-}
-
-HOOK(int, execvp, (const char *name, char *const *argv)) {
-    NEED(execvp, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing_by_name(name, argv, environ) : 0;
-    return exec_failed(said, REAL(execvp)(name, argv));
-}
+HOOK(int, execv, (const char *path, char *const *argv)) { return shim_execve(path, argv, environ); }
 
 HOOK(int, execvpe, (const char *name, char *const *argv, char *const *env)) {
     NEED(execvpe, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing_by_name(name, argv, env) : 0;
+    SEEN_FROM_HERE(env);
+    uint32_t said = awake() ? executing_by_name(name, argv, env, room) : 0;
     return exec_failed(said, REAL(execvpe)(name, argv, env));
 }
 
+HOOK(int, execvp, (const char *name, char *const *argv)) { return shim_execvpe(name, argv, environ); }
+
 HOOK(int, execveat, (int at, const char *path, char *const *argv, char *const *env, int flags)) {
     NEED(execveat, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing(at, path, argv, env, flags) : 0;
+    SEEN_FROM_HERE(env);
+    uint32_t said = awake() ? executing(at, path, argv, env, flags, room) : 0;
     return exec_failed(said, REAL(execveat)(at, path, argv, env, flags));
 }
 
 HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
     NEED(fexecve, (int)fail(ENOSYS));
-    uint32_t said = awake() ? executing(fd, "", argv, env, AT_EMPTY_PATH) : 0;
+    SEEN_FROM_HERE(env);
+    uint32_t said = awake() ? executing(fd, "", argv, env, AT_EMPTY_PATH, room) : 0;
     return exec_failed(said, REAL(fexecve)(fd, argv, env));
 }
 
@@ -2048,19 +2091,19 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
-                    char *const *env, bool followed) {
+                    char *const *env, bool followed, bool rooted) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd == -1) return;
     uint32_t pid = caller();
-    bool scrubbed = is_scrubbed(env) && !followed;
-    if (followed) t.reason = SEEN;
-    if (!t.reason && scrubbed) t.reason = SCRUBBED;
+    if (followed)
+        t.reason = SEEN;
+    else if (is_scrubbed(env))
+        unloaded(&t, rooted, pid, path);
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
     TRY(write_executing, child, tick + 1, &t, fd, path, argv, false);
-    if (scrubbed) missed(pid, "scrubbed environment", path);
     if (fd >= 0) raw_close(fd);
 }
 
@@ -2079,11 +2122,12 @@ static bool spawns_tracer(const char *path, char *const *env) {
           char *const *argv, char *const *env)) {                                           \
         NEED(name, ENOSYS);                                                                 \
         if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
+        SEEN_FROM_HERE(env);                                                                \
         int child = 0, result;                                                              \
         uint64_t tick = next_tick();                                                        \
-        char room[searching ? PATHS : 1];                                                   \
-        const char *found = searching ? search(path, room) : path;                          \
-        bool followed = found && argv && spawns_tracer(found, env);                         \
+        char named[searching ? PATHS : 1];                                                  \
+        const char *found = searching ? search(path, named) : path;                         \
+        bool followed = found && argv && !room && spawns_tracer(found, env);                \
         if (followed) {                                                                     \
             size_t count = 0;                                                               \
             while (argv[count]) count++;                                                    \
@@ -2096,7 +2140,7 @@ static bool spawns_tracer(const char *path, char *const *env) {
         result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
-        if (found) spawned((uint32_t)child, tick, found, argv, env, followed);              \
+        if (found) spawned((uint32_t)child, tick, found, argv, env, followed, room);        \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)
@@ -2225,8 +2269,10 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);
     /* Not every libc has a function for these. */
     case SYS_execveat: {
-        uint32_t said = awake() ? executing((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e) : 0;
-        return exec_failed(said, (int)REAL(syscall)(n, a, b, c, d, e, f));
+        char *const *env = (char *const *)d;
+        SEEN_FROM_HERE(env);
+        uint32_t said = awake() ? executing((int)a, (const char *)b, (char *const *)c, env, (int)e, room) : 0;
+        return exec_failed(said, (int)REAL(syscall)(n, a, b, c, (long)env, e, f));
     }
     case SYS_fcntl:
     case SYS_openat2:

@@ -100,6 +100,50 @@ def test_a_program_that_changes_its_root_is_followed_into_it(workspace: Workspac
     assert workspace.ended.verdict == "complete"
 
 
+JAILED = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(int n, char **words) {
+    FILE *made = fopen(words[1], "w");
+    fputs("x", made);
+    fclose(made);
+    puts(getenv("LD_PRELOAD") ? getenv("LD_PRELOAD") : "nothing is preloaded");
+    return 0;
+}
+"""
+SENDS_INTO_THE_JAIL = """
+import os
+os.chroot("jail")
+os.chdir("/")
+pid = os.posix_spawn("/jailed", ["jailed", "/spawned"], os.environ)
+print(os.waitpid(pid, 0)[1], flush=True)
+os.execv("/jailed", ["jailed", "/executed"])
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may change the root")
+def test_a_program_whose_root_is_another_hears_nothing_of_a_library_that_is_not_there(
+    workspace: Workspace,
+) -> None:
+    jail = workspace.root / "jail"
+    jail.mkdir()
+    program = compiled(jail, "jailed", JAILED)
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for library in (word for word in listed.split() if word.startswith("/")):
+        (jail / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, jail / library[1:])
+    by_hand = ["chroot", "jail", "/jailed", "/made"]
+    for argv in (by_hand, [sys.executable, "-c", SENDS_INTO_THE_JAIL]):
+        as_alone(workspace, *argv)
+        for made in ("made", "spawned", "executed"):
+            (jail / made).unlink(missing_ok=True)
+        done = workspace.run(*argv)
+        assert "ld.so" not in done.stderr
+        assert "nothing is preloaded" in done.stdout
+        assert "program in another root not traced: /jailed" in workspace.ended.gaps
+        assert not any(record.attributed for record in workspace.generated().values())
+
+
 ALLOCATES = """
 #include <stdio.h>
 #include <string.h>

@@ -93,6 +93,7 @@ _GAPS: Final = {
     "capabilities": "program with capabilities not traced",
     "architecture": "program of another architecture not traced",
     "scrubbed environment": "program with a scrubbed environment not traced",
+    "another root": "program in another root not traced",
     "not-traced": "program not traced",
     "seccomp": "a program restricted its system calls and was not followed further",
     "ptrace": "a program that is traced by another was not followed further",
