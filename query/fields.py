@@ -94,11 +94,26 @@ def _unknown(word: syntax.Word, rows: Rows) -> Mistake:
         hint: str | None = (
             "rows have a depth after `lineage`, `impact` or `expand`, until sets are joined"
         )
+    elif word.text == "time" and (moments := _moments(rows)):
+        hint = f"the time of {', of '.join(moments)}"
     elif elsewhere:
         hint = f"{shape.in_words(elsewhere)} have it"
     else:
         hint = nearest(word.text, here) or f"there are {listed(here)}"
     return Mistake(f"{shape.in_words(rows.labels)} have no field `{word.text}`", word.span, hint)
+
+
+def _moments(rows: Rows) -> list[str]:
+    """What tables show under `time`.
+
+    >>> _moments(Rows(frozenset(("Run", "Step", "Version"))))
+    ['versions is `created`', 'runs and steps is `started`']
+    """
+    owners: dict[str, list[Label]] = {}
+    for label in (each for each in LABELS if each in rows.labels):
+        if name := next((found.name for found in fields_of(label) if found.key == "at"), None):
+            owners.setdefault(name, []).append(label)
+    return [f"{shape.in_words(labels)} is `{name}`" for name, labels in owners.items()]
 
 
 def names(rows: Rows) -> list[str]:
