@@ -71,8 +71,8 @@ def recover(project: Project, fault: Callable[[str], None] | None = None) -> lis
     """Journal the runs whose recorder is gone; the paths of the segments written.
 
     What cannot be recovered now (its processes live, the disk is full, somebody else is at it) stays
-    for the next time; what holds nothing is removed. `fault` is told of a run that an error of ours
-    keeps from being written down: it stays, and the others are written; without it that error is raised.
+    for the next time; what holds nothing is removed. `fault` is told what keeps a run from being written
+    down: it stays, and the others are written; without it an error of ours is raised.
     """
     written = []
     ask = asking(project)
@@ -85,15 +85,17 @@ def recover(project: Project, fault: Callable[[str], None] | None = None) -> lis
         try:
             with paused_collector():
                 segment = _recover(project, recording, ask)
-        except (OSError, ProvgraphError):
+        except FileNotFoundError:  # somebody else was quicker
             recording.release()
             continue
         except Exception as error:
             recording.release()
-            if fault is None:
+            outside = isinstance(error, OSError | ProvgraphError)
+            if fault is None and not outside:
                 raise
-            reason = f"{type(error).__name__}: {error}"
-            fault(f"{folder}: a run could not be written down ({reason}); it stays")
+            if fault is not None:
+                reason = f"{error}" if outside else f"{type(error).__name__}: {error}"
+                fault(f"{folder}: a run could not be written down ({reason}); it stays")
             continue
         if segment is not None:
             written.append(segment)

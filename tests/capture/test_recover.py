@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from blake3 import blake3
@@ -101,6 +103,10 @@ def test_a_run_that_cannot_be_written_down_keeps_nobody_from_asking(
         (problem,) = graph.sync().problems
         assert "a run could not be written down (ZeroDivisionError" in problem
         assert "; it stays" in problem
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        patch.setattr("provgraph.ingest.capture.recover.account", Mock(side_effect=full))
+        (problem,) = graph.sync().problems
+        assert "(" + str(full) + "); it stays" in problem
     assert len(recover(workspace.project)) == 1
     assert workspace.ended.exit == 4
 
