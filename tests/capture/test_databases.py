@@ -184,9 +184,8 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         server.wait()
 
 
-@pytest.mark.parametrize("driver", ["pymysql", "MySQLdb", "mysql.connector"])
+@pytest.mark.parametrize("driver", ["pymysql", "mysql.connector"])
 def test_tables_of_mysql(workspace: Workspace, mariadb: int, driver: str) -> None:
-    pytest.importorskip(driver)
     import pymysql
 
     name = f"shop_{driver.replace('.', '_').lower()}"
