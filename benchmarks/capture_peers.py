@@ -107,7 +107,7 @@ def prepared(folder: Path) -> Path:
     for name, text in (("train.py", TRAINING), ("forks.py", FORKING), ("build.py", BUILDING)):
         (folder / name).write_text(text)
     (folder / ".gitignore").write_text(
-        "*.o\nprog\n*.pkl\ntable.csv\n.roar\n.noworkflow\n.reprozip-trace\n"
+        "*.o\nprog\nforked\n*.pkl\ntable.csv\n.roar\n.noworkflow\n.reprozip-trace\n"
     )
     subprocess.run([*PROVGRAPH, "init"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     repository(folder)
