@@ -116,26 +116,29 @@ def prepared(folder: Path) -> Path:
 
 @dataclass
 class Runner:
-    """A tool on a workload. `rounds` is in how many it takes part."""
+    """A tool on a workload. `rounds` is in how many it takes part. Each tool has a folder of its own, lest one
+    look through what another has left; `alone` is the folder of the bare command."""
 
     name: str
     bare: Command
     command: Command
     rounds: int
+    folder: Path
+    alone: Path
     pairs: Pairs = field(default_factory=Pairs)
 
-    def can_run(self, folder: Path, made_there: str) -> bool:
+    def can_run(self, made_there: str) -> bool:
         """Try it, which also fills its caches, and see how long it takes. `made_there` is a file that
         the workload makes: some tools hide that it failed."""
         try:
-            spent(self.bare, folder)
-            alone = spent(self.bare, folder)
-            (folder / made_there).unlink(missing_ok=True)
-            taken = spent(self.command, folder)
+            spent(self.bare, self.alone)
+            alone = spent(self.bare, self.alone)
+            (self.folder / made_there).unlink(missing_ok=True)
+            taken = spent(self.command, self.folder)
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"  {self.name:<28} does not run it: {error}"[:150], flush=True)
             return False
-        if not (folder / made_there).exists():
+        if not (self.folder / made_there).exists():
             print(f"  {self.name:<28} does not run it to its end", flush=True)
             return False
         if taken.wall > SLOW * max(alone.wall, AT_ONCE):
@@ -143,14 +146,14 @@ class Runner:
         return True
 
 
-def measure(runners: list[Runner], folder: Path, made_there: str) -> None:
-    taking_part = [runner for runner in runners if runner.can_run(folder, made_there)]
+def measure(runners: list[Runner], made_there: str) -> None:
+    taking_part = [runner for runner in runners if runner.can_run(made_there)]
     for number in range(max((runner.rounds for runner in taking_part), default=0)):
         now = [runner for runner in taking_part if number < runner.rounds]
-        commands = {tuple(c): c for r in now for c in (r.bare, r.command)}
-        order = list(commands)
+        folders = {tuple(r.bare): r.alone for r in now} | {tuple(r.command): r.folder for r in now}
+        order = list(folders)
         turn = number % len(order)
-        taken = {key: spent(commands[key], folder) for key in order[turn:] + order[:turn]}
+        taken = {key: spent(list(key), folders[key]) for key in order[turn:] + order[:turn]}
         for runner in now:
             runner.pairs.bare.append(taken[tuple(runner.bare)])
             runner.pairs.captured.append(taken[tuple(runner.command)])
@@ -181,10 +184,15 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1", "REPROZIP_USAGE_STATS": "off"}
     with tempfile.TemporaryDirectory() as temporary:
         programs = installed((given.tools or Path(temporary, "tools")).absolute())
-        folder = prepared(Path(temporary, "project"))
+        known = tools(programs)
+        alone = prepared(Path(temporary, "alone"))
+        folders = {name: prepared(Path(temporary, str(n))) for n, name in enumerate(known)}
         if "roar-cli" in programs:
             subprocess.run(
-                [programs["roar-cli"], "init", "-y"], cwd=folder, check=False, capture_output=True
+                [programs["roar-cli"], "init", "-y"],
+                cwd=folders["roar run"],
+                check=False,
+                capture_output=True,
             )
         training = [sys.executable, "train.py"]
         for title, workload, script, made_there in (
@@ -194,12 +202,13 @@ def main() -> None:
         ):
             print(title, flush=True)
             runners = []
-            for name, tool in tools(programs).items():
+            for name, tool in known.items():
                 if given.only in name:
                     bare = [sys.executable, script] if name == NOWORKFLOW else workload
-                    runners.append(Runner(name, bare, tool(bare), given.pairs))
-            measure(runners, folder, made_there)
-        memory(folder)
+                    made = (given.pairs, folders[name], alone)
+                    runners.append(Runner(name, bare, tool(bare), *made))
+            measure(runners, made_there)
+        memory(alone)
 
 
 if __name__ == "__main__":
