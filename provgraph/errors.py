@@ -43,6 +43,21 @@ class ProvgraphError(Exception):
         return self.message if self.hint is None else f"{self.message}\n  hint: {self.hint}"
 
 
+def reason_of(error: Exception) -> str:
+    """What went wrong, on one line, for a sentence that says what came of it.
+
+    >>> reason_of(OSError(28, "No space left on device")), reason_of(ProvgraphError("no", hint="yes"))
+    ('No space left on device', 'no')
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.csv"))
+    'No such file or directory: a.csv'
+    """
+    if isinstance(error, ProvgraphError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join([error.strerror, *([str(error.filename)] if error.filename else [])])
+    return str(error)
+
+
 class UsageError(ProvgraphError):
     exit_status = 2
 

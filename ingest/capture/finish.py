@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from provgraph.config import Project, find_project, prepare_state
-from provgraph.errors import ProvgraphError
+from provgraph.errors import ProvgraphError, reason_of
 from provgraph.ingest.capture import front, line, ongoing, surroundings
 from provgraph.ingest.capture.recording import Manifest, Recording, account, keep_contents
 from provgraph.ingest.capture.recover import (
@@ -27,7 +27,6 @@ from provgraph.ingest.capture.recover import (
 from provgraph.ingest.capture.runner import (
     note,
     outlived,
-    reason_of,
     still_at_work,
     warn,
     without_pending,

@@ -25,7 +25,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from provgraph.calls import at_work, boundaries
 from provgraph.config import create_project, find_project, project_root_for
-from provgraph.errors import ProvgraphError
+from provgraph.errors import ProvgraphError, reason_of
 from provgraph.ingest.capture.audit import FOLDER, SITE, Interpretation
 from provgraph.ingest.capture.events import (
     Closed,
@@ -39,7 +39,7 @@ from provgraph.ingest.capture.events import (
     Unlinked,
 )
 from provgraph.ingest.capture.recording import RUN
-from provgraph.ingest.capture.runner import Capture, note, reason_of
+from provgraph.ingest.capture.runner import Capture, note
 from provgraph.ingest.capture.surroundings import tick
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Stat

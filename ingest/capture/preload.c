@@ -1103,23 +1103,43 @@ OPENAT(__openat64_2)
 CREAT(creat)
 CREAT(creat64)
 
-/* What `openat2` is asked for. A path that may not leave its folder begins there, even with a slash. */
+enum { OPEN_HOW = 24 };
+
+/* Reads what a program has the kernel read, to which a wrong address is no more than an error. */
+static bool copied(void *to, const void *from, size_t n) {
+    struct {
+        const void *base;
+        size_t size;
+    } own = {to, n}, theirs = {from, n};
+    long got = call6(SYS_process_vm_readv, call1(SYS_getpid, 0), (long)&own, 1, (long)&theirs, 1, 0);
+    if (got < 0 && got != -EFAULT) { /* some sandboxes forbid it */
+        memcpy(to, from, n);
+        return true;
+    }
+    return got == (long)n;
+}
+
+/* What `openat2` is asked for, if it can be: the path, which begins in its folder, even with a slash, where it may
+ * not leave that. */
 static const char *look_before_openat2(struct before *b, int *flags, int at, const char *path,
-                                       const uint64_t *how) {
+                                       const void *asked) {
+    uint64_t how[OPEN_HOW / 8];
+    char first;
+    if (!copied(how, asked, sizeof how)) return NULL;
     *flags = (int)how[0];
-    while (how[2] & 0x10 /* RESOLVE_IN_ROOT */ && path[0] == '/') path++;
+    while (how[2] & 0x10 /* RESOLVE_IN_ROOT */ && copied(&first, path, 1) && first == '/') path++;
     look_before(b, at, path, *flags);
     return path;
 }
 
 HOOK(int, openat2, (int at, const char *path, const uint64_t *how, size_t size)) {
     NEED(openat2, (int)fail(ENOSYS));
-    if (!awake() || !how || !path) return REAL(openat2)(at, path, how, size);
     struct before b;
     int flags;
-    const char *seen = look_before_openat2(&b, &flags, at, path, how);
+    const char *seen = NULL;
+    if (awake() && size >= OPEN_HOW) seen = look_before_openat2(&b, &flags, at, path, how);
     int fd = REAL(openat2)(at, path, how, size);
-    if (fd >= 0) opened(fd, at, seen, flags, &b, NULL);
+    if (fd >= 0 && seen) opened(fd, at, seen, flags, &b, NULL);
     return fd;
 }
 
@@ -2012,6 +2032,7 @@ static uint32_t executing_by_name(const char *name, char *const *argv, char *con
     return path ? executing(AT_FDCWD, path, argv, env, 0, rooted) : 0;
 }
 
+/* Gives the hook another `env` where we cannot be seen, and `room`, which says whether that is so. */
 #define SEEN_FROM_HERE(env)                                  \
     size_t room = awake() ? room_without_us(env) : 0;        \
     char *without[room / sizeof *env + 1];                   \
@@ -2309,9 +2330,12 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         if (awake()) write_exited((int)a);
         break;
 #ifdef SYS_clone3
-    case SYS_clone3:
-        if (*(const uint64_t *)a & CLONE_VM && !(*(const uint64_t *)a & CLONE_THREAD)) store(&sharing, 1);
+    case SYS_clone3: {
+        uint64_t wanted;
+        if (copied(&wanted, (const void *)a, sizeof wanted) && wanted & CLONE_VM && !(wanted & CLONE_THREAD))
+            store(&sharing, 1);
         break;
+    }
 #endif
 #ifdef SYS_seccomp
     case SYS_seccomp: fall_silent("seccomp"); break;
@@ -2331,8 +2355,8 @@ static long call_for_descriptor(long n, long a, long b, long c, long d) {
     struct before before = not_looked;
     const char *path = NULL;
     int at = AT_FDCWD, flags = n == SYS_open_by_handle_at ? (int)c : O_RDWR | O_TMPFILE;
-    if (n == SYS_openat2 && b && c && awake())
-        path = look_before_openat2(&before, &flags, at = (int)a, (const char *)b, (const uint64_t *)c);
+    if (n == SYS_openat2 && d >= OPEN_HOW && awake())
+        path = look_before_openat2(&before, &flags, at = (int)a, (const char *)b, (const void *)c);
     int fd = (int)REAL(syscall)(n, a, b, c, d, 0, 0);
     if (fd < 0 || !awake()) return fd;
     switch (n) {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Inode = tuple[int, int]
 CACHE: Final = 16 * 1024
 """KiB of a file that are held in memory."""
-_KEY: Final = struct.Struct(">QQ")  # in their order, so that neighbours stand together
+_KEY: Final = struct.Struct(">QQ")
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -43,14 +43,19 @@ class PutAway:
         self._decode = msgspec.msgpack.Decoder(Told).decode
 
     def put(self, told: Iterable[tuple[Inode, Told]]) -> None:
-        rows = ((_KEY.pack(*inode), self._encode(known)) for inode, known in told)
+        rows = ((key_of(inode), self._encode(known)) for inode, known in told)
         self._db.executemany("insert or replace into told values (?, ?)", rows)
 
     def take(self, inode: Inode) -> Told | None:
         sql = "select body from told where inode = ?"
-        for (body,) in self._db.execute(sql, (_KEY.pack(*inode),)):
+        for (body,) in self._db.execute(sql, (key_of(inode),)):
             return self._decode(body)
         return None
+
+
+def key_of(inode: Inode) -> bytes:
+    """In the order of inodes, so that neighbours stand together."""
+    return _KEY.pack(*inode)
 
 
 def without_name(folder: Path) -> apsw.Connection:

@@ -19,7 +19,7 @@ from typing import Final
 from blake3 import blake3
 
 from provgraph.config import Project, prepare_state
-from provgraph.errors import JournalError, ProvgraphError
+from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import audit, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
 from provgraph.ingest.capture.hashing import never
@@ -94,7 +94,7 @@ def recover(project: Project, fault: Callable[[str], None] | None = None) -> lis
             if fault is None and not outside:
                 raise
             if fault is not None:
-                reason = f"{error}" if outside else f"{type(error).__name__}: {error}"
+                reason = reason_of(error) if outside else f"{type(error).__name__}: {error}"
                 fault(f"{folder}: a run could not be written down ({reason}); it stays")
             continue
         if segment is not None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provgraph.config import Project, prepare_state
-from provgraph.errors import ProvgraphError
+from provgraph.errors import ProvgraphError, reason_of
 from provgraph.ingest.capture import audit, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
@@ -129,12 +129,6 @@ def _print(line: str) -> None:
     if sys.stderr is not None:  # closed; `print` would take standard output instead
         with suppress(OSError, ValueError):
             print(line, file=sys.stderr, flush=True)
-
-
-def reason_of(error: Exception) -> str:
-    if isinstance(error, ProvgraphError):
-        return error.message
-    return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error)
 
 
 def _run_alone(argv: list[str]) -> int:

@@ -263,9 +263,7 @@ class Spool:
     def events(self) -> list[Event]:
         """All events, in order of tick."""
         with self._mapped() as data:
-            index = _index(data)
-            offsets = [at for own in index.values() for at in own]
-            return _decode(data, _ordered(data, offsets), {pid: {} for pid in index})
+            return _all(data, _index(data))
 
     def streamed(self) -> Events:
         """All events, in order of tick. More than `MOST_HELD` are read from the file again each time that they are gone
@@ -273,7 +271,7 @@ class Spool:
         with self._mapped() as data:
             index = _index(data)
             if sum(map(len, index.values())) <= MOST_HELD:
-                return self.events()
+                return _all(data, index)
             offsets = _merged(data, index)
         return Stream(lambda: self._read_again(offsets, list(index)))
 
@@ -381,6 +379,11 @@ def _unread(data: mmap.mmap, read: dict[int, int]) -> Iterator[int]:
 def _tick(data: mmap.mmap, at: int) -> int:
     tick: int = PROGRESS.unpack_from(data, at + 16)[0]
     return tick
+
+
+def _all(data: mmap.mmap, index: Mapping[int, array[int]]) -> list[Event]:
+    offsets = [at for own in index.values() for at in own]
+    return _decode(data, _ordered(data, offsets), {pid: {} for pid in index})
 
 
 def _ordered(data: mmap.mmap, offsets: array[int] | list[int]) -> array[int] | list[int]:

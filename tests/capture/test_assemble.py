@@ -330,13 +330,19 @@ def test_a_file_renamed_while_its_writer_has_it_open_keeps_its_version() -> None
     assert m.assemble().generated == [("tool", "out.tmp", "out.csv")]
 
 
-def test_a_name_that_an_older_version_takes_over_is_answered_by_that_version() -> None:
+def older_and_newer() -> tuple[Machine, Process]:
+    """A program that made `out.tmp` of `a.csv`, and then `out.csv` of both."""
     m = Machine("a.csv", "b.csv")
     p = m.program("tool")
     p.read("a.csv")
     p.write("out.tmp")
     p.read("b.csv")
     p.write("out.csv")
+    return m, p
+
+
+def test_a_name_that_an_older_version_takes_over_is_answered_by_that_version() -> None:
+    m, p = older_and_newer()
     p.rename("out.csv", "out.bak")
     p.rename("out.tmp", "out.csv")
     told = m.assemble()
@@ -364,12 +370,7 @@ def test_what_is_written_through_one_name_of_a_file_is_there_under_the_others() 
 
 
 def test_a_name_whose_file_was_removed_is_answered_by_the_version_that_has_it() -> None:
-    m = Machine("a.csv", "b.csv")
-    p = m.program("tool")
-    p.read("a.csv")
-    p.write("out.tmp")
-    p.read("b.csv")
-    p.write("out.csv")
+    m, p = older_and_newer()
     p.unlink("out.csv")
     p.rename("out.tmp", "out.csv")
     assert m.assemble().lineage("out.csv") == {"a.csv", "out.tmp"}

@@ -144,6 +144,74 @@ def test_a_program_whose_root_is_another_hears_nothing_of_a_library_that_is_not_
         assert not any(record.attributed for record in workspace.generated().values())
 
 
+PROBES = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define ASK(call) \\
+    do { \\
+        errno = 0; \\
+        long answer = (long)(call); \\
+        printf("%s: %ld %d\\n", #call, answer, errno); \\
+    } while (0)
+int main(void) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    char *const wild[] = {NULL, (char *)1, (char *)-4096};
+    for (int i = 0; i < 3; i++) {
+        const char *w = wild[i];
+        int s = socket(AF_UNIX, SOCK_STREAM, 0);
+        ASK(open(w, O_RDONLY));
+        ASK(openat(AT_FDCWD, w, O_WRONLY | O_CREAT, 0644));
+        ASK(creat(w, 0644));
+        ASK(rename(w, w));
+        ASK(rename("nothing", w));
+        ASK(renameat2(AT_FDCWD, w, AT_FDCWD, w, 2));
+        ASK(link(w, w));
+        ASK(unlink(w));
+        ASK(truncate(w, 0));
+        ASK(chdir(w));
+        ASK(execve(w, NULL, NULL));
+        ASK(execv(w, NULL));
+        ASK(connect(s, (void *)w, 110));
+        ASK(recvmsg(s, (void *)w, MSG_DONTWAIT));
+        ASK(syscall(SYS_clone3, w, 0));
+        ASK(syscall(SYS_clone3, w, 88));
+        ASK(syscall(SYS_openat2, AT_FDCWD, w, w, 0));
+        ASK(syscall(SYS_openat2, AT_FDCWD, w, w, 24));
+        ASK(syscall(SYS_openat2, AT_FDCWD, "made", w, 24));
+        ASK(syscall(SYS_execve, w, NULL, NULL));
+        ASK(syscall(SYS_execveat, AT_FDCWD, w, NULL, NULL, 0));
+        ASK(syscall(SYS_memfd_create, w, 0));
+        ASK(syscall(SYS_open_by_handle_at, AT_FDCWD, w, 0));
+        ASK(syscall(SYS_pidfd_getfd, -1, 0, 0));
+        ASK(syscall(SYS_connect, s, w, 110));
+        close(s);
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("backend", ["preload", "ptrace"])
+def test_a_program_that_asks_with_wild_pointers_is_answered_as_it_would_be_alone(
+    workspace: Workspace, backend: str
+) -> None:
+    """So some find out what a kernel can."""
+    program = compiled(workspace.root, "probes", PROBES)
+    alone = subprocess.run(
+        [program], cwd=workspace.root, capture_output=True, text=True, check=True
+    )
+    done = workspace.run(program, flags=("--backend", backend))
+    assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
+    assert alone.stdout.count("\n") == 3 * 25
+
+
 ALLOCATES = """
 #include <stdio.h>
 #include <string.h>

@@ -106,7 +106,7 @@ def test_a_run_that_cannot_be_written_down_keeps_nobody_from_asking(
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         patch.setattr("provgraph.ingest.capture.recover.account", Mock(side_effect=full))
         (problem,) = graph.sync().problems
-        assert "(" + str(full) + "); it stays" in problem
+        assert f"({full.strerror}); it stays" in problem
     assert len(recover(workspace.project)) == 1
     assert workspace.ended.exit == 4
 

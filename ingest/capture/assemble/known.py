@@ -52,11 +52,8 @@ class Known:
 
     def named(self, path: bytes) -> File | None:
         file = self._names.get(path)
-        if file is None and self.shelf is not None:
-            number = self.shelf.at_name(path)
-            if number is not None:
-                self._take_back(number)
-                return self._names.get(path)
+        if file is None and self.shelf is not None and self._take_back(self.shelf.at_name(path)):
+            file = self._names.get(path)
         return file
 
     def name(self, path: bytes, file: File) -> None:
@@ -80,11 +77,8 @@ class Known:
 
     def at(self, key: tuple[int, int]) -> File | None:
         file = self._inodes.get(key)
-        if file is None and self.shelf is not None:
-            number = self.shelf.at_inode(key)
-            if number is not None:
-                self._take_back(number)
-                return self._inodes.get(key)
+        if file is None and self.shelf is not None and self._take_back(self.shelf.at_inode(key)):
+            file = self._inodes.get(key)
         return file
 
     def enter(self, key: tuple[int, int], file: File) -> None:
@@ -182,14 +176,17 @@ class Known:
                 del seen[path]
                 yield path, states
 
-    def _take_back(self, number: int) -> None:
-        assert self.shelf is not None
+    def _take_back(self, number: int | None) -> bool:
+        """Whether there is such a file on the shelf."""
+        if number is None or self.shelf is None:
+            return False
         file, own = self.shelf.file(number)
         for path in own:
             self._names[path] = file
         key = file.key
         if key is not None and key not in self._inodes and self.shelf.at_inode(key) == number:
             self._inodes[key] = file
+        return True
 
 
 def _may_change(action: Action) -> bool:

@@ -8,7 +8,6 @@ order of time, from the disk too. What stays in memory does not depend on how ma
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -27,7 +26,7 @@ from provgraph.ingest.capture.assemble.states import (
     Version,
     place,
 )
-from provgraph.ingest.capture.put_away import without_name
+from provgraph.ingest.capture.put_away import key_of, without_name
 from provgraph.model.records import Stat
 
 _SCHEMA: Final = """
@@ -44,7 +43,6 @@ create table seen (
 create table touched (path blob primary key) strict, without rowid;
 create table made (uri blob primary key, times integer not null) strict, without rowid;
 """
-_INODE: Final = struct.Struct(">QQ")  # in their order, so that neighbours stand together
 
 
 class _Read(msgspec.Struct, array_like=True, tag=0):
@@ -135,7 +133,7 @@ class Shelf:
             rows.append((number, file.passing, _encode(self._packed(file, own))))
             names += [(path, number) for path in own]
             if is_its and file.key is not None:
-                inodes.append((_INODE.pack(*file.key), number))
+                inodes.append((key_of(file.key), number))
         self._put("insert or replace into file values (?, ?, ?)", rows)
         self._put("insert or replace into name values (?, ?)", names)
         self._put("insert or replace into inode values (?, ?)", inodes)
@@ -193,7 +191,7 @@ class Shelf:
     # Back
 
     def at_inode(self, key: tuple[int, int]) -> int | None:
-        found: int | None = self._one("select file from inode where key = ?", _INODE.pack(*key))
+        found: int | None = self._one("select file from inode where key = ?", key_of(key))
         return found
 
     def at_name(self, path: bytes) -> int | None:
