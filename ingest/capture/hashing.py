@@ -353,7 +353,8 @@ class Contents:
         self._by_change: dict[tuple[int, int, int, int], str] = {}
         self._young: set[Stat] = set()
         self._seen: dict[Inode, _Seen] = {}
-        self._writers: set[tuple[int, int, bytes]] = set()
+        self._open: dict[tuple[int, int, bytes], bool] = {}
+        """What is open, and whether it may be written."""
         self._closed: set[Stat] = set()
         self.blobs: dict[Stat, str] = {}
         self.plain_blobs: dict[Stat, str] = {}
@@ -473,24 +474,25 @@ class Contents:
 
     def _opened(self, event: Opened, hashing: bool) -> None:
         seen = self._named(event.after, event.path)
+        self._open[event.pid, event.tick, event.path] = event.writable
         if event.writable:
-            self._writers.add((event.pid, event.tick, event.path))
             seen.written = event.tick
         elif hashing:
             self._hash_now(event.path, event.after)
 
     def _file_closed(self, event: Closed, hashing: bool) -> None:
-        opening = (event.pid, event.opened, event.path)
-        if opening in self._writers:
-            self._writers.remove(opening)
+        writable = self._open.pop((event.pid, event.opened, event.path), None)
+        if writable is not False:  # not known: it was inherited, and written to
             self._changed(event.path, event.stat, event.tick)
-            if hashing:
-                self._hash_now(event.path, event.stat)
+        if writable and hashing:
+            self._hash_now(event.path, event.stat)
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
         self._recall(stat, changing=True)
-        self._closed.add(stat)
-        self._named(stat, path).written = tick
+        seen = self._named(stat, path)
+        if stat not in self._closed:  # a shell closes, after its command, what it has not written
+            self._closed.add(stat)
+            seen.written = tick
         if stat in self._young:  # a second write within one step of the clock: no stat tells
             self._digests.pop(stat, None)
             self._by_change.pop(_change(stat), None)

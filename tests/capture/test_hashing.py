@@ -233,6 +233,25 @@ def test_a_copy_whose_times_were_set_after_it_was_closed_is_hashed(tmp_path: Pat
     assert contents.content(name(target), events[1].stat, 2).digest == digest_of(b"data")
 
 
+def test_a_file_that_its_maker_inherited_is_hashed_when_its_times_were_set_at_once(
+    tmp_path: Path,
+) -> None:
+    """`sh -c 'exec sort a > b'`, and `sh -c 'sort a > b'`: what the shell closes after it was written."""
+    path = tmp_path / "b"
+    path.write_bytes(b"")
+    opened, _ = write_events(path, 1)
+    path.write_bytes(b"data")
+    closed = stat(path)
+    os.utime(path, ns=(OLD, OLD))
+    contents = Contents(matters=lambda path: False)
+    contents.observe(opened)
+    for tick, began, pid in (6, 5, 2), (7, 1, 1):
+        contents.observe(
+            Closed(pid=pid, tick=tick, fd=1, path=name(path), opened=began, stat=closed)
+        )
+    assert contents.content(name(path), closed, 6).digest == digest_of(b"data")
+
+
 def test_hashing_stops_when_it_is_told_to(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(bytes(3_000_000))

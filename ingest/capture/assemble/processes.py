@@ -8,6 +8,8 @@ stretch after a fork in which there is no program of its own yet (`stretch`).
 
 from __future__ import annotations
 
+import os
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -216,6 +218,8 @@ class Happenings:
                 return
 
 
+_LOADER: Final = re.compile(rb"ld(64|-[\w.-]+)?\.so(\.\d+)?")
+_ASKING: Final = frozenset((b"--verify", b"--list", b"--version", b"--help"))
 _OF_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated, Preserved)
 
 
@@ -347,7 +351,8 @@ class _Teller:
         pending = process.pending
         if pending is None:
             return
-        self.escaped.append((pending.tick, pending))
+        if not _asks_loader(pending):
+            self.escaped.append((pending.tick, pending))
         before = process.program
         image = Image(
             pid=process.pid,
@@ -363,6 +368,14 @@ class _Teller:
         happening = image, process.program, 0
         self.happenings.replace(process.pending_place, pending, happening)
         process.program.events = 1
+
+
+def _asks_loader(event: Executing) -> bool:
+    """Whether it is only asked of the dynamic linker what a program would load, as `ldd` does. A program
+    that the linker starts would have been seen."""
+    if not _LOADER.fullmatch(os.path.basename(event.path)):
+        return False
+    return not event.reason or bool({*event.argv[1:2]} & _ASKING)
 
 
 def _is_said_late(event: Event) -> bool:
