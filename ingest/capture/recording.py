@@ -2,7 +2,7 @@
 
 A recording is a folder `.provgraph/spool/<run>/`, private to its owner: `lock` (held as long as the
 runner lives), `run.json` (all that another process needs to finish the record) or in its place `front` (all
-that the native front saw, `front.py`), `events` (the shim's spool), `python/` (what Python processes
+that the native front saw, `front.py`), `events` (the shim's spool, or a link to it, `aside.py`), `python/` (what Python processes
 said), `metrics.ndjson`, `inside` (what a process that records itself saw), `told` (what was told of it while it went on, `ongoing.py`) and `nested` (the process ids of runners within the run, whose programs are in
 records of their own). Python's runner makes it and seals it; if it is killed, `recover` does the same
 later, with less. What the native front recorded is always left to `recover`.
@@ -24,7 +24,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import audit, front, line, surroundings, tree, worktree
+from provgraph.ingest.capture import aside, audit, front, line, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -164,6 +164,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     def remove(self) -> None:
         """Delete the folder, the lock last: whoever finds a part of it finds it locked."""
+        aside.remove(self.events)
         for folder, folders, names in os.walk(self.folder, topdown=False):
             for name in names:
                 if name != LOCK or folder != str(self.folder):
@@ -174,8 +175,11 @@ class Recording(msgspec.Struct, frozen=True):
                     os.rmdir(os.path.join(folder, name))
         with suppress(OSError):
             (self.folder / LOCK).unlink()
-            self.folder.rmdir()
-        self.release()
+        self.release()  # first: some storage keeps under another name what is open, for a moment longer
+        for pause in _MOMENTS:
+            time.sleep(pause)
+            with suppress(OSError):
+                return self.folder.rmdir()
 
 
 _LENGTH: Final = struct.Struct("=I")

@@ -20,7 +20,7 @@ from blake3 import blake3
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
-from provgraph.ingest.capture import audit, front, line, tree, worktree
+from provgraph.ingest.capture import aside, audit, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
 from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
@@ -37,9 +37,9 @@ from provgraph.ingest.capture.recording import (
     manifest_of,
     recordings,
 )
-from provgraph.ingest.capture.spool import Spool
+from provgraph.ingest.capture.spool import Spool, is_running
 from provgraph.ingest.capture.streams import Events, Records, joined
-from provgraph.ingest.capture.surroundings import ancestors, boot_id
+from provgraph.ingest.capture.surroundings import Machine, ancestors, boot_id
 from provgraph.model.collector import paused_collector
 from provgraph.model.journal import Reading, SegmentWriter, encoded, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
@@ -130,6 +130,7 @@ def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
     if not (told and told.is_over) and not _has_ended(recording, manifest):
         recording.release()
         return None
+    _refuse_elsewhere(recording, manifest)
     late = is_whole(project.journal / f"{manifest.started.run}.segment")
     events, gaps = seen_events(recording)
     # A runner saves the end only if something stayed behind.
@@ -141,6 +142,13 @@ def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
     segment = _write(project, recording, manifest, told, events, gaps, late=late)
     recording.remove()
     return segment
+
+
+def _refuse_elsewhere(recording: Recording, manifest: Manifest) -> None:
+    """Raises JournalError where the spool lies on another host."""
+    place, host = aside.target(recording.events), manifest.machine.host
+    if place is not None and host != Machine.here().host:
+        raise JournalError(f"what its programs did lies on {host} in {place}: a sync there does it")
 
 
 def asking(project: Project) -> Ask:
@@ -313,7 +321,7 @@ def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
     if manifest is not None and manifest.machine.boot != boot_id():
         return True
     if manifest is not None and manifest.pid and not recording.events.exists():
-        return not Path(f"/proc/{manifest.pid}").exists()
+        return not is_running(manifest.pid)
     with suppress(OSError, ProvgraphError, ValueError), Spool(recording.events) as spool:
         return not any(not life.exited and life.is_alive() for life in spool.lives())
     return True
@@ -323,7 +331,7 @@ def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[Events, 
     """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
     own = recording.inside()
     if not recording.events.exists():
-        return own, []
+        return own, [aside.lost(recording.events)] if aside.target(recording.events) else []
     try:
         with Spool(recording.events) as spool:
             if sealing:
@@ -355,6 +363,7 @@ def _is_old(folder: Path) -> bool:
 def _remove_remains(folder: Path) -> None:
     """A folder whose runner died before it had a lock, or whose remover died after deleting it."""
     if not (folder / "lock").exists() and _is_old(folder):
+        aside.remove(folder / EVENTS)
         for path in _below(folder):
             with suppress(OSError):
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -20,7 +20,7 @@ import msgspec
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import ProvgraphError, reason_of
-from provgraph.ingest.capture import audit, redact, shim, tree, worktree
+from provgraph.ingest.capture import aside, audit, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
 from provgraph.ingest.capture.program import (
@@ -45,7 +45,7 @@ from provgraph.ingest.capture.recording import (
     tell_outer,
     without_secrets,
 )
-from provgraph.ingest.capture.spool import Spool, create, without_shim
+from provgraph.ingest.capture.spool import Spool, begin, without_shim
 from provgraph.ingest.capture.spool import environment as traced
 from provgraph.ingest.capture.streams import Events, Records, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
@@ -274,9 +274,9 @@ class Capture:
     def write_so_far(self) -> None:
         """Journal what is known by now, while the program goes on. What processes that live still do is told
         when they have ended."""
+        self._events += self._fresh()
         if self._spool is None:
             return
-        self._events += self._spool.fresh()
         evidence = self._evidence(msgspec.structs.replace(self._manifest, ended=tick()))
         evidence.before = None  # what nobody was seen to change is told at the end
         made = account(self.project, evidence, self._recording.folder)
@@ -348,10 +348,10 @@ class Capture:
                 self._tracer = self._find_tracer(cache)
             if backend != "ptrace":
                 self._library = shim.library(cache)
-            create(self._recording.events, self._tracer)
+            spool = begin(self._recording.events, self._tracer)
             if backend == "auto":
                 self._tell_front()
-            return Spool(self._recording.events), []
+            return spool, []
         except ProvgraphError as error:
             note(f"{error.message}; only changes of files are recorded")
             return None, [f"programs were not traced: {error.message}"]
@@ -382,7 +382,7 @@ class Capture:
         if self._spool is None:
             return _LONGEST
         began = time.perf_counter()
-        fresh = self._spool.fresh()
+        fresh = self._fresh()
         for event in fresh:
             self._contents.observe(event)
         self._events += fresh
@@ -393,6 +393,15 @@ class Capture:
             self._have_it_told()
         spent = time.perf_counter() - began
         return max(self._pause, min(spent * (_BUSY if fresh else _IDLE), _LONGEST_REST))
+
+    def _fresh(self) -> list[Event]:
+        """What happened since. A program may remove what it writes to, and with it the rest of its record."""
+        try:
+            return self._spool.fresh() if self._spool else []
+        except (OSError, ValueError):
+            self._manifest.gaps.append(aside.lost(self._recording.events))
+            self._spool = None
+            return []
 
     def learn_rhythm(self) -> None:
         """From now on `is_to_be_told` says when."""
@@ -433,11 +442,11 @@ class Capture:
 
     def _drain(self) -> bool:
         """Take in the rest; whether processes of the run stay behind."""
-        spool = self._spool
-        if spool is None:
+        self._events += self._fresh()
+        if self._spool is None:
             return False
-        staying = still_at_work(spool, self._run, self._manifest.pid)
-        self._events += spool.fresh()
+        staying = still_at_work(self._spool, self._run, self._manifest.pid)
+        self._events += self._fresh()
         if staying:
             self._events = list(without_pending(self._events, staying))
             self._manifest.gaps.append(outlived(len(staying)))

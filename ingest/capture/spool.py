@@ -11,6 +11,7 @@ import os
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from heapq import merge
 from pathlib import Path
 from struct import Struct
@@ -19,7 +20,8 @@ from typing import Final, Self
 
 import msgspec
 
-from provgraph.errors import CaptureError, JournalError
+from provgraph.errors import CaptureError, JournalError, ProvgraphError
+from provgraph.ingest.capture import aside
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -121,6 +123,28 @@ def create(path: Path, tracer: Path | None = None) -> None:
         ) from error
 
 
+def begin(events: Path, tracer: Path | None = None) -> Spool:
+    """Makes an empty spool and reads it: `events`, or where that cannot be mapped one on local storage, to which
+    `events` is then a link. Raises CaptureError."""
+    create(events, tracer)
+    try:
+        return Spool(events)
+    except JournalError:
+        events.unlink()
+    for place in aside.places(events.parent.name, os.environ):
+        with suppress(OSError, ProvgraphError):
+            create(place, tracer)
+            events.symlink_to(place)
+            return Spool(events)
+        aside.remove(events)
+        with suppress(OSError):
+            events.unlink()
+    raise CaptureError(
+        f"{events.parent} gives no shared mappings, nor does any local folder",
+        hint="set TMPDIR to a folder on local storage that only you can write",
+    )
+
+
 def _name_tracer(descriptor: int, path: bytes) -> None:
     """A chunk without records, behind whose end the path stands."""
     at = DATA_START + CHUNK.size + RECORD.size
@@ -197,7 +221,7 @@ def _fields_of(pid: int) -> list[bytes] | None:
     return None if fields[0] in (b"Z", b"X") else fields
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     return _fields_of(pid) is not None
 
 
@@ -209,6 +233,8 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not aside.is_trusted(path):
+            raise JournalError(f"{aside.target(path)} is not in a private folder of this user")
         try:
             with path.open("r+b") as file:
                 self._header = mmap.mmap(file.fileno(), DATA_START)
@@ -251,7 +277,7 @@ class Spool:
         """What is known to be lost, besides `Missed` events."""
         flags = WORD.unpack_from(self._header, GAPS_AT)[0]
         lost = [text for bit, text in GAPS if flags & bit]
-        gone = [(at, pid) for at, pid in enumerate(self._tracers()) if pid and not _is_running(pid)]
+        gone = [(at, pid) for at, pid in enumerate(self._tracers()) if pid and not is_running(pid)]
         tracers = self._tracers()  # one that ended in between took its number away before
         if any(tracers[at] == pid for at, pid in gone):
             lost.append("a tracer was killed, and what it followed went on unseen")

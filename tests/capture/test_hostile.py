@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ctypes.util import find_library
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 from capture.workspace import Workspace
 
-from provgraph.config import create_project
 from provgraph.graph import Graph
 from provgraph.ingest.capture.tree import MOST
 from provgraph.model.journal import read_segment, segments
@@ -304,33 +302,6 @@ def test_on_storage_that_cannot_be_mapped_the_program_runs_and_the_verdict_says_
     assert (done.returncode, done.stdout) == (0, "said\n"), done.stderr
     assert workspace.generated()["made.txt"].attributed is False
     assert workspace.ended.verdict != "complete"
-
-
-@pytest.fixture
-def unmapped(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system that gives no shared mappings, as some network file systems do."""
-    if shutil.which("bindfs") is None or not os.access("/dev/fuse", os.W_OK) or os.getuid() != 0:
-        pytest.skip("needs bindfs and the right to mount")
-    behind, mounted = tmp_path / "behind", tmp_path / "mounted"
-    behind.mkdir()
-    mounted.mkdir()
-    subprocess.run(["bindfs", "-o", "direct_io", behind, mounted], check=True)
-    yield mounted
-    subprocess.run(["umount", "--lazy", mounted], check=True)
-
-
-def test_on_a_file_system_without_shared_mappings_the_verdict_says_it(
-    unmapped: Path, workspace: Workspace
-) -> None:
-    project = create_project(unmapped / "project")
-    there = Workspace(project, workspace.environment, workspace.provgraph)
-    as_alone(there, "sh", "-c", "echo x > made.txt; cat made.txt; exit 3")
-    assert there.generated()["made.txt"].attributed is False
-    assert (there.ended.exit, there.ended.verdict) == (3, "incomplete")
-    assert any("not traced" in gap for gap in there.ended.gaps), there.ended.gaps
-    with Graph.open(there.root) as graph:
-        graph.sync()
-        assert graph.ask("file made.txt | count").rows.values == [(1,)]
 
 
 def test_where_the_home_cannot_be_written_nothing_is_different(workspace: Workspace) -> None:

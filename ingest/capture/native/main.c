@@ -11,6 +11,7 @@
  * It depends on nothing, not even a C library, so it starts in a fraction of a millisecond and one
  * file serves every Linux of its machine. */
 
+#include "aside.h"
 #include "watch.h"
 #include "worktree.h"
 
@@ -270,37 +271,60 @@ static bool name_run(void) {
 static void remove_recording(void) {
     static const char *const names[] = {"/events", "/front", "/told", "/lock", NULL};
     char path[PATH_ROOM];
+    remove_aside(spool_path);
     call3(SYS_unlinkat, AT_FDCWD, python_folder, AT_REMOVEDIR);
     for (int n = 0; names[n]; n++)
         if (JOIN(path, recording, names[n])) call3(SYS_unlinkat, AT_FDCWD, path, 0);
+    for (int n = 0; n < 2; n++) { /* some storage keeps under another name what is open */
+        int *file = n ? &lock_file : &front_file;
+        if (*file >= 0) close_file(*file);
+        *file = -1;
+    }
     call3(SYS_unlinkat, AT_FDCWD, recording, AT_REMOVEDIR);
 }
 
 static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; }
 
-static bool make_spool(void) {
+enum made { NOT_MADE, NOT_SHARED, MADE };
+
+/* An empty spool at that path, if it can be mapped there. */
+static enum made make_spool_at(const char *path) {
     enum { HEAD = 1 << 14 };
-    unsigned char *empty = keep(HEAD);
+    static unsigned char empty[HEAD];
     size_t size = 0;
-    if (!empty || length_of(spool_path) > 767) return false;
+    if (length_of(path) > 767) return NOT_MADE;
     memset(empty, 0, HEAD);
     for (int n = 0; n < spool_run_count; n++) {
         struct slice line = spool_runs[n];
         size_t at = number_in(&line), count = line.size ? (line.size - 1) / 2 : 0;
-        if (at > HEAD || count > HEAD - at) return false;
+        if (at > HEAD || count > HEAD - at) return NOT_MADE;
         for (size_t i = 0; i < count; i++)
             empty[at + i] = (unsigned char)(hex_digit(line.at[1 + 2 * i]) << 4 | hex_digit(line.at[2 + 2 * i]));
         if (at + count > size) size = at + count;
     }
     struct spool *head = (struct spool *)empty;
     head->began = wall();
-    int file = open_at(AT_FDCWD, spool_path, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (file < 0) return false;
+    int file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (file < 0) return NOT_MADE;
     bool made = head->magic == SPOOL_MAGIC && head->version == SPOOL_VERSION &&
                 call4(SYS_fallocate, file, 0, 0, head->allocated) == 0 &&
                 write_all(file, empty, size, 0);
+    void *at = (void *)call6(SYS_mmap, 0, DATA_START, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close_file(file);
-    return made;
+    if (failed(at)) call3(SYS_unlinkat, AT_FDCWD, path, 0);
+    else call2(SYS_munmap, at, DATA_START);
+    return failed(at) ? NOT_SHARED : made ? MADE : NOT_MADE;
+}
+
+static bool make_spool(void) {
+    enum made made = make_spool_at(spool_path);
+    char path[PATH_ROOM];
+    for (int n = 0; made == NOT_SHARED && n < ASIDE_PLACES; n++)
+        if (name_aside(path, n, run, variables) && make_spool_at(path) == MADE) {
+            if (call3(SYS_symlinkat, path, AT_FDCWD, spool_path) == 0) return true;
+            call3(SYS_unlinkat, AT_FDCWD, path, 0);
+        }
+    return made == MADE;
 }
 
 static void add_section(struct buffer *to, uint32_t kind, const struct buffer *content) {
@@ -695,7 +719,6 @@ static void run_captured(void) {
     }
     if (!ready || program.pid < 0) { /* Python says why */
         remove_recording();
-        close_file(lock_file);
         give_signals_back();
         action(SIGBUS, &bus_before, NULL);
         return;

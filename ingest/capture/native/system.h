@@ -311,6 +311,8 @@ static struct slice mapped_file(const char *path) {
     void *at = (void *)-1l;
     if (call2(SYS_fstat, file, &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0)
         at = (void *)call6(SYS_mmap, 0, s.st_size, PROT_READ, MAP_SHARED, file, 0);
+    if (failed(at) && s.st_size > 0) /* some storage has no shared mappings */
+        at = (void *)call6(SYS_mmap, 0, s.st_size, PROT_READ, MAP_PRIVATE, file, 0);
     close_file(file);
     return failed(at) ? none : (struct slice){at, (size_t)s.st_size};
 }
