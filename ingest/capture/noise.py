@@ -48,6 +48,10 @@ KEPT: Final = (
 SUFFIXES: Final = (b".so", b".dll", b".dylib", b".mo", b".ttf", b".otf", b".ttc", b".pfb", b".afm")
 """Files outside the project that programs load for themselves."""
 
+STATUS: Final = (b"/tmp/hsperfdata_",)
+"""Beginnings of folders outside the project in which programs tell how they are (Java, where each looks
+after what others left)."""
+
 _INSTALLED: Final = (b"bin", b"sbin", b"lib", b"lib64", b"libexec", b"include", b"share", b"etc")
 _INSTALLED_ALSO: Final = (b"ssl", b"conda-meta", b"pkgs")
 TEMPORARY: Final = (b"/tmp/", b"/var/tmp/", b"/dev/shm/")
@@ -68,6 +72,8 @@ class Noise:
     b'/home/ann/p/.venv'
     >>> noise.fold(b"/home/ann/.cache/pip/x"), noise.fold(b"/home/ann/.cache/huggingface/hub/m")
     (b'/home/ann/.cache', None)
+    >>> noise.fold(b"/tmp/hsperfdata_ann/4711"), noise.fold(b"/tmp/sorted")
+    (b'/tmp/hsperfdata_ann', None)
     """
 
     def __init__(
@@ -119,6 +125,8 @@ class Noise:
             return True
         if folder.startswith(self._inside):
             return False
+        if folder.startswith(STATUS):
+            return True
         return not folder.endswith(KEPT) and (folder in SYSTEM or name in HOME_FOLDERS)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_right, insort
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Happening, Story
 from provgraph.ingest.capture.assemble.scripts import INTERPRETERS, Program, program_of
-from provgraph.ingest.capture.assemble.states import Action, Read, Version, source_of
+from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Version, source_of
 from provgraph.ingest.capture.events import Image, Interpreted, Opened
 from provgraph.model.elements import Scalar
-from provgraph.model.records import Role
+from provgraph.model.records import Role, Stat
 
 _UNKNOWN: Final = Program("")
+_SINCE: Final = itemgetter(0)
 
 
 class Told(msgspec.Struct):
@@ -31,6 +34,33 @@ class _Wanted(msgspec.Struct):
 
     paths: set[bytes]
     ends: tuple[bytes, ...]
+
+
+class _Executed:
+    """The states of the project's own programs, as far as the run made, replaced or removed them: an exec
+    tells which file it was, and nothing of it."""
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        self.made: dict[bytes, list[tuple[int, Version]]] = {path: [] for path in paths}
+        self._gone: dict[bytes, list[tuple[int, Stat | None]]] = {path: [] for path in self.made}
+
+    def note(self, action: Action) -> None:
+        if isinstance(action, Version):
+            for path, since in action.names:
+                if path in self.made:
+                    insort(self.made[path], (since, action), key=_SINCE)
+        elif isinstance(action, Removal) and action.version is None and action.path in self._gone:
+            insort(self._gone[action.path], (action.tick, action.stat), key=_SINCE)
+
+    def at(self, path: bytes, tick: int) -> tuple[Stat | None, int]:
+        """The stat of what was there, None where it still is, and when this run had made it, else 0."""
+        made, gone = self.made[path], self._gone[path]
+        before = bisect_right(made, tick, key=_SINCE)
+        if before:
+            _, version = made[before - 1]
+            return version.moved or version.stat, version.tick
+        until = bisect_right(gone, tick, key=_SINCE)
+        return gone[until][1] if until < len(gone) else None, 0
 
 
 class Programs:
@@ -95,9 +125,16 @@ class Programs:
         """Reads that no event shows: a program of the project is read by its exec; modules may have
         come from a cache in memory. They count from the program's start, unless it made them."""
         sources = {by: dict(self._sources(by)) for by in self.told}
+        executed = _Executed(
+            by.image.executable
+            for process in story.processes
+            for by in process.executions
+            if by.image is not None and by.image.executable.startswith(self._inside)
+        )
         read: set[tuple[Execution, bytes]] = set()
         made: set[tuple[Execution, bytes]] = set()
-        for action in actions if sources else ():
+        for action in actions if sources or executed.made else ():
+            executed.note(action)
             if action.path in sources.get(action.by, ()):
                 (made if isinstance(action, Version) else read).add((action.by, action.path))
         found = []
@@ -108,7 +145,9 @@ class Programs:
                         found.append(Read(by, by.call.source, by.started, 0, None, None))
                     continue
                 if by.image is not None and by.image.executable.startswith(self._inside):
-                    found.append(Read(by, by.image.executable, by.started, 0, None, None))
+                    path, tick = by.image.executable, by.started
+                    stat, since = executed.at(path, tick)
+                    found.append(Read(by, path, tick, 0, stat, None, since))
                 for path, (tick, index) in sources.get(by, {}).items():
                     if (by, path) in made and (by, path) not in read:
                         found.append(Read(by, path, tick, index, None, None))
