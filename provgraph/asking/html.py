@@ -27,12 +27,13 @@ DRAWN: Final = 60
 def html(query: Query) -> str:
     """The answer as a page shows it; a mistake in the question is told in its place."""
     try:
-        found, picture = brief(query), image(query)
+        found, picture, remarks = brief(query), image(query), query.remarks
     except ProvgraphError as error:
         return f"<pre>{escape(str(error))}</pre>"
     more = f", the first {ROWS} of them shown" if len(query) > ROWS else ""
     rows = table(found.names, cells(found, ROWS))
-    return f"{picture}{rows}<p>{count(len(query), 'row')}{more}</p>"
+    told = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
+    return f"{picture}{rows}<p>{count(len(query), 'row')}{more}</p>{told}"
 
 
 def brief(query: Query) -> Answer:

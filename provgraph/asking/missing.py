@@ -6,11 +6,11 @@ A question about what is not there has an empty answer, which would read as "fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from provgraph.errors import AmbiguousName, NotFound
+from provgraph.errors import AmbiguousName, NotFound, ProvgraphError
 from provgraph.model.elements import Value
 from provgraph.model.text import count
 from provgraph.model.vocabulary import Label
@@ -34,7 +34,6 @@ from provgraph.query.plan import (
     InCommit,
     Latest,
     Limit,
-    Membership,
     Named,
     Nth,
     Plan,
@@ -52,8 +51,22 @@ if TYPE_CHECKING:
     from provgraph.asking.queries import Asked
 
 _FEW: Final = 6
+_MANY: Final = 1_000  # values of a field, among which one would not look
+_MOST: Final = 100_000  # names that are looked through for one that is like it
 _SHA: Final = 9  # letters of a commit that are shown
 _BEGINNING: Final = 4  # letters of an id that may stand for it
+
+
+def remarks(graph: Asked, plan: Plan, *, empty: bool) -> Iterator[str]:
+    """What is to be known beside the rows of a plan; of an empty answer also why it may be empty."""
+    yield from map(_told, missing(graph, plan))
+    yield from unmatched(graph, plan)
+    if empty:
+        yield from unmet(graph, plan)
+
+
+def _told(wrong: ProvgraphError) -> str:
+    return f"{wrong.message}; {wrong.hint}" if wrong.hint else wrong.message
 
 
 def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
@@ -67,26 +80,34 @@ def unmatched(graph: Asked, plan: Plan) -> Iterator[str]:
     """What the globs of a plan do not match, in order: no error, for a glob may match nothing."""
     for find in dict.fromkeys(finds(plan)):
         if isinstance(find.name, Globbed) and not _is_there(graph, replace(find, where=None)):
-            wrong = _not_there(graph, find)
-            yield f"{wrong.message}; {wrong.hint}" if wrong.hint else wrong.message
+            yield _told(_not_there(graph, find))
 
 
 def unmet(graph: Asked, plan: Plan) -> Iterator[str]:
     """What a plan compares that nothing has, and the text that nothing is equal to. Asked where the
     answer is empty, which that explains."""
     for possible, asked in dict.fromkeys(compared(plan)):
-        every = [Find(label) for label in possible]
-
-        def none_has(condition: Condition, every: list[Find] = every) -> bool:
-            return not any(_is_there(graph, replace(each, where=condition)) for each in every)
-
-        if none_has(Membership(asked.key, (), negated=True)):
+        if not any(graph.store.values(label, asked.key, 1) for label in possible):
             yield f"nothing has `{asked.key}`"
-        elif asked.operator == "=" and isinstance(asked.value, str) and none_has(asked):
-            columns = [Project(each, (Column(asked.key, asked.key),)) for each in every]
-            held = (value for each in columns for (value,) in graph.answer(each).values)
-            near = nearest(asked.value, {text for value in held for text in texts(value)})
-            yield f"nothing has {condition_text(asked)}" + (f"; {near}" if near else "")
+        elif asked.operator == "=" and isinstance(asked.value, str):
+            few = _few_texts(graph, possible, asked.key)
+            if few is None:
+                if not any(_is_there(graph, Find(label, where=asked)) for label in possible):
+                    yield f"nothing has {condition_text(asked)}"
+            elif asked.value not in few:
+                near = nearest(asked.value, few)
+                yield f"nothing has {condition_text(asked)}" + (f"; {near}" if near else "")
+
+
+def _few_texts(graph: Asked, labels: Iterable[Label], key: str) -> set[str] | None:
+    """All that are held under a key; None where there are too many to choose from."""
+    held: set[str] = set()
+    for label in labels:
+        values = graph.store.values(label, key, _MANY)
+        if len(values) == _MANY:
+            return None
+        held.update(text for value in values for text in texts(value))
+    return held
 
 
 def texts(value: Value) -> tuple[str, ...]:
@@ -296,7 +317,12 @@ def _ambiguous(graph: Asked, find: Find) -> AmbiguousName | None:
 def _near(graph: Asked, find: Find) -> str | None:
     import difflib
 
-    names = set(_column(graph, Find("Artifact" if find.label == "Version" else find.label), "name"))
+    label: Label = "Artifact" if find.label == "Version" else find.label
+    most = _MANY if isinstance(find.name, Globbed) else _MOST
+    values = graph.store.values(label, "name", most)
+    if len(values) == most:
+        return None
+    names = {text for value in values for text in texts(value)}
     wanted = _name(find)
     by_base = {name.rpartition("/")[2]: name for name in sorted(names)}
     near = difflib.get_close_matches(wanted, [*names, *by_base], n=3, cutoff=0.6)

@@ -155,6 +155,15 @@ class Query(Verbs):
         """The rows as the store gives them."""
         return self._graph.answer(self.plan, self._budget)
 
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known beside the rows: names and globs that find nothing, a name that several
+        files have and, where there are no rows, comparisons that nothing can meet. The graph is asked
+        for it, shortly, when it is first looked at; `show` and notebooks tell it."""
+        from provgraph.asking.missing import remarks
+
+        return tuple(remarks(self._graph, self.plan, empty=not len(self)))
+
     @property
     def answer(self) -> Answer:
         """The rows with named columns: those selected, or of nodes all that is known of them."""
@@ -260,3 +269,5 @@ class Query(Verbs):
         console.print(table(found.names, cells(found, limit)))
         cut = "" if limit is None or len(self) <= limit else f", the first {limit} of them shown"
         console.print(count(len(self), "row") + cut)
+        for remark in self.remarks:
+            console.print(remark, markup=False)

@@ -10,7 +10,7 @@ import click
 from msgspec import structs
 
 from provgraph.asking.answers import answer
-from provgraph.asking.missing import missing, unmatched, unmet
+from provgraph.asking.missing import missing
 from provgraph.asking.queries import Query
 from provgraph.asking.tables import cells
 from provgraph.cli.output import note, present, write_csv, write_json_rows, write_table
@@ -28,15 +28,12 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 def write_answer(graph: Graph, query: Query, format: Format) -> None:
     """Raises what asking raises, before anything is written; `UsageError` where the rows are a table's
     and the format shows nodes; `NotFound` where there are no rows because a name finds nothing."""
-    for wrong in missing(graph, query.plan):
-        if isinstance(wrong, NotFound) and not len(query):
-            raise wrong
-        note(wrong.message)
-    for remark in unmatched(graph, query.plan):
-        note(remark)
     if not len(query):
-        for remark in unmet(graph, query.plan):
-            note(remark)
+        for wrong in missing(graph, query.plan):
+            if isinstance(wrong, NotFound):
+                raise wrong
+    for remark in query.remarks:
+        note(remark)
     match format:
         case "table":
             found = answer(query.rows, query.plan)

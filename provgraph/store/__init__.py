@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from provgraph.errors import StoreError
-from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 
@@ -77,6 +78,10 @@ class Store(Protocol):
     ) -> dict[str, dict[str, int]]:
         """How many edges of each type lead out of these nodes (or into them), without reading one:
         by node, then by type; what has none is left out."""
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        """What nodes of a label have under a key, each value once and in any order: all that there are,
+        or any `most` of them where there are more. No longer sought than until those are found."""
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         """Everything that binding needs to know of these artifacts: the artifacts that exist, the

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
-from provgraph.model.vocabulary import EDGES
+from provgraph.model.vocabulary import EDGES, Label
 from provgraph.query.evaluate import Evaluator, Row
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Project, Walk, is_table
@@ -82,6 +83,11 @@ class MemoryStore:
             near = edge.target if incoming else edge.source
             counts.setdefault(near, Counter())[edge.type] += 1
         return {near: dict(by_type) for near, by_type in counts.items()}
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        nodes = (node for _, node in self.graph.nodes(data="node") if node.label == label)
+        held = (node.id if key == "id" else node.properties.get(key) for node in nodes)
+        return list(islice(dict.fromkeys(value for value in held if value is not None), most))
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         known = [node for node in self.nodes(artifacts) if node.label == "Artifact"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provgraph.asking.answers import answer as in_columns
+from provgraph.asking.missing import remarks
 from provgraph.graph import Graph
 from provgraph.model.text import plain
 from provgraph.model.uri import shown
@@ -45,6 +46,7 @@ def answer(graph: Graph, text: str, limit: int) -> Answer:
         ids=[None if id_at is None else row[id_at] for row in found.values],
         more=len(rows.values) > limit,
         seconds=time.perf_counter() - began,
+        remarks=list(remarks(graph, query.plan, empty=not rows.values)),
     )
 
 

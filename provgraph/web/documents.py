@@ -419,7 +419,8 @@ class Column(Document):
 
 class Answer(Document):
     """`ids` names the node of each row, where a row is one; `explained` is the text of an
-    `explain`. `more` says that there are more rows than were asked for."""
+    `explain`. `more` says that there are more rows than were asked for, `remarks` what finds
+    nothing or may mean several things."""
 
     columns: list[Column]
     rows: list[list[str | int | float | bool | list[str] | None]]
@@ -427,6 +428,7 @@ class Answer(Document):
     more: bool
     seconds: float
     explained: str | None = None
+    remarks: list[str] = []
 
 
 class Typing(Document):

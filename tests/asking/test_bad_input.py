@@ -76,6 +76,45 @@ def test_a_name_that_several_files_have_is_said_with_their_names(
     assert list(missing(twins, twins.ask('file "one/same.txt"').plan)) == []
 
 
+def test_remarks_stand_beside_the_answer(
+    graph: Graph, twins: Graph, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {
+        "file clean.csv": (),
+        'file clean.csv + file "raw/*.cvs"': (
+            "no file is like `raw/*.cvs`; near it: `raw/b.csv`, `raw/a.csv`",
+        ),
+        'file "clean.csv" - file "clean.cvs"': (
+            "no file answers to `clean.cvs`; near it: `clean.csv`, `clean.py`",
+        ),
+        "file [kind = modle<]": ('nothing has kind = "modle<"; `model` might be meant',),
+        "run [tag.reviewed = yes]": ("nothing has `tag.reviewed`",),
+    }
+    for question, remarks in told.items():
+        question = question.replace("modle<", quoted("modle<"))
+        assert graph.ask(question).remarks == remarks
+    empty = graph.find("file", where=f"kind = {quoted('modle<')}")
+    empty.show()
+    assert capsys.readouterr().out.endswith("0 rows\n" + empty.remarks[0] + "\n")
+    assert empty._repr_html_().endswith(
+        "<p>nothing has kind = &quot;modle&lt;&quot;; `model` might be meant</p>"
+    )
+    (several,) = twins.file("same.txt").remarks
+    assert several.startswith("`same.txt` may be 2 files")
+
+
+def test_a_near_value_is_told_only_where_there_are_few(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = graph.ask("file [kind = modle]")
+    assert few.remarks == ('nothing has kind = "modle"; `model` might be meant',)
+    monkeypatch.setattr("provgraph.asking.missing._MANY", 1)
+    many = graph.ask("file [kind = modle]")
+    assert many.remarks == ('nothing has kind = "modle"',)
+    assert graph.ask("file [kind = model]").remarks == ()
+    assert graph.ask('file "raw/*.cvs"').remarks == ("no file is like `raw/*.cvs`",)
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [

@@ -9,7 +9,21 @@ from hypothesis import given
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
 from provgraph.model.vocabulary import EDGES
-from provgraph.query.plan import Column, Find, Project
+from provgraph.query.plan import (
+    Column,
+    Comparison,
+    Condition,
+    Digested,
+    Exactly,
+    Find,
+    Globbed,
+    Identified,
+    Membership,
+    Name,
+    Named,
+    Project,
+    WithDigest,
+)
 from provgraph.store import Statistics, Store
 from provgraph.store.memory import MemoryStore
 
@@ -231,3 +245,56 @@ def test_rows_without_columns_are_whole_nodes(store: Store) -> None:
     rows = store.run(Find("Step"))
     assert rows.columns == ("id", "label", "depth", "properties")
     assert rows.values == [("s1", "Step", None, {"name": "sort"})]
+
+
+def test_the_values_of_a_field_are_given_each_once_and_no_more_than_were_asked_for(
+    store: Store,
+) -> None:
+    assert store.values("Version", "kind", 9) == []
+    kinds: list[Value] = ["a", "b", "a", ("x", "y"), True, 2.5, "it's `$p`", "é\ud7ff"]
+    store.apply(
+        Batch(
+            nodes=[
+                *(Node(f"v{n}", "Version", {"kind": k}) for n, k in enumerate(kinds)),
+                Node("s1", "Step", {"kind": "of another label"}),
+                Node("v9", "Version", {'tag.a"`b': "c", "tag.list": ("p", "q")}),
+            ]
+        )
+    )
+    found = store.values("Version", "kind", 9)
+    assert sorted(map(repr, found)) == sorted(map(repr, set(kinds)))
+    assert len(store.values("Version", "kind", 3)) == 3
+    assert set(store.values("Version", "kind", 3)) < set(kinds)
+    assert store.values("Version", 'tag.a"`b', 9) == ["c"]
+    assert store.values("Version", "tag.list", 9) == [("p", "q")]
+    assert store.values("Step", "id", 9) == ["s1"]
+    assert store.values("Run", "kind", 9) == []
+
+
+@pytest.mark.parametrize("lone", ["\udcff", "é\ud800*"])
+def test_what_is_no_text_is_asked_for_and_finds_nothing(store: Store, lone: str) -> None:
+    """Bytes of a command line that are not UTF-8 come as lone surrogates."""
+    store.apply(GRAPH)
+    names: list[Name] = [
+        Exactly(lone),
+        Named(f"a{lone}", stems=True),
+        Globbed(f"*{lone}"),
+        Globbed(f"{lone}/**"),
+        Digested(("blake3:00", f"blake3:{lone}")),
+        Identified(("v9", lone)),
+    ]
+    for name in names:
+        assert store.run(Find("Version", name)).values == []
+    assert store.run(Find("Version", which=WithDigest(lone))).values == []
+    conditions: list[tuple[Condition, int]] = [
+        (Comparison("name", "=", lone), 0),
+        (Comparison("name", "~", f"*{lone}*"), 0),
+        (Comparison("name", "!=", lone), 3),
+        (Comparison("name", "<", lone), 3),
+        (Membership("name", ("a.csv", lone)), 2),
+        (Membership("name", tuple(f"{n}{lone}" for n in range(200))), 0),
+        (Membership("names", (lone, "x"), negated=True), 1),
+        (Comparison(f"tag.{lone}", "=", "x"), 0),
+    ]
+    for condition, number in conditions:
+        assert len(store.run(Find("Version", where=condition)).values) == number, condition

@@ -198,6 +198,10 @@ def test_a_question_is_answered_in_rows_that_lead_to_nodes(ask: Asked) -> None:
     counted = ask.post("query", text="run | count by exit")
     assert (counted["rows"], counted["ids"]) == ([[0, 2]], [None])
     assert "MATCH" in ask.post("query", text=f"explain {text}")["explained"]
+    assert found["remarks"] == []
+    nothing = ask.post("query", text='file "models/*.pkle"')
+    assert nothing["rows"] == []
+    assert nothing["remarks"][0].startswith("no file is like `models/*.pkle`; near it: `models/")
 
 
 def test_a_mistake_points_into_the_question(explorer: Explorer, ask: Asked) -> None:

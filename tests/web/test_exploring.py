@@ -198,6 +198,9 @@ def test_a_mistake_is_marked_where_it_is(explorer: Explorer, windows: Windows) -
     assert box["x"] < word["x"] and word["y"] < box["y"] + 40
     area = page.locator("#query-text")
     assert area.evaluate("(box) => box.selectionStart") == len("model best | ")
+    area.fill("file [kind = modle]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("note")).to_contain_text("`model` might be meant")
 
 
 def test_what_bad_results_share_is_found(explorer: Explorer, windows: Windows) -> None:

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from provgraph.errors import StoreError
-from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
@@ -71,6 +72,10 @@ class EmbeddedStore:
     ) -> dict[str, dict[str, int]]:
         with explained(self.path):
             return reading.degrees(self._connection, ids, types, incoming=incoming)
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        with explained(self.path):
+            return reading.values(self._connection, label, key, most)
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):

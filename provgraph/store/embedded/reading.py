@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import apsw
 
-from provgraph.model.elements import Edge, Node, Watermark
-from provgraph.model.vocabulary import EDGE_TYPES
+from provgraph.model.elements import Edge, Node, Value, Watermark
+from provgraph.model.vocabulary import EDGE_TYPES, Label
 from provgraph.store import Statistics, Surroundings
-from provgraph.store.embedded.properties import decoded, joined
-from provgraph.store.embedded.schema import ARTIFACT, COLUMNS, TYPE_NUMBERS
+from provgraph.store.embedded.conditions import place
+from provgraph.store.embedded.properties import decoded, joined, read
+from provgraph.store.embedded.schema import ARTIFACT, COLUMNS, TYPE_NUMBERS, Lexicon
+from provgraph.store.embedded.sql import Sql, sql
 from provgraph.store.embedded.transactions import reading
 
 _NODE: Final = "n.uid, l.name, n.properties, " + ", ".join(f'n."{key}"' for key in COLUMNS)
@@ -105,6 +107,24 @@ def degrees(
     for near, name, count in rows:
         found.setdefault(near, {})[name] = count
     return found
+
+
+def values(connection: apsw.Connection, label: Label, key: str, most: int) -> list[Value]:
+    with reading(connection):
+        lexicon = Lexicon(connection)
+        at = place(key, lexicon)
+        held = Sql(at.column or "NULL")
+        if at.path is not None:  # as JSON: what stands in a column of the same key, too
+            inside = sql("n.properties -> {}", at.path)
+            held = sql("coalesce({}, nullif(json_quote({}), 'null'))", inside, held)
+        asked = sql(
+            "SELECT DISTINCT {} AS held FROM node n"
+            f" WHERE n.label = {lexicon.labels[label]} AND held IS NOT NULL LIMIT {{}}",
+            held,
+            most,
+        )
+        rows = connection.execute(asked.text, asked.parameters).fetchall()
+    return [value if at.path is None else read(str(value)) for (value,) in rows]
 
 
 def _edge(row: tuple[Any, ...]) -> Edge:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from provgraph.query.glob import literal_prefix
+from provgraph.store.asked_text import asked_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,6 @@ def joined(separator: str, parts: Iterable[Sql]) -> Sql:
 TRUE: Final = Sql("1")
 FALSE: Final = Sql("0")
 
-# Lone surrogates stand for bytes that are not UTF-8. No text in a database has them, so what
-# replaces them in a question must be in no text either: a noncharacter.
-_SURROGATES: Final = dict.fromkeys(range(0xD800, 0xE000), "\ufdd0")
-
 
 def _bindable(value: Any) -> Any:
     match value:
@@ -65,8 +62,8 @@ def _bindable(value: Any) -> Any:
                 return float(value)
             except OverflowError:
                 return float("inf") if value > 0 else float("-inf")
-        case str() if not value.isascii():
-            return value.translate(_SURROGATES)
+        case str():
+            return asked_text(value)
         case _:
             return value
 

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from provgraph.config import Project
 from provgraph.errors import StoreError
-from provgraph.model.elements import Batch, Edge, Node, Watermark
+from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
@@ -98,6 +99,10 @@ class Neo4jStore:
     ) -> dict[str, dict[str, int]]:
         with explained(self.uri):
             return self._reader.degrees(ids, types, incoming=incoming)
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        with explained(self.uri):
+            return self._reader.values(label, key, most)
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.uri):

@@ -9,7 +9,7 @@ from provgraph.model.elements import Edge, Node, Value, Watermark
 from provgraph.model.vocabulary import EDGES, LABELS, LETTERS, Label
 from provgraph.store import Statistics, Surroundings
 from provgraph.store.neo4j.connection import Connection
-from provgraph.store.neo4j.values import given_back, properties_of
+from provgraph.store.neo4j.values import column_of, given_back, properties_of
 
 _ANY: Final = "|".join(LABELS)
 _OURS: Final = frozenset(LABELS)
@@ -108,6 +108,15 @@ class Reader:
         for id, type, number in zip(*found, strict=True):
             degrees.setdefault(id, {})[self.connection.names.word(type)] = number
         return degrees
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        (found,) = self._columns(
+            f"MATCH (n:{label} {{project: $project}}) WHERE n[$key] IS NOT NULL"
+            " WITH DISTINCT n[$key] AS held LIMIT $most RETURN collect(held)",
+            key=key,
+            most=most,
+        )
+        return column_of(found)
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         edges = self._edges(_TIMELINES, ids=sorted(set(artifacts)))

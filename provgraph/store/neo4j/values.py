@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import chain
 from typing import Any, Final
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Properties, Value
+from provgraph.store.asked_text import asked_text
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
-_NEVER_TOO_LARGE: Final = frozenset((str, bool, float))
+_AS_THEY_ARE: Final = frozenset((bool, float))
 _OURS: Final = frozenset(("id", "project"))
 
 
@@ -99,13 +101,15 @@ def asked(value: Any) -> Any:
     """A parameter: an integer beyond 64 bits is as good as the float next to it, since nothing that
     is kept lies between them. A tuple is of our making and is not looked through.
 
-    >>> asked(2**63), asked([1, 2**70])
-    (9.223372036854776e+18, [1, 1.1805916207174113e+21])
+    >>> asked(2**63), asked([1, 2**70]), asked(["a", "\\udcff"]) == ["a", "\\ufdd0"]
+    (9.223372036854776e+18, [1, 1.1805916207174113e+21], True)
     """
     match value:
-        case list() if not _NEVER_TOO_LARGE.issuperset(map(type, value)):
+        case str():
+            return asked_text(value)
+        case list() if not _are_plain(value):
             return [asked(member) for member in value]
-        case dict() if not _NEVER_TOO_LARGE.issuperset(map(type, value.values())):
+        case dict() if not _are_plain(value.values()):
             return {name: asked(member) for name, member in value.items()}
         case int() if not _SMALLEST <= value <= _LARGEST:
             try:
@@ -114,3 +118,13 @@ def asked(value: Any) -> Any:
                 return float("inf") if value > 0 else float("-inf")
         case _:
             return value
+
+
+def _are_plain(values: Collection[Any]) -> bool:
+    """Whether they are given as they are: there may be hundreds of thousands of ids.
+
+    >>> _are_plain(["a", "b"]), _are_plain([True, "a", 2.5]), _are_plain([1]), _are_plain(["\\udcff"])
+    (True, False, False, False)
+    """
+    types = set(map(type, values))
+    return all(map(str.isascii, values)) if types == {str} else types <= _AS_THEY_ARE

@@ -69,7 +69,7 @@ export async function open(main, { query }) {
 
 function drawn(found, asked, limit, ask) {
   if (found.explained !== null) return h("pre", { class: "explained scroll", tabindex: "0" }, found.explained);
-  const { columns, rows, ids } = found;
+  const { columns, rows, ids, remarks } = found;
   const numeric = columns.map(({ type }) => ["number", "size", "duration"].includes(type));
   const nodes = [...new Set(ids.filter(Boolean))];
   return [
@@ -93,6 +93,7 @@ function drawn(found, asked, limit, ask) {
           ),
         )
       : h("p", { class: "quiet none" }, "No row answers to it."),
+    remarks.length > 0 && h("div", { class: "notice warn", role: "note" }, icon("warn"), h("div", {}, remarks.map((remark) => h("p", {}, remark)))),
   ];
 }
 
