@@ -127,7 +127,8 @@ def of_this_process() -> Path | None:
 
 
 def note_for(front: Path, library: Path, tracer: Path | None) -> None:
-    """Tell the front at `front` what it needs, unless it knows."""
+    """Tell the front at `front` what it needs, unless it knows; and have Python find what it loads into each program
+    compiled, which it does not see to itself where it may not write or is told not to."""
     path = note_path(front)
     if path is None:
         return
@@ -135,10 +136,20 @@ def note_for(front: Path, library: Path, tracer: Path | None) -> None:
     with suppress(OSError):
         if path.exists() and path.read_bytes() == text and not path.stat().st_mode & 0o022:
             return
+        _compile_site()
         path.parent.mkdir(parents=True, exist_ok=True)
         from provgraph.ingest.capture.recording import write_private
 
         write_private(path, text)
+
+
+def _compile_site() -> None:
+    import py_compile
+
+    from provgraph.ingest.capture.audit import SITE
+
+    with suppress(OSError):
+        py_compile.compile(str(SITE / "sitecustomize.py"))
 
 
 def _lines(front: Path, library: Path, tracer: Path | None) -> Iterator[bytes]:

@@ -850,9 +850,22 @@ static void tell_library(const char *name) {
     raw_close(fd);
 }
 
-static int tell_object(struct dl_phdr_info *object, size_t size, void *unused) {
-    (void)size, (void)unused;
-    tell_library(object->dlpi_name);
+/* A walk through what is loaded. The loader puts new objects behind the others: while none was taken out, as it
+ * counts that, the first ones are those that the walk before has passed. */
+struct walk {
+    uint32_t passed, removed, known;
+};
+
+static uint64_t walked; /* the last: how many it passed, how many had been taken out */
+
+static int tell_object(struct dl_phdr_info *object, size_t size, void *argument) {
+    struct walk *walk = argument;
+    if (!walk->passed && size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof object->dlpi_subs) {
+        uint64_t before = load(&walked);
+        walk->removed = (uint32_t)object->dlpi_subs;
+        if (walk->removed == (uint32_t)(before >> 32)) walk->known = (uint32_t)before;
+    }
+    if (++walk->passed > walk->known) tell_library(object->dlpi_name);
     return 0;
 }
 
@@ -867,7 +880,10 @@ static void tell_libraries(void) {
     if (LIKELY(!load(&loading)) || state->pid != raw_getpid()) return;
     store(&loading, 0);
     int (*iterate)(int (*)(struct dl_phdr_info *, size_t, void *), void *) = next(&slot, "dl_iterate_phdr");
-    if (iterate) iterate(tell_object, NULL);
+    struct walk walk = {0};
+    if (!iterate) return;
+    iterate(tell_object, &walk);
+    store(&walked, (uint64_t)walk.removed << 32 | walk.passed);
 }
 
 /* By whom dlopen is called decides where it looks: our frame must be gone. */

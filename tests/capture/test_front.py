@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from capture.workspace import Workspace
 
 from provgraph.config import create_project
 from provgraph.ingest.capture import front, launcher
+from provgraph.ingest.capture.audit import SITE
 from provgraph.ingest.capture.hashing import Cache, stat_of
 from provgraph.ingest.capture.recover import recover
 from provgraph.model.records import EnvironmentSeen, Invalidated, RunEnded, RunStarted, Used
@@ -404,6 +406,21 @@ def test_a_note_that_others_may_write_is_not_believed(
     native_workspace.run("true")
     assert len(native_workspace.spools()) == 1
     assert note.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_every_python_program_loads_is_compiled_beforehand(
+    native_workspace: Workspace, native_front: Path
+) -> None:
+    """Where Python is told not to write what it compiled, too: each start would compile it again."""
+    note = launcher.note_path(native_front)
+    assert note is not None
+    compiled = Path(importlib.util.cache_from_source(str(SITE / "sitecustomize.py")))
+    compiled.unlink(missing_ok=True)
+    note.unlink()
+    native_workspace.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    assert native_workspace.run("true").returncode == 0
+    assert note.exists()
+    assert compiled.exists()
 
 
 def test_both_fronts_make_the_same_record(native_workspace: Workspace, tmp_path: Path) -> None:
