@@ -278,6 +278,45 @@ def test_git_is_asked_again_only_when_something_changed(
     assert found.count((first, False)) == 2
 
 
+def test_git_is_not_asked_again_for_what_it_does_not_know(
+    repository: Workspace, watched: Path
+) -> None:
+    def calls(script: str) -> int:
+        before = len(watched.read_text().splitlines())
+        repository.run("sh", "-c", script)
+        repository.run("true")
+        return len(watched.read_text().splitlines()) - before
+
+    time.sleep(0.1)
+    repository.run("true")
+    assert calls("echo new > fresh") == 0
+    assert calls("echo changed >> fresh; mkdir deep; echo x > deep/other") == 0
+    assert calls("rm fresh") == 0
+    assert calls("rm data") == 1
+    assert calls("mkdir data") == 0  # it is missing still
+    dirty = [record.dirty for record in repository.all(RunStarted)]
+    assert dirty.count(True) == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("update-index", "--split-index"),
+        ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},within"),
+    ],
+    ids=["another index", "another repository"],
+)
+def test_git_is_always_asked_where_its_index_leads_elsewhere(
+    repository: Workspace, watched: Path, words: tuple[str, ...]
+) -> None:
+    git(repository, *words)
+    time.sleep(0.1)
+    watched.write_text("")
+    for _ in range(3):
+        repository.run("true")
+    assert len(watched.read_text().splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("node_modules/kept.js", "1\n"), (".gitmodules", ""), (".provgraphignore", "*.tmp\n")],

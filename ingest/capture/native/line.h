@@ -175,7 +175,7 @@ __attribute__((noreturn)) static void keep_line(void) {
         call2(SYS_nanosleep, &moment, NULL);
         struct git_answer later = {0};
         look_at_tree(&after);
-        ask_or_remember(&after, variables, run, &later);
+        ask_or_remember(&after, variables, names_plain_bytes(&after, variables), run, &later);
     }
     for (;;) call1(SYS_exit_group, 0);
 }

@@ -404,8 +404,11 @@ static bool make_recording(uint64_t began) {
     read_ignored();
     look_at_tree(&before);
     find_work_tree();
-    if (work_tree[0]) ask_or_remember(&before, variables, run, &answer);
-    if (work_tree[0] && names_plain_bytes(&before, variables)) blob_folder = root;
+    if (work_tree[0]) {
+        bool plain = names_plain_bytes(&before, variables);
+        if (plain) blob_folder = root;
+        ask_or_remember(&before, variables, plain, run, &answer);
+    }
     struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, made = {0};
     append(&made, &head, sizeof head);
     describe_start(&start_told, began, offset);

@@ -19,16 +19,20 @@ static const struct slice environment_marks[] = {MARKS, {NULL, 0}};
 
 struct look {
     struct buffer entries;
+    size_t count;
     bool whole;   /* there were not too many */
     bool skipped; /* a folder was left out that is not told below */
     struct slice environments[MOST_ENVIRONMENTS]; /* folders left out for what is in them */
     int environment_count;
+    uint64_t *places; /* an entry's offset + 1, by its path; made when it is first asked for */
+    size_t room;
 };
 
 static void add_entry(struct look *l, struct slice path, uint32_t mark, const struct state *s) {
     append_number(&l->entries, (uint32_t)path.size | mark);
     append(&l->entries, path.at, path.size);
     if (s) append(&l->entries, s, STATE_BYTES);
+    l->count++;
 }
 
 /* The names of a folder: of each its kind and itself, ended by a zero. */
@@ -92,7 +96,7 @@ static void look_at_tree(struct look *l) {
     static struct buffer waiting, names;
     static char path[PATH_ROOM];
     size_t seen = 0;
-    l->entries.size = 0, l->whole = true, l->skipped = ignores, l->environment_count = 0;
+    l->entries.size = 0, l->count = 0, l->places = NULL, l->whole = true, l->skipped = ignores, l->environment_count = 0;
     waiting.size = 0;
     append(&waiting, root.at, root.size + 1);
     while (waiting.size && l->whole) {
@@ -134,40 +138,55 @@ static size_t entry_at(const struct look *l, size_t at, struct entry *e) {
     return at + STATE_BYTES;
 }
 
-/* What changed between two looks is looked into; of what was there before, what is known is kept. */
-static void compare_looks(const struct look *before, const struct look *after) {
-    size_t room = 256;
-    struct entry e, was;
-    for (size_t n = 0; n < before->entries.size / 64; n++)
-        if (room < 4 * n) room *= 2;
-    uint64_t *places = map_memory(room * sizeof *places); /* offset + 1 of each entry before */
-    if (failed(places)) return;
-    for (size_t at = 0, next; at < before->entries.size; at = next) {
-        next = entry_at(before, at, &e);
-        size_t place = hash_of(e.path) & (room - 1);
-        while (places[place]) place = (place + 1) & (room - 1);
+/* Where the entry of a path stands in a look whose places are made; 0 where there is none. */
+static uint64_t *place_in(const struct look *l, struct slice path) {
+    struct entry e;
+    size_t at = hash_of(path) & (l->room - 1);
+    for (; l->places[at]; at = (at + 1) & (l->room - 1)) {
+        entry_at(l, (l->places[at] & ~STILL_THERE) - 1, &e);
+        if (same(e.path, path)) break;
+    }
+    return &l->places[at];
+}
+
+static bool make_places(struct look *l) {
+    struct entry e;
+    if (l->places) return true;
+    l->room = 256;
+    while (l->room < 2 * l->count) l->room *= 2;
+    uint64_t *places = map_memory(l->room * sizeof *places);
+    if (failed(places)) return false;
+    l->places = places;
+    for (size_t at = 0, next; at < l->entries.size; at = next) {
+        next = entry_at(l, at, &e);
+        size_t place = hash_of(e.path) & (l->room - 1);
+        while (places[place]) place = (place + 1) & (l->room - 1);
         places[place] = at + 1;
     }
+    return true;
+}
+
+/* What changed between two looks is looked into; of what was there before, what is known is kept. */
+static void compare_looks(struct look *before, const struct look *after) {
+    struct entry e, was;
+    if (!make_places(before)) return;
     for (size_t at = 0; at < after->entries.size && !stopped;) {
         at = entry_at(after, at, &e);
         if (e.mark) continue;
-        size_t place = hash_of(e.path) & (room - 1);
-        bool found = false;
-        for (; places[place] && !found; place = (place + 1) & (room - 1)) {
-            entry_at(before, (places[place] & ~STILL_THERE) - 1, &was);
-            found = same(was.path, e.path);
-        }
-        if (found) places[(place - 1) & (room - 1)] |= STILL_THERE;
-        if (found && !was.mark && same_state(&was.state, &e.state)) continue;
-        if (found && !was.mark) recall(&was.state, false);
-        look_into(e.path, &e.state, tick(), false);
-    }
-    for (size_t n = 0; n < room; n++)
-        if (places[n] && !(places[n] & STILL_THERE)) {
-            entry_at(before, places[n] - 1, &was);
+        uint64_t *place = place_in(before, e.path);
+        if (*place) {
+            entry_at(before, (*place & ~STILL_THERE) - 1, &was);
+            *place |= STILL_THERE;
+            if (!was.mark && same_state(&was.state, &e.state)) continue;
             if (!was.mark) recall(&was.state, false);
         }
-    call2(SYS_munmap, places, room * sizeof *places);
+        look_into(e.path, &e.state, tick(), false);
+    }
+    for (size_t n = 0; n < before->room; n++)
+        if (before->places[n] && !(before->places[n] & STILL_THERE)) {
+            entry_at(before, before->places[n] - 1, &was);
+            if (!was.mark) recall(&was.state, false);
+        }
 }
 
 #endif

@@ -131,7 +131,7 @@ static void ask_git(char *const *envp, struct git_answer *answer) {
 
 /* ---- when git need not be asked ----------------------------------------------------------------- */
 
-#define ANSWER_MAGIC "provgraph work tree 1\n"
+#define ANSWER_MAGIC "provgraph work tree 2\n"
 enum { ANSWER_HEAD = sizeof ANSWER_MAGIC - 1, LONGEST_REF = 512 };
 
 /* When a file's state began to tell each further change: a moment after the last one. Where file times are
@@ -154,24 +154,91 @@ static bool add_file_state(struct blake3 *b, const char *folder, const char *nam
     return true;
 }
 
+enum { INDEX_HEAD = 12, INDEX_NAME = 62, INDEX_SUM = 20, EXTENDED = 0x4000, SUBMODULE = 016 };
+
+static uint32_t in_index(struct slice index, size_t at) {
+    uint32_t n;
+    memcpy(&n, index.at + at, 4);
+    return __builtin_bswap32(n);
+}
+
+/* What stands behind the files in the index: false where it bears upon them, as where they stand in another
+ * index, too. Such parts have small letters. */
+static bool tells_all(struct slice index, size_t at) {
+    for (; at + 8 + INDEX_SUM <= index.size; at += 8 + in_index(index, at + 4))
+        if (index.at[at] < 'A' || index.at[at] > 'Z') return false;
+    return at + INDEX_SUM == index.size;
+}
+
+/* The states of the files that git knows, as a look saw them; false where the index does not tell which they
+ * are, or git looks into a submodule. Of files that it does not know, its answer says nothing. */
+static bool add_tracked(struct blake3 *b, struct look *look, struct slice index, uint64_t *settled) {
+    static const struct state missing;
+    struct entry e;
+    char path[PATH_ROOM];
+    size_t at = INDEX_HEAD;
+    if (!index.size) return true;
+    if (!make_places(look) || index.size < INDEX_HEAD + INDEX_SUM) return false;
+    memcpy(path, root.at, root.size);
+    path[root.size] = '/';
+    for (uint32_t left = in_index(index, 8); left; left--) {
+        if (at + INDEX_NAME + 2 + INDEX_SUM > index.size) return false;
+        uint32_t flags = in_index(index, at + INDEX_NAME - 4) & 0xffff;
+        size_t name = at + INDEX_NAME + (flags & EXTENDED ? 2 : 0), size = 0;
+        while (name + size < index.size && index.at[name + size]) size++;
+        if (name + size >= index.size || root.size + 1 + size > sizeof path) return false;
+        if (in_index(index, at + 24) >> 12 == SUBMODULE) return false;
+        memcpy(path + root.size + 1, index.at + name, size);
+        uint64_t *place = place_in(look, (struct slice){path, root.size + 1 + size});
+        if (*place) entry_at(look, *place - 1, &e);
+        else e.state = missing;
+        note_settled(&e.state, settled);
+        blake3_add(b, &e.state, sizeof e.state);
+        at += (name - at + size + 8) & ~(size_t)7;
+    }
+    return tells_all(index, at);
+}
+
+static bool add_all(struct blake3 *b, const struct look *look, uint64_t *settled) {
+    struct entry e;
+    for (size_t at = 0; at < look->entries.size;) {
+        at = entry_at(look, at, &e);
+        if (!(e.mark & UNREADABLE)) note_settled(&e.state, settled);
+    }
+    blake3_add(b, look->entries.at, look->entries.size);
+    return true;
+}
+
 /* Whether a look saw all that git does: no name that looks leave out stands in the index. */
-static bool sees_all(const struct look *look, const char *folder) {
-    char path[PATH_ROOM], name[PATH_ROOM];
-    if (!JOIN(path, folder, "/index")) return false;
-    struct slice index = mapped_file(path);
-    if (!index.at) return !is_there(path);
-    bool all = index.size > 12 && index.at[7] < 4; /* version 4 shortens names */
+static bool sees_all(const struct look *look, struct slice index) {
+    char name[PATH_ROOM];
+    bool all = !index.size || (index.size > INDEX_HEAD && index.at[7] < 4); /* version 4 shortens names */
     for (const struct slice *skipped = skipped_names; all && skipped->at; skipped++)
         all = JOIN(name, skipped->at, "/") && !contains(index, name);
     for (int n = 0; all && n < look->environment_count; n++)
         all = JOIN(name, look->environments[n].at + root.size + 1, "/") && !contains(index, name);
-    call2(SYS_munmap, index.at, index.size);
     return all;
+}
+
+/* The states of the files that git looks at. Where it may convert their content, that depends on others, too. */
+static bool add_files(struct blake3 *b, struct look *look, const char *folder, bool plain, uint64_t *settled) {
+    char path[PATH_ROOM];
+    struct entry e;
+    if (!JOIN(path, folder, "/index")) return false;
+    for (size_t at = 0; at < look->entries.size;) {
+        at = entry_at(look, at, &e);
+        if (e.mark & UNREADABLE) return false;
+    }
+    struct slice index = mapped_file(path);
+    bool added = (index.at || !is_there(path)) && sees_all(look, index) &&
+                 (plain ? add_tracked(b, look, index, settled) : add_all(b, look, settled));
+    if (index.at) call2(SYS_munmap, index.at, index.size);
+    return added;
 }
 
 /* All that git's answer depends on, as one number; false where that cannot be told. What changes after
  * `settled` changes the number. */
-static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[32],
+static bool fingerprint(struct look *look, char *const *envp, bool plain, uint8_t to[32],
                         uint64_t *settled) {
     static struct blake3 b;
     char folder[PATH_ROOM], path[PATH_ROOM], head[LONGEST_REF];
@@ -185,7 +252,6 @@ static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[3
     if (!JOIN(path, folder, "/HEAD")) return false;
     long size = read_file(path, head, sizeof head - 1);
     if (size <= 0 || size >= (long)sizeof head - 1) return false;
-    if (!sees_all(look, folder)) return false;
     blake3_begin(&b);
     blake3_add(&b, head, (size_t)size);
     while (size && head[size - 1] == '\n') size--;
@@ -210,13 +276,7 @@ static bool fingerprint(const struct look *look, char *const *envp, uint8_t to[3
         return false;
     for (; *envp; envp++)
         if (begins(slice_of(*envp), "GIT_")) blake3_add(&b, *envp, length_of(*envp) + 1);
-    struct entry e;
-    for (size_t at = 0; at < look->entries.size;) {
-        at = entry_at(look, at, &e);
-        if (e.mark & UNREADABLE) return false;
-        note_settled(&e.state, settled);
-    }
-    blake3_add(&b, look->entries.at, look->entries.size);
+    if (!add_files(&b, look, folder, plain, settled)) return false;
     blake3_end(&b, to);
     return true;
 }
@@ -250,17 +310,18 @@ static void keep_answer(const char *path, const uint8_t print[32], const struct 
         call3(SYS_unlinkat, AT_FDCWD, fresh, 0);
 }
 
-static void ask_or_remember(const struct look *look, char *const *envp, const char *run,
+/* `plain` is what `names_plain_bytes` says. */
+static void ask_or_remember(struct look *look, char *const *envp, bool plain, const char *run,
                             struct git_answer *answer) {
     char path[PATH_ROOM];
     uint8_t print[32], again[32];
     uint64_t settled, began = wall();
-    bool told = fingerprint(look, envp, print, &settled) && JOIN(path, cache_folder, "/worktree");
+    bool told = fingerprint(look, envp, plain, print, &settled) && JOIN(path, cache_folder, "/worktree");
     if (told && read_answer(path, print, answer)) return;
     ask_git(envp, answer);
     /* A file that changed just now could change again without its state telling. */
     if (told && answer->known && answer->status == 0 && settled < began &&
-        fingerprint(look, envp, again, &settled) && memcmp(print, again, 32) == 0)
+        fingerprint(look, envp, plain, again, &settled) && memcmp(print, again, 32) == 0)
         keep_answer(path, print, answer, run);
 }
 
