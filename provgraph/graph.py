@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 from msgspec import structs
 
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
-_PART: Final = 50_000  # records that are applied in one transaction
+_PART: Final = 25_000  # records that are applied in one transaction
+_MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
 _PATIENCE: Final = 2.0  # seconds to wait for another's sync before answering without it
@@ -208,7 +209,8 @@ class Graph(Selectors):
             if not held:
                 report.pending = len(self._behind(self.store.watermarks()))
                 return report
-            self._recover(report)
+            written = _Written()
+            self._recover(report, written)
             self._take_over_erasures(report)
             behind = self._behind(self.store.watermarks())
             # To a Neo4j others may write meanwhile.
@@ -217,7 +219,7 @@ class Graph(Selectors):
                 if progress:
                     progress(done, len(behind))
                 with paused_collector():
-                    self._apply(path, stamp, report, settled)
+                    self._apply(path, stamp, report, settled, written.take(path))
             if progress and behind:
                 progress(len(behind), len(behind))
         return report
@@ -248,12 +250,12 @@ class Graph(Selectors):
             self._drop()
         return self.sync(progress)
 
-    def _recover(self, report: SyncReport) -> None:
+    def _recover(self, report: SyncReport, written: _Written) -> None:
         if any(os.scandir(self.project.spools)) if self.project.spools.is_dir() else False:
             from provgraph.ingest.capture import ongoing
             from provgraph.ingest.capture.recover import recover
 
-            report.recovered = len(recover(self.project, report.problems.append))
+            report.recovered = len(recover(self.project, report.problems.append, written.add))
             ongoing.tell(self.project)
 
     def _behind(self, watermarks: dict[str, Watermark]) -> list[tuple[Path, str]]:
@@ -266,15 +268,24 @@ class Graph(Selectors):
                 found.append((path, stamp))
         return found
 
-    def _apply(self, path: Path, stamp: str, report: SyncReport, settled: Settled | None) -> None:
-        """In transactions of a bounded size, so that a segment may be of any."""
+    def _apply(
+        self,
+        path: Path,
+        stamp: str,
+        report: SyncReport,
+        settled: Settled | None,
+        held: list[Observation] | None = None,
+    ) -> None:
+        """In transactions of a bounded size, so that a segment may be of any. `held` is what stands in it, where
+        that is known."""
         try:
             if self._take_out_erased(path, report):
+                held = None
                 stat = path.stat()
                 stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
             segment = Reading(path)
             count = 0
-            for part in _parts(segment):
+            for part in _parts(segment if held is None else held):
                 count += part.size
                 mark = Watermark(path.stem, segment.header.generation, count, stamp)
                 self._apply_part(part, [mark] if part.last else [], settled)
@@ -346,8 +357,9 @@ class Graph(Selectors):
             batch = batch_of(
                 part.records, self.store, self.project.id, self.kinds, part.steps, settled
             )
+            apply = self.store.apply if part.last else self.store.begin
             try:
-                self.store.apply(structs.replace(batch, watermarks=marks))
+                apply(structs.replace(batch, watermarks=marks))
             except StoreChanged:
                 if not left:
                     raise
@@ -580,6 +592,22 @@ def _prepare(project: Project) -> None:
     from provgraph.config import prepare_state
 
     prepare_state(project)
+
+
+@dataclass
+class _Written:
+    """The records of segments that were written just now: they need not be read."""
+
+    _records: dict[Path, list[Observation]] = field(default_factory=dict)
+    _count: int = 0
+
+    def add(self, path: Path, records: list[Record]) -> None:
+        if self._count + len(records) <= _MOST_HELD:
+            self._records[path] = cast("list[Observation]", records)
+            self._count += len(records)
+
+    def take(self, path: Path) -> list[Observation] | None:
+        return self._records.pop(path, None)
 
 
 class _Part(NamedTuple):

@@ -48,6 +48,7 @@ from provgraph.model.uri import shown, uri_of
 KILLED: Final = "provgraph was killed before the run ended"
 Ask = Callable[[front.Told], tuple[str, str]]
 """Asks who worked there: the name and the address."""
+Hand = Callable[[Path, list[Record]], None]
 _PATIENCE: Final = 2.0
 _ABANDONED: Final = 3600.0
 """Seconds after which a folder without a manifest is taken for one whose runner died making it."""
@@ -67,12 +68,17 @@ def orphans(project: Project) -> list[Path]:
     return found
 
 
-def recover(project: Project, fault: Callable[[str], None] | None = None) -> list[Path]:
+def recover(
+    project: Project,
+    fault: Callable[[str], None] | None = None,
+    hand: Hand | None = None,
+) -> list[Path]:
     """Journal the runs whose recorder is gone; the paths of the segments written.
 
     What cannot be recovered now (its processes live, the disk is full, somebody else is at it) stays
     for the next time; what holds nothing is removed. `fault` is told what keeps a run from being written
-    down: it stays, and the others are written; without it an error of ours is raised.
+    down: it stays, and the others are written; without it an error of ours is raised. `hand` is given the
+    records of a segment, where they are in memory.
     """
     written = []
     ask = asking(project)
@@ -84,7 +90,7 @@ def recover(project: Project, fault: Callable[[str], None] | None = None) -> lis
             continue
         try:
             with paused_collector():
-                segment = _recover(project, recording, ask)
+                segment = _recover(project, recording, ask, hand)
         except FileNotFoundError:  # somebody else was quicker
             recording.release()
             continue
@@ -119,7 +125,7 @@ def _of_our_prompt(project: Project, folder: Path) -> Recording | None:
     return None
 
 
-def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
+def _recover(project: Project, recording: Recording, ask: Ask, hand: Hand | None) -> Path | None:
     told, manifest = described(project, recording, ask)
     if manifest is None:
         if _is_described(recording.folder) or _is_old(recording.folder):
@@ -139,7 +145,7 @@ def _recover(project: Project, recording: Recording, ask: Ask) -> Path | None:
         return None
     if late:
         told = None  # it told what happened until the end
-    segment = _write(project, recording, manifest, told, events, gaps, late=late)
+    segment = _write(project, recording, manifest, told, events, gaps, hand, late=late)
     recording.remove()
     return segment
 
@@ -187,6 +193,7 @@ def _write(
     told: front.Told | None,
     events: Events,
     gaps: list[str],
+    hand: Hand | None,
     *,
     late: bool,
 ) -> Path | None:
@@ -212,6 +219,8 @@ def _write(
                 writer.write(record)
     evidence.contents.close()
     keep_contents(project, evidence, made)
+    if hand is not None and isinstance(records, list) and not late:
+        hand(writer.path, records)
     return writer.path
 
 

@@ -55,6 +55,10 @@ class Store(Protocol):
         """Apply a batch durably, in one transaction. Raises `StoreError` and changes nothing if it
         cannot be applied whole (an edge without its node, a full disk, a lock held too long)."""
 
+    def begin(self, batch: Batch) -> None:
+        """The same, but perhaps beside what the caller does next. Whatever is asked or done next finds it applied, or
+        raises what kept it from being."""
+
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         """The rows of a plan, in its order. Raises `BudgetExceeded`."""
 

@@ -45,6 +45,9 @@ class MemoryStore:
         self.graph = changed
         self.applied |= {watermark.segment: watermark for watermark in batch.watermarks}
 
+    def begin(self, batch: Batch) -> None:
+        self.apply(batch)
+
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         evaluator = self.evaluator(self.graph, budget)
         if is_table(plan):

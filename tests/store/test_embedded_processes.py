@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from provgraph.model.elements import Batch, Edge, Node, Watermark
 from provgraph.query.plan import Column, Find, Project, Walk
 from provgraph.store import embedded
@@ -126,3 +128,46 @@ def _die_at(path: Path, reached: int) -> None:
     edges = [Edge(f"s{n}", "INFORMED_BY", "s0") for n in range(3000)]
     store.apply(Batch(nodes, edges, watermarks=[Watermark("s", 0, 1)]))
     os._exit(1)
+
+
+BESIDE = """
+import os, signal, sys
+from pathlib import Path
+from provgraph.model.elements import Batch, Edge, Node
+from provgraph.store import embedded
+from provgraph.store.embedded import beside
+from provgraph.store.embedded.room import LARGE
+
+def batch(letter):
+    nodes = [Node("s", "Step")]
+    nodes += [Node(f"{letter}{n}", "Artifact", {"name": f"{letter}{n}"}) for n in range(LARGE)]
+    edges = [Edge(f"v{n}", "VERSION_OF", f"{letter}{n}", "", {"at": n}) for n in (0, 1)]
+    return Batch(nodes + [Node("v0", "Version", {"name": letter}), Node("v1", "Version")], edges)
+
+assert beside.is_possible() or len(os.sched_getaffinity(0)) == 1
+with embedded.open(Path(sys.argv[1])) as store:
+    store.begin(batch("a"))
+    if sys.argv[2] == "killed" and store._begun:
+        os.kill(store._begun.pid, signal.SIGKILL)
+    assert store.timelines(["b1"]).nodes == []
+    assert [node.id for node in store.timelines(["a1"]).nodes] == ["a1", "v1"]
+    store.begin(batch("b"))
+    store.begin(batch("c"))
+    print(store.statistics().nodes, [node.id for node in store.nodes(["a0", "b0", "c0", "d0"])])
+    store.begin(batch("d"))
+with embedded.open(Path(sys.argv[1])) as store:
+    print(store.statistics().nodes["Artifact"] == 4 * LARGE, sum(store.statistics().edges.values()))
+"""
+
+
+@pytest.mark.parametrize("fate", ["whole", "killed"])
+def test_what_is_applied_beside_is_there_when_it_is_asked_for(tmp_path: Path, fate: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BESIDE, str(tmp_path / "graph.db"), fate],
+        check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "{'Artifact': 60000, 'Step': 1, 'Version': 2} ['a0', 'b0', 'c0']\nTrue 8\n"
+    )

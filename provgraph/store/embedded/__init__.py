@@ -11,16 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import apsw
+
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
-from provgraph.store.embedded import apply, reading
+from provgraph.store.embedded import apply, beside, reading
 from provgraph.store.embedded import run as running
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
+from provgraph.store.embedded.room import LARGE
 from provgraph.store.embedded.warm import Engine, Warm
 
 __all__ = ["EmbeddedStore", "StoreOutdated", "open"]
@@ -37,13 +40,34 @@ class EmbeddedStore:
         self.path = path
         self.read_only = opened.read_only
         self.warning = opened.warning
-        self._connection = opened.connection
+        self._open = opened.connection
+        self._begun: beside.Begun | None = None
         self._warm = Warm(path, engine)
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        """As it is when what was begun is done."""
+        begun, self._begun = self._begun, None
+        if begun is not None and not begun.is_done():
+            apply.apply(self._open, begun.batch)
+        return self._open
 
     def apply(self, batch: Batch) -> None:
         self._writable()
         with explained(self.path):
             apply.apply(self._connection, batch)
+
+    def begin(self, batch: Batch) -> None:
+        if len(batch) < LARGE or not beside.is_possible():
+            self.apply(batch)
+            return
+        self._writable()
+        with explained(self.path):
+            beside.leave(self._connection)
+            try:
+                self._begun = beside.begin(self.path, batch)
+            finally:
+                self._open = open_database(self.path).connection
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.path):
@@ -79,6 +103,8 @@ class EmbeddedStore:
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):
+            if self._begun and beside.is_untouched(self._open, self._begun, artifacts):
+                return Surroundings()
             return reading.timelines(self._connection, artifacts)
 
     def watermarks(self) -> dict[str, Watermark]:
@@ -98,7 +124,10 @@ class EmbeddedStore:
     def close(self) -> None:
         """May be called twice; nothing else may be called afterwards."""
         with explained(self.path):
-            self._connection.close()
+            try:
+                self._connection.close()
+            finally:
+                self._open.close()  # even where what was begun has failed
 
     def __enter__(self) -> Self:
         return self

@@ -56,8 +56,8 @@ def _apply(connection: apsw.Connection, batch: Batch) -> None:
     lexicon = Lexicon(connection)
     _remove_edges(connection, lexicon, batch.removed_edges)
     _remove_nodes(connection, batch.removed_nodes)
-    numbers = _put_nodes(connection, lexicon, batch.nodes)
-    _put_edges(connection, lexicon, batch.edges, numbers)
+    given = _put_nodes(connection, lexicon, batch.nodes)
+    _put_edges(connection, lexicon, batch.edges, given)
     connection.executemany(
         "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?)",
         ((mark.segment, mark.generation, mark.records, mark.stamp) for mark in batch.watermarks),
@@ -79,11 +79,11 @@ def _remove_edges(
 
 
 def _remove_nodes(connection: apsw.Connection, ids: list[str]) -> None:
-    numbers = [(number,) for number in _numbers(connection, ids).values()] if ids else []
+    gone = [(number,) for number in numbers(connection, ids).values()] if ids else []
     for statement in _REMOVE_TOUCHING:
-        _tally(connection, "edge_type", _removed(connection, statement, numbers))
-    _tally(connection, "label", _removed(connection, _REMOVE_NODE, numbers))
-    if numbers:  # their edges are gone, and their numbers may be given again
+        _tally(connection, "edge_type", _removed(connection, statement, gone))
+    _tally(connection, "label", _removed(connection, _REMOVE_NODE, gone))
+    if gone:  # their edges are gone, and their numbers may be given again
         changes.cut(connection)
 
 
@@ -96,7 +96,7 @@ def _removed(
     return gone
 
 
-def _numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
+def numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
     """The row ids of those nodes that exist."""
     return dict(
         connection.execute(
@@ -201,16 +201,17 @@ def _split(uid: str, properties: Properties, spilled: set[str]) -> tuple[list[An
 
 
 def _put_edges(
-    connection: apsw.Connection, lexicon: Lexicon, edges: list[Edge], numbers: dict[str, int]
+    connection: apsw.Connection, lexicon: Lexicon, edges: list[Edge], given: dict[str, int]
 ) -> None:
+    """`given` are the row ids of the batch's nodes."""
     if not edges:
         return
     lexicon.add((), {edge.type for edge in edges}, ())
-    ends = {edge.source for edge in edges if edge.source not in numbers}
-    ends.update([edge.target for edge in edges if edge.target not in numbers])
+    ends = {edge.source for edge in edges if edge.source not in given}
+    ends.update([edge.target for edge in edges if edge.target not in given])
     if ends:
-        numbers = numbers | _numbers(connection, ends)
-    rows = Edges(connection, edges, numbers, lexicon.types)
+        given = given | numbers(connection, ends)
+    rows = Edges(connection, edges, given, lexicon.types)
     inserted = rows.insert()
     _tally(connection, "edge_type", inserted)
     changes.add(connection, {n: rows.added[n] for n in LINEAGE_NUMBERS if n in rows.added})

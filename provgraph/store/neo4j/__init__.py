@@ -72,6 +72,9 @@ class Neo4jStore:
         with explained(self.uri):
             self._writer.apply(batch, expected)
 
+    def begin(self, batch: Batch) -> None:
+        self.apply(batch)
+
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.uri):
             return self._runner.run(plan, budget)

@@ -1,0 +1,78 @@
+"""How is a batch applied while this process goes on? In a fork of it, which has the batch already.
+
+A connection is not to be taken across a fork, so the caller has none open then. What the fork could not do, whatever
+the reason, is done again by the one who waits for it: applying a batch twice is applying it once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from provgraph.model.elements import Batch
+from provgraph.store.embedded import apply
+from provgraph.store.embedded.opening import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A batch that process `pid` applies. `artifacts` are those that it makes or changes."""
+
+    pid: int
+    batch: Batch
+    artifacts: frozenset[str]
+
+    def is_done(self) -> bool:
+        """Wait for it; whether it could be done."""
+        try:
+            _, status = os.waitpid(self.pid, 0)
+        except ChildProcessError:  # somebody else waited for it
+            return False
+        return status == 0
+
+
+def is_possible() -> bool:
+    """Where a thread is alone in its process (what others hold would stay held in the fork), and has a processor to
+    leave to another."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1 and len(os.sched_getaffinity(0)) > 1
+    except OSError:
+        return False
+
+
+def begin(path: Path, batch: Batch) -> Begun:
+    """Raises OSError where there is no process to be had."""
+    artifacts = frozenset(node.id for node in batch.nodes if node.label == "Artifact")
+    pid = os.fork()
+    if pid == 0:
+        _apply(path, batch)
+    return Begun(pid, batch, artifacts)
+
+
+def _apply(path: Path, batch: Batch) -> None:
+    """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
+    status = 1
+    try:
+        connection = open_database(path).connection
+        apply.apply(connection, batch)
+        connection.close()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def leave(connection: apsw.Connection) -> None:
+    """Close a connection for a moment: what is in the log stays there."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+
+
+def is_untouched(connection: apsw.Connection, begun: Begun, artifacts: Iterable[str]) -> bool:
+    """Whether what is known of these artifacts is nothing, before the batch and after it."""
+    if not begun.artifacts.isdisjoint(artifacts):
+        return False
+    return not apply.numbers(connection, artifacts)
