@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
@@ -285,7 +285,8 @@ class Graph(Selectors):
                 stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
             segment = Reading(path)
             count = 0
-            for part in _parts(segment if held is None else held):
+            size = partial(_size, settled)
+            for part in _parts(segment if held is None else held, size):
                 count += part.size
                 mark = Watermark(path.stem, segment.header.generation, count, stamp)
                 self._apply_part(part, [mark] if part.last else [], settled)
@@ -620,12 +621,17 @@ class _Part(NamedTuple):
     last: bool
 
 
-def _parts(records: Iterable[Observation]) -> Iterator[_Part]:
+def _size(settled: Settled | None) -> int:
+    """How many records the next part has: about as much as has to be read anew for it."""
+    return _PART if settled is None else max(_PART, settled.looked_up)
+
+
+def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[_Part]:
     """At least one."""
     steps: dict[str, Maker] = {}
     begun: dict[str, RunStarted] = {}
     coming = iter(records)
-    part = list(islice(coming, _PART))
+    part = list(islice(coming, size()))
     while True:
         following = list(islice(coming, 1))
         ended = {record.run for record in part if isinstance(record, RunEnded)}
@@ -635,7 +641,7 @@ def _parts(records: Iterable[Observation]) -> Iterator[_Part]:
             return
         steps |= makers(part)
         begun |= {record.run: record for record in part if isinstance(record, RunStarted)}
-        part = [*following, *islice(coming, _PART - 1)]
+        part = [*following, *islice(coming, size() - 1)]
 
 
 def _condition(segment: Reading, count: int) -> str:

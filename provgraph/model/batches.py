@@ -51,6 +51,7 @@ def batch_of(
     edges = settled.take(translation)
     touched = touched_uris(translation)
     around = known.timelines([artifact_id(project, uri) for uri in sorted(touched)])
+    settled.looked_up = len(around.nodes) + len(around.edges)
     timelines = Timelines(around.nodes, around.edges, touched)
     batch = bound_batch(translation, timelines, project, kinds, settled.note)
     batch.edges.extend(edges)

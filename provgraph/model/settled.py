@@ -46,6 +46,9 @@ class Settled:
     def __init__(self, many: int = MANY) -> None:
         self._many = many
         self._held: dict[str, Held] = {}
+        self.looked_up = 0
+        """How much was read of the names that the last batch tells of. Where that is more than the batch, a larger one
+        reads it less often: of a file that is added to all the time, each batch reads all that went before."""
 
     def take(self, translation: Translation) -> list[Edge]:
         """Take the uses of what is settled out of a translation; the edges that they become. A name of

@@ -24,6 +24,8 @@ from provgraph.model.records import (
 )
 from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Exactly, Find, Latest
+from provgraph.store import Surroundings
+from provgraph.store.embedded import EmbeddedStore
 from provgraph.store.embedded import open as open_embedded
 
 
@@ -263,3 +265,33 @@ def test_a_segment_that_is_applied_in_parts_gives_what_it_gives_at_once(
         assert contents(graph) == whole
     made = [node for node in whole[0] if node.properties.get("generated")]
     assert [node.properties["by"] for node in made] == ["cp", "cp"]
+
+
+def test_what_is_read_anew_of_a_file_that_is_added_to_all_the_time_is_no_multiple_of_its_length(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, times = new_run_id(), 600
+    with SegmentWriter(project.journal, project.id, run) as writer:
+        writer.write(RunStarted(run, ["log"], ".", When(1)))
+        step = step_id(run, "b", 1, 1, 0)
+        writer.write(StepSeen(step, run, ["log"], ".", When(1), program="log"))
+        for nth in range(times):
+            version = generated_version_id(step, "log.txt", nth)
+            name = Name("log.txt", When(10 + nth, tick=10 + nth, boot="b"))
+            writer.write(Generated(step, version, [name], Content(f"blake3:{nth:064x}")))
+        writer.write(RunEnded(run, When(10 + times), 0, "", "complete"))
+    monkeypatch.setattr("provgraph.graph._PART", 10)
+    read = 0
+
+    def counting(store: EmbeddedStore, artifacts: list[str]) -> Surroundings:
+        nonlocal read
+        around = timelines(store, artifacts)
+        read += len(around.nodes)
+        return around
+
+    timelines = EmbeddedStore.timelines
+    monkeypatch.setattr(EmbeddedStore, "timelines", counting)
+    with Graph(project) as graph:
+        graph.sync()
+        assert counted(graph)[1]["REVISION_OF"] == times - 1
+    assert times < read < 3 * times  # in parts of ten it would be 30 times as many
