@@ -308,11 +308,13 @@ class Cache:
 
 class _Seen(msgspec.Struct, gc=False):
     """An inode: its last name, those before it, the last one last, and when it was last opened to be
-    written or changed."""
+    written or changed. `latest` is the latest mtime that it was closed with after a write, `since` its ctime then."""
 
     name: bytes
     before: dict[bytes, None] | None = None
     written: int = 0
+    latest: int = 0
+    since: int = 0
 
     def rename(self, name: bytes) -> None:
         before = self.before or {}
@@ -324,6 +326,10 @@ class _Seen(msgspec.Struct, gc=False):
         """The last first."""
         yield self.name
         yield from reversed(self.before or {})
+
+
+Known = tuple[str, Stat]
+"""A digest, and the stat that the file had when it was hashed."""
 
 
 class Contents:
@@ -349,8 +355,8 @@ class Contents:
         self._interrupted = interrupted
         self._until = until
         self._ends = ends
-        self._digests: dict[Stat, str] = {}
-        self._by_change: dict[tuple[int, int, int, int], str] = {}
+        self._digests: dict[Stat, Known] = {}
+        self._by_change: dict[tuple[int, int, int, int], Known] = {}
         self._young: set[Stat] = set()
         self._seen: dict[Inode, _Seen] = {}
         self._open: dict[tuple[int, int, bytes], bool] = {}
@@ -387,10 +393,11 @@ class Contents:
             return
         if told.names:
             *before, name = told.names
-            self._seen[inode] = _Seen(name, dict.fromkeys(before) or None, told.written)
-        self._digests.update(told.digests)
-        for size, mtime, digest in told.changes:
-            self._by_change[(*inode, size, mtime)] = digest
+            seen = _Seen(name, dict.fromkeys(before) or None, told.written, told.latest, told.since)
+            self._seen[inode] = seen
+        self._digests.update((stat, (digest, found)) for stat, digest, found in told.digests)
+        for size, mtime, digest, found in told.changes:
+            self._by_change[(*inode, size, mtime)] = digest, found
         self._young.update(told.young)
         self._closed.update(told.closed)
 
@@ -400,10 +407,11 @@ class Contents:
         for inode, seen in self._seen.items():
             known = told.get(inode, nobody)
             known.names, known.written = [*(seen.before or ()), seen.name], seen.written
-        for stat, digest in self._digests.items():
-            told.get(_inode(stat), nobody).digests.append((stat, digest))
-        for (device, number, size, mtime), digest in self._by_change.items():
-            told.get((device, number), nobody).changes.append((size, mtime, digest))
+            known.latest, known.since = seen.latest, seen.since
+        for stat, (digest, found) in self._digests.items():
+            told.get(_inode(stat), nobody).digests.append((stat, digest, found))
+        for (device, number, size, mtime), (digest, found) in self._by_change.items():
+            told.get((device, number), nobody).changes.append((size, mtime, digest, found))
         for stat in self._young:
             told.get(_inode(stat), nobody).young.append(stat)
         for stat in self._closed:
@@ -493,9 +501,17 @@ class Contents:
         if stat not in self._closed:  # a shell closes, after its command, what it has not written
             self._closed.add(stat)
             seen.written = tick
+            if stat.mtime >= seen.latest:
+                seen.latest, seen.since = stat.mtime, stat.ctime
         if stat in self._young:  # a second write within one step of the clock: no stat tells
             self._digests.pop(stat, None)
             self._by_change.pop(_change(stat), None)
+
+    def _set_back(self, stat: Stat) -> int:
+        """Since when a file's mtime is an older one than it was once written at, 0 where it is not. A state of that
+        mtime from before may have had other bytes."""
+        seen = self._seen.get(_inode(stat))
+        return seen.since if seen and stat.mtime < seen.latest and stat.ctime >= seen.since else 0
 
     def _named(self, stat: Stat, path: bytes) -> _Seen:
         key = (stat.device, stat.inode)
@@ -514,17 +530,18 @@ class Contents:
     def known(self, stat: Stat) -> str:
         """The digest that is known for a stat without reading anything, empty where none is."""
         self._recall(stat)
-        digest = EMPTY if stat.size == 0 else self._digests.get(stat, "")
-        if not digest:
-            # chmod, link and rename change the ctime alone.
-            digest = self._by_change.get(_change(stat), "")
-        if not digest and self._cache:
-            digest = self._cache.find(stat)
-        return digest
+        if stat.size == 0:
+            return EMPTY
+        # chmod, link and rename change the ctime alone.
+        for known in (self._digests.get(stat), self._by_change.get(_change(stat))):
+            if known and self._set_back(known[1]) == self._set_back(stat):
+                return known[0]
+        return self._cache.find(stat) if self._cache else ""
 
     def _hash(self, path: bytes, stat: Stat, *, lenient: bool = False) -> str:
         def accept(found: Stat) -> bool:
             same = found.mtime == stat.mtime and found.size == stat.size
+            same = same and self._set_back(found) == self._set_back(stat)
             same = same or (lenient and _is_touched(stat, found) and not self._is_later(found))
             return same and _inode(found) == _inode(stat)
 
@@ -549,7 +566,6 @@ class Contents:
     def _remember(self, asked: Stat, digest: str, found: Stat, now: int) -> None:
         for stat in (asked,) if found is asked else (asked, found):
             self._recall(stat, changing=True)
-            self._digests[stat] = digest
-            self._by_change[_change(stat)] = digest
+            self._digests[stat] = self._by_change[_change(stat)] = digest, found
             if now - max(stat.mtime, stat.ctime) < _TICK:
                 self._young.add(stat)

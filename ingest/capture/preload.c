@@ -51,7 +51,7 @@ struct entry {
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19 };
 
 enum { ASLEEP, WAKING, READY, SILENT };
 
@@ -1026,7 +1026,9 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
     if (!raw_fstat(fd, &s) || !same_file(e, &s)) return;
     bool inherited = e->flags & INHERITED || e->opened < state->forked;
-    bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
+    bool dated = e->flags & DATED && !changed(e, &s);
+    bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
+    if (dated) s.st_mtim = s.st_ctim;
     if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing()))) return;
     if (written) tell_libraries();
     DRAFT(d, PATHS + 64);
@@ -1672,6 +1674,28 @@ static void about_to_shorten(int fd, long size) {
     }
 FTRUNCATE(ftruncate)
 FTRUNCATE(ftruncate64)
+
+/* A time that is set may be the one that a file had before it was written to: then no stat tells. */
+static void about_to_date(void) {
+    struct stat s;
+    EACH_TRACKED(fd) {
+        struct entry *e = &table[fd];
+        if (e->flags & WRITABLE && raw_fstat(fd, &s) && same_file(e, &s) && changed(e, &s)) e->flags |= DATED;
+    }
+}
+
+#define DATE(name, parameters, ...)        \
+    HOOK(int, name, parameters) {          \
+        NEED(name, (int)fail(ENOSYS));     \
+        if (awake()) about_to_date();      \
+        return REAL(name)(__VA_ARGS__);    \
+    }
+DATE(utime, (const char *path, const void *times), path, times)
+DATE(utimes, (const char *path, const void *times), path, times)
+DATE(futimes, (int fd, const void *times), fd, times)
+DATE(futimesat, (int at, const char *path, const void *times), at, path, times)
+DATE(futimens, (int fd, const void *times), fd, times)
+DATE(utimensat, (int at, const char *path, const void *times, int flags), at, path, times, flags)
 
 static void moved(void) {
     uint32_t pid = caller();

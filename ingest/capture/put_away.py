@@ -22,13 +22,15 @@ _KEY: Final = struct.Struct(">QQ")
 
 
 class Told(msgspec.Struct, array_like=True):
-    """Of one inode: its names, the last one last, and when it was last written to; digests by its stats, which of
-    those stats were too young and which it was closed in."""
+    """Of one inode: its names, the last one last, and when it was last written to, by tick, mtime and ctime; digests by
+    its stats, with those that they were taken at, which stats were too young and which it was closed in."""
 
     names: list[bytes] = []
     written: int = 0
-    digests: list[tuple[Stat, str]] = []
-    changes: list[tuple[int, int, str]] = []
+    latest: int = 0
+    since: int = 0
+    digests: list[tuple[Stat, str, Stat]] = []
+    changes: list[tuple[int, int, str, Stat]] = []
     young: list[Stat] = []
     closed: list[Stat] = []
 

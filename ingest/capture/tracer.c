@@ -121,7 +121,7 @@ struct entry {
     int64_t size, modified;
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
 struct files {
@@ -539,7 +539,9 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     struct stat s;
     if (!stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;
     bool inherited = e->flags & INHERITED || e->opened < p->forked;
-    bool written = e->flags & WRITABLE && (e->flags & (LIVELY | MAPPED) || changed(e, &s));
+    bool dated = e->flags & DATED && !changed(e, &s);
+    bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
+    if (dated) s.st_mtim = s.st_ctim;
     if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing(p)))) return;
     BEGIN(d);
     put_u64(&d, e->opened);
@@ -730,6 +732,16 @@ static void connected(const struct task *t) {
     }
     if (fd >= 0) raw_close((int)fd);
     if (process >= 0) raw_close((int)process);
+}
+
+/* A time that is set may be the one that a file had before it was written to: then no stat tells. */
+static void about_to_date(const struct task *t) {
+    struct stat s;
+    EACH_TRACKED(t->process, fd) {
+        struct entry *e = tracked(t->process, fd);
+        if (e->flags & WRITABLE && stat_descriptor(t, fd, &s) && same_file(e, &s) && changed(e, &s))
+            e->flags |= DATED;
+    }
 }
 
 /* Descriptors that came with a message. */
@@ -1298,6 +1310,12 @@ static bool begins_call(struct task *t, bool *gone) {
             about_to_lose(t, about_descriptor(t->tid, "/fd/", (int)a[0]), &s);
         return false;
     }
+#ifdef SYS_utime
+    case SYS_utime:
+    case SYS_utimes:
+    case SYS_futimesat:
+#endif
+    case SYS_utimensat: about_to_date(t); return false;
     case SYS_chdir:
     case SYS_fchdir: return true;
     case SYS_chroot:

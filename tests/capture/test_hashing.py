@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from blake3 import blake3
 
@@ -282,3 +283,34 @@ def test_a_path_without_a_stat_means_the_file_as_it_is_now(tmp_path: Path) -> No
     contents = Contents()
     assert contents.content(name(tmp_path / "x"), None, 1).digest == digest_of(b"1")
     assert contents.content(name(tmp_path / "gone"), None, 1).size == -1
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_state_has_no_bytes_that_came_after_its_time_was_set_back(
+    tmp_path: Path, late: bool
+) -> None:
+    """Two states of one size and one mtime: what was hashed of one is never said of the other. `late`: the first is
+    hashed when the second is there already."""
+    path = tmp_path / "x"
+    path.write_bytes(b"before")
+    os.utime(path, ns=(OLD, OLD))
+    contents = Contents()
+    read = read_event(path, 1)
+    if not late:
+        contents.observe(read)
+    time.sleep(0.05)  # the clock of files goes on
+    path.write_bytes(b"during")
+    written = stat(path)
+    os.utime(path, ns=(OLD, OLD))
+    if late:
+        contents.observe(read)
+    opened, closed = write_events(path, 2)
+    contents.observe(opened)
+    contents.observe(msgspec.structs.replace(closed, stat=written))
+    again = read_event(path, 9)
+    contents.observe(again)
+    assert contents.content(name(path), read.after, 1).digest == (
+        "" if late else digest_of(b"before")
+    )
+    assert contents.content(name(path), written, 3).digest == digest_of(b"during")
+    assert contents.content(name(path), again.after, 9).digest == digest_of(b"during")
