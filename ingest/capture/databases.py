@@ -30,7 +30,8 @@ How = Literal["read", "write", "append", "change", "drop"]
 
 
 class Line(Noted, frozen=True):
-    """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file."""
+    """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file. `peer` is
+    where a connection leads of which all is told. `doubt`: something was done that is not told."""
 
     how: How = "read"
     path: str = ""
@@ -38,6 +39,8 @@ class Line(Noted, frozen=True):
     statement: str = ""
     dialect: str = ""
     place: str = ""
+    peer: str = ""
+    doubt: bool = False
 
     @property
     def file(self) -> str:
@@ -64,6 +67,26 @@ def gaps(lines: Iterable[Line]) -> list[str]:
         1 for line in lines if line.statement and deeds(line.statement, line.dialect) is None
     )
     return [f"{count} SQL statement{'s' * (count != 1)} not understood"] if count else []
+
+
+MOST: Final = 100_000
+"""So many lines does a process write at most."""
+
+
+def accounted(lines: list[Line]) -> frozenset[tuple[int, str]]:
+    """The connections, by process and address, of which every statement is told and says by itself what it reads. None
+    where anything is in doubt: what came over them is seen, then."""
+    asked: dict[str, bool] = {}
+    ends = Counter(line.pid for line in lines)
+    if any(line.doubt for line in lines) or max(ends.values(), default=0) >= MOST:
+        return frozenset()
+    for line in lines:
+        if line.statement and not line.file:
+            plain = is_plain(line.statement, line.dialect)
+            asked[line.peer] = asked.get(line.peer, True) and plain
+    if not asked.pop("", True):
+        return frozenset()
+    return frozenset((line.pid, line.peer) for line in lines if asked.get(line.peer))
 
 
 def records(lines: list[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
@@ -159,6 +182,15 @@ def deeds(statement: str, dialect: str) -> tuple[Deed, ...] | None:
     (Deed(how='read', table='orders'),)
     >>> deeds("gibberish from of", "postgres")
     """
+    try:
+        trees = _parsed(statement, dialect)
+        return None if trees is None else tuple(dict.fromkeys(d for t in trees for d in _deeds(t)))
+    except RecursionError:
+        return None
+
+
+@lru_cache(maxsize=1000)
+def _parsed(statement: str, dialect: str) -> tuple[Any, ...] | None:
     if not _can_parse():
         return None
     import logging
@@ -169,10 +201,65 @@ def deeds(statement: str, dialect: str) -> tuple[Deed, ...] | None:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
         parsed = sqlglot.parse(_REPLACE.sub("insert", statement), read=dialect)
-        found = [deed for each in parsed if each is not None for deed in _deeds(each)]
     except (SqlglotError, RecursionError):
         return None
-    return tuple(dict.fromkeys(found))
+    return tuple(tree for tree in parsed if tree is not None)
+
+
+_HARMLESS: Final = frozenset(
+    (
+        "connection_id",
+        "current_schema",
+        "current_setting",
+        "database",
+        "last_insert_id",
+        "pg_backend_pid",
+        "pg_table_is_visible",
+        "row_count",
+        "set_config",
+        "version",
+    )
+)
+"""Functions that no tables stand behind, of those that sqlglot does not know."""
+
+
+def is_plain(statement: str, dialect: str) -> bool:
+    """Whether a statement reads only the tables that it names: no function of the database's own, no file of its
+    server.
+
+    >>> is_plain("insert into t select a from b where x = ?", "postgres")
+    True
+    >>> is_plain("select * from f(?)", "postgres"), is_plain("call f()", "postgres")
+    (False, False)
+    >>> is_plain("copy t from stdin", "postgres"), is_plain("copy t from ?", "postgres")
+    (True, False)
+    """
+    trees = _parsed(statement, dialect)
+    try:
+        return trees is not None and all(map(_is_plain, trees))
+    except RecursionError:
+        return False
+
+
+def _is_plain(tree: Any) -> bool:
+    from sqlglot import exp
+
+    match tree:
+        case exp.Command():
+            return str(tree.this).upper() == "SHOW"
+        case exp.Copy():
+            files = [each.name.lower() for each in tree.args.get("files") or ()]
+            known = files in (["stdin"], ["stdout"])
+        case exp.Create():
+            known = (tree.kind or "").upper() in ("TABLE", "INDEX", "SCHEMA", "VIEW")
+        case exp.Query() | exp.DML() | exp.Merge() | exp.Drop() | exp.TruncateTable() | exp.Alter():
+            known = True
+        case exp.Transaction() | exp.Commit() | exp.Rollback() | exp.Set() | exp.Show() | exp.Use():
+            known = True
+        case _:
+            known = isinstance(tree, exp.Describe)
+    functions = {each.name.lower() for each in tree.find_all(exp.Anonymous)}
+    return known and functions <= _HARMLESS and tree.find(exp.Command) is None
 
 
 def _deeds(tree: Any) -> Iterator[Deed]:

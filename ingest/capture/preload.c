@@ -1453,15 +1453,13 @@ MMAP(mmap64)
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
-/* What comes from there is not seen. It is said once in a process, of the network and of other programs. */
+/* What comes from there is not seen. Each address is said once in a process. */
 static void connected(int fd, const void *address, unsigned size) {
     char name[ADDRESS];
     const char *what = name_address(name, address, size);
-    uint32_t bit = what && what[0] == 'n' ? 1 : 2;
-    if (!what || load(&state->networked) & bit || !is_stream(fd)) return;
+    if (!what || !is_stream(fd)) return;
     uint32_t pid = caller();
-    if (!is_guest(pid)) state->networked |= bit;
-    missed(pid, what, name);
+    if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, what, name);
 }
 
 HOOK(int, connect, (int fd, const void *address, unsigned size)) {

@@ -352,7 +352,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     machine, run = manifest.machine, manifest.started.run
     after, changes, own = _completed(project, evidence, recorded)
     context = _context(project, evidence, recorded)
-    made = _understood(evidence, recorded, context)
+    statements = databases.read(recorded / PYTHON)
+    made = _understood(evidence, recorded, context, databases.accounted(statements))
     made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
         uris = {uri_of(path, context.root, machine.host) for path in line.changed(own)}
@@ -370,7 +371,6 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         variables=manifest.variables,
     )
     words = list(said.read(_text(recorded / METRICS)))
-    statements = databases.read(recorded / PYTHON)
     unread = databases.gaps(statements)
     gaps = list(dict.fromkeys([*manifest.gaps, *evidence.gaps, *made.gaps, *unread]))
     gaps += _further_gaps(evidence, after, together(made.records, unattributed))
@@ -433,8 +433,11 @@ def _context(project: Project, evidence: Evidence, recorded: Path) -> Context:
     )
 
 
-def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembly:
-    """The records of the events; of those only what says more than they stay."""
+def _understood(
+    evidence: Evidence, recorded: Path, context: Context, connections: frozenset[tuple[int, str]]
+) -> Assembly:
+    """The records of the events; of those only what says more than they stay. `connections` are those of which it is
+    known what came over them."""
     from provgraph.ingest.capture import calls
     from provgraph.ingest.capture.assemble import assemble
 
@@ -443,8 +446,20 @@ def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembl
     told = [found.event for found in evidence.interpretations]
     events = through(evidence.events, _without_contents)
     events = through(events, lambda all: calls.attributed(all, parts.marks))
+    if connections:
+        events = through(events, lambda all: _but_known(all, connections))
     evidence.events = list(_saying_more(evidence.events))
     return assemble(joined(events, [*told, *parts.events]), context)
+
+
+def _but_known(events: Iterable[Event], connections: frozenset[tuple[int, str]]) -> Iterator[Event]:
+    for event in events:
+        if not (
+            isinstance(event, Missed)
+            and event.what in ("network", "local socket")
+            and (event.pid, os.fsdecode(event.detail)) in connections
+        ):
+            yield event
 
 
 def _without_contents(events: Iterable[Event]) -> Iterator[Event]:

@@ -134,7 +134,7 @@ struct process {
     uint32_t pid, parent;
     uint32_t threads;
     bool exited;
-    uint32_t networked; /* 1: that it asked the network was said; 2: another program */
+    struct addresses addresses;
     bool elsewhere; /* its paths may begin at another root than ours */
     uint64_t forked;
     struct files *files;
@@ -715,21 +715,18 @@ static void given(const struct task *t, int fd) {
     if (flags >= 0) tell_opened(t, fd, (int)flags & (O_ACCMODE | O_APPEND), &nothing, true);
 }
 
-/* What comes over the network is not seen. It is said once in a process. */
+/* What comes over the network is not seen. Each address is said once in a process. */
 static void connected(const struct task *t) {
     unsigned char address[ADDRESS] = {0};
     char name[ADDRESS];
     size_t size = t->arguments[2] > ADDRESS ? ADDRESS : t->arguments[2];
     if (read_memory(t, t->arguments[1], address, size) != (long)size) return;
     const char *what = name_address(name, address, size);
-    uint32_t bit = what && what[0] == 'n' ? 1 : 2;
-    if (!what || t->process->networked & bit) return;
+    if (!what) return;
     long process = call2(SYS_pidfd_open, t->process->pid, 0);
     long fd = process < 0 ? -1 : call3(SYS_pidfd_getfd, process, (int)t->arguments[0], 0);
-    if (fd < 0 || is_stream((int)fd)) {
-        t->process->networked |= bit;
+    if ((fd < 0 || is_stream((int)fd)) && is_news(&t->process->addresses, name))
         missed(t->process->pid, what, name);
-    }
     if (fd >= 0) raw_close((int)fd);
     if (process >= 0) raw_close((int)process);
 }
@@ -1285,7 +1282,7 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_mmap: return a[3] & MAP_SHARED && a[2] & PROT_WRITE && tracked(p, (int)a[4]);
     case SYS_recvmsg:
     case SYS_socketpair: return true;
-    case SYS_connect: return p->networked != 3;
+    case SYS_connect: return p->addresses.count <= ADDRESSES;
     case SYS_pidfd_getfd: return true;
 #ifdef SYS_rename
     case SYS_rename:

@@ -15,6 +15,12 @@ enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
 
 /* ---- what the writer keeps --------------------------------------------------------------------- */
 
+/* The addresses that a process was said to be connected to: hashes of their names. */
+enum { ADDRESSES = 8 };
+struct addresses {
+    uint32_t count, hashes[ADDRESSES];
+};
+
 /* Begun anew in a forked child. */
 struct state {
     uint32_t pid;
@@ -28,7 +34,7 @@ struct state {
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
-    uint32_t networked; /* 1: that it asked the network was said; 2: another program */
+    struct addresses addresses;
 };
 
 static struct spool *spool;
@@ -369,6 +375,19 @@ SHARED const char *name_address(char *room, const unsigned char *bytes, size_t s
     }
     decimal(room, port);
     return "network";
+}
+
+/* Whether an address is to be said: each once in a process, and of those beyond the first some that there were. */
+SHARED bool is_news(struct addresses *said, char *name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *at = name; *at; at++) hash = (hash ^ (unsigned char)*at) * 16777619u;
+    if (said->count > ADDRESSES) return false;
+    for (uint32_t n = 0; n < said->count; n++)
+        if (said->hashes[n] == hash) return false;
+    if (said->count == ADDRESSES) memcpy(name, "more addresses", sizeof "more addresses");
+    else said->hashes[said->count] = hash;
+    said->count++;
+    return true;
 }
 
 SHARED bool is_stream(int fd) {

@@ -3,8 +3,9 @@ driver: sqlite3, duckdb, psycopg, psycopg2, pymysql, MySQLdb or mysql.connector.
 
 A line is appended to the run's folder for each statement. SQLite itself says which tables a statement is about,
 and only those are told. Of other databases the statement is told, every literal value in it replaced by a
-question mark and every comment by a blank, with the database's address without who logs in. No statement is
-sent that the program would not send, and no error leaves.
+question mark and every comment by a blank, with the database's address without who logs in. With `peer`, the other
+end of the connection as capture names it, all that goes over that connection is told: what cannot be told is
+a `doubt`. No statement is sent that the program would not send, and no error leaves.
 """
 
 # ruff: noqa: S110, BLE001, SIM105, UP031 - it must never be noticed
@@ -29,19 +30,25 @@ class _Hook:
     def __init__(self, notes):
         self.say = notes.add
 
-    def statement(self, given, dialect, place):
-        """A statement, text or something that has one."""
+    def doubt(self, *_):
+        self.say(doubt=True)
+
+    def statement(self, given, dialect, place, file=None):
+        """A statement, text or something that has one. `file` is the descriptor that it goes out by."""
         try:
+            peer = {} if file is None else {"peer": _peer(file)}
             if isinstance(given, bytes):
                 given = given.decode("utf-8", "replace")
             if isinstance(given, str) and place:
                 text = _LITERAL.sub(_shown, given[: 4 * _LONGEST])
                 if dialect == "mysql":
                     text = _OF_MYSQL.sub(_shown, text)
+                if peer and len(given) > 4 * _LONGEST:
+                    self.doubt()
                 text = text[:_LONGEST]
-                self.say(statement=text, dialect=dialect, place=place)
+                self.say(statement=text, dialect=dialect, place=place, **peer)
         except Exception:
-            pass
+            self.doubt()
 
     def around(self, owner, names, told):
         """Wrap methods so that `told(object, first argument)` is called before them."""
@@ -50,7 +57,7 @@ class _Hook:
             if given is None or hasattr(given, "_provgraph"):
                 continue
             try:
-                setattr(owner, name, _wrapped(given, told))
+                setattr(owner, name, _wrapped(given, told, self.doubt))
             except Exception:
                 pass
 
@@ -59,13 +66,28 @@ def _shown(found):
     return " " if found[0].startswith(("--", "/*", "#")) else "?"
 
 
-def _wrapped(given, told):
+def _peer(file):
+    """The other end of a connection, as `writer.h` names it; empty where that cannot be told."""
+    import ipaddress
+    import socket
+
+    with socket.socket(fileno=os.dup(file)) as copy:
+        name = copy.getpeername()
+        if copy.family == socket.AF_INET:
+            return "%s:%d" % name
+        if copy.family == socket.AF_INET6:
+            address = ipaddress.IPv6Address(name[0].partition("%")[0]).exploded
+            return "[%s]:%d" % (address, name[1])
+    return name if isinstance(name, str) else ""
+
+
+def _wrapped(given, told, doubt):
     @functools.wraps(given)
     def wrapped(this, *args, **kwargs):
         try:
             told(this, args[0] if args else next(iter(kwargs.values()), None))
         except Exception:
-            pass
+            doubt()
         return given(this, *args, **kwargs)
 
     wrapped._provgraph = True
@@ -156,7 +178,7 @@ def psycopg(hook, module):
     def told(this, given):
         if hasattr(given, "as_string"):
             given = given.as_string(this.connection)
-        hook.statement(given, "postgres", place(this))
+        hook.statement(given, "postgres", place(this), this.connection.fileno())
 
     for name in ("Cursor", "AsyncCursor", "ClientCursor", "ServerCursor", "AsyncServerCursor"):
         owner = getattr(module, name, None)
@@ -165,30 +187,49 @@ def psycopg(hook, module):
 
 
 def psycopg2(hook, module):
+    from psycopg2.extensions import connection as session
     from psycopg2.extensions import cursor as plain
 
     connect, made = module.connect, {}
 
     def told(this, given):
+        connection = this.connection
         if hasattr(given, "as_string"):
-            given = given.as_string(this.connection)
-        about = this.connection.get_dsn_parameters()
+            given = given.as_string(connection)
+        about = connection.get_dsn_parameters()
         place = _address("postgresql", about.get("host"), about.get("port"), about.get("dbname"))
-        hook.statement(given, "postgres", place)
+        hook.statement(given, "postgres", place, connection.fileno())
 
     def watched(kind):
         if kind not in made:
             made[kind] = type(kind.__name__, (kind,), {"__module__": kind.__module__})
             hook.around(made[kind], ("execute", "executemany", "copy_expert"), told)
+            hook.around(made[kind], ("callproc", "copy_from", "copy_to"), hook.doubt)
         return made[kind]
 
+    class connection(session):
+        """What cursors it is asked for are watched, too."""
+
+        __module__ = session.__module__
+
+        def cursor(self, name=None, cursor_factory=None, *args, **kwargs):
+            kind = watched(cursor_factory or self.cursor_factory or plain)
+            return session.cursor(self, name, kind, *args, **kwargs)
+
+        def lobject(self, *args, **kwargs):
+            hook.doubt()
+            return session.lobject(self, *args, **kwargs)
+
     @functools.wraps(connect)
-    def connected(*args, **kwargs):
-        found = connect(*args, **kwargs)
-        try:
-            found.cursor_factory = watched(found.cursor_factory or plain)
-        except Exception:
-            pass
+    def connected(dsn=None, connection_factory=None, *args, **kwargs):
+        if connection_factory is not None:
+            hook.doubt()
+        found = connect(dsn, connection_factory or connection, *args, **kwargs)
+        if connection_factory is not None:
+            try:
+                found.cursor_factory = watched(found.cursor_factory or plain)
+            except Exception:
+                pass
         return found
 
     module.connect = connected
@@ -198,9 +239,11 @@ def pymysql(hook, module):
     def told(this, given):
         about = this.connection
         name = about.db.decode() if isinstance(about.db, bytes) else about.db
-        hook.statement(given, "mysql", _address("mysql", about.host, about.port, name))
+        place = _address("mysql", about.host, about.port, name)
+        hook.statement(given, "mysql", place, about._sock.fileno())
 
     hook.around(module.cursors.Cursor, ("execute", "executemany"), told)
+    hook.around(module.cursors.Cursor, ("callproc",), hook.doubt)
 
 
 def MySQLdb(hook, module):
