@@ -332,6 +332,13 @@ static uint32_t parent_of(uint32_t tid) {
     return n < 0 ? 0 : (uint32_t)number_in(find_line(buffer, "PPid:"), 10);
 }
 
+/* Whose event tells of a new task: its own process's, if it is a thread of one, else its parent's. */
+static uint32_t teller_of(uint32_t tid) {
+    long n = read_about(tid, "/status", buffer, sizeof buffer);
+    uint32_t process = n < 0 ? tid : (uint32_t)number_in(find_line(buffer, "Tgid:"), 10);
+    return process == tid ? parent_of(tid) : process;
+}
+
 /* ---- what they say ----------------------------------------------------------------------------- */
 
 static long read_memory(const struct task *t, uint64_t at, void *to, size_t n) {
@@ -985,8 +992,8 @@ static void adopt(void) {
     for (unsigned i = 0; i < BUCKETS; i++)
         for (struct task *t = buckets[i]; t; t = t->next) {
             if (t->process) continue;
-            struct task *parent = find_task(parent_of(t->tid));
-            if (parent && parent->process) continue; /* it will tell */
+            struct task *teller = find_task(teller_of(t->tid));
+            if (teller && teller->process) continue; /* it will tell */
             t->process = new_process(t->tid, parent_of(t->tid), NULL);
             t->process->threads = 1;
             t->process->forked = next_tick();
