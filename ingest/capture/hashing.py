@@ -378,6 +378,10 @@ class Contents:
         """To be done before anything is asked or said of an inode."""
         if self._room is None:
             return
+        if self._away is None:  # all that is known is in memory
+            if max(len(self._seen), len(self._digests)) < MOST_KNOWN:
+                return
+            self._put_away(self._room)
         inode = _inode(stat)
         if inode not in self._present:
             if len(self._present) >= MOST_KNOWN:
@@ -402,6 +406,10 @@ class Contents:
         self._closed.update(told.closed)
 
     def _put_away(self, room: Path) -> None:
+        if self._away is None:
+            self._changing = {*self._seen, *map(_inode, self._digests), *map(_inode, self._young)}
+            self._changing.update(map(_inode, self._closed))
+            self._changing.update((device, number) for device, number, *_ in self._by_change)
         told: dict[Inode, Told] = {inode: Told() for inode in self._changing}
         nobody = Told()
         for inode, seen in self._seen.items():

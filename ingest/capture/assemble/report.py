@@ -93,6 +93,7 @@ class Report:
         self.active = with_surroundings(self.doers)
         self.calls = set(calls(story))
         self.uris: dict[bytes, str] = {}
+        self.step_ids: dict[Phase, str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
         self.moment = context.when(-1)
 
@@ -241,11 +242,15 @@ class Report:
         return None
 
     def step_of(self, phase: Phase) -> str:
-        by, context = phase.by, self.context
-        process = by.process
-        return step_id(
-            context.run, context.boot, process.pid, process.started, by.number, phase.number
-        )
+        step = self.step_ids.get(phase)
+        if step is None:
+            _limit(self.step_ids)
+            by, context = phase.by, self.context
+            process = by.process
+            step = self.step_ids[phase] = step_id(
+                context.run, context.boot, process.pid, process.started, by.number, phase.number
+            )
+        return step
 
     def step_at(self, execution: Execution, tick: int) -> str:
         return self.step_of(phase_at(self.steps[execution], tick))
