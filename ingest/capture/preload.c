@@ -81,7 +81,7 @@ static size_t put_descriptor_path(struct draft *d, int fd) {
 static void put_cwd(struct draft *d) {
     size_t room = (size_t)(d->end - d->at);
     long n = room > 5 ? call2(SYS_getcwd, d->at + 4, room - 4) : -ERANGE;
-    if (n == -ERANGE) d->cut = true;
+    if (n == -ERANGE || n == -ENAMETOOLONG) d->cut = true;
     n = n > 0 ? n - 1 : 0;
     put_u32(d, (uint32_t)n);
     d->at += n;
@@ -117,6 +117,7 @@ static void put_name(struct draft *d, int at, const char *path) {
             put_text(d, path, base - (base > 1));
         }
     }
+    if (d->cut && d->at == start + 4) return; /* an empty name is none; a part of one would be another's */
     if (d->at == start + 4 + 1 && start[4] == '/') d->at--; /* the root has its slash already */
     put(d, "/", 1);
     put(d, path + base, n - base);
@@ -1805,13 +1806,19 @@ static bool is_scrubbed(char *const *env) {
     return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own_path());
 }
 
-/* The loader of a program that cannot see us, since its root is another (chroot, pivot_root), would complain. How much
- * room an environment without us needs; 0 where we are seen, or not in it. */
+/* Why a program that is run from here cannot load us: its root is another (chroot, pivot_root), or its user may not
+ * read what another's home has. */
+static enum reason why_unseen(void) {
+    long seen = call3(SYS_faccessat, AT_FDCWD, own_path(), 4 /* R_OK */);
+    if (seen == -EACCES) return UNREADABLE;
+    return seen == -ENOENT || seen == -ENOTDIR ? ROOTED : SEEN;
+}
+
+/* Its loader would complain. How much room an environment without us needs; 0 where we are seen, or not in it. */
 static size_t room_without_us(char *const *env) {
     const char *preload = variable((char **)env, "LD_PRELOAD");
     if (!preload || !contains(preload, own_path())) return 0;
-    long seen = call3(SYS_faccessat, AT_FDCWD, own_path(), 4 /* R_OK */);
-    if (seen != -ENOENT && seen != -ENOTDIR && seen != -EACCES) return 0;
+    if (why_unseen() == SEEN) return 0;
     size_t count = 0;
     while (env[count]) count++;
     return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(preload);
@@ -2003,26 +2010,26 @@ static uint32_t call_tracer(void) {
     return pid;
 }
 
-/* The environment does not name us, or (`rooted`) we took us out of it. */
-static void unloaded(struct target *t, bool rooted, uint32_t pid, const char *path) {
-    enum reason reason = rooted ? ROOTED : SCRUBBED;
+/* The environment does not name us, or (`unseen`) we took us out of it. */
+static void unloaded(struct target *t, bool unseen, uint32_t pid, const char *path) {
+    enum reason reason = unseen ? why_unseen() : SCRUBBED;
     if (!t->reason) t->reason = reason;
     missed(pid, reasons[reason], path);
 }
 
 /* Before an exec of `path`: 0 if nothing was said, else the tracer that waits for it, or 1. */
 static uint32_t executing(int at, const char *path, char *const *argv, char *const *env, int flags,
-                          bool rooted) {
+                          bool unseen) {
     struct target t;
     uint32_t pid = caller(), follower = 0;
     int fd = look_at_target(&t, at, path, flags);
     if (fd == -1) return 0;
     bool scrubbed = is_scrubbed(env);
-    if (!rooted && wants_tracer(&t, env)) follower = call_tracer();
+    if (!unseen && wants_tracer(&t, env)) follower = call_tracer();
     if (follower)
         t.reason = SEEN;
     else if (scrubbed)
-        unloaded(&t, rooted, pid, path);
+        unloaded(&t, unseen, pid, path);
     close_on_exec(pid);
     uint64_t tick = next_tick();
     TRY(write_executing, pid, tick, &t, fd, path, argv, true);
@@ -2064,10 +2071,10 @@ static const char *search(const char *name, char *room) {
     }
 }
 
-static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env, bool rooted) {
+static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env, bool unseen) {
     char room[PATHS];
     const char *path = search(name, room);
-    return path ? executing(AT_FDCWD, path, argv, env, 0, rooted) : 0;
+    return path ? executing(AT_FDCWD, path, argv, env, 0, unseen) : 0;
 }
 
 /* Gives the hook another `env` where we cannot be seen, and `room`, which says whether that is so. */
@@ -2150,7 +2157,7 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
-                    char *const *env, bool followed, bool rooted) {
+                    char *const *env, bool followed, bool unseen) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd == -1) return;
@@ -2158,7 +2165,7 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     if (followed)
         t.reason = SEEN;
     else if (is_scrubbed(env))
-        unloaded(&t, rooted, pid, path);
+        unloaded(&t, unseen, pid, path);
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);

@@ -411,6 +411,7 @@ static void put_name(struct draft *d, const struct task *t, int at, const char *
     } else {
         put_text(d, path, base - (base > 1));
     }
+    if (d->cut && d->at == start + 4) return; /* an empty name is none; a part of one would be another's */
     if (d->at == start + 4 + 1 && start[4] == '/') d->at--; /* the root has its slash already */
     put(d, "/", 1);
     put(d, path + base, n - base);

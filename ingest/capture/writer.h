@@ -253,8 +253,8 @@ SHARED size_t put_link(struct draft *d, const char *link) {
     }
     room = room - 4 > PATHS ? PATHS : room - 4;
     long n = call4(SYS_readlinkat, AT_FDCWD, link, d->at + 4, room);
+    if ((size_t)n == room || n == -ENAMETOOLONG) d->cut = true; /* longer than the kernel can say */
     if (n < 0) n = 0;
-    if ((size_t)n == room) d->cut = true;
     put_u32(d, (uint32_t)n);
     d->at += n;
     return (size_t)n;

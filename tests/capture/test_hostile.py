@@ -14,6 +14,7 @@ import pytest
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
+from provgraph.ingest.capture.shim import library, tracer
 from provgraph.ingest.capture.tree import MOST
 from provgraph.model.journal import read_segment, segments
 from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
@@ -127,9 +128,9 @@ def test_a_program_whose_root_is_another_hears_nothing_of_a_library_that_is_not_
     jail.mkdir()
     program = compiled(jail, "jailed", JAILED)
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    for library in (word for word in listed.split() if word.startswith("/")):
-        (jail / library[1:]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, jail / library[1:])
+    for needed in (word for word in listed.split() if word.startswith("/")):
+        (jail / needed[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(needed, jail / needed[1:])
     by_hand = ["chroot", "jail", "/jailed", "/made"]
     for argv in (by_hand, [sys.executable, "-c", SENDS_INTO_THE_JAIL]):
         as_alone(workspace, *argv)
@@ -140,6 +141,47 @@ def test_a_program_whose_root_is_another_hears_nothing_of_a_library_that_is_not_
         assert "nothing is preloaded" in done.stdout
         assert "program in another root not traced: /jailed" in workspace.ended.gaps
         assert not any(record.attributed for record in workspace.generated().values())
+
+
+AS_NOBODY = "import os, sys; os.setgid(65534); os.setuid(65534); os.execv('/bin/sh', ['sh', '-c', sys.argv[1]])"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_a_program_of_a_user_who_may_not_read_the_library_hears_nothing_of_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    kept = tmp_path / "private" / "provgraph"
+    kept.mkdir(parents=True)
+    for built in (library(), tracer()):
+        shutil.copy(built, kept)
+    kept.chmod(0o700)
+    workspace.root.chmod(0o777)
+    environment = workspace.environment | {"XDG_CACHE_HOME": str(kept.parent)}
+    done = workspace.run(sys.executable, "-c", AS_NOBODY, "echo x > made; echo $?", env=environment)
+    assert (done.returncode, done.stdout) == (0, "0\n")
+    assert "ld.so" not in done.stderr
+    assert any(gap.startswith("program of another user") for gap in workspace.ended.gaps)
+    assert not workspace.generated()["made"].attributed
+
+
+TOO_DEEP = """
+import os, subprocess
+for n in range(30):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+open("made", "w").write("x")
+subprocess.run("cat made > copy; mv copy moved; cat moved; rm moved", shell=True, check=True)
+"""
+
+
+@pytest.mark.parametrize("backend", ["auto", "ptrace"])
+def test_what_lies_deeper_than_the_kernel_can_say_is_a_gap_and_not_taken_for_another_file(
+    workspace: Workspace, backend: str
+) -> None:
+    done = workspace.run(sys.executable, "-c", TOO_DEEP, flags=("--backend", backend))
+    assert (done.returncode, done.stdout) == (0, "x")
+    assert workspace.ended.gaps == ["a path or command line was too long to be kept whole"]
+    assert workspace.generated() == {}
 
 
 PROBES = """

@@ -94,6 +94,7 @@ _GAPS: Final = {
     "architecture": "program of another architecture not traced",
     "scrubbed environment": "program with a scrubbed environment not traced",
     "another root": "program in another root not traced",
+    "another user": "program of another user, who may not read the capture's library, not traced",
     "not-traced": "program not traced",
     "seccomp": "a program restricted its system calls and was not followed further",
     "ptrace": "a program that is traced by another was not followed further",

@@ -112,7 +112,8 @@ class Report:
         if known is None:
             _limit(self.recorded)
             known = self.recorded[path] = (
-                self.noise.fold(path) is None
+                path != b""  # longer than the kernel can say: the verdict names it
+                and self.noise.fold(path) is None
                 and not path.endswith(GONE)
                 and not self.context.exclude(path)
             )
