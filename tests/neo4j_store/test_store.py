@@ -474,6 +474,9 @@ def test_own_cypher_writes_only_when_told(store: Neo4jStore) -> None:
         "CREATE INDEX mine IF NOT EXISTS FOR (n:Mine) ON (n.x)",
         "TERMINATE TRANSACTIONS 'neo4j-transaction-1'",
         "\\u0054ERMINATE /**/ TRANSACTION 'neo4j-transaction-1'",
+        "CALL `db` . /* all */ `clearQueryCaches`()",
+        "CALL db.resampleOutdatedIndexes()",
+        "CALL dbms.killConnections([]) YIELD message RETURN message",
     ],
 )
 def test_own_cypher_does_no_more_than_read_in_any_other_way(store: Neo4jStore, text: str) -> None:

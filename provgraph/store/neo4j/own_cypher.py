@@ -19,6 +19,16 @@ _ASIDE: Final = re.compile(
     r"""//[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL
 )
 _ENDING: Final = re.compile(r"\bterminate\s+transactions?\b", re.IGNORECASE)
+_ACTING: Final = re.compile(
+    r"""\bcall\s+(
+        db\.(clear|prepare|resample|checkpoint)\w*
+      | dbms\.(?!(components|info|queryJmx|showCurrentUser)\b|check|list|(cluster\.)?routing\.)[\w.]+
+      | tx\.setMetaData
+      | fleetManagement\.\w+
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Procedures that write no data, which is why the server lets a reader call them, and change what it does."""
 _ACCESS = "Neo.ClientError.Statement.AccessMode"
 
 
@@ -40,10 +50,8 @@ def asked(
     seconds: float | None = None,
 ) -> Answer:
     """Raises `UsageError` for a mistake in it, or where it does more than read and may not."""
-    if not write and ends_transactions(text):
-        raise UsageError(
-            "the statement ends transactions, and was to read only", hint="`--write` lets it"
-        )
+    if not write and (acts := more_than_reading(text)):
+        raise UsageError(f"the statement {acts}, and was to read only", hint="`--write` lets it")
 
     def work(server: Asked) -> Answer:
         return _answer(server.run(text, dict(parameters)))
@@ -64,16 +72,22 @@ def asked(
         raise
 
 
-def ends_transactions(text: str) -> bool:
-    """Whether it ends what others ask, which the server takes for reading.
+def more_than_reading(text: str) -> str | None:
+    """What it does that the server takes for reading and is none.
 
-    >>> ends_transactions("SHOW TRANSACTIONS YIELD transactionId AS t Terminate /* all */ transaction t")
-    True
-    >>> ends_transactions("RETURN 'TERMINATE TRANSACTIONS' AS text // TERMINATE TRANSACTION")
-    False
+    >>> more_than_reading("SHOW TRANSACTIONS YIELD transactionId AS t Terminate /* all */ transaction t")
+    'ends transactions'
+    >>> more_than_reading("RETURN 'TERMINATE TRANSACTIONS' AS text // CALL db.clearQueryCaches()")
+    >>> more_than_reading("CALL `db` . /* */ `clearQueryCaches`()")
+    'calls db.clearQueryCaches'
+    >>> more_than_reading("CALL dbms.components()")
     """
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-    return _ENDING.search(_ASIDE.sub(" ", plain)) is not None
+    if _ENDING.search(_ASIDE.sub(" ", plain)):
+        return "ends transactions"
+    unquoted = _ASIDE.sub(lambda found: found[0].strip("`") if found[0][0] == "`" else " ", plain)
+    called = _ACTING.search(re.sub(r"\s*\.\s*", ".", unquoted))
+    return f"calls {called[1]}" if called else None
 
 
 def _answer(result: Result) -> Answer:
