@@ -1,5 +1,6 @@
 """A person's mistake is told in words with the right exit status; nothing is lost by it."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -126,6 +127,17 @@ def test_a_corrupt_segment_is_reported_and_the_rest_answers(recorded: Any, proje
     assert "zz.segment" in done.stderr
     assert "a/in.txt" in done.stdout
     assert recorded("sync", check=False).returncode == 5
+
+
+def test_a_sync_that_had_to_leave_something_says_so(recorded: Any, project: Path) -> None:
+    with open(project / ".provgraph/sync.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as another process that syncs does
+        recorded("run", "--", "touch", "made")
+        done = recorded("sync", check=False)
+        assert done.returncode == 5
+        assert "of the journal not applied" in done.stderr
+    assert "applied" in recorded("sync").stdout
+    assert "made" in recorded("ask", "file made").stdout
 
 
 def test_a_damaged_store_is_said_and_rebuilt(recorded: Any, project: Path) -> None:

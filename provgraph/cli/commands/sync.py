@@ -21,7 +21,8 @@ def command(rebuild: bool, as_json: bool) -> int:
     """Apply what the journal has and the store has not.
 
     Every question does this first; `sync` does it alone, and recovers what a killed run left. The
-    exit status is 5 where a segment is damaged; what could be read of it is applied.
+    exit status is 5 where a segment is damaged (what could be read of it is applied), or where segments
+    wait because the state cannot be written or another process has been syncing for long.
 
     \b
       provgraph sync
@@ -35,6 +36,10 @@ def command(rebuild: bool, as_json: bool) -> int:
     else:
         for problem in report.problems:
             note(problem)
+        if report.pending:
+            behind = count(report.pending, "segment")
+            why = "cannot be written" if graph.read_only else "is brought in by another process now"
+            note(f"{behind} of the journal not applied: the graph {why}")
         if report.recovered:
             note(f"{count(report.recovered, 'run')} written down that waited for it")
         click.echo(
@@ -42,4 +47,4 @@ def command(rebuild: bool, as_json: bool) -> int:
             f" the graph has {count(sum(statistics.nodes.values()), 'node')}"
             f" and {count(sum(statistics.edges.values()), 'edge')}"
         )
-    return 5 if report.problems else 0
+    return 5 if report.problems or report.pending else 0
