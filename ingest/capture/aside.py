@@ -79,10 +79,15 @@ def lost(events: Path) -> str:
 
 
 def remove(events: Path) -> None:
-    """Delete what lies elsewhere, and its folder with the last of it. The link stays, for whoever is to go on."""
+    """Delete what lies elsewhere. The link stays, for whoever is to go on."""
     place = target(events)
     if place is not None and is_trusted(events):
-        with suppress(OSError):
-            place.unlink()
-        with suppress(OSError):
-            place.parent.rmdir()
+        discard(place)
+
+
+def discard(place: Path) -> None:
+    """Delete a spool if it is there, and its folder with the last of it."""
+    with suppress(OSError):
+        place.unlink()
+    with suppress(OSError):
+        place.parent.rmdir()

@@ -136,7 +136,7 @@ def begin(events: Path, tracer: Path | None = None) -> Spool:
             create(place, tracer)
             events.symlink_to(place)
             return Spool(events)
-        aside.remove(events)
+        aside.discard(place)
         with suppress(OSError):
             events.unlink()
     raise CaptureError(

@@ -203,3 +203,4 @@ def test_where_no_folder_is_safe_or_there_the_program_runs_untraced(
     assert there.generated()["made.txt"].attributed is False
     assert there.ended.verdict == "incomplete"
     assert any("not traced" in gap for gap in there.ended.gaps), there.ended.gaps
+    assert os.listdir(local) == []

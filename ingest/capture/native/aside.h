@@ -32,18 +32,23 @@ static bool name_aside(char *to, int n, const char *run, char *const *variables)
     return is_private(folder) && joined(to, PATH_ROOM, (const char *const[]){folder, "/", run, NULL});
 }
 
-/* Delete what lies elsewhere, and its folder with the last of it. */
+/* Delete a spool if it is there, and its folder with the last of it. */
+static void discard_aside(const char *path) {
+    struct slice place = slice_of(path);
+    size_t parent = place.size - last_part(place).size;
+    char *folder = parent > 1 ? text_kept((struct slice){path, parent - 1}) : NULL;
+    if (!folder || !is_private(folder)) return;
+    call3(SYS_unlinkat, AT_FDCWD, path, 0);
+    call3(SYS_unlinkat, AT_FDCWD, folder, AT_REMOVEDIR);
+}
+
+/* The same of what a recording leads to. */
 static void remove_aside(const char *events) {
     char path[PATH_ROOM];
     long size = call4(SYS_readlinkat, AT_FDCWD, events, path, sizeof path - 1);
     if (size <= 0) return;
     path[size] = 0;
-    struct slice folder = {path, (size_t)size};
-    size_t parent = folder.size - last_part(folder).size;
-    char *kept = parent > 1 ? text_kept((struct slice){path, parent - 1}) : NULL;
-    if (!kept || !is_private(kept)) return;
-    call3(SYS_unlinkat, AT_FDCWD, path, 0);
-    call3(SYS_unlinkat, AT_FDCWD, kept, AT_REMOVEDIR);
+    discard_aside(path);
 }
 
 #endif

@@ -320,9 +320,10 @@ static bool make_spool(void) {
     enum made made = make_spool_at(spool_path);
     char path[PATH_ROOM];
     for (int n = 0; made == NOT_SHARED && n < ASIDE_PLACES; n++)
-        if (name_aside(path, n, run, variables) && make_spool_at(path) == MADE) {
-            if (call3(SYS_symlinkat, path, AT_FDCWD, spool_path) == 0) return true;
-            call3(SYS_unlinkat, AT_FDCWD, path, 0);
+        if (name_aside(path, n, run, variables)) {
+            if (make_spool_at(path) == MADE && call3(SYS_symlinkat, path, AT_FDCWD, spool_path) == 0)
+                return true;
+            discard_aside(path);
         }
     return made == MADE;
 }
