@@ -1,18 +1,21 @@
 """What does a run with very many file events cost? `python benchmarks/capture_load.py --events 100000`.
 
 A program writes files and reads each back, so every file is two openings and two closings. Shown are the
-program's CPU time alone and under capture with the recorder's peak of memory, then the CPU time and the peak of
-what a sync does in one: writing the run down in the journal, and bringing that into the graph. After it a second
-such run over the same files, which binds to what is known. Each is a whole process, start-up included.
+program's CPU time alone and under capture with the recorder's peak of memory, then those of the sync that follows, and
+then, from where that began, of its two halves by themselves: writing the run down in the journal, and bringing that into the
+graph. After it a second such run over the same files, which binds to what is known. Each is a whole process, start-up
+included; the peak is the largest process's.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,20 +41,23 @@ recover(Graph.open().project)
 
 
 class Cost(NamedTuple):
+    wall: float
     cpu: float
     peak: float
 
     def __str__(self) -> str:
-        return f"{self.cpu:8.2f} s CPU   peak {self.peak:6.0f} MiB"
+        return f"{self.wall:8.2f} s   {self.cpu:8.2f} s CPU   peak {self.peak:6.0f} MiB"
 
 
 def cost(command: list[str], folder: Path) -> Cost:
     """Of a command and all that it waited for; the peak is the largest process's."""
+    began = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, command
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    wall = time.perf_counter() - began
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def main() -> None:
@@ -68,6 +74,11 @@ def main() -> None:
             print(f"{turn}: the program alone     {cost([*program, 'alone'], folder)}")
             captured = [*PROVGRAPH, "run", "--", *program, turn]
             print(f"{turn}: under capture         {cost(captured, folder)}", flush=True)
+            state, before = folder / ".provgraph", folder / "before"
+            shutil.copytree(state, before)
+            print(f"{turn}: the whole sync        {cost([*PYTHON, 'sync'], folder)}", flush=True)
+            shutil.rmtree(state)
+            before.rename(state)
             down = cost([sys.executable, "-c", WRITE_DOWN], folder)
             ingested = cost([*PYTHON, "sync"], folder)
             print(f"{turn}: written down          {down}")
