@@ -410,9 +410,9 @@ class Graph(Selectors):
         return writer.records
 
     def _known_commits(self) -> dict[str, list[str]]:
-        """The commits whose own record is here (not those only named as parents), with their
-        parents."""
-        seen = Find("Commit", where=Comparison("at", ">=", 0))
+        """The commits whose own record is here (not those only named as parents, nor merges of which
+        an earlier version told too little), with their parents."""
+        seen = Find("Commit", where=Comparison("told", "=", True))
         columns = (Column("id", "id"), Column("sha", "sha"))
         shas = dict(self.answer(Columns(seen, columns)).values)
         known: dict[str, list[str]] = {sha: [] for sha in shas.values()}

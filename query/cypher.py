@@ -95,7 +95,7 @@ _DECLARED: Final[Mapping[str, Kind]] = {
     field.key: _KINDS[field.type] for fields in FIELDS.values() for field in fields
 }
 
-IN_COMMIT: Final = "-[:IN_COMMIT]"
+IN_COMMIT: Final = "-[i:IN_COMMIT]"
 REMOVED_IN: Final = "-[:REMOVED_IN]"
 RUN_AT_COMMIT: Final = "-[:GENERATED_BY]->(:Step)-[:PART_OF]->(:Run)-[:AT_COMMIT]"
 
@@ -365,36 +365,51 @@ class Cypher:
         ]
 
     def left_by_commits(self, plan: Find, prefix: str) -> Lines:
-        """`line` has a commit `h`, one that it came from, `c`, and its place among those."""
-        asked, each = self.candidates(plan), []
+        """For a commit `h`, each one that it came from, `c`, with how many edges lead there, by first parents
+        and by any, and what is `held` of it. They meet by grouping: sought for each commit anew, what is held
+        takes seconds where there are thousands."""
+        asked = self.candidates(plan)
         held = f"(a:Artifact{self.here()})<-[:VERSION_OF]-(n:Version)"
-        for match, shown in (
-            (f"{held}{IN_COMMIT}->(c)", "n, 0 AS made"),
-            (f"{held}{RUN_AT_COMMIT}->(c)", "n, 1 AS made"),
-            (f"{held}, (a){REMOVED_IN}->(c)", "null AS n, null AS made"),
-        ):
-            each += [
-                "UNWIND line AS l",
-                "WITH l[0] AS h, l[1] AS c, l[2] AS place",
-                f"MATCH {match}",
-                *where(asked),
-                f"RETURN h, a, place, {shown}",
-                "UNION ALL",
-            ]
+        parts: list[tuple[str, list[str], str]] = [
+            (
+                "p = (h)-[:PARENT*0.. {first: true}]->(c)",
+                [],
+                "min(length(p)) AS near, null AS far, null AS held",
+            ),
+            ("p = (h)-[:PARENT*0..]->(c)", [], "null AS near, min(length(p)) AS far, null AS held"),
+            (
+                f"{held}{IN_COMMIT}->(c)",
+                [*asked, "(i.uri IS NULL OR i.uri = a.name)"],
+                "null AS near, null AS far, [a, n, 'has'] AS held",
+            ),
+            (
+                f"{held}{RUN_AT_COMMIT}->(c)",
+                asked,
+                "null AS near, null AS far, [a, n, 'made'] AS held",
+            ),
+            (
+                f"{held}, (a){REMOVED_IN}->(c)",
+                asked,
+                "null AS near, null AS far, [a, null, 'removed'] AS held",
+            ),
+        ]
+        each: list[str] = []
+        for match, said, shown in parts:
+            each += [f"MATCH {match}", *where(said), f"RETURN c, {shown}", "UNION ALL"]
         return [
             f"MATCH (h:Commit{self.here()}) WHERE h.sha STARTS WITH {self.parameter(prefix)}",
-            "MATCH p = (h)-[:PARENT*0..]->(c)",
-            "WITH h, c, min(length(p)) AS away ORDER BY c.at, away DESC, c.id",
-            "WITH h, collect(c) AS commits",
-            "UNWIND range(0, size(commits) - 1) AS place",
-            "WITH collect([h, commits[place], place]) AS line",
-            *subquery(each[:-1], "line"),
-            "WITH h, a, max(CASE WHEN n IS NULL THEN place ELSE 0 END) AS removed,",
-            "  collect([n, made, place]) AS held",
+            *subquery(each[:-1], "h"),
+            "WITH h, c, min(near) AS near, min(far) AS far, collect(held) AS held",
+            "WHERE far IS NOT NULL",
             "UNWIND held AS each",
-            "WITH h, a, each[0] AS n, each[1] AS made, each[2] AS place, removed",
-            "WHERE n IS NOT NULL AND place >= removed",
-            "WITH h, a, n ORDER BY made, place DESC, n.at DESC, n.id DESC",
+            "WITH h, each[0] AS a, each[1] AS n, each[2] AS what, near, far",
+            "WITH h, a, min(CASE what WHEN 'removed' THEN near END) AS removed,",
+            "  max(what <> 'made') AS known, collect([n, what, near, far]) AS held",
+            "UNWIND held AS each",
+            "WITH h, a, each[0] AS n, each[1] AS what, removed,",
+            "  CASE WHEN known THEN each[2] ELSE each[3] END AS away",
+            "WHERE n IS NOT NULL AND away <= coalesce(removed, away)",
+            "WITH h, a, n ORDER BY what, away, n.at DESC, n.id DESC",
             "WITH h, a, head(collect(n)) AS n",
             "WITH DISTINCT n",
         ]

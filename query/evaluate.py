@@ -228,9 +228,9 @@ class Evaluator:
             case WithDigest(prefix):
                 return {id for id in candidates if self.has_digest(self.node(id), prefix)}
             case InCommit(prefix):
-                lines = [self.line(node.id) for node in self.nodes() if is_commit(node, prefix)]
+                heads = [node.id for node in self.nodes() if is_commit(node, prefix)]
                 held = list(self.timelines(plan.name, candidates))
-                return {id for line in lines for each in held for id in self.left(line, *each)}
+                return {id for head in heads for id in self.at_commit(head, held)}
             case Latest(until):
                 timelines = self.timelines(plan.name, candidates)
                 known = ([i for i in each if self.is_before(i, until)] for _, each in timelines)
@@ -261,38 +261,49 @@ class Evaluator:
         held = ((version.properties.get(key), tag) for key, tag in DIGESTS.items())
         return any(isinstance(text, str) and text.startswith(tag + prefix) for text, tag in held)
 
+    def at_commit(self, head: str, held: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+        """The version that is there of each artifact that has one."""
+        line, behind = self.line(head), self.behind(head)
+        for artifact, timeline in held:
+            with_it = {id: self.commits_with(id, artifact) for id in timeline}
+            run_at = {id: self.commits_run_at(id) for id in timeline}
+            without = line.keys() & self.removals(artifact)
+            removed = min((line[commit] for commit in without), default=len(line))
+            since = {commit: edges for commit, edges in line.items() if edges <= removed}
+            is_known = not behind.keys().isdisjoint(
+                [
+                    *self.removals(artifact),
+                    *(commit for each in with_it.values() for commit in each),
+                ]
+            )
+            yield from nearest(since, with_it) or nearest(since if is_known else behind, run_at)
+
     def line(self, commit: str) -> dict[str, int]:
-        """A commit and all that it came from, numbered from the oldest."""
+        """A commit and those before it by first parents, each with how many edges lead to it."""
+        return self.before(commit, lambda edge: edge.properties.get("first") is True)
+
+    def behind(self, commit: str) -> dict[str, int]:
+        """A commit and all that it came from, each with the fewest edges that lead to it."""
+        return self.before(commit, lambda edge: True)
+
+    def before(self, commit: str, is_followed: Callable[[Edge], bool]) -> dict[str, int]:
         away, level, hops = {commit: 0}, [commit], 0
         while level:
-            parents = dict.fromkeys(p for each in level for p in self.causes(each, "PARENT"))
+            edges = [edge for each in level for edge in self.edges_out(each, "PARENT")]
+            parents = dict.fromkeys(edge.target for edge in edges if is_followed(edge))
             level = [parent for parent in parents if parent not in away]
             hops += 1
             away.update(dict.fromkeys(level, hops))
+        return away
 
-        def age(id: str) -> tuple[Any, ...]:
-            at = self.node(id).properties.get("at")
-            return at is None, at, -away[id], id
+    def removals(self, artifact: str) -> list[str]:
+        return self.causes(artifact, "REMOVED_IN")
 
-        return {id: number for number, id in enumerate(sorted(away, key=age))}
-
-    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
-        """The version that a line of commits leaves of an artifact's timeline, if it leaves any."""
-        removals = self.causes(artifact, "REMOVED_IN")
-        removed = max((line[commit] for commit in removals if commit in line), default=0)
-        for commits_of in (self.commits_with, self.commits_run_at):
-            known = [
-                (line[commit], place)
-                for place, id in enumerate(timeline)
-                for commit in commits_of(id)
-                if line.get(commit, -1) >= removed
-            ]
-            if known:
-                return {timeline[max(known)[1]]}
-        return set()
-
-    def commits_with(self, version: str) -> list[str]:
-        return self.causes(version, "IN_COMMIT")
+    def commits_with(self, version: str, artifact: str) -> list[str]:
+        """The commits that have a version under an artifact's name."""
+        names = (None, self.node(artifact).properties.get("name"))
+        edges = self.edges_out(version, "IN_COMMIT")
+        return [edge.target for edge in edges if edge.properties.get("uri") in names]
 
     def commits_run_at(self, version: str) -> list[str]:
         runs = self.runs_of(self.node(version))
@@ -773,6 +784,21 @@ def is_commit(node: Node, prefix: str) -> bool:
     """Whether a node is a commit whose sha begins so."""
     sha = node.properties.get("sha")
     return node.label == "Commit" and isinstance(sha, str) and sha.startswith(prefix)
+
+
+def nearest(away: Mapping[str, int], commits_of: Mapping[str, Iterable[str]]) -> list[str]:
+    """The version whose commit is the least away, the last of several; none if none has a commit there.
+
+    >>> nearest({"c1": 1, "c2": 0}, {"v1": ["c1", "c2"], "v2": ["c2"], "v3": ["c1"], "v4": ["c9"]})
+    ['v2']
+    """
+    known = [
+        (-away[commit], place, version)
+        for place, (version, commits) in enumerate(commits_of.items())
+        for commit in commits
+        if commit in away
+    ]
+    return [max(known)[2]] if known else []
 
 
 def matches(pattern: str, text: Value) -> bool:

@@ -143,10 +143,11 @@ class WithDigest:
 class InCommit:
     """The one that was there at a commit whose sha begins so.
 
-    That commit and all that it came from (`PARENT`) are a line, in order of (`at`, fewer edges from the
-    commit, id). It is the one IN_COMMIT the last of them that has one; where none has, the one that a run
-    AT_COMMIT the last of them that has such a run generated; of several of one commit, the last. What came
-    before the last of them that removed the artifact (REMOVED_IN) is not there any more.
+    That commit and those before it by `first` PARENT edges are its line, the nearest being that which fewest
+    edges lead to. The nearest one that has the artifact (a version of it is IN_COMMIT, by its name) or removed
+    it (REMOVED_IN) decides. Where it does not have it, or none does, it is the one that a run AT_COMMIT the
+    nearest commit with such a run generated: of the line, from the one that removed it on; of all that the
+    commit came from, if none of those had or removed the artifact. Of several, it is the last.
     """
 
     prefix: str

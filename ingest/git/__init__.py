@@ -69,13 +69,11 @@ def mailmap(repository: Repository) -> str:
 
 
 def diff_tree(mailmap: str) -> list[str]:
-    """The command that shows the commits named on its input.
-
-    `-c` shows of a merge only the files that differ from all its parents.
-    """
+    """The command that shows the commits named on its input, each against its first parent."""
     return [
         *("-c", f"mailmap.blob={mailmap}"),
-        *("diff-tree", "--stdin", "--root", "-r", "-c", "-z", "--raw", "--always", "--no-abbrev"),
+        *("diff-tree", "--stdin", "--root", "-r", "-z", "--raw", "--always", "--no-abbrev"),
+        "--diff-merges=first-parent",
         *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-color"),
         *("--ignore-submodules=none", "--no-notes", "--no-show-signature", "--encoding=UTF-8"),
         f"--format={FORMAT}",

@@ -2,8 +2,7 @@
 
 The output is a row of fields that end with NUL, a byte that neither messages nor paths can hold.
 A commit is its header's fields and then, for each file, a field that begins with a colon and one
-that is the path (https://git-scm.com/docs/git-diff#_raw_output_format). A merge's entry has a colon
-a parent, and as many more modes and blobs.
+that is the path (https://git-scm.com/docs/git-diff#_raw_output_format).
 """
 
 from __future__ import annotations
@@ -113,14 +112,16 @@ def header(
     try:
         sha = first.decode("ascii")
         named, name, email, authored, committed, message = (next(following) for _ in range(6))
+        before = named.decode("ascii").split()
         return CommitSeen(
             sha=sha,
-            parents=parents.get(sha) or named.decode("ascii").split(),
+            parents=parents.get(sha) or before,
             author=_text(name, NAME_LENGTH),
             email=_text(email, NAME_LENGTH),
             authored=_nanoseconds(authored),
             committed=_nanoseconds(committed),
             message=_text(message, MESSAGE_LENGTH),
+            told="changes" if before else "whole",
         )
     except (UnicodeDecodeError, ValueError, RuntimeError) as error:
         raise _unexpected(first) from error
@@ -134,22 +135,14 @@ def change(entry: bytes) -> str | None:
     ('git:bbbb', '')
     >>> change(b":100644 100755 aaaa aaaa M") is change(b":000000 160000 0000 cccc A") is None
     True
-    >>> change(b"::100644 100644 100644 aaaa bbbb cccc MM")
-    'git:cccc'
     """
-    bare = entry.lstrip(b":")
-    before = len(entry) - len(bare)
-    words = bare.split(b" ")
-    modes, blobs = words[: before + 1], words[before + 1 : 2 * before + 2]
-    if len(blobs) != before + 1:
-        raise _unexpected(entry)
-    mode, blob = modes.pop(), blobs.pop()
+    try:
+        was, mode, old, blob, _ = entry.removeprefix(b":").split(b" ")
+    except ValueError as error:
+        raise _unexpected(entry) from error
     if not _is_file(mode):
-        return "" if any(map(_is_file, modes)) else None
-    if blob in blobs and any(
-        old == blob and _is_file(was) and (was == _SYMLINK) == (mode == _SYMLINK)
-        for was, old in zip(modes, blobs, strict=True)
-    ):
+        return "" if _is_file(was) else None
+    if old == blob and _is_file(was) and (was == _SYMLINK) == (mode == _SYMLINK):
         return None
     return "git:" + blob.decode("ascii")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
+from provgraph.asking.lines import commits, cut, lines
 from provgraph.errors import AmbiguousName, NotFound, ProvgraphError
 from provgraph.model.elements import Value
 from provgraph.model.text import count
@@ -54,6 +55,7 @@ _FEW: Final = 6
 _MANY: Final = 1_000  # values of a field, among which one would not look
 _MOST: Final = 100_000  # names that are looked through for one that is like it
 _SHA: Final = 9  # letters of a commit that are shown
+_READ_AGAIN: Final = "`provgraph ingest git` reads it again"
 _BEGINNING: Final = 4  # letters of an id that may stand for it
 
 
@@ -77,8 +79,15 @@ def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
 
 
 def unmatched(graph: Asked, plan: Plan) -> Iterator[str]:
-    """What the globs of a plan do not match, in order: no error, for a glob may match nothing."""
+    """What the globs of a plan do not match, in order: no error, for a glob may match nothing. And at which
+    commits files may be missing from what they match."""
     for find in dict.fromkeys(finds(plan)):
+        if (
+            isinstance(find.which, InCommit)
+            and isinstance(find.name, Globbed | None)
+            and (little := _too_little(graph, find.which.prefix))
+        ):
+            yield f"{little}; {_READ_AGAIN}"
         if isinstance(find.name, Globbed) and not _is_there(graph, replace(find, where=None)):
             yield _told(_not_there(graph, find))
 
@@ -224,17 +233,19 @@ def _no_version(graph: Asked, find: Find, anyway: Find) -> NotFound:
         return NotFound(f"no {_kind(find)} {_which(find.which)}")
     name = _name(find)
     if isinstance(find.which, InCommit):
-        commits = Find("Commit", where=Comparison("sha", "~", f"{find.which.prefix}*"))
-        if not _is_there(graph, commits):
-            return _no_commit(find.which.prefix)
-        if removed := _removed(graph, find, anyway, commits):
+        prefix = find.which.prefix
+        if not _is_there(graph, commits(prefix)):
+            return _no_commit(prefix)
+        if removed := _removed(graph, find, anyway, prefix):
             return removed
+        if little := _too_little(graph, prefix):
+            return NotFound(little, hint=_READ_AGAIN)
     ((number,),) = graph.answer(Count(anyway, ())).values
     has = f"`{name}` has {count(number, 'version')}"
     hint = "`history` lists them"
     if isinstance(find.which, WithDigest):
         prefix = find.which.prefix
-        if _is_there(graph, Find("Commit", where=Comparison("sha", "~", f"{prefix}*"))):
+        if _is_there(graph, commits(prefix)):
             hint = f"that is a commit: `@commit:{prefix}` is the file that it has"
     return NotFound(f"{has}, and none {_which(find.which)}", hint=hint)
 
@@ -246,38 +257,38 @@ def _no_commit(prefix: str) -> NotFound:
     )
 
 
-def _removed(graph: Asked, find: Find, versions: Find, commits: Find) -> NotFound | None:
-    """That one of the commits that these came from, or one of these, removed the file; if so."""
-    line = Project(
-        Walk(commits, "origin", ("PARENT",)), (Column("id", "id"), Column("depth", "depth"))
-    )
-    away = dict(graph.answer(line).values) | dict.fromkeys(_column(graph, commits, "id"), 0)
+def _removed(graph: Asked, find: Find, versions: Find, prefix: str) -> NotFound | None:
+    """That the nearest commit of the line that tells of the file removed it; if one did."""
     near = Around(Around(versions, ("VERSION_OF",), 1), ("REMOVED_IN",), 1)
     told = tuple(Column(key, key) for key in ("id", "at", "sha", "author"))
-    removing = graph.answer(Project(SetOp("intersection", near, Find("Commit")), told)).values
-    known = [
-        (at is None, at or 0, -away[id], id, sha, author)
-        for id, at, sha, author in removing
-        if id in away
-    ]
-    if not known:
+    found = graph.answer(Project(SetOp("intersection", near, Find("Commit")), told)).values
+    removing = {id: told for id, *told in found}
+    line = next((line for line in lines(graph, prefix) if not removing.keys().isdisjoint(line)), ())
+    removed = next((id for id in line if id in removing), None)
+    if removed is None:
         return None
-    _, at, _, id, sha, author = max(known)
+    at, sha, author = removing[removed]
     by = f" of {author}" if author else ""
     on = f" on {moment_text(at)[:10]}" if at else ""
-    parents = Walk(Find("Commit", Identified((id,))), "origin", ("PARENT",), max_hops=1)
+    parents = Walk(Find("Commit", Identified((removed,))), "origin", ("PARENT",), max_hops=1)
     before = (
         InCommit(parent[:_SHA])
         for parent in _column(graph, parents, "sha")
         if _is_there(graph, replace(find, where=None, which=InCommit(parent[:_SHA])))
     )
-    assert isinstance(find.which, InCommit)
     return NotFound(
-        f"`{_name(find)}` is not there at commit {find.which.prefix}:"
-        f" commit {sha[:_SHA]}{by} removed it{on}",
+        f"`{_name(find)}` is not there at commit {prefix}: commit {sha[:_SHA]}{by} removed it{on}",
         hint=next((f"what it was before: `@commit:{each.prefix}`" for each in before), None)
         or "`history` lists its versions",
     )
+
+
+def _too_little(graph: Asked, prefix: str) -> str | None:
+    """That not all files at a commit are known; if so."""
+    if (sha := cut(graph, prefix)) is None:
+        return None
+    little = f"an earlier provgraph read too little of commit {sha[:_SHA]}"
+    return f"not all files at commit {prefix} are known: {little}"
 
 
 def _which(which: Which) -> str:

@@ -173,6 +173,10 @@ class Informed(Record, frozen=True, tag="informed"):
 
 
 class CommitSeen(Record, frozen=True, tag="commit"):
+    """A commit. `told` says what its `Committed` are: its `changes` from its first parent, or, of one
+    that has no parent or whose parents are absent, the `whole` of its files. Where it is empty, they
+    are what differs from every parent: too little of a merge."""
+
     sha: str
     parents: list[str]
     author: str
@@ -180,6 +184,7 @@ class CommitSeen(Record, frozen=True, tag="commit"):
     authored: int
     committed: int
     message: str
+    told: str = ""
 
 
 class Committed(Record, frozen=True, tag="committed"):

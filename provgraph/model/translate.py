@@ -347,6 +347,8 @@ def in_time(name: Name) -> tuple[int, int, str]:
 
 
 def _commit(record: CommitSeen, project: str, made: Translation) -> None:
+    of_one = "changes" if record.parents else "whole"
+    told = record.told or (of_one if len(record.parents) < 2 else "")
     commit = made.node(
         commit_id(record.sha),
         "Commit",
@@ -358,9 +360,11 @@ def _commit(record: CommitSeen, project: str, made: Translation) -> None:
         message=record.message,
         author=record.author,
         email=record.email,
+        told=bool(told) or None,
     )
-    for parent in record.parents:
-        made.edge(commit, "PARENT", _stub_commit(parent, made))
+    for number, parent in enumerate(dict.fromkeys(record.parents)):
+        of_the_line = number == 0 and told == "changes"
+        made.edge(commit, "PARENT", _stub_commit(parent, made), first=of_the_line or "")
     made.edge(commit, "BY", _agent(record.author, record.email, project, made))
 
 

@@ -22,7 +22,7 @@ VERSIONS: Final = 200
 _NOT_SHOWN: Final = frozenset(
     (
         *("id", "name", "kind", "stat", "generated", "gaps", "message", "packages", "names", "how"),
-        *("notes", "flagged", "flag_reason"),
+        *("notes", "flagged", "flag_reason", "told"),
     )
 )
 

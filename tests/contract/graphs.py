@@ -7,7 +7,6 @@ gaps in time, lists, and odd text. Declared fields hold values of their declared
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from random import Random
@@ -57,6 +56,8 @@ DIGESTS: Final = ("blake3:ab12cd", "blake3:ab99ff", "blake3:0f0f0f")
 BLOBS: Final = ("git:ab1234", "git:0f9999")
 SHAS: Final = ("ab12ffee00", "ab99000000", "0f0f000000")
 STATES: Final = ("present", "superseded", "deleted", "external", "unknown")
+
+_OF_COMMITS: Final = {"Version": "IN_COMMIT", "Artifact": "REMOVED_IN", "Run": "AT_COMMIT"}
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _FIRST: Final[tuple[Label, ...]] = ("Version", "Artifact", "Step", "Version", "Run", "Commit")
@@ -146,6 +147,7 @@ def graph(random: Random, max_nodes: int = 14) -> Batch:
     """A graph as one batch: some nodes, edges between any that the vocabulary allows (cycles too),
     and perhaps one of the regular shapes, tied to them."""
     labels = [*_FIRST, *random.choices(_LATER, k=random.randint(0, max_nodes - len(_FIRST)))]
+    labels += random.choice((0, 0, 0, 4)) * ["Commit"]
     shape = SHAPES[random.choice(tuple(SHAPES))] if random.random() < 0.5 else ([], [])
     count = len(labels)
     nodes = [node(random, number, label) for number, label in enumerate((*labels, *shape[0]))]
@@ -193,16 +195,24 @@ def _ownership(random: Random, nodes: list[Node]) -> Iterator[Edge]:
 
 
 def _history(random: Random, nodes: list[Node]) -> Iterator[Edge]:
-    """Often, a line of commits that set some artifacts to versions, and removed some."""
+    """Often, commits with a line of first parents, and perhaps others, that set some artifacts to versions,
+    removed some, and were run at."""
     if random.random() < 0.5:
         return
     commits = [each.id for each in nodes if each.label == "Commit"]
-    for commit, parent in itertools.pairwise(commits):
-        yield Edge(commit, "PARENT", parent)
+    for number, commit in enumerate(commits[:-1], 1):
+        first, *others = random.sample(
+            commits[number:], min(len(commits) - number, random.choice((1, 2, 2, 3)))
+        )
+        yield Edge(commit, "PARENT", first, "", {} if random.random() < 0.1 else {"first": True})
+        yield from (Edge(commit, "PARENT", other) for other in others)
     for each in nodes:
-        type = {"Version": "IN_COMMIT", "Artifact": "REMOVED_IN"}.get(each.label)
-        if type and random.random() < 0.5:
-            yield Edge(each.id, type, random.choice(commits))
+        type = _OF_COMMITS.get(each.label)
+        if type and random.random() < 0.6:
+            for commit in random.sample(commits, min(len(commits), random.choice((1, 1, 2)))):
+                named = type == "IN_COMMIT" and random.random() < 0.3
+                uri = {"uri": random.choice(NAMES)[0]} if named else {}
+                yield Edge(each.id, type, commit, "", uri)
 
 
 RANDOMS: Final = st.randoms(use_true_random="PROVGRAPH_SHRINK" not in os.environ)

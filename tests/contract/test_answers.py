@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,17 @@ from provgraph.model.vocabulary import LINEAGE_EDGES, Label
 from provgraph.query import verbs
 from provgraph.query.operators import Cone
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Budget, Find, Identified, InCommit, Limit, Paths, Plan, Walk
+from provgraph.query.plan import (
+    Budget,
+    Exactly,
+    Find,
+    Identified,
+    InCommit,
+    Limit,
+    Paths,
+    Plan,
+    Walk,
+)
 from provgraph.store import Rows, Store
 from provgraph.store.memory import MemoryStore
 
@@ -180,7 +191,7 @@ def test_a_file_that_a_commit_removed_is_not_there_until_another_has_it_again(st
     versions = ("v1", "v4", "v6")
     commits = [Node(f"c{n}", "Commit", {"at": n, "sha": f"{n}abc"}) for n in range(1, 7)]
     edges = [
-        *(Edge(later.id, "PARENT", each.id) for each, later in itertools.pairwise(commits)),
+        *line_of(commits),
         *(Edge(id, "VERSION_OF", "a1") for id in versions),
         Edge("v1", "IN_COMMIT", "c1"),
         Edge("a1", "REMOVED_IN", "c2"),
@@ -198,6 +209,57 @@ def test_a_file_that_a_commit_removed_is_not_there_until_another_has_it_again(st
         for n in range(1, 7)
     }
     assert found == {1: ["v1"], 2: [], 3: [], 4: ["v4"], 5: [], 6: ["v6"]}
+
+
+def line_of(commits: list[Node]) -> Iterator[Edge]:
+    """Each came from the one before it."""
+    for parent, commit in itertools.pairwise(commits):
+        yield Edge(commit.id, "PARENT", parent.id, "", {"first": True})
+
+
+def test_what_no_commit_has_is_what_the_nearest_run_made(store: Store) -> None:
+    """Of four commits in a line, the last merged another one. Runs at the first and at the other made a file that
+    is in none of them, and a file that the first has, too."""
+    commits = [Node(f"c{n}", "Commit", {"sha": f"{n}abc", "at": 9 - n}) for n in range(5)]
+    nodes, edges = [*commits], [*line_of(commits[1:]), Edge("c4", "PARENT", "c0")]
+    for artifact in ("a1", "a2"):
+        names: dict[str, Value] = {"name": artifact, "base": artifact, "stem": artifact}
+        nodes.append(Node(artifact, "Artifact", names))
+        for n in (0, 1):
+            version, step, run = f"v{artifact}{n}", f"s{artifact}{n}", f"r{artifact}{n}"
+            nodes += [Node(version, "Version", names), Node(step, "Step"), Node(run, "Run")]
+            edges += [
+                Edge(version, "VERSION_OF", artifact),
+                Edge(version, "GENERATED_BY", step),
+                Edge(step, "PART_OF", run),
+                Edge(run, "AT_COMMIT", f"c{n}"),
+            ]
+    nodes.append(Node("v", "Version", names))
+    edges += [Edge("v", "VERSION_OF", "a2"), Edge("a2", "REMOVED_IN", "c2")]
+    edges.append(Edge("v", "IN_COMMIT", "c1", "", {"uri": "a2"}))
+    edges.append(Edge("va21", "IN_COMMIT", "c4", "", {"uri": "another name of it"}))
+    store.apply(Batch(nodes, edges))
+    found = {
+        n: {id for id, *_ in store.run(Find("Version", which=InCommit(f"{n}abc"))).values}
+        for n in range(5)
+    }
+    assert found == {
+        0: {"va10", "va20"},
+        1: {"va11", "v"},
+        2: {"va11"},
+        3: {"va11"},
+        4: {"va10"},  # one edge away, and the other three
+    }
+
+
+def test_a_line_of_twenty_thousand_commits_has_no_bound(store: Store) -> None:
+    names: dict[str, Value] = {"name": "a.csv", "base": "a.csv", "stem": "a"}
+    nodes = [Node(f"c{n:05}", "Commit", {"sha": f"{n:05}abc"}) for n in range(20_000)]
+    edges = [*line_of(nodes), Edge("v", "VERSION_OF", "a"), Edge("v", "IN_COMMIT", "c00000")]
+    nodes += [Node("a", "Artifact", names), Node("v", "Version", names)]
+    store.apply(Batch(nodes, edges))
+    asked = Find("Version", Exactly("a.csv"), which=InCommit("19999abc"))
+    assert [id for id, *_ in store.run(asked).values] == ["v"]
 
 
 def test_generated_ids_are_not_in_the_order_of_making() -> None:

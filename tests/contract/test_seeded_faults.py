@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -228,15 +228,19 @@ class PicksAmongAllKinds(Evaluator):
 
 
 class KeepsWhatACommitRemoved(Evaluator):
-    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
-        return super().left(line, "", timeline)
+    def removals(self, artifact: str) -> list[str]:
+        return []
 
 
 class RemovesWhatCameAgain(Evaluator):
-    def left(self, line: Mapping[str, int], artifact: str, timeline: Sequence[str]) -> set[str]:
-        if line.keys() & set(self.causes(artifact, "REMOVED_IN")):
-            return set()
-        return super().left(line, artifact, timeline)
+    def at_commit(self, head: str, held: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+        gone = self.line(head).keys()
+        return super().at_commit(head, [e for e in held if gone.isdisjoint(self.removals(e[0]))])
+
+
+class TakesAnyParentForTheFirst(Evaluator):
+    def line(self, commit: str) -> dict[str, int]:
+        return self.behind(commit)
 
 
 class KnowsOnlyTheLastName(Evaluator):

@@ -150,10 +150,14 @@ def _graph(count: int = 1000) -> Batch:
         artifact = node("Artifact", number, name=word, base=word.rpartition("/")[2], stem=word[:-4])
         version = node("Version", number, name=word, kind="dataset", digest=f"blake3:{number}")
         step, run = node("Step", number, name="train.py"), node("Run", number, name=f"r{number}")
-        node("Commit", number, sha=f"{number:040}", name=f"{number:040}")
+        commit = node("Commit", number, sha=f"{number:040}", name=f"{number:040}")
         node("Agent", number, name=f"a{number}")
         edges += [Edge(version, "VERSION_OF", artifact), Edge(step, "PART_OF", run)]
-        edges += [Edge(version, "GENERATED_BY", step)]
+        edges += [Edge(version, "GENERATED_BY", step), Edge(run, "AT_COMMIT", commit)]
+        edges += [Edge(version, "IN_COMMIT", commit, "", {"uri": word})]
+        if number:
+            edges.append(Edge(commit, "PARENT", f"c{number - 1:05}", "", {"first": True}))
+            edges.append(Edge(f"a{number - 1:05}", "REMOVED_IN", commit))
         for read in random.sample(range(number), min(number, 3)):
             edges.append(Edge(step, "USED", f"v{read:05}"))
     return Batch(nodes, edges)
@@ -204,6 +208,19 @@ def test_a_question_begins_by_seeking_in_an_index(
     server: tuple[Neo4jStore, Driver], what: str
 ) -> None:
     begins_by_seeking(operators(server, STARTS[what]))
+
+
+def test_the_line_of_a_commit_is_followed_without_its_paths(
+    server: tuple[Neo4jStore, Driver],
+) -> None:
+    """Nor is what is held sought again for each commit: nothing comes from a commit to its files."""
+    found = operators(server, STARTS["a file at a commit"])
+    followed = [(name, words) for name, _, words in found if "PARENT*" in words]
+    assert len(followed) == 2, found
+    assert {name for name, _ in followed} <= PRUNING, found
+    assert sum("first = true" in words for _, words in followed) == 1, found
+    assert not any(name == "Unwind" and "line" in words for name, _, words in found)
+    assert any(name == "NodeIndexSeek" and "a:Artifact" in words for name, _, words in found), found
 
 
 @pytest.mark.parametrize("what", WHOLE)

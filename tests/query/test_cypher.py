@@ -43,7 +43,7 @@ OURS = """
     max count last n a s r x y c p g sources stops found side sides versions depth label id project
     learned lift coverage support start starts nodes ids effects causes type types on_path group
     e sources targets reasons direct h l line away made SKIP '://' 'file://'
-    commits range place removed held each
+    what near far i first uri removed held each known 'has' 'made' 'removed'
 """
 KNOWN = {*OURS.split(), *LABELS, *EDGES}
 KNOWN |= {field.key for fields in FIELDS.values() for field in fields}

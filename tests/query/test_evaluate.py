@@ -76,7 +76,7 @@ EDGES = [
     Edge("s2", "PART_OF", "r2abcd"),
     Edge("v1", "IN_COMMIT", "c1"),
     Edge("r2abcd", "AT_COMMIT", "c1"),
-    Edge("c2", "PARENT", "c1"),
+    Edge("c2", "PARENT", "c1", "", {"first": True}),
     Edge("a1", "REMOVED_IN", "c2"),
     Edge("a2", "REMOVED_IN", "c1"),
 ]

@@ -19,7 +19,7 @@ from provgraph.model.vocabulary import EDGE_TYPES, LABELS
 from provgraph.store.embedded import changes
 
 APPLICATION_ID: Final = 0x70726F76  # "prov", in the file's header
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Kept as `user_version`. A file of another version is rebuilt from the journal, not migrated."""
 
 COLUMNS: Final = (
