@@ -90,6 +90,38 @@ def test_digests_and_git_s_names_are_those_that_the_libraries_compute(
         assert found.blob == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), name
 
 
+def test_git_s_names_are_the_same_on_processors_without_sha1(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text(
+        """
+        #include "sha1.h"
+        #include <stdio.h>
+        static unsigned char all[1 << 20];
+        int main(int argc, char **argv) {
+            struct sha1 sha;
+            uint8_t digest[20];
+        #if defined(__x86_64__)
+            if (argc > 1) sha1_is_known = 0;
+        #endif
+            size_t size = fread(all, 1, sizeof all, stdin);
+            sha1_begin(&sha);
+            for (size_t at = 0, n = 1; at < size; at += n++) /* in pieces that grow */
+                sha1_add(&sha, all + at, n < size - at ? n : size - at);
+            sha1_end(&sha, digest);
+            for (int n = 0; n < 20; n++) printf("%02x", digest[n]);
+            return 0;
+        }
+        """
+    )
+    program = str(tmp_path / "program")
+    native = str(Path(launcher.__file__).with_name("native"))
+    subprocess.run(["cc", "-O2", "-I", native, "-o", program, tmp_path / "main.c"], check=True)
+    for size in (0, *SIZES[:-2]):
+        data = os.urandom(size)
+        for words in ([program], [program, "plain"]):
+            done = subprocess.run(words, input=data, capture_output=True, check=True)
+            assert done.stdout.decode() == hashlib.sha1(data).hexdigest(), (words, size)
+
+
 def test_large_files_are_hashed_by_all_cores_to_the_same_names(repository: Workspace) -> None:
     some = os.urandom(1 << 20)
     sizes = {"whole": 32 << 20, "more": (32 << 20) + 1, "odd": (41 << 20) + 3 * 16384 + 5}

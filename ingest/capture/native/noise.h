@@ -67,18 +67,23 @@ static bool folds(struct slice folder) {
 }
 
 static struct folder *folder_of(struct slice path) {
-    static struct folder *places[1 << 12], none;
+    static struct folder *places[1 << 12], none, *last, *other;
     struct slice folder = {path.at, path.size - last_part(path).size};
     if (folder.size) folder.size--;
+    /* A record asks more than once, and its neighbours ask the same: of a module and what it was compiled to. */
+    if (last && same(last->path, folder)) return last;
+    struct folder *before = last;
+    last = other, other = before;
+    if (last && same(last->path, folder)) return last;
     size_t at = hash_of(folder) & (sizeof places / sizeof *places - 1);
     for (int tries = 0; tries < 8; tries++, at = (at + 1) & (sizeof places / sizeof *places - 1)) {
-        if (places[at] && same(places[at]->path, folder)) return places[at];
+        if (places[at] && same(places[at]->path, folder)) return last = places[at];
         if (places[at]) continue;
         struct folder *made = keep(sizeof *made);
         char *kept = made ? text_kept(folder) : NULL;
         if (!kept) break;
         *made = (struct folder){{kept, folder.size}, folds(folder), false};
-        return places[at] = made;
+        return last = places[at] = made;
     }
     none = (struct folder){folder, folds(folder), false};
     return &none;

@@ -200,8 +200,8 @@ static void on_record(const struct record *head, struct slice rest) {
         if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other, false);
         struct slice path = take_text(&rest);
         note_site(path);
-        note_compiled(path);
         if (held) on_path(path, head->flags & WRITABLE ? NULL : &s, when, false);
+        note_compiled(path);
         break;
     }
     case CLOSED: {
