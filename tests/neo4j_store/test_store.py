@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from provgraph.store import StoreChanged
 from provgraph.store.memory import MemoryStore
 from provgraph.store.neo4j import Neo4jStore, Settings
 from provgraph.store.neo4j import open as open_neo4j
+from provgraph.store.neo4j.connection import Asked
 from provgraph.store.neo4j.settings import settings_of
 
 GRAPH = Batch(
@@ -494,6 +496,22 @@ def test_own_cypher_has_a_time(store: Neo4jStore) -> None:
     endless = "UNWIND range(1, 1000000000) AS n RETURN sum(n)"
     with pytest.raises(BudgetExceeded):
         store.cypher(endless, {}, seconds=0.5)
+
+
+def test_who_interrupts_a_question_does_not_wait_for_its_answer(store: Neo4jStore) -> None:
+    endless = "UNWIND range(1, 1000000000000) AS interrupted RETURN sum(interrupted)"
+    running = "SHOW TRANSACTIONS YIELD currentQuery AS q WHERE q STARTS WITH $endless RETURN q"
+
+    def interrupted(server: Asked) -> None:
+        server.run(endless, {})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store._connection.read(interrupted)
+    until = time.monotonic() + 120
+    while store.cypher(running, {"endless": endless}).rows:
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def test_an_empty_answer_has_its_columns(store: Neo4jStore) -> None:

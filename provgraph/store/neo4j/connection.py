@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -119,13 +121,23 @@ class Connection:
     def close(self) -> None:
         self.driver.close()
 
-    def _session(self, access: str) -> Any:
-        return self.driver.session(
+    @contextmanager
+    def _session(self, access: str) -> Iterator[Any]:
+        session: Any = self.driver.session(
             database=self._database,
             default_access_mode=access,
             bookmark_manager=self._manager,
             fetch_size=-1,
         )
+        try:
+            yield session
+        except KeyboardInterrupt:
+            # Closing waits for the answer. The driver cuts the connection, upon which the server
+            # ends the transaction, only for what is cancelled as asynchronous code is.
+            session.__exit__(CancelledError, None, None)
+            raise
+        finally:
+            session.close()
 
     def _keep(self, bookmarks: Bookmarks) -> None:
         """After each statement, and most give a bookmark that is known."""
