@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -114,7 +114,7 @@ def merge(tree: Tree) -> None:
     tree.commit(a="6", b=None)
 
 
-CLOCKS = {
+CLOCKS: dict[str, Callable[[], Iterator[int]]] = {
     "a second a command": lambda: count(),
     "some within a second": lambda: (second // 9 for second in count()),
     "backwards": lambda: count(10_000, -7),

@@ -147,7 +147,8 @@ def graph(random: Random, max_nodes: int = 14) -> Batch:
     """A graph as one batch: some nodes, edges between any that the vocabulary allows (cycles too),
     and perhaps one of the regular shapes, tied to them."""
     labels = [*_FIRST, *random.choices(_LATER, k=random.randint(0, max_nodes - len(_FIRST)))]
-    labels += random.choice((0, 0, 0, 4)) * ["Commit"]
+    more: list[Label] = ["Commit"]
+    labels += random.choice((0, 0, 0, 4)) * more
     shape = SHAPES[random.choice(tuple(SHAPES))] if random.random() < 0.5 else ([], [])
     count = len(labels)
     nodes = [node(random, number, label) for number, label in enumerate((*labels, *shape[0]))]
@@ -211,7 +212,7 @@ def _history(random: Random, nodes: list[Node]) -> Iterator[Edge]:
         if type and random.random() < 0.6:
             for commit in random.sample(commits, min(len(commits), random.choice((1, 1, 2)))):
                 named = type == "IN_COMMIT" and random.random() < 0.3
-                uri = {"uri": random.choice(NAMES)[0]} if named else {}
+                uri: dict[str, Value] = {"uri": random.choice(NAMES)[0]} if named else {}
                 yield Edge(each.id, type, commit, "", uri)
 
 
