@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -14,6 +15,7 @@ from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Node
 from provgraph.store import embedded
 from provgraph.store.embedded import StoreOutdated, filesystem
+from provgraph.store.embedded.faults import store_error
 
 ONE = Batch(nodes=[Node("g1", "Agent", {"name": "ann"})])
 NOBODY = 65534
@@ -202,3 +204,13 @@ def _pragma(path: Path, setting: str) -> None:
     connection = apsw.Connection(str(path))
     connection.execute(f"PRAGMA {setting}")
     connection.close()
+
+
+def test_an_index_of_the_log_that_finds_no_room_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite tells of it as of any other fault of the disk."""
+    error, path = apsw.IOError("disk I/O error"), tmp_path / "graph.db"
+    assert "the disk is full" not in str(store_error(error, path))
+    monkeypatch.setattr(os, "statvfs", lambda folder: SimpleNamespace(f_bavail=7, f_frsize=4096))
+    assert "the disk is full" in str(store_error(error, path))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import apsw
 
 from provgraph.errors import StoreError
 
 REBUILD = "rebuild it from the journal: `provgraph sync --rebuild`"
+_INDEX: Final = 32 * 1024  # bytes of the smallest index of a log
 
 
 class StoreOutdated(StoreError):
@@ -41,9 +44,9 @@ def store_error(error: apsw.Error, path: Path) -> StoreError:
                 hint="repeat when it has finished",
             )
         case apsw.FullError():
-            return StoreError(
-                f"{path}: the disk is full; nothing was changed", hint="free some space and repeat"
-            )
+            return _full(path)
+        case apsw.IOError() if _has_no_room(path):  # SQLite says no more of it
+            return _full(path)
         case apsw.ReadOnlyError():
             return StoreError(f"{path}: the database cannot be written here")
         case apsw.CantOpenError():
@@ -57,3 +60,18 @@ def store_error(error: apsw.Error, path: Path) -> StoreError:
             return StoreError(f"{path}: the database has not the tables it should", hint=REBUILD)
         case _:
             return StoreError(f"{path}: {error}")
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(
+        f"{path}: the disk is full; nothing was changed", hint="free some space and repeat"
+    )
+
+
+def _has_no_room(path: Path) -> bool:
+    """Whether not even the index of its log would have found room beside it."""
+    try:
+        about = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return about.f_bavail * about.f_frsize < _INDEX
