@@ -184,7 +184,8 @@ def test_where_no_folder_is_safe_or_there_the_program_runs_untraced(
     assert [place for place in aside.places("r", given) if "/local/" in str(place)] == []
     assert [place for place in aside.places("r", given) if "/linked/" in str(place)] == []
     # In a view of its own, where nothing but the project can be written.
-    hide = "for place in /var/tmp /tmp /dev/shm; do mount -t tmpfs -o ro none $place; done"
+    readonly = "mount --bind $place $place; mount -o remount,bind,ro $place"
+    hide = f"for place in /var/tmp /tmp /dev/shm; do {readonly}; done"
     view = Path("/mnt") if str(there.root).startswith("/tmp") else there.root
     keep = f"mount --bind {there.root} {view}" if view != there.root else "true"
     script = f'{keep}; {hide}; cd {view}; exec "$@"'
