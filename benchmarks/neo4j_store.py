@@ -52,7 +52,6 @@ from provgraph.query.plan import (
 from provgraph.store.neo4j import Neo4jStore, Settings
 from provgraph.store.neo4j import open as open_neo4j
 from provgraph.store.neo4j.server import LocalServer, Release, release
-from provgraph.store.neo4j.sort_key import SORT_KEY, sort_key
 
 ID: Final = (Column("id", "id"),)
 FIVE: Final = tuple(Column(key, key) for key in ("id", "name", "kind", "at", "size"))
@@ -305,12 +304,11 @@ class Files:
         if known is None:
             keys = list(node.properties)
             typed = [f"{key}:{self.KEYS.get(key, 'string')}" for key in keys]
-            known = self._file(node.label, [":ID", "id", "project", *typed, SORT_KEY], keys)
+            known = self._file(node.label, [":ID", "id", "project", *typed], keys)
         _, writer, keys = known
         values = (node.properties.get(key) for key in keys)
         shown = ("\t".join(v) if isinstance(v, tuple) else v for v in values)
-        key = sort_key(node.properties.get("at"), node.id)
-        writer.writerow([node.id, node.id, self.project, *shown, key])
+        writer.writerow([node.id, node.id, self.project, *shown])
 
     def _edge(self, edge: Edge) -> None:
         known = self.open.get(edge.type)

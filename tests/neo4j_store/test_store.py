@@ -20,18 +20,7 @@ from servers import settings
 
 from provgraph.errors import BudgetExceeded, ProjectError, StoreError, UsageError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
-from provgraph.query.plan import (
-    Budget,
-    Column,
-    Comparison,
-    Find,
-    Identified,
-    Limit,
-    Project,
-    Sort,
-    SortKey,
-    Walk,
-)
+from provgraph.query.plan import Budget, Comparison, Find, Identified, Limit, Sort, SortKey
 from provgraph.store import StoreChanged
 from provgraph.store.memory import MemoryStore
 from provgraph.store.neo4j import Neo4jStore, Settings
@@ -131,33 +120,6 @@ def test_a_question_may_name_numbers_beyond_64_bits(store: Neo4jStore) -> None:
 
 
 # Others in the database.
-
-
-def test_ids_keep_their_order_where_times_change_and_sort_keys_are_missing(
-    store: Neo4jStore, driver: Driver
-) -> None:
-    times: list[int | None] = [5, None, -3, 5, 2**63 - 1, -(2**63), 0, None]
-    steps = [
-        Node(f"s{n}", "Step", {"at": at} if at is not None else {}) for n, at in enumerate(times)
-    ]
-    graph = Batch(
-        nodes=[Node("v0", "Version", {"at": 9}), *steps],
-        edges=[Edge("v0", "GENERATED_BY", step.id) for step in steps],
-    )
-    walk = Walk(Find("Version", Identified(("v0",))), "origin", ("GENERATED_BY",))
-    ids = Project(walk, (Column("id", "id"),))
-    known = MemoryStore()
-    changed = Batch(nodes=[Node("s3", "Step", {"at": -9}), Node("s6", "Step", {"at": None})])
-    for batch in (graph, changed, Batch(nodes=[Node("s0", "Step", {"name": "sort"})])):
-        for each in (store, known):
-            each.apply(batch)
-        assert list(store.run(ids).values) == list(known.run(ids).values)
-    assert store.nodes(["s0"]) == known.nodes(["s0"])
-
-    text = "MATCH (n:Step {project: $p, id: 's2'}) REMOVE n.sort_key RETURN count(n)"
-    gone = driver.execute_query(text, p=store.project).records[0].value()
-    assert gone == 1, "s2 is as what was written before nodes had such keys"
-    assert list(store.run(ids).values) == list(known.run(ids).values)
 
 
 def test_projects_with_the_same_ids_do_not_meet(store: Neo4jStore) -> None:
@@ -444,13 +406,7 @@ def test_own_cypher_reads_and_is_answered_in_plain_data(store: Neo4jStore) -> No
         "MATCH p = (s:Step {project: $project})-[r:USED]->(v) RETURN s, r, p, date('2026-11-26') AS d",
         {"project": store.project},
     )
-    step = {
-        "labels": ["Step"],
-        "project": store.project,
-        "id": "s1",
-        "name": "sort",
-        "sort_key": "1731",
-    }
+    step = {"labels": ["Step"], "project": store.project, "id": "s1", "name": "sort"}
     assert found.columns == ("s", "r", "p", "d")
     assert found.rows[0][0] == step
     assert found.rows[0][1] == {"type": "USED", "key": ""}

@@ -17,7 +17,6 @@ from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import EDGES, LABELS, Label
 from provgraph.store import StoreChanged
 from provgraph.store.neo4j.connection import Connection, columns
-from provgraph.store.neo4j.sort_key import SORT_KEY, sort_key
 from provgraph.store.neo4j.values import kept
 
 T = TypeVar("T")
@@ -132,13 +131,10 @@ class Places:
         new: list[dict[str, Any]] = []
         old: list[list[Any]] = []
         for id, properties in given.items():
-            is_new = id not in self.at
-            if is_new or "at" in properties:
-                properties[SORT_KEY] = sort_key(properties.get("at"), id)
-            if is_new:
-                new.append({**properties, "id": id, "project": project})
-            else:
+            if id in self.at:
                 old.append([self.at[id], properties])
+            else:
+                new.append({**properties, "id": id, "project": project})
         self.say.each(_CHANGE, old)
         text = f"CYPHER 5 UNWIND $rows AS row CREATE (n:{label}) SET n = row {_PLACES}"
         for some in _parts(new):

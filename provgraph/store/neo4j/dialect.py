@@ -16,7 +16,6 @@ from provgraph.model.vocabulary import LABELS, Label
 from provgraph.query import shape
 from provgraph.query.cypher import Cypher, Lines, is_one, subquery
 from provgraph.query.plan import Filter, Limit, Plan, Project, Sort, Walk
-from provgraph.store.neo4j.sort_key import SORT_KEY
 
 
 class Neo4jCypher(Cypher):
@@ -31,10 +30,6 @@ class Neo4jCypher(Cypher):
         walk = walk_from_one(plan)
         start = [] if walk is None else self.start(walk)
         rows, order = self.rows(plan, depth=True), f"ORDER BY {', '.join(self.order(plan))}"
-        if is_told_by_sort_keys(plan):
-            keys = f"collect(coalesce(n.{SORT_KEY}, '')) AS keys"
-            found = subquery([*rows, f"RETURN depth, {keys}"], "*")
-            return [*start, *found, "WITH depth, keys ORDER BY depth", "RETURN collect(keys) AS c0"]
         if walk is not None and len(terms := self.terms(plan)) == 1:  # without a row for each value
             ((text, name),) = terms
             below = (f"  {line}" for line in (*rows, f"RETURN {text} {order}"))
@@ -134,30 +129,6 @@ def stand_together(plan: Project) -> bool:
     """
     keys = [column.key for column in plan.columns]
     return len(keys) > 2 and keys[0] == "id"
-
-
-def is_told_by_sort_keys(plan: Plan) -> bool:
-    """Whether the answer is a list a depth of sort keys, in no order, for the ids alone.
-
-    >>> from provgraph.query.plan import Column, Find, Identified
-    >>> walk, id = Walk(Find("Run", Identified(("r1",))), "effect", ("PART_OF",)), (Column("id", "id"),)
-    >>> is_told_by_sort_keys(Project(walk, id)), is_told_by_sort_keys(Project(Limit(walk, 3), id))
-    (True, True)
-    >>> is_told_by_sort_keys(Project(Sort(walk, ()), id)), is_told_by_sort_keys(walk)
-    (False, False)
-    """
-    if not isinstance(plan, Project) or walk_from_one(plan) is None:
-        return False
-    return [column.key for column in plan.columns] == ["id"] and not is_sorted(plan.source)
-
-
-def is_sorted(plan: Plan) -> bool:
-    """Whether its rows are in an order of their own."""
-    match plan:
-        case Filter() | Limit():
-            return is_sorted(plan.source)
-        case _:
-            return isinstance(plan, Sort)
 
 
 def walk_from_one(plan: Plan) -> Walk | None:

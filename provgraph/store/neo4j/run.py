@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Edge, Node
@@ -30,9 +30,8 @@ from provgraph.store import Rows
 from provgraph.store.made_rows import MadeRows
 from provgraph.store.neo4j import cones
 from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
-from provgraph.store.neo4j.dialect import Neo4jCypher, is_told_by_sort_keys, stand_together
+from provgraph.store.neo4j.dialect import Neo4jCypher, stand_together
 from provgraph.store.neo4j.reading import key_and_rest
-from provgraph.store.neo4j.sort_key import ids_in_order
 from provgraph.store.neo4j.values import (
     asked,
     column_of,
@@ -43,7 +42,6 @@ from provgraph.store.neo4j.values import (
 )
 
 T = TypeVar("T")
-_ID_AND_TIME: Final = (Column("id", "id"), Column("at", "at"))
 
 
 class Runner:
@@ -125,12 +123,6 @@ class Execution:
             return rows
         statement = self.dialect.compile(ready, self.project)
         found = self.lists(statement)
-        if is_told_by_sort_keys(ready):
-            (groups,) = found
-            ids = ids_in_order(groups)
-            if ids is None:  # some were written before there were any
-                return [(id,) for id, _ in self.columns(Project(ready.source, _ID_AND_TIME))]
-            found = [ids]
         if stand_together(plan):
             ids, others = found
             return MadeRows(len(ids), lambda place: rows_of(ids[place], others[place]))

@@ -9,12 +9,11 @@ from typing import Any, Final
 from provgraph.errors import StoreError
 from provgraph.model.elements import Properties, Value
 from provgraph.store.asked_text import asked_text
-from provgraph.store.neo4j.sort_key import SORT_KEY
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
 _AS_THEY_ARE: Final = frozenset((bool, float))
-_OURS: Final = frozenset(("id", "project", SORT_KEY))
+_OURS: Final = frozenset(("id", "project"))
 
 
 def kept(properties: Properties) -> dict[str, Any]:
@@ -92,7 +91,6 @@ def rows_of_columns(columns: list[list[Any]], place: slice) -> list[tuple[Any, .
 def properties_of(held: dict[str, Any]) -> dict[str, Value]:
     """A node's own properties, without what says which node it is."""
     del held["id"], held["project"]
-    held.pop(SORT_KEY, None)
     for key, value in held.items():
         if type(value) is list:
             held[key] = tuple(value)
