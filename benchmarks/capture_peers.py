@@ -179,6 +179,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--pairs", type=int, default=20)
     arguments.add_argument("--only", default="", help="tools with this in their name")
+    arguments.add_argument("--workload", default="", help="workloads with this in their name")
     arguments.add_argument("--tools", type=Path, help="a folder for the other tools, kept")
     given = arguments.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1", "REPROZIP_USAGE_STATS": "off"}
@@ -200,6 +201,8 @@ def main() -> None:
             ("pandas + scikit-learn", training, "train.py", "model.pkl"),
             ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py", "build/prog"),
         ):
+            if given.workload not in title:
+                continue
             print(title, flush=True)
             runners = []
             for name, tool in known.items():
