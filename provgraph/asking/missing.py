@@ -63,6 +63,7 @@ def remarks(graph: Asked, plan: Plan, *, empty: bool) -> Iterator[str]:
     """What is to be known beside the rows of a plan; of an empty answer also why it may be empty."""
     yield from map(_told, missing(graph, plan))
     yield from unmatched(graph, plan)
+    yield from unknown(graph, plan)
     if empty:
         yield from unmet(graph, plan)
 
@@ -79,17 +80,22 @@ def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
 
 
 def unmatched(graph: Asked, plan: Plan) -> Iterator[str]:
-    """What the globs of a plan do not match, in order: no error, for a glob may match nothing. And at which
-    commits files may be missing from what they match."""
+    """What the globs of a plan do not match, in order: no error, for a glob may match nothing."""
     for find in dict.fromkeys(finds(plan)):
-        if (
-            isinstance(find.which, InCommit)
-            and isinstance(find.name, Globbed | None)
-            and (little := _too_little(graph, find.which.prefix))
-        ):
-            yield f"{little}; {_READ_AGAIN}"
         if isinstance(find.name, Globbed) and not _is_there(graph, replace(find, where=None)):
             yield _told(_not_there(graph, find))
+
+
+def unknown(graph: Asked, plan: Plan) -> Iterator[str]:
+    """At which commits of a plan there may be more files than it finds: of one file it is missing that
+    tells."""
+    for find in dict.fromkeys(finds(plan)):
+        match find:
+            case Find(which=InCommit(prefix), name=Globbed() | None):
+                if little := _too_little(graph, prefix):
+                    yield f"{little}; {_READ_AGAIN}"
+            case _:
+                pass
 
 
 def unmet(graph: Asked, plan: Plan) -> Iterator[str]:

@@ -31,7 +31,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _named(letter: str, key: str) -> str:
-    return letter + blake3(key.encode("utf-8", "surrogateescape")).hexdigest(length=_BYTES)
+    return letter + blake3(_bytes(key)).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:
@@ -46,8 +46,7 @@ def new_run_id() -> str:
 def step_id(run: str, boot: str, pid: int, start: int, image: int, phase: int = 0) -> str:
     """`start` tells apart processes with one pid; `image` counts its program executions from 0;
     `phase` is the number of the phase's first event, 0 for the first phase."""
-    number = str(phase)
-    return _named("s", f"{_execution(run, boot, pid, start, image)}{len(number)}:{number}")
+    return _named("s", _key(_execution(run, boot, pid, start, image), str(phase)))
 
 
 @lru_cache(maxsize=1024)  # of most executions with many phases, those come one after the other

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from histories import random_history
 
-from provgraph.asking.missing import missing, unmatched
+from provgraph.asking.missing import missing
 from provgraph.config import create_project
 from provgraph.graph import Graph
 from provgraph.ingest import ReadContext, adapter
@@ -165,10 +165,10 @@ def test_merges_that_an_earlier_version_read_are_read_again(tmp_path: Path) -> N
         graph.sync()
         (told,) = missing(graph, graph.ask(f'file "kept.txt"@"commit:{last}"').plan)
         assert str(told) == f"{little}\n  hint: `provgraph ingest git` reads it again"
-        (remark,) = unmatched(graph, graph.ask(f'file *@"commit:{last}"').plan)
+        (remark,) = graph.ask(f'file *@"commit:{last}"').remarks
         assert remark == f"{little}; `provgraph ingest git` reads it again"
         graph.ingest("git", str(tmp_path))
-        assert list(unmatched(graph, graph.ask(f'file *@"commit:{last}"').plan)) == []
+        assert graph.ask(f'file *@"commit:{last}"').remarks == ()
         agrees(graph, trees)
         assert graph.ingest("git", str(tmp_path)) == 0
 

@@ -189,16 +189,11 @@ def test_where_no_folder_is_safe_or_there_the_program_runs_untraced(
     view = Path("/mnt") if str(there.root).startswith("/tmp") else there.root
     keep = f"mount --bind {there.root} {view}" if view != there.root else "true"
     script = f'{keep}; {hide}; cd {view}; exec "$@"'
-    command = there.command("sh", "-c", "echo x > made.txt; echo said; exit 3")
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-ec", script, "sh", *command],
-        env=there.environment
-        | given
-        | {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"},
-        cwd=there.root,
-        capture_output=True,
-        text=True,
-        check=False,
+    homeless = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
+    done = there.run(
+        *("sh", "-c", "echo x > made.txt; echo said; exit 3"),
+        within=("unshare", "--mount", "sh", "-ec", script, "sh"),
+        env=there.environment | given | homeless,
     )
     assert (done.returncode, done.stdout) == (3, "said\n"), done.stderr
     assert there.generated()["made.txt"].attributed is False

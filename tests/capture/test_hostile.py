@@ -333,14 +333,7 @@ def test_on_storage_that_cannot_be_mapped_the_program_runs_and_the_verdict_says_
     workspace: Workspace, tmp_path: Path
 ) -> None:
     restricted = compiled(tmp_path, "no-shared-mappings", NO_SHARED_MAPPINGS)
-    done = subprocess.run(
-        [restricted, *workspace.command("sh", "-c", "echo x > made.txt; echo said")],
-        cwd=workspace.root,
-        env=workspace.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = workspace.run("sh", "-c", "echo x > made.txt; echo said", within=(restricted,))
     assert (done.returncode, done.stdout) == (0, "said\n"), done.stderr
     assert workspace.generated()["made.txt"].attributed is False
     assert workspace.ended.verdict != "complete"

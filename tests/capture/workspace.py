@@ -53,12 +53,16 @@ class Workspace:
         return shlex.join(map(str, self.command(*argv)))
 
     def run(
-        self, *argv: str | bytes, flags: tuple[str, ...] = (), **options: Any
+        self,
+        *argv: str | bytes,
+        flags: tuple[str, ...] = (),
+        within: tuple[str | bytes | Path, ...] = (),
+        **options: Any,
     ) -> subprocess.CompletedProcess[str]:
+        """`within` starts the command that follows it."""
         options = {"env": self.environment, "cwd": self.root, "timeout": 120, **options}
-        return subprocess.run(
-            self.command(*argv, flags=flags), capture_output=True, text=True, check=False, **options
-        )
+        command = [*within, *self.command(*argv, flags=flags)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
     def start(self, *argv: str, **options: Any) -> subprocess.Popen[str]:
         options = {"env": self.environment, "cwd": self.root, **options}

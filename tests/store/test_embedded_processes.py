@@ -144,6 +144,11 @@ def batch(letter):
     edges = [Edge(f"v{n}", "VERSION_OF", f"{letter}{n}", "", {"at": n}) for n in (0, 1)]
     return Batch(nodes + [Node("v0", "Version", {"name": letter}), Node("v1", "Version")], edges)
 
+def no_more():
+    raise BlockingIOError
+
+if sys.argv[2] == "no process":
+    os.fork = no_more
 assert beside.is_possible() or len(os.sched_getaffinity(0)) == 1
 with embedded.open(Path(sys.argv[1])) as store:
     store.begin(batch("a"))
@@ -160,7 +165,7 @@ with embedded.open(Path(sys.argv[1])) as store:
 """
 
 
-@pytest.mark.parametrize("fate", ["whole", "killed"])
+@pytest.mark.parametrize("fate", ["whole", "killed", "no process"])
 def test_what_is_applied_beside_is_there_when_it_is_asked_for(tmp_path: Path, fate: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BESIDE, str(tmp_path / "graph.db"), fate],

@@ -68,6 +68,8 @@ class EmbeddedStore:
                 self._begun = beside.begin(self.path, batch)
             finally:
                 self._open = open_database(self.path).connection
+            if self._begun is None:
+                apply.apply(self._open, batch)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.path):

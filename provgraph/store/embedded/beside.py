@@ -44,10 +44,13 @@ def is_possible() -> bool:
         return False
 
 
-def begin(path: Path, batch: Batch) -> Begun:
-    """Raises OSError where there is no process to be had."""
+def begin(path: Path, batch: Batch) -> Begun | None:
+    """None where there is no process to be had."""
     artifacts = frozenset(node.id for node in batch.nodes if node.label == "Artifact")
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        return None
     if pid == 0:
         _apply(path, batch)
     return Begun(pid, batch, artifacts)
