@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from provgraph.asking.queries import Query
+    from provgraph.ingest.capture.beside import Writing
     from provgraph.query.binder import Bound, Scope
     from provgraph.query.completion import Vocabulary
     from provgraph.query.syntax import Syntax
@@ -209,19 +210,19 @@ class Graph(Selectors):
             if not held:
                 report.pending = len(self._behind(self.store.watermarks()))
                 return report
-            written = _Written()
-            self._recover(report, written)
-            self._take_over_erasures(report)
-            behind = self._behind(self.store.watermarks())
-            # To a Neo4j others may write meanwhile.
-            settled = None if self.project.store_uri else Settled()
-            for done, (path, stamp) in enumerate(behind):
-                if progress:
-                    progress(done, len(behind))
-                with paused_collector():
-                    self._apply(path, stamp, report, settled, written.take(path))
-            if progress and behind:
-                progress(len(behind), len(behind))
+            with _Written() as written:
+                self._recover(report, written)
+                self._take_over_erasures(report)
+                behind = self._behind(self.store.watermarks())
+                # To a Neo4j others may write meanwhile.
+                settled = None if self.project.store_uri else Settled()
+                for done, path in enumerate(behind):
+                    if progress:
+                        progress(done, len(behind))
+                    with paused_collector():
+                        self._apply(path, report, settled, written.take(path))
+                if progress and behind:
+                    progress(len(behind), len(behind))
         return report
 
     @contextmanager
@@ -254,42 +255,53 @@ class Graph(Selectors):
         if any(os.scandir(self.project.spools)) if self.project.spools.is_dir() else False:
             from provgraph.ingest.capture import ongoing
             from provgraph.ingest.capture.recover import recover
+            from provgraph.model import suppression
 
             report.recovered = len(recover(self.project, report.problems.append, written.add))
-            ongoing.tell(self.project)
+            ongoing.tell(self.project, written.runs)
+            if suppression.list_path(self.project).exists():  # all segments are read then
+                written.finish()
 
-    def _behind(self, watermarks: dict[str, Watermark]) -> list[tuple[Path, str]]:
+    def _behind(self, watermarks: dict[str, Watermark]) -> list[Path]:
         found = []
         for path in segments(self.project.journal):
-            stat = path.stat()
-            stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
             known = watermarks.get(path.stem)
-            if known is None or known.stamp != stamp:
-                found.append((path, stamp))
+            if known is None or known.stamp != _stamp(path):
+                found.append(path)
         return found
 
     def _apply(
         self,
         path: Path,
-        stamp: str,
         report: SyncReport,
         settled: Settled | None,
-        held: list[Observation] | None = None,
+        writing: Writing | None = None,
     ) -> None:
-        """In transactions of a bounded size, so that a segment may be of any. `held` is what stands in it, where
-        that is known."""
+        """In transactions of a bounded size, so that a segment may be of any. `writing` has what stands in it, where
+        it was written just now or is being written."""
         try:
+            if writing is not None and not writing.records:
+                writing.wait()
+                writing = None
             if self._take_out_erased(path, report):
-                held = None
-                stat = path.stat()
-                stamp = f"{stat.st_size}:{stat.st_mtime_ns}"
+                writing = None
+            stamp = _stamp(path)
             segment = Reading(path)
             count = 0
-            size = partial(_size, settled)
-            for part in _parts(segment if held is None else held, size):
+
+            def marks(part: _Part) -> list[Watermark]:
+                """What comes into the graph is in the journal by then."""
+                now = stamp
+                if writing is not None:
+                    writing.wait()
+                    now = _stamp(path)
+                mark = Watermark(path.stem, segment.header.generation, count, now)
+                return [mark] if part.last else []
+
+            records = segment if writing is None else cast("list[Observation]", writing.records)
+            for part in _parts(records, partial(_size, settled)):
                 count += part.size
-                mark = Watermark(path.stem, segment.header.generation, count, stamp)
-                self._apply_part(part, [mark] if part.last else [], settled)
+                self._apply_part(part, marks, settled)
         except JournalError as error:
             report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
@@ -352,7 +364,9 @@ class Graph(Selectors):
             )
         return {known[name] for name in again}
 
-    def _apply_part(self, part: _Part, marks: list[Watermark], settled: Settled | None) -> None:
+    def _apply_part(
+        self, part: _Part, marks: Callable[[_Part], list[Watermark]], settled: Settled | None
+    ) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
         for left in reversed(range(_TRIES)):
             batch = batch_of(
@@ -360,7 +374,7 @@ class Graph(Selectors):
             )
             apply = self.store.apply if part.last else self.store.begin
             try:
-                apply(structs.replace(batch, watermarks=marks))
+                apply(structs.replace(batch, watermarks=marks(part)))
             except StoreChanged:
                 if not left:
                     raise
@@ -595,20 +609,37 @@ def _prepare(project: Project) -> None:
     prepare_state(project)
 
 
-@dataclass
 class _Written:
-    """The records of segments that were written just now: they need not be read."""
+    """The segments that were written just now, or are being written: they need not be read. One at a time is being
+    written, and none any more in the end."""
 
-    _records: dict[Path, list[Observation]] = field(default_factory=dict)
-    _count: int = 0
+    def __init__(self) -> None:
+        self._held: dict[Path, Writing] = {}
+        self._last: Writing | None = None
+        self.runs: set[str] = set()
 
-    def add(self, path: Path, records: list[Record]) -> None:
-        if self._count + len(records) <= _MOST_HELD:
-            self._records[path] = cast("list[Observation]", records)
-            self._count += len(records)
+    def add(self, writing: Writing) -> None:
+        if not writing.is_done:
+            self.finish()
+            self._last = writing
+        count = sum(len(each.records) for each in self._held.values())
+        if count + len(writing.records) > _MOST_HELD:
+            writing.records = []
+        self._held[writing.path] = writing
+        self.runs.add(writing.run)
 
-    def take(self, path: Path) -> list[Observation] | None:
-        return self._records.pop(path, None)
+    def take(self, path: Path) -> Writing | None:
+        return self._held.pop(path, None)
+
+    def finish(self) -> None:
+        if self._last is not None:
+            self._last.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
 
 
 class _Part(NamedTuple):
@@ -619,6 +650,12 @@ class _Part(NamedTuple):
     size: int
     steps: dict[str, Maker]
     last: bool
+
+
+def _stamp(path: Path) -> str:
+    """Another where a segment has been written anew."""
+    stat = path.stat()
+    return f"{stat.st_size}:{stat.st_mtime_ns}"
 
 
 def _size(settled: Settled | None) -> int:

@@ -39,7 +39,7 @@ class RecordedGraph(Graph):
         for path in segments(self.project.journal):
             with suppress(JournalError):  # told by the graph as it is now
                 if Reading(path).header.created <= self.until:
-                    self._apply(path, "", SyncReport(), settled)
+                    self._apply(path, SyncReport(), settled)
         return store
 
     def sync(self, progress: object = None) -> SyncReport:

@@ -236,11 +236,15 @@ class Cache:
 
     def close(self) -> None:
         """Merge loose files where there are many; leaves that to another process that is at it."""
+        self.leave()
+        with suppress(OSError):  # the native front only adds to them
+            self._merge()
+
+    def leave(self) -> None:
+        """Close what is open."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-        with suppress(OSError):  # the native front only adds to them
-            self._merge()
 
     def _load(self) -> None:
         self._loaded = True
@@ -484,6 +488,11 @@ class Contents:
     def close(self) -> None:
         if self._cache:
             self._cache.close()
+
+    def hand_over(self) -> None:
+        """A fork of this process closes them."""
+        if self._cache:
+            self._cache.leave()
 
     def _is_later(self, stat: Stat) -> bool:
         return 0 < self._until < stat.ctime

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,13 +49,16 @@ class Reached(msgspec.Struct, frozen=True):
     events: int
 
 
-def tell(project: Project) -> list[Path]:
+def tell(project: Project, but: Collection[str] = ()) -> list[Path]:
     """Tell of the runs of which it is due; the segments that were written. What cannot be told now is told the
-    next time, or at the end. Raises `ProjectError` where the settings are wrong."""
+    next time, or at the end; of those in `but` the end is being written down. Raises `ProjectError` where the
+    settings are wrong."""
     found = []
     ask = asking(project)
     every, after = rhythm(project)
     for folder in recordings(project):
+        if folder.name in but:
+            continue
         with suppress(OSError, ProvgraphError, ValueError), paused_collector():
             if segment := _tell(project, folder, ask, every, after):
                 found.append(segment)

@@ -20,7 +20,7 @@ from blake3 import blake3
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
-from provgraph.ingest.capture import aside, audit, front, line, tree, worktree
+from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
 from provgraph.ingest.capture.hashing import never
 from provgraph.ingest.capture.recording import (
@@ -48,7 +48,7 @@ from provgraph.model.uri import shown, uri_of
 KILLED: Final = "provgraph was killed before the run ended"
 Ask = Callable[[front.Told], tuple[str, str]]
 """Asks who worked there: the name and the address."""
-Hand = Callable[[Path, list[Record]], None]
+Hand = Callable[[beside.Writing], None]
 _PATIENCE: Final = 2.0
 _ABANDONED: Final = 3600.0
 """Seconds after which a folder without a manifest is taken for one whose runner died making it."""
@@ -78,7 +78,7 @@ def recover(
     What cannot be recovered now (its processes live, the disk is full, somebody else is at it) stays
     for the next time; what holds nothing is removed. `fault` is told what keeps a run from being written
     down: it stays, and the others are written; without it an error of ours is raised. `hand` is given the
-    records of a segment, where they are in memory.
+    records of a segment, where they are in memory: it may be being written yet, of which it says when it is done.
     """
     written = []
     ask = asking(project)
@@ -145,9 +145,7 @@ def _recover(project: Project, recording: Recording, ask: Ask, hand: Hand | None
         return None
     if late:
         told = None  # it told what happened until the end
-    segment = _write(project, recording, manifest, told, events, gaps, hand, late=late)
-    recording.remove()
-    return segment
+    return _write(project, recording, manifest, told, events, gaps, hand, late=late)
 
 
 def _refuse_elsewhere(recording: Recording, manifest: Manifest) -> None:
@@ -210,17 +208,34 @@ def _write(
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
+        recording.remove()
         return None
     prepare_state(project)
     records = unsaid(project, manifest.started.run, made.records)
-    with writer_for(project, manifest.started.run) as writer:
-        for record in records:
-            if not (late and is_of_the_run(record)):
-                writer.write(record)
-    evidence.contents.close()
-    keep_contents(project, evidence, made)
-    if hand is not None and isinstance(records, list) and not late:
-        hand(writer.path, records)
+    writer = writer_for(project, manifest.started.run)
+
+    def write() -> None:
+        with writer:
+            for record in records:
+                if not (late and is_of_the_run(record)):
+                    writer.write(record)
+
+    def clear_up() -> None:
+        evidence.contents.close()
+        keep_contents(project, evidence, made)
+        recording.remove()
+
+    held = records if hand is not None and isinstance(records, list) and not late else []
+    begun = beside.begin(write, clear_up) if len(held) >= beside.LARGE else None
+    if begun is None:
+        write()
+        clear_up()
+    else:
+        writer.hand_over()
+        evidence.contents.hand_over()
+        recording.release()
+    if hand is not None and held:
+        hand(beside.Writing(manifest.started.run, writer.path, held, begun))
     return writer.path
 
 

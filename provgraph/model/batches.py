@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from provgraph.model.annotations import TYPE, annotated
+from provgraph.model.apart import apart
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
 from provgraph.model.components import declared
 from provgraph.model.elements import Batch, Edge, Node
@@ -31,6 +32,7 @@ class Known(Protocol):
     def nodes(self, ids: Sequence[str]) -> list[Node]: ...
     def edges(self, ids: Sequence[str], types: Sequence[str] = ()) -> list[Edge]: ...
     def timelines(self, artifacts: Sequence[str]) -> Surroundings: ...
+    def strangers(self, artifacts: Sequence[str]) -> set[str]: ...
 
 
 def batch_of(
@@ -49,13 +51,22 @@ def batch_of(
     _annotate(translation, known)
     settled = settled or Settled()
     edges = settled.take(translation)
-    touched = touched_uris(translation)
-    around = known.timelines([artifact_id(project, uri) for uri in sorted(touched)])
+    ids = {uri: artifact_id(project, uri) for uri in sorted(touched_uris(translation))}
+    strange = known.strangers(list(ids.values()))
+    alone, rest = apart(translation, {uri for uri, id in ids.items() if id in strange})
+    unknown = Timelines([], [], touched_uris(alone))
+    batch = bound_batch(alone, unknown, project, kinds, settled.note)
+    touched = touched_uris(rest)
+    around = known.timelines([ids[uri] for uri in sorted(touched)])
     settled.looked_up = len(around.nodes) + len(around.edges)
     timelines = Timelines(around.nodes, around.edges, touched)
-    batch = bound_batch(translation, timelines, project, kinds, settled.note)
-    batch.edges.extend(edges)
-    return batch
+    more = bound_batch(rest, timelines, project, kinds, settled.note)
+    return Batch(
+        [*batch.nodes, *more.nodes],
+        [*batch.edges, *more.edges, *edges],
+        more.removed_nodes,
+        more.removed_edges,
+    )
 
 
 def _declare(translation: Translation, known: Known, project: str) -> None:

@@ -149,6 +149,10 @@ class SegmentWriter:
         finally:
             os.close(self._file)
 
+    def hand_over(self) -> None:
+        """A fork of this process writes the segment, which this one has no more to do with."""
+        os.close(self._file)
+
     def __enter__(self) -> Self:
         return self
 

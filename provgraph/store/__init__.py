@@ -92,6 +92,10 @@ class Store(Protocol):
         versions that are VERSION_OF them (those versions' other artifacts too), and every edge of
         a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions."""
 
+    def strangers(self, artifacts: Sequence[str]) -> set[str]:
+        """Of these artifacts some of which `timelines` has nothing to say, perhaps none: what can be told without waiting for
+        what was begun."""
+
     def watermarks(self) -> dict[str, Watermark]:
         """How far each segment has been applied, by segment."""
 

@@ -77,6 +77,60 @@ def test_what_is_put_on_the_disk_for_want_of_memory_changes_no_record(
     assert native_workspace.spools() == []
 
 
+BESIDE = """
+import errno, os, signal, sys
+from provgraph.graph import Graph
+from provgraph.ingest.capture import beside
+from provgraph.model.forks import is_possible
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def fill(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+def begin(write, then):
+    fate = {"whole": (write, then), "killed": (kill, then), "full": (fill, then), "killed later": (write, kill)}
+    return there(*fate[sys.argv[1]])
+
+there, beside.begin, beside.LARGE = beside.begin, begin, 1
+assert is_possible() or len(os.sched_getaffinity(0)) == 1
+with Graph.open() as graph:
+    print(*graph.sync().problems, end="")
+"""
+
+
+@pytest.mark.parametrize("fate", ["whole", "killed", "full", "killed later"])
+def test_a_run_that_is_written_down_beside_its_way_into_the_graph_is_in_both_whole_in_the_end(
+    native_workspace: Workspace, fate: str
+) -> None:
+    assert native_workspace.run("sh", "-c", MANY).returncode == 0
+
+    def synced(fate: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", BESIDE, fate],
+            cwd=native_workspace.root, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout
+
+    said = synced(fate)
+    if len(os.sched_getaffinity(0)) > 1:
+        reason = {"killed": "its process was killed", "full": os.strerror(errno.ENOSPC)}.get(fate)
+        assert said.endswith(f"({reason}); its run stays" if reason else "")
+        assert bool(said) == bool(reason)
+        with Graph.open(native_workspace.root) as graph:
+            known = graph.store.statistics().nodes
+        assert ("Version" in known) == (reason is None)
+    assert synced("whole") == ""
+    assert native_workspace.spools() == []
+    assert native_workspace.ended.verdict == "complete"
+    with Graph.open(native_workspace.root) as graph:
+        held = graph.store.statistics()
+        assert held.nodes["Version"] > 20
+        graph.rebuild()
+        assert graph.store.statistics() == held
+
+
 def test_what_a_program_did_before_and_after_its_runner_was_killed_is_recorded(
     workspace: Workspace,
 ) -> None:

@@ -170,10 +170,19 @@ def test_a_file_changed_by_hand_supersedes_what_was_generated() -> None:
 # Any order of segments gives the same graph.
 
 
+class Foretelling(MemoryStore):
+    """Says which of the artifacts it does not have, before it is asked for what it has."""
+
+    def strangers(self, artifacts: Sequence[str]) -> set[str]:
+        return set(artifacts) - {node.id for node in self.nodes(artifacts)}
+
+
 def synced(
-    segments: Iterable[Sequence[Observation]], settled: Settled | None = None
+    segments: Iterable[Sequence[Observation]],
+    settled: Settled | None = None,
+    store: MemoryStore | None = None,
 ) -> MemoryStore:
-    store = MemoryStore()
+    store = store or MemoryStore()
     for records in segments:
         store.apply(batch_of(records, store, PROJECT, KINDS, settled=settled))
     return store
@@ -281,6 +290,14 @@ def test_any_order_of_segments_gives_the_same_graph(
     together = [record for records in shuffled for record in records]
     chance.shuffle(together)
     assert contents(synced([together])) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(journals())
+def test_what_nothing_was_known_of_may_be_bound_apart_from_the_rest(
+    journal: list[list[Observation]],
+) -> None:
+    assert contents(synced(journal, store=Foretelling())) == contents(synced(journal))
 
 
 OF_ONE_NAME = st.one_of(

@@ -15,6 +15,7 @@ import apsw
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.forks import is_possible
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
@@ -58,7 +59,7 @@ class EmbeddedStore:
             apply.apply(self._connection, batch)
 
     def begin(self, batch: Batch) -> None:
-        if len(batch) < LARGE or not beside.is_possible():
+        if len(batch) < LARGE or not is_possible():
             self.apply(batch)
             return
         self._writable()
@@ -105,9 +106,12 @@ class EmbeddedStore:
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):
-            if self._begun and beside.is_untouched(self._open, self._begun, artifacts):
-                return Surroundings()
             return reading.timelines(self._connection, artifacts)
+
+    def strangers(self, artifacts: Sequence[str]) -> set[str]:
+        with explained(self.path):
+            begun = self._begun
+            return set() if begun is None else beside.strangers(self._open, begun, artifacts)
 
     def watermarks(self) -> dict[str, Watermark]:
         with explained(self.path):

@@ -35,15 +35,6 @@ class Begun:
         return status == 0
 
 
-def is_possible() -> bool:
-    """Where a thread is alone in its process (what others hold would stay held in the fork), and has a processor to
-    leave to another."""
-    try:
-        return len(os.listdir("/proc/self/task")) == 1 and len(os.sched_getaffinity(0)) > 1
-    except OSError:
-        return False
-
-
 def begin(path: Path, batch: Batch) -> Begun | None:
     """None where there is no process to be had."""
     artifacts = frozenset(node.id for node in batch.nodes if node.label == "Artifact")
@@ -74,8 +65,7 @@ def leave(connection: apsw.Connection) -> None:
     connection.close()
 
 
-def is_untouched(connection: apsw.Connection, begun: Begun, artifacts: Iterable[str]) -> bool:
-    """Whether what is known of these artifacts is nothing, before the batch and after it."""
-    if not begun.artifacts.isdisjoint(artifacts):
-        return False
-    return not apply.numbers(connection, artifacts)
+def strangers(connection: apsw.Connection, begun: Begun, artifacts: Iterable[str]) -> set[str]:
+    """Those of which nothing is known, before the batch and after it."""
+    rest = set(artifacts) - begun.artifacts
+    return rest.difference(apply.numbers(connection, rest))

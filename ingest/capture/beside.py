@@ -1,0 +1,94 @@
+"""How is a run written down while this process goes on? In a fork of it, which has the records already.
+
+The fork has the recording, its lock too, and removes it when everything is done. What it could not do, whatever the
+reason, stays for the next time, as what a process leaves that is killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from provgraph.errors import JournalError, reason_of
+from provgraph.model.forks import is_possible
+from provgraph.model.records import Record
+
+LARGE: Final = 20_000
+"""Fewer records are written sooner than a process is made."""
+
+_DONE: Final = b"\0"
+
+
+class Begun(NamedTuple):
+    """Process `pid` is at it, and tells of it in `told`."""
+
+    pid: int
+    told: BinaryIO
+
+
+class Writing:
+    """The segment of a run, with its records, that is written, or is being written by another process."""
+
+    def __init__(
+        self, run: str, path: Path, records: list[Record], begun: Begun | None = None
+    ) -> None:
+        self.run, self.path, self.records = run, path, records
+        self._begun = begun
+        self._told: bytes | None = _DONE if begun is None else None
+
+    @property
+    def is_done(self) -> bool:
+        return self._begun is None
+
+    def wait(self) -> None:
+        """Until the segment is on the disk. Raises `JournalError` where it could not be written."""
+        if self._told is None and self._begun is not None:
+            self._told = self._begun.told.read(len(_DONE))
+            if self._told != _DONE:
+                self._told += self._begun.told.read()
+        if self._told != _DONE:
+            reason = (self._told or b"its process was killed").decode()
+            raise JournalError(f"{self.path} could not be written ({reason}); its run stays")
+
+    def end(self) -> None:
+        """Wait until nobody is at it any more."""
+        if self._begun is not None:
+            with suppress(JournalError):
+                self.wait()
+            self._begun.told.close()
+            with suppress(ChildProcessError):  # somebody else waited for it
+                os.waitpid(self._begun.pid, 0)
+            self._begun = None
+
+
+def begin(write: Callable[[], None], then: Callable[[], None]) -> Begun | None:
+    """`write` makes a segment durable, `then` does what nobody waits for. None where there is no process to be had."""
+    if not is_possible():
+        return None
+    reading, telling = os.pipe2(os.O_CLOEXEC)
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(telling)
+        return None
+    if pid == 0:
+        _do(write, then, telling)
+    os.close(telling)
+    return Begun(pid, open(reading, "rb", buffering=0))
+
+
+def _do(write: Callable[[], None], then: Callable[[], None], telling: int) -> None:
+    """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
+    try:
+        write()
+        with suppress(BrokenPipeError):  # the parent was killed
+            os.write(telling, _DONE)
+        then()
+    except Exception as error:  # noqa: BLE001 - it is told, and the parent goes on
+        os.write(telling, reason_of(error).encode())
+    finally:
+        os._exit(0)
