@@ -156,6 +156,30 @@ class Paired(Event, frozen=True):
     peer: int
 
 
+class Connected(Event, frozen=True):
+    """A stream between two addresses of this machine was begun: `tick` is before the call that connected, and
+    after the one that `accepted`. Or it was `given`, by a process that had it. `inode` is this end's socket.
+    `what`: network or local socket. `network` tells namespaces apart, where it is known. Of a local socket `other`
+    is the process that connected, or that listens, and `listener` who listens, where it was accepted."""
+
+    inode: int
+    what: str
+    own: bytes
+    peer: bytes
+    accepted: bool = False
+    given: bool = False
+    network: int = 0
+    other: int = 0
+    listener: int = 0
+
+
+class Parted(Event, frozen=True):
+    """A process closed its last descriptor of a `Connected` socket. `heard`: something may have come over it."""
+
+    inode: int
+    heard: bool = True
+
+
 class Moved(Event, frozen=True):
     """chdir or fchdir succeeded."""
 

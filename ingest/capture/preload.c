@@ -51,7 +51,7 @@ struct entry {
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20 };
 
 enum { ASLEEP, WAKING, READY, SILENT };
 
@@ -291,6 +291,10 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
     put_stat(d, &s);
     if (kind != KIND_FILE) {
         put_u32(d, 0);
+        if (kind == KIND_SOCKET && known && fd < TRACKED && !is_tracked(fd)) {
+            struct entry e = entry_of(tick, READABLE | CONNECTION | INHERITED, &s, 0);
+            track(fd, &e);
+        }
         return true;
     }
     struct entry e = entry_of(tick, access | INHERITED, &s, known && is_path_known(known) ? known->path : 0);
@@ -1041,6 +1045,10 @@ static bool wrote_nothing(void) {
 static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
     if (!raw_fstat(fd, &s) || !same_file(e, &s)) return;
+    if (e->flags & CONNECTION) {
+        write_parted(fd, e->inode, was_heard(fd), pid);
+        return;
+    }
     bool inherited = e->flags & INHERITED || e->opened < state->forked;
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
@@ -1089,7 +1097,7 @@ static void duplicated(int from, int to) {
         struct entry copy = *e;
         copy.stream = NULL;
         track(to, &copy);
-        return;
+        if (!(copy.flags & CONNECTION)) return;
     }
     struct stat s;
     if (to > 2 || !raw_fstat(to, &s)) return;
@@ -1380,6 +1388,26 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int *ends)) {
     return result;
 }
 
+/* A connection whose other end may be a process of the run is told of; what comes from elsewhere is not seen, which
+ * is said once of each address in a process. */
+static void connected(int fd, const void *to, unsigned size, int listener, uint32_t how, uint64_t tick) {
+    struct connection c;
+    struct stat s;
+    if (!look_at_connection(&c, fd, to, size, listener) || !raw_fstat(fd, &s)) return;
+    uint32_t pid = caller();
+    bool within = is_within(&c);
+    if (!within && how & GIVEN) return;
+    char *name = how & ACCEPTED ? c.own : c.peer;
+    if (!within) {
+        if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, c.what, name);
+        return;
+    }
+    write_connected(&c, how, fd, (uint64_t)s.st_ino, pid, tick);
+    if (is_guest(pid) || fd >= TRACKED) return;
+    struct entry e = entry_of(tick, READABLE | CONNECTION, &s, 0);
+    track(fd, &e);
+}
+
 /* A descriptor that another process opened, which came with a message or was taken from it. */
 static void given(int fd) {
     long flags = raw_fcntl(fd, F_GETFL);
@@ -1387,6 +1415,7 @@ static void given(int fd) {
     opened(fd, AT_FDCWD, NULL, (int)flags & (O_ACCMODE | O_APPEND | O_PATH), &not_looked, NULL);
     struct entry *e = tracked(fd);
     if (e) e->flags |= INHERITED;
+    connected(fd, NULL, 0, -1, GIVEN, next_tick());
 }
 
 HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
@@ -1469,24 +1498,27 @@ MMAP(mmap64)
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
-/* What comes from there is not seen. Each address is said once in a process. */
-static void connected(int fd, const void *address, unsigned size) {
-    char name[ADDRESS];
-    const char *what = name_address(name, address, size);
-    if (!what || !is_stream(fd)) return;
-    uint32_t pid = caller();
-    if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, what, name);
-}
-
 HOOK(int, connect, (int fd, const void *address, unsigned size)) {
     NEED(connect, (int)fail(ENOSYS));
+    if (!address || !awake()) return REAL(connect)(fd, address, size);
+    uint64_t tick = next_tick(); /* who accepts may be told before we are */
     int result = REAL(connect)(fd, address, size);
-    if (address && awake()) {
-        int code = *errno_at();
-        if (result == 0 || code == EINPROGRESS) connected(fd, address, size);
-        *errno_at() = code;
-    }
+    if (result == 0 || *errno_at() == EINPROGRESS) connected(fd, address, size, -1, 0, tick);
     return result;
+}
+
+HOOK(int, accept, (int listener, void *address, unsigned *size)) {
+    NEED(accept, (int)fail(ENOSYS));
+    int fd = REAL(accept)(listener, address, size);
+    if (fd >= 0 && awake()) connected(fd, NULL, 0, listener, ACCEPTED, next_tick());
+    return fd;
+}
+
+HOOK(int, accept4, (int listener, void *address, unsigned *size, int flags)) {
+    NEED(accept4, (int)fail(ENOSYS));
+    int fd = REAL(accept4)(listener, address, size, flags);
+    if (fd >= 0 && awake()) connected(fd, NULL, 0, listener, ACCEPTED, next_tick());
+    return fd;
 }
 
 /* ---- names -------------------------------------------------------------------------------------- */
@@ -2345,6 +2377,10 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_chdir: return shim_chdir((const char *)a);
     case SYS_fchdir: return shim_fchdir((int)a);
     case SYS_connect: return shim_connect((int)a, (const void *)b, (unsigned)c);
+#ifdef SYS_accept
+    case SYS_accept: return shim_accept((int)a, (void *)b, (unsigned *)c);
+#endif
+    case SYS_accept4: return shim_accept4((int)a, (void *)b, (unsigned *)c, (int)d);
     case SYS_socketpair: return shim_socketpair((int)a, (int)b, (int)c, (int *)d);
     case SYS_recvmsg: return shim_recvmsg((int)a, (struct msghdr *)b, (int)c);
     case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);

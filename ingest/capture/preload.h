@@ -115,6 +115,8 @@ enum type {
     MISSED,
     PRESERVED,
     PAIRED,
+    CONNECTED,
+    PARTED,
 };
 
 enum flag {
@@ -131,6 +133,9 @@ enum flag {
     EXCHANGE = 1 << 10,
     TRACEABLE = 1 << 11, /* executing */
     CUT = 1 << 12,       /* argv or paths did not fit */
+    ACCEPTED = 1 << 13,  /* connected: by who listened */
+    GIVEN = 1 << 14,     /* connected: another process did it */
+    HEARD = 1 << 15,     /* parted: something may have come */
 };
 
 enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET, KIND_OTHER };

@@ -351,9 +351,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
     after, changes, own = _completed(project, evidence, recorded)
-    context = _context(project, evidence, recorded)
     statements = databases.read(recorded / PYTHON)
-    made = _understood(evidence, recorded, context, databases.accounted(statements))
+    context = _context(project, evidence, recorded, databases.accounted(statements))
+    made = _understood(evidence, recorded, context)
     made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
         uris = {uri_of(path, context.root, machine.host) for path in line.changed(own)}
@@ -412,7 +412,9 @@ def _completed(
     return after, changes, own
 
 
-def _context(project: Project, evidence: Evidence, recorded: Path) -> Context:
+def _context(
+    project: Project, evidence: Evidence, recorded: Path, known: frozenset[tuple[int, str]]
+) -> Context:
     from provgraph.ingest.capture.assemble import Context, Room
 
     manifest = evidence.manifest
@@ -429,15 +431,13 @@ def _context(project: Project, evidence: Evidence, recorded: Path) -> Context:
         parent=manifest.started.parent,
         going_on=evidence.going_on,
         runners=frozenset(evidence.nested.runners),
+        known=known,
         room=Room(recorded),
     )
 
 
-def _understood(
-    evidence: Evidence, recorded: Path, context: Context, connections: frozenset[tuple[int, str]]
-) -> Assembly:
-    """The records of the events; of those only what says more than they stay. `connections` are those of which it is
-    known what came over them."""
+def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembly:
+    """The records of the events; of those only what says more than they stay."""
     from provgraph.ingest.capture import calls
     from provgraph.ingest.capture.assemble import assemble
 
@@ -446,20 +446,8 @@ def _understood(
     told = [found.event for found in evidence.interpretations]
     events = through(evidence.events, _without_contents)
     events = through(events, lambda all: calls.attributed(all, parts.marks))
-    if connections:
-        events = through(events, lambda all: _but_known(all, connections))
     evidence.events = list(_saying_more(evidence.events))
     return assemble(joined(events, [*told, *parts.events]), context)
-
-
-def _but_known(events: Iterable[Event], connections: frozenset[tuple[int, str]]) -> Iterator[Event]:
-    for event in events:
-        if not (
-            isinstance(event, Missed)
-            and event.what in ("network", "local socket")
-            and (event.pid, os.fsdecode(event.detail)) in connections
-        ):
-            yield event
 
 
 def _without_contents(events: Iterable[Event]) -> Iterator[Event]:

@@ -24,6 +24,7 @@ from provgraph.errors import CaptureError, JournalError, ProvgraphError
 from provgraph.ingest.capture import aside
 from provgraph.ingest.capture.events import (
     Closed,
+    Connected,
     Descriptor,
     Event,
     ExecFailed,
@@ -36,6 +37,7 @@ from provgraph.ingest.capture.events import (
     Moved,
     Opened,
     Paired,
+    Parted,
     Piped,
     Preserved,
     Renamed,
@@ -90,7 +92,7 @@ GAPS: Final = (
 
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
-EXCHANGE, TRACEABLE, CUT = (1 << n for n in range(10, 13))
+EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
 KINDS: Final = ("file", "pipe", "socket", "other")
 
 
@@ -630,6 +632,27 @@ def _paired(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
     return Paired(p.long(), p.long(), pid=pid, tick=tick)
 
 
+def _connected(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    inode, network, other, listener = p.long(), p.long(), p.word(), p.word()
+    return Connected(
+        inode,
+        p.text().decode(),
+        p.text(),
+        p.text(),
+        bool(flags & ACCEPTED),
+        bool(flags & GIVEN),
+        network,
+        other,
+        listener,
+        pid=pid,
+        tick=tick,
+    )
+
+
+def _parted(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Parted(p.long(), bool(flags & HEARD), pid=pid, tick=tick)
+
+
 def _moved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     return Moved(p.text(), pid=pid, tick=tick)
 
@@ -664,6 +687,8 @@ _READERS: dict[int, Read] = {
     14: _missed,
     15: _preserved,
     16: _paired,
+    17: _connected,
+    18: _parted,
 }
 
 

@@ -121,7 +121,7 @@ struct entry {
     int64_t size, modified;
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
 struct files {
@@ -161,6 +161,7 @@ struct task {
     union {
         struct before before;
         struct move move;
+        uint64_t tick;
     };
 };
 
@@ -464,18 +465,28 @@ static void put_known_path(struct draft *d, const struct task *t, const struct e
     }
 }
 
-/* Whether a pipe has no writer left and nothing in it. */
-static bool is_dead_pipe(const struct task *t, int fd) {
-    long process = call2(SYS_pidfd_open, t->process->pid, 0);
-    if (process < 0) return false;
+/* A descriptor of ours for one of theirs, or a negative number. */
+static int borrow(const struct task *t, int fd) {
+    long process = fd < 0 ? fd : call2(SYS_pidfd_open, t->process->pid, 0);
+    if (process < 0) return -1;
     long own = call3(SYS_pidfd_getfd, process, fd, 0);
     raw_close((int)process);
+    return own < 0 ? -1 : (int)own;
+}
+
+static void return_it(int fd) {
+    if (fd >= 0) raw_close(fd);
+}
+
+/* Whether a pipe has no writer left and nothing in it. */
+static bool is_dead_pipe(const struct task *t, int fd) {
+    int own = borrow(t, fd);
     if (own < 0) return false;
-    struct pollfd question = {(int)own, POLLIN, 0};
+    struct pollfd question = {own, POLLIN, 0};
     struct timespec at_once = {0, 0};
     bool dead = call6(SYS_ppoll, (long)&question, 1, (long)&at_once, 0, 0, 0) == 1 &&
                 (question.revents & (POLLIN | POLLHUP)) == POLLHUP;
-    raw_close((int)own);
+    return_it(own);
     return dead;
 }
 
@@ -546,6 +557,12 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     struct process *p = t->process;
     struct stat s;
     if (!stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;
+    if (e->flags & CONNECTION) {
+        int own = borrow(t, fd);
+        write_parted(fd, e->inode, was_heard(own), p->pid);
+        return_it(own);
+        return;
+    }
     bool inherited = e->flags & INHERITED || e->opened < p->forked;
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
@@ -601,7 +618,7 @@ static void duplicated(const struct task *t, int from, int to) {
         e->flags |= DUPED;
         struct entry copy = *e;
         track(p, to, &copy);
-        return;
+        if (!(copy.flags & CONNECTION)) return;
     }
     struct stat s;
     if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s);
@@ -717,26 +734,37 @@ static void opened(const struct task *t, int fd) {
     tell_opened(t, fd, opening_of(t).flags, &t->before, false);
 }
 
+/* A connection, as the shim tells of it. */
+static void connected(const struct task *t, int fd, uint64_t to, size_t size, int listener, uint32_t how, uint64_t tick) {
+    unsigned char address[ADDRESS] = {0};
+    struct connection c;
+    struct stat s;
+    if (size > ADDRESS) size = ADDRESS;
+    if (!stat_descriptor(t, fd, &s) || !S_ISSOCK(s.st_mode)) return;
+    if (to && read_memory(t, to, address, size) != (long)size) return;
+    int own = borrow(t, fd), theirs = borrow(t, listener);
+    bool seen = own >= 0 && look_at_connection(&c, own, to ? address : NULL, size, theirs);
+    return_it(own);
+    return_it(theirs);
+    bool within = seen && is_within(&c);
+    if (!seen || (!within && how & GIVEN)) return;
+    uint32_t pid = t->process->pid;
+    char *name = how & ACCEPTED ? c.own : c.peer;
+    if (!within) {
+        if (is_news(&t->process->addresses, name)) missed(pid, c.what, name);
+        return;
+    }
+    write_connected(&c, how, fd, (uint64_t)s.st_ino, pid, tick);
+    struct entry e = entry_of(tick, READABLE | CONNECTION, &s, 0);
+    track(t->process, fd, &e);
+}
+
 static void given(const struct task *t, int fd) {
     static const struct before nothing;
     long flags = flags_of(t, fd);
-    if (flags >= 0) tell_opened(t, fd, (int)flags & (O_ACCMODE | O_APPEND), &nothing, true);
-}
-
-/* What comes over the network is not seen. Each address is said once in a process. */
-static void connected(const struct task *t) {
-    unsigned char address[ADDRESS] = {0};
-    char name[ADDRESS];
-    size_t size = t->arguments[2] > ADDRESS ? ADDRESS : t->arguments[2];
-    if (read_memory(t, t->arguments[1], address, size) != (long)size) return;
-    const char *what = name_address(name, address, size);
-    if (!what) return;
-    long process = call2(SYS_pidfd_open, t->process->pid, 0);
-    long fd = process < 0 ? -1 : call3(SYS_pidfd_getfd, process, (int)t->arguments[0], 0);
-    if ((fd < 0 || is_stream((int)fd)) && is_news(&t->process->addresses, name))
-        missed(t->process->pid, what, name);
-    if (fd >= 0) raw_close((int)fd);
-    if (process >= 0) raw_close((int)process);
+    if (flags < 0) return;
+    tell_opened(t, fd, (int)flags & (O_ACCMODE | O_APPEND), &nothing, true);
+    connected(t, fd, 0, 0, -1, GIVEN, next_tick());
 }
 
 /* A time that is set may be the one that a file had before it was written to: then no stat tells. */
@@ -1049,8 +1077,10 @@ static void track_all(const struct task *t, uint64_t tick) {
             const char *name = buffer + at + 19;
             struct stat s;
             int fd = (int)number_in(name, 10);
-            if (name[0] == '.' || fd <= 2 || !stat_descriptor(t, fd, &s) || !S_ISREG(s.st_mode)) continue;
-            struct entry e = entry_of(tick, access_of(flags_of(t, fd)) | INHERITED, &s, 0);
+            if (name[0] == '.' || fd <= 2 || !stat_descriptor(t, fd, &s)) continue;
+            if (!S_ISREG(s.st_mode) && !S_ISSOCK(s.st_mode)) continue;
+            uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : READABLE | CONNECTION;
+            struct entry e = entry_of(tick, access | INHERITED, &s, 0);
             track(t->process, fd, &e);
         }
     if (folder >= 0) raw_close(folder);
@@ -1290,7 +1320,11 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_mmap: return a[3] & MAP_SHARED && a[2] & PROT_WRITE && tracked(p, (int)a[4]);
     case SYS_recvmsg:
     case SYS_socketpair: return true;
-    case SYS_connect: return p->addresses.count <= ADDRESSES;
+    case SYS_connect: t->tick = next_tick(); return true;
+#ifdef SYS_accept
+    case SYS_accept:
+#endif
+    case SYS_accept4: return true;
     case SYS_pidfd_getfd: return true;
 #ifdef SYS_rename
     case SYS_rename:
@@ -1358,7 +1392,8 @@ static void ends_call(struct task *t, int64_t result) {
         if (result < 0) exec_failed(t, -result);
         return;
     }
-    if (number == SYS_connect && (result == 0 || result == -EINPROGRESS)) connected(t);
+    if (number == SYS_connect && a[1] && (result == 0 || result == -EINPROGRESS))
+        connected(t, (int)a[0], a[1], a[2], -1, 0, t->tick);
     if (result < 0) return;
     switch (number) {
 #ifdef SYS_open
@@ -1378,6 +1413,10 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_mmap: mapped(t, (int)a[4]); break;
     case SYS_recvmsg: received(t, a[1]); break;
     case SYS_socketpair: paired(t); break;
+#ifdef SYS_accept
+    case SYS_accept:
+#endif
+    case SYS_accept4: connected(t, (int)result, 0, 0, (int)a[0], ACCEPTED, next_tick()); break;
     case SYS_pidfd_getfd: given(t, (int)result); break;
 #ifdef SYS_rename
     case SYS_rename:

@@ -331,40 +331,41 @@ SHARED void missed(uint32_t pid, const char *what, const char *detail) {
 
 /* ---- the network --------------------------------------------------------------------------------- */
 
-enum { LOCAL = 1, INET = 2, INET6 = 10, ADDRESS = 110, STREAM = 1 };
+enum { LOCAL = 1, INET = 2, INET6 = 10, ADDRESS = 128, STREAM = 1, SOCKETS = 1 /* SOL_SOCKET */ };
 
-/* Sockets of the machine and the desktop, and those through which Python's pools pass descriptors. */
-SHARED bool is_of_a_service(const char *path) {
-    static const char services[][16] = {"/run/", "/var/run/", "/dev/", "/tmp/.X11-unix/", "/tmp/.ICE-unix/", "/tmp/ssh-"};
-    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
-        size_t n = 0;
-        while (n < sizeof *services && services[i][n] && services[i][n] == path[n]) n++;
-        if (n == sizeof *services || !services[i][n]) return true;
-    }
-    return contains(path, "/pymp-") || contains(path, "/.gnupg/");
-}
-
-/* What a connection is by (`network`, `local socket`), or NULL where nobody's data comes from, and where it
- * leads: `192.0.2.1:80`, `[2001:db8::1]:80` with all its zeros, a path. `bytes` are a sockaddr; `room` has
- * `ADDRESS`. */
-SHARED const char *name_address(char *room, const unsigned char *bytes, size_t size) {
+/* Where an address leads: `192.0.2.1:80`, `[2001:db8::1]:80` with all its zeros, a path, `@` and an abstract name.
+ * Empty where it has no name. `bytes` are a sockaddr; `room` has `ADDRESS`. */
+SHARED void name_address(char *room, const unsigned char *bytes, size_t size) {
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     uint16_t family;
-    if (size < 4) return NULL;
+    *room = 0;
+    if (size < 4) return;
     memcpy(&family, bytes, 2);
     if (family == LOCAL) {
+        bool abstract = !bytes[2];
         size_t n = 0;
-        while (n + 2 < size && n + 1 < ADDRESS && bytes[2 + n]) room[n] = (char)bytes[2 + n], n++;
+        if (abstract) *room++ = '@', bytes++, size--;
+        while (n + 2 < size && n + 2 < ADDRESS && (abstract || bytes[2 + n])) {
+            room[n] = bytes[2 + n] ? (char)bytes[2 + n] : '@';
+            n++;
+        }
         room[n] = 0;
-        return n && !is_of_a_service(room) ? "local socket" : NULL; /* an abstract name begins with 0 */
+        return;
     }
-    if (size < 8) return NULL;
+    if (size < 8 || (family != INET && (family != INET6 || size < 24))) return;
     unsigned port = (unsigned)bytes[2] << 8 | bytes[3];
-    if (family == INET) {
+    bool plain = family == INET;
+    if (!plain) {
+        plain = true;
+        for (int i = 0; i < 12; i++) plain = plain && bytes[8 + i] == mapped[i];
+        if (plain) bytes += 16;
+    }
+    if (plain) {
         for (int i = 4; i < 8; i++) {
             room = decimal(room, bytes[i]);
             *room++ = i < 7 ? '.' : ':';
         }
-    } else if (family == INET6 && size >= 24) {
+    } else {
         *room++ = '[';
         for (int i = 8; i < 24; i++) {
             *room++ = "0123456789abcdef"[bytes[i] >> 4];
@@ -373,11 +374,8 @@ SHARED const char *name_address(char *room, const unsigned char *bytes, size_t s
         }
         *room++ = ']';
         *room++ = ':';
-    } else {
-        return NULL;
     }
     decimal(room, port);
-    return "network";
 }
 
 /* Whether an address is to be said: each once in a process, and of those beyond the first some that there were. */
@@ -393,11 +391,92 @@ SHARED bool is_news(struct addresses *said, char *name) {
     return true;
 }
 
-SHARED bool is_stream(int fd) {
+/* A connection, as one of its ends is told of it. */
+struct connection {
+    const char *what;        /* `network`, `local socket` */
+    char own[ADDRESS], peer[ADDRESS];
+    uint64_t network;        /* which namespace of the network, where the kernel tells */
+    uint32_t other, listener; /* of a local one: who connected or listens; who listens */
+};
+
+SHARED long ask_socket(int fd, int level, int what, void *to, uint32_t size) {
+    return call6(SYS_getsockopt, fd, level, what, (long)to, (long)&size, 0) < 0 ? -1 : (long)size;
+}
+
+SHARED uint32_t process_behind(int fd) {
+    uint32_t credentials[3] = {0, 0, 0};
+    return fd < 0 || ask_socket(fd, SOCKETS, 17 /* SO_PEERCRED */, credentials, sizeof credentials) < 0
+               ? 0
+               : credentials[0];
+}
+
+/* Whether it is a stream with an address, as which it is then described. `to` is the address that it is being
+ * connected to, NULL where it is connected; `listener` is what it was accepted from, or -1. */
+SHARED bool look_at_connection(struct connection *c, int fd, const unsigned char *to, size_t size, int listener) {
+    unsigned char own[ADDRESS] = {0}, peer[ADDRESS] = {0};
+    uint32_t room = sizeof own;
     int type = 0;
-    uint32_t size = sizeof type;
-    return call6(SYS_getsockopt, fd, 1 /* SOL_SOCKET */, 3 /* SO_TYPE */, (long)&type, (long)&size, 0) == 0 &&
-           type == STREAM;
+    if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || type != STREAM) return false;
+    if (call3(SYS_getsockname, fd, own, &room) < 0) return false;
+    name_address(c->own, own, room < sizeof own ? room : sizeof own);
+    if (!to) {
+        room = sizeof peer;
+        if (call3(SYS_getpeername, fd, peer, &room) < 0) return false;
+        to = peer;
+        size = room < sizeof peer ? room : sizeof peer;
+    }
+    name_address(c->peer, to, size);
+    uint16_t family;
+    memcpy(&family, own, 2);
+    bool local = family == LOCAL;
+    if (local ? !c->own[0] && !c->peer[0] : !c->own[0] || !c->peer[0]) return false;
+    c->what = local ? "local socket" : "network";
+    c->network = 0;
+    c->other = c->listener = 0;
+    if (local) {
+        c->other = process_behind(fd);
+        c->listener = process_behind(listener);
+    } else {
+        ask_socket(fd, SOCKETS, 71 /* SO_NETNS_COOKIE */, &c->network, sizeof c->network);
+    }
+    return true;
+}
+
+/* Whether both its ends may be on this machine. */
+SHARED bool is_within(const struct connection *c) {
+    if (c->what[0] == 'l' || (begins(c->own, "127.") && begins(c->peer, "127."))) return true;
+    size_t end = 0, colon = 0;
+    for (; c->own[end] && c->own[end] == c->peer[end]; end++)
+        if (c->own[end] == ':' && (c->own[0] != '[' || c->own[end - 1] == ']')) colon = end;
+    return colon != 0;
+}
+
+/* Whether something may have come over it: packets of a plain TCP stream that hold data are counted. */
+SHARED bool was_heard(int fd) {
+    enum { DATA_SEGMENTS_IN = 152 };
+    unsigned char told[160] = {0};
+    uint32_t count;
+    if (fd < 0 || ask_socket(fd, 6 /* TCP */, 11 /* TCP_INFO */, told, sizeof told) < DATA_SEGMENTS_IN + 4) return true;
+    memcpy(&count, told + DATA_SEGMENTS_IN, 4);
+    return count != 0;
+}
+
+SHARED void write_connected(const struct connection *c, uint32_t how, int fd, uint64_t inode, uint32_t pid, uint64_t tick) {
+    DRAFT(d, 2 * ADDRESS + 64);
+    put_u64(&d, inode);
+    put_u64(&d, c->network);
+    put_u32(&d, c->other);
+    put_u32(&d, c->listener);
+    put_text(&d, c->what, length_of(c->what));
+    put_text(&d, c->own, length_of(c->own));
+    put_text(&d, c->peer, length_of(c->peer));
+    WRITE(CONNECTED, how, fd, pid, tick, d);
+}
+
+SHARED void write_parted(int fd, uint64_t inode, bool heard, uint32_t pid) {
+    DRAFT(d, 8);
+    put_u64(&d, inode);
+    WRITE(PARTED, heard ? HEARD : 0, fd, pid, next_tick(), d);
 }
 
 /* ---- what files held before --------------------------------------------------------------------- */

@@ -134,8 +134,11 @@ def play(witness: Witness, data: st.DataObject, calls: list[str]) -> Told:
                 witness.move(source, target)
             case "put" | "end":
                 getattr(witness, call)()
-            case "spawn" | "fork" | "pipe" | "exit" | "kill":
+            case "spawn" | "fork" | "pipe" | "exit" | "kill" | "part":
                 getattr(witness, call)(p)
+            case "connect":
+                other = data.draw(st.sampled_from(witness.running), label="server")
+                getattr(witness, call)(p, other)
             case _:
                 getattr(witness, call)(p, target)
     return witness.machine.assemble()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from capture.workspace import PYTHON, Workspace, environment
@@ -214,7 +215,7 @@ def test_tables_of_mysql(workspace: Workspace, mariadb: int, driver: str) -> Non
 
 HIDING = {
     "a function of the database": 'cursor.execute("select total_of_all()")',
-    "another connection": "import socket; socket.create_connection({other}).close(); cursor.execute('select 1')",
+    "another connection": "import socket; socket.create_connection({other}).recv(1); cursor.execute('select 1')",
 }
 
 
@@ -228,6 +229,7 @@ def test_what_came_over_a_connection_otherwise_stays_a_gap(
             "create or replace function total_of_all() returns int as 'select 1' language sql"
         )
     with socket.create_server(("127.0.0.1", 0)) as other:
+        Thread(target=lambda: other.accept()[0].send(b"1"), daemon=True).start()
         (workspace.root / "read.py").write_text(
             f"import psycopg\ncursor = psycopg.connect({postgres!r}).cursor()\n"
             + HIDING[way].format(other=other.getsockname())

@@ -1,8 +1,8 @@
 """What do the events of a run mean? A pure function from capture events to journal records.
 
 `processes` puts events into program executions, `files` into reads and versions (`states`), `pipes` finds who
-told whom, `phases` splits executions so that time is respected, `report` writes records and leaves out
-what says nothing. `scripts` and `programs` know interpreters.
+told whom, `connections` who did so through sockets, and `rounds` when. `phases` splits executions so that time is
+respected, `report` writes records and leaves out what says nothing. `scripts` and `programs` know interpreters.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 import provgraph
 from provgraph.ingest.capture.assemble.actions import OnShelf
+from provgraph.ingest.capture.assemble.connections import Connections, connections
 from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
@@ -56,16 +57,17 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         context.room,
     )
     seen.actions.add(programs.unseen(story, seen.actions))
-    report = Report(story, seen.actions, seen.informs, programs, noise, context)
+    talking = connections(story)
+    report = Report(story, seen.actions, seen.informs, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
         records = kept(report.records(), context.room.folder)
     else:
         records = list(report.records())
-    return Assembly(records, gaps(story, context), seen.touched, sorted(seen.environment))
+    return Assembly(records, gaps(story, context, talking), seen.touched, sorted(seen.environment))
 
 
-def gaps(story: Story, context: Context) -> list[str]:
+def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
     """What was not seen, each once, in order of time."""
 
     def named(path: bytes) -> str:
@@ -77,8 +79,9 @@ def gaps(story: Story, context: Context) -> list[str]:
     missed = [
         (event.tick, gap(event.what, named(event.detail)))
         for event, _, _ in story.happenings
-        if isinstance(event, Missed)
+        if isinstance(event, Missed) and (event.pid, os.fsdecode(event.detail)) not in context.known
     ]
+    missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped

@@ -3,13 +3,14 @@
 Only descriptors 0 to 2 are seen, and FIFOs that were opened. Where both ends of a pipe are on
 programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
 with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
-from outside the run there is none. A pair of sockets is two pipes, one in each direction.
+from outside the run there is none. A pair of sockets is two pipes, one in each direction. What goes through
+sockets with addresses stands in `connections`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, Literal
 
 import msgspec
@@ -34,6 +35,10 @@ class Inform(msgspec.Struct, frozen=True):
     until: int | None = None
     name: str = ""
 
+    @property
+    def end(self) -> int:
+        return self.tick if self.until is None else self.until
+
 
 class Pipe(msgspec.Struct):
     """One inode: the executions with its ends, and since when."""
@@ -54,13 +59,17 @@ class Joint(msgspec.Struct):
 
 
 class Talk(msgspec.Struct):
+    """`flows` are the informs of those who talk both ways, until they stop (`rounds`)."""
+
     informs: list[Inform]
     joints: list[Joint]
+    flows: list[Inform] = []
 
     @property
     def ends(self) -> set[Execution]:
         """Everybody who told or was told something."""
-        found = {end for inform in self.informs for end in (inform.reader, inform.by)}
+        said = (*self.informs, *self.flows)
+        found = {end for inform in said for end in (inform.reader, inform.by)}
         for joint in self.joints:
             found.update(joint.writers, joint.readers)
         return found
@@ -71,12 +80,18 @@ MANY: Final = 2000
 
 
 def talk(
-    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+    story: Story,
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
+    connected: Container[int] = (),
 ) -> Talk:
     """`is_step` says whether an execution does something apart from holding pipes, `lends` whether the
-    pipes that it plugs in are those of the child that it is about to fork."""
+    pipes that it plugs in are those of the child that it is about to fork. `connected` are sockets of
+    which it is known by other means who is at their other end."""
     made = Talk([], [])
     pipes = _pipes(story, is_step, lends)
+    for inode in [inode for inode in pipes if inode in connected]:
+        del pipes[inode]
     holders = _holders(story, lends)
     peers = _peers(story)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):

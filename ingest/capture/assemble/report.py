@@ -18,6 +18,7 @@ import msgspec
 
 from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
+from provgraph.ingest.capture.assemble.connections import Connections
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.phases import (
     Course,
@@ -29,6 +30,7 @@ from provgraph.ingest.capture.assemble.phases import (
 from provgraph.ingest.capture.assemble.pipes import Inform, Talk, talk, workers
 from provgraph.ingest.capture.assemble.processes import Execution, Story, ancestors
 from provgraph.ingest.capture.assemble.programs import Programs
+from provgraph.ingest.capture.assemble.rounds import in_rounds
 from provgraph.ingest.capture.assemble.states import (
     GONE,
     Action,
@@ -72,9 +74,10 @@ class Report:
         programs: Programs,
         noise: Noise,
         context: Context,
+        connections: Connections,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
-        self.by_files = informs
+        self.by_files, self.connections = informs, connections
         self.recorded: dict[bytes, bool] = {}
         self.actions = actions
         actions.keep(self.matters)
@@ -130,12 +133,15 @@ class Report:
     def talk(self) -> Talk:
         """What reached somebody who made something of it, or comes from somebody who read something.
         The rest (`cd "$(dirname "$0")"`) tells nothing."""
-        made = talk(self.story, self.active.__contains__, self.programs.lends)
+        connected = self.connections.inodes
+        made = talk(self.story, self.active.__contains__, self.programs.lends, connected)
         made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
         made.informs += informs(self.story)
         made.informs += self.by_files
+        made.flows += self.connections.flows()
         relevant = self.relevant(made)
         made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
+        made.flows = [flow for flow in made.flows if {flow.reader, flow.by} <= relevant]
         for joint in made.joints:
             joint.readers = [end for end in joint.readers if end in relevant]
             joint.writers = [end for end in joint.writers if end in relevant]
@@ -146,7 +152,7 @@ class Report:
         """The executions that have records of their own, and those that told the makers of versions
         something, directly or not."""
         sources: defaultdict[Execution, list[Execution]] = defaultdict(list)
-        for inform in said.informs:
+        for inform in (*said.informs, *said.flows):
             sources[inform.reader].append(inform.by)
         for stretch, parent, _ in self.forks_among(self.active | said.ends):
             sources[stretch].append(parent)
@@ -210,6 +216,9 @@ class Report:
                 course(inform.by)
             if inform.until is not None:
                 course(inform.by).sent.append(Sent(inform.tick, fork=False))
+        for flow in list(in_rounds(self.talk.flows, course, self.actions.of)):
+            course(flow.reader).heard.append(flow)
+            course(flow.by).sent.append(Sent(flow.end, fork=False))
         for execution in self.talk.ends | self.calls:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}

@@ -76,8 +76,10 @@ def _peer(file):
         if copy.family == socket.AF_INET:
             return "%s:%d" % name
         if copy.family == socket.AF_INET6:
-            address = ipaddress.IPv6Address(name[0].partition("%")[0]).exploded
-            return "[%s]:%d" % (address, name[1])
+            address = ipaddress.IPv6Address(name[0].partition("%")[0])
+            if address.ipv4_mapped:
+                return "%s:%d" % (address.ipv4_mapped, name[1])
+            return "[%s]:%d" % (address.exploded, name[1])
     return name if isinstance(name, str) else ""
 
 

@@ -1,0 +1,184 @@
+"""Which processes of a run talked to each other through sockets, and which talked to somebody else?
+
+Each end of a connection tells both its addresses, or which processes are behind it: so the two ends find each
+other. An end is with the process that connected or accepted, and with each that inherited it or was given it, until
+it is closed there. What is found to have one end only is a gap, unless nothing came over it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from provgraph.ingest.capture.assemble.pipes import Inform
+from provgraph.ingest.capture.assemble.processes import Execution, Story
+from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
+
+_OF_SERVICES: Final = (
+    b"/run/",
+    b"/var/run/",
+    b"/dev/",
+    b"/tmp/.X11-unix/",
+    b"/tmp/.ICE-unix/",
+    b"/tmp/ssh-",
+)
+_SPOKEN_OF: Final = 8
+"""So many addresses of a process are named at most."""
+
+
+class Holder(msgspec.Struct, eq=False):
+    """An execution that has an end. `heard`: something may have come to it; `hears`: it takes that in."""
+
+    by: Execution
+    since: int
+    until: int | None = None
+    heard: bool = True
+    hears: bool = True
+
+
+class End(msgspec.Struct, eq=False):
+    """What is known of one socket that is connected."""
+
+    seen: Connected
+    holders: list[Holder] = []
+
+    @property
+    def heard(self) -> bool:
+        return any(holder.heard or holder.until is None for holder in self.holders)
+
+    @property
+    def address(self) -> bytes:
+        """That of who was asked."""
+        return self.seen.own if self.seen.accepted else self.seen.peer
+
+
+class Connections(msgspec.Struct):
+    """`pairs` are the two ends of what went on within the run, `alone` those of what did not."""
+
+    pairs: list[tuple[End, End]]
+    alone: list[End]
+    last: int
+
+    @property
+    def inodes(self) -> set[int]:
+        return {end.seen.inode for pair in self.pairs for end in pair}
+
+    def flows(self) -> Iterator[Inform]:
+        """Who told whom something, and until when."""
+        for pair in self.pairs:
+            one, other = (list(_with_parts(end.holders)) for end in pair)
+            for holder in one:
+                for peer in other:
+                    if holder.by.process is not peer.by.process:
+                        yield from self._flow(holder, peer)
+                        yield from self._flow(peer, holder)
+
+    def _flow(self, by: Holder, to: Holder) -> Iterator[Inform]:
+        tick, end = max(by.since, to.since), self._end(to)
+        if to.heard and to.hears and tick <= end:
+            until = min(self._end(by), end)
+            yield Inform(to.by, by.by, "socket", tick, held=False, until=until)
+
+    def _end(self, holder: Holder) -> int:
+        if holder.until is not None:
+            return holder.until
+        return self.last if holder.by.ended is None else holder.by.ended
+
+    def unseen(self, known: frozenset[tuple[int, str]]) -> Iterator[tuple[int, str, bytes]]:
+        """Tick, kind and address of what came from somebody who was not seen. `known` are those, by process and
+        address, of which it is known what came over them."""
+        said: defaultdict[int, dict[bytes, None]] = defaultdict(dict)
+        for end in self.alone:
+            pid, address = end.seen.pid, end.address
+            if not end.heard or (pid, address.decode(errors="surrogateescape")) in known:
+                continue
+            if end.seen.what == "local socket" and _is_of_a_service(address):
+                continue
+            if len(said[pid]) >= _SPOKEN_OF and address not in said[pid]:
+                address = b"more addresses"
+            said[pid][address] = None
+            yield end.seen.tick, end.seen.what, address
+
+
+def connections(story: Story) -> Connections:
+    ends: dict[int, End] = {}
+    for event, by, _ in story.happenings:
+        match event:
+            case Connected():
+                if not event.given or event.inode not in ends:
+                    ends[event.inode] = End(event)
+                ends[event.inode].holders.append(Holder(by, event.tick))
+            case Parted() if event.inode in ends:
+                for holder in ends[event.inode].holders:
+                    if holder.by.process is by.process and holder.until is None:
+                        holder.until, holder.heard = event.tick, event.heard
+            case Image() | Forked() if ends:
+                for inode in _inherited(event, by):
+                    if inode in ends:
+                        ends[inode].holders.append(Holder(by, event.tick))
+            case _:
+                pass
+    last = max((process.last for process in story.processes), default=0)
+    return Connections(*_matched(ends.values()), last)
+
+
+def _inherited(event: Image | Forked, by: Execution) -> set[int]:
+    found = {held.stat.inode for held in event.inherited if held.kind == "socket"}
+    if not by.traced:
+        found |= {held.inode for held in by.process.standard.values()}
+    return found
+
+
+def _matched(ends: Iterable[End]) -> tuple[list[tuple[End, End]], list[End]]:
+    """A port may be used again: of two that connected by the same addresses, the one that is accepted next is
+    the newer. Those who connect to one local socket are accepted in their order."""
+    pairs: list[tuple[End, End]] = []
+    alone: dict[int, End] = {}
+    by_addresses: dict[tuple[int, bytes, bytes], End] = {}
+    by_processes: defaultdict[tuple[int, int], list[End]] = defaultdict(list)
+    for end in sorted(ends, key=lambda end: end.seen.tick):
+        seen, found = end.seen, None
+        if seen.what == "network":
+            found = by_addresses.pop((seen.network, seen.peer, seen.own), None)
+            if found is None:
+                by_addresses[seen.network, seen.own, seen.peer] = end
+        elif seen.accepted:
+            waiting = by_processes[seen.other, seen.listener]
+            found = next((other for other in waiting if other.seen.peer == seen.own), None)
+            found = found or next(iter(waiting), None)
+            if found is not None:
+                waiting.remove(found)
+        else:
+            by_processes[seen.pid, seen.other].append(end)
+        if found is None:
+            alone[seen.inode] = end
+        else:
+            del alone[found.seen.inode]
+            pairs.append((found, end))
+    return pairs, list(alone.values())
+
+
+def _with_parts(holders: list[Holder]) -> Iterator[Holder]:
+    """A part of a program that is a step has what the program has. A notebook's cell is asked by its kernel and
+    tells it, but knows of others only by what cells connected."""
+    for holder in holders:
+        by, process = holder.by, holder.by.process
+        program = process.executions[by.place]
+        if not process.calls:
+            yield holder
+            continue
+        yield msgspec.structs.replace(holder, by=program)
+        for part in process.calls.values():
+            since = max(holder.since, part.started)
+            ends = [tick for tick in (holder.until, part.ended) if tick is not None]
+            if part.place == by.place and all(since <= tick for tick in ends):
+                hears = by.call is not None or (part.call is not None and part.call.kind != "cell")
+                yield Holder(part, since, min(ends, default=None), holder.heard, hears)
+
+
+def _is_of_a_service(path: bytes) -> bool:
+    """Sockets of the machine and the desktop, and those through which Python's pools pass descriptors."""
+    return path.startswith((b"@", *_OF_SERVICES)) or b"/pymp-" in path or b"/.gnupg/" in path
