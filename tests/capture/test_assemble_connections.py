@@ -210,6 +210,23 @@ def test_an_end_is_with_everybody_who_inherited_it_until_it_is_closed_there() ->
     assert m.assemble().lineage("out") == {"b", "c"}
 
 
+def test_what_is_heard_after_a_connection_ended_does_not_go_over_it() -> None:
+    m = Machine("a")
+    shell = m.program("bash")
+    one, two, three = (shell.spawn(name) for name in ("one", "two", "three"))
+    for number, (client, server) in enumerate(((one, two), (two, three))):
+        port = f"127.0.0.1:{number}"
+        connected(client, 2 * number, port, THERE)
+        connected(server, 2 * number + 1, THERE, port, accepted=True)
+    two.say(Parted, 2)
+    three.say(Parted, 3)
+    one.read("a")
+    three.write("out")
+    two.write("more")
+    told = m.assemble()
+    assert (told.lineage("out"), told.lineage("more")) == (set(), {"a"})
+
+
 def test_very_many_words_are_told_coarsely_and_none_is_lost() -> None:
     m = Machine(*(f"in{n}" for n in range(3000)))
     shell = m.program("bash")

@@ -103,11 +103,8 @@ def test_who_inherits_an_end_or_is_given_it_has_it(python: Run) -> None:
     answered = seen.one(Connected, accepted=True)
     given = seen.one(Connected, given=True)
     assert (given.inode, given.pid != answered.pid) == (answered.inode, True)
-    heirs = [
-        e.pid
-        for e in [*seen.all(Forked), *seen.all(Image)]
-        if any(held.stat.inode == asked.inode for held in e.inherited)
-    ]
+    begun: list[Forked | Image] = [*seen.all(Forked), *seen.all(Image)]
+    heirs = [e.pid for e in begun if any(held.stat.inode == asked.inode for held in e.inherited)]
     first, second = seen.all(Forked)
     assert sorted(heirs) == sorted([first.pid, first.pid, second.pid])
     assert seen.all(Parted, inode=asked.inode, pid=first.pid) != []
