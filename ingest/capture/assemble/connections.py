@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.pipes import Inform
+from provgraph.ingest.capture.assemble.pipes import Inform, Talk
 from provgraph.ingest.capture.assemble.processes import Execution, Story
 from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
 
@@ -25,6 +25,7 @@ _OF_SERVICES: Final = (
     b"/tmp/.ICE-unix/",
     b"/tmp/ssh-",
 )
+_BY_TURNS: Final = ("pipe", "socket", "message")
 _SPOKEN_OF: Final = 8
 """So many addresses of a process are named at most."""
 
@@ -75,6 +76,26 @@ class Connections(msgspec.Struct):
                     if holder.by.process is not peer.by.process:
                         yield from self._flow(holder, peer)
                         yield from self._flow(peer, holder)
+
+    def among(self, said: Talk) -> tuple[list[Inform], list[Inform]]:
+        """The informs of a talk, and its flows. Those who talk through sockets may have said by other ways, too, at no
+        known moment, what they know."""
+        talking = {end for flow in said.flows for end in (flow.reader, flow.by)}
+        alone, flows = [], list(said.flows)
+        for inform in said.informs:
+            bound = inform.held and inform.until is None
+            if (
+                bound
+                or inform.channel not in _BY_TURNS
+                or not {inform.reader, inform.by} <= talking
+            ):
+                alone.append(inform)
+                continue
+            until = inform.until
+            if until is None:
+                until = self.last if inform.by.ended is None else inform.by.ended
+            flows.append(msgspec.structs.replace(inform, held=False, until=until))
+        return alone, flows
 
     def _flow(self, by: Holder, to: Holder) -> Iterator[Inform]:
         tick, end = max(by.since, to.since), self._end(to)

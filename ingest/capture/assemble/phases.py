@@ -45,10 +45,12 @@ class Phase(msgspec.Struct, eq=False):
 
 
 class Sent(msgspec.Struct, eq=False):
-    """Something went out of an execution: a fork (`fork`), or the word to a child's pipe."""
+    """Something went out of an execution: a fork (`fork`), or the word to a child's pipe or through a socket.
+    `everything`: it may be all that was heard by then."""
 
     tick: int
     fork: bool
+    everything: bool = False
 
 
 class Course(msgspec.Struct):
@@ -92,7 +94,7 @@ class _Split:
                 case Removal():
                     self.now.count += 1
                 case Sent():
-                    self.hear(item.tick, self.now.number, everything=False)
+                    self.hear(item.tick, self.now.number, everything=item.everything)
                     self.went_out(item.tick)
                 case Inform():
                     if item.held:

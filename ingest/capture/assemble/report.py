@@ -210,15 +210,16 @@ class Report:
 
         for _, parent, tick in self.forks:
             course(parent).sent.append(Sent(tick, fork=True))
-        for inform in self.talk.informs:
+        alone, flows = self.connections.among(self.talk)
+        for inform in alone:
             course(inform.reader).heard.append(inform)
             if not inform.held or inform.until is not None:
                 course(inform.by)
             if inform.until is not None:
                 course(inform.by).sent.append(Sent(inform.tick, fork=False))
-        for flow in list(in_rounds(self.talk.flows, course, self.actions.of)):
+        for flow in list(in_rounds(flows, course, self.actions.of)):
             course(flow.reader).heard.append(flow)
-            course(flow.by).sent.append(Sent(flow.end, fork=False))
+            course(flow.by).sent.append(Sent(flow.end, fork=False, everything=True))
         for execution in self.talk.ends | self.calls:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}
