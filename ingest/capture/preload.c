@@ -52,12 +52,13 @@ struct entry {
     uint64_t path; /* where its text is in the spool, or 0 */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20 };
+enum { MODULE_FOLDERS = 512, TABLE = TRACKED * sizeof(struct entry) + MODULE_FOLDERS * sizeof(uint64_t) };
 
 enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
 static uint32_t sharing; /* a vfork or the like was asked for */
-static struct entry *table;
+static struct entry *table; /* and behind its end the folders of modules */
 static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
 static uint32_t top;                  /* the words of it that were ever used */
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
@@ -195,10 +196,10 @@ static int first_tracked(int fd) {
 static bool track(int fd, const struct entry *e) {
     struct entry *all = load(&table);
     if (!all) {
-        all = raw_mmap(TRACKED * sizeof *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        all = raw_mmap(TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         struct entry *none = NULL;
         if (!all || !swap(&table, &none, all)) {
-            if (all) call2(SYS_munmap, all, TRACKED * sizeof *all);
+            if (all) call2(SYS_munmap, all, TABLE);
             all = load(&table);
         }
         if (!all) return false;
@@ -849,7 +850,7 @@ static void tell_library(const char *name) {
     if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) {
         DRAFT(d, PATHS + 64);
         put_stat(&d, &s);
-        put_descriptor_path(&d, fd);
+        if (!is_without_links(name) || !put_plain_path(&d, name)) put_descriptor_path(&d, fd);
         WRITE(OPENED, READABLE, -1, state->pid, next_tick(), d);
     }
     raw_close(fd);
@@ -926,6 +927,85 @@ static bool is_uninteresting(const char *path) {
     return !(begins(path, "shm/") || begins(path, "fd/") || begins(path, "std"));
 }
 
+/* The modules that Python compiled, its own and those of installed packages, are environment, and a program opens
+ * thousands: the first of a folder is told as any file is, and stands for the others. It does where its path
+ * has no links, so that the folder is where it seems to be, and until something gets another name. */
+
+static uint64_t *module_folders(void) {
+    struct entry *all = load(&table);
+    return all ? (uint64_t *)(all + TRACKED) : NULL;
+}
+
+/* The folder of such a module, with the names as they are: a number, 0 of any other file. */
+static uint64_t folder_of_module(const char *path, int flags) {
+    static const char cache[] = "/__pycache__/";
+    size_t n = length_of(path);
+    if (n < 5 || path[0] != '/' || flags & (O_ACCMODE | O_CREAT | O_TRUNC) || !equal(path + n - 4, ".pyc"))
+        return 0;
+    while (path[n - 1] != '/') n--;
+    if (n < sizeof cache || !begins(path + n - (sizeof cache - 1), cache)) return 0;
+    uint64_t hash = n ^ (uint64_t)load(&spool->names) << 32, word;
+    for (size_t at = 0; at < n; at += 8) {
+        word = 0;
+        memcpy(&word, path + at, n - at < 8 ? n - at : 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 32;
+    }
+    return hash | 1;
+}
+
+static bool is_told_of(uint64_t folder) {
+    const uint64_t *all = module_folders();
+    return all && load(&all[folder / 2 % MODULE_FOLDERS]) == folder;
+}
+
+/* How much of the path of the interpreter that runs here is the folder it is installed in; 0 of other programs. */
+static size_t installed_in(char *program, size_t room) {
+    long size = call4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program, room - 1);
+    if (size <= 0 || size == (long)room - 1) return 0;
+    program[size] = 0;
+    const char *name = program + size;
+    while (name > program && name[-1] != '/') name--;
+    if (!begins(name, "python")) return 0;
+    for (name += 6; *name; name++)
+        if ((*name < '0' || *name > '9') && *name != '.' && *name != '-') return 0;
+    size_t n = 1;
+    while (program[n] && !begins(program + n, "/bin/") && !begins(program + n, "/lib/") &&
+           !begins(program + n, "/lib64/"))
+        n++;
+    if (!program[n]) return 0;
+    program[n] = 0;
+    return n;
+}
+
+/* What of a path lies within a folder that is environment whatever the project holds, as `noise.py` has it; NULL
+ * where nothing does. */
+static const char *within_environment(const char *path, const char *root) {
+    char program[512];
+    const char *within = NULL;
+    for (const char *at = path; *at; at++)
+        if (begins(at, "/site-packages/") || begins(at, "/dist-packages/")) within = at + 14;
+    if (within) return contains(root, "-packages") ? NULL : within;
+    size_t n = installed_in(program, sizeof program);
+    if (!n || begins(root, program) || !begins(path, program)) return NULL;
+    return begins(path + n, "/lib/") || begins(path + n, "/lib64/") ? path + n : NULL;
+}
+
+static bool is_environment(const char *path) {
+    /* What is kept although it lies there has one of these in its path. */
+    static const char kept[][12] = {"/.", "/dev/shm/", "/run/media/"};
+    const char *root = &environ ? variable(environ, "PROVGRAPH_ROOT") : NULL;
+    const char *within = root ? within_environment(path, root) : NULL;
+    for (size_t i = 0; within && i < sizeof kept / sizeof *kept; i++)
+        if (contains(within, kept[i])) return false;
+    return within;
+}
+
+static void let_stand(uint64_t folder) {
+    uint64_t *all = module_folders();
+    if (all) store(&all[folder / 2 % MODULE_FOLDERS], folder);
+}
+
 static void piped(int fd, uint32_t pid, const struct stat *s) {
     uint32_t access = READABLE | WRITABLE;
     if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL));
@@ -968,6 +1048,11 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     struct stat s;
     if (path && is_uninteresting(path)) return;
     if (flags & (O_PATH | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE) return;
+    uint64_t folder = path ? folder_of_module(path, flags) : 0;
+    if (folder && is_told_of(folder)) {
+        if (is_tracked(fd) && !is_guest(raw_getpid())) untrack(fd); /* it was closed past our hooks */
+        return;
+    }
     if (!raw_fstat(fd, &s)) return;
     if (!S_ISREG(s.st_mode)) {
         if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s);
@@ -985,12 +1070,9 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     put_stat(&d, &s);
     if (b->existed) put_stat(&d, &b->stat);
     unsigned char *named = d.at + 4;
-    size_t n;
-    if (path && !nameless && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
-        put_plain_path(&d, path))
-        n = (size_t)(d.at - named);
-    else
-        n = put_descriptor_path(&d, fd);
+    bool plain = path && !nameless && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
+                 put_plain_path(&d, path);
+    size_t n = plain ? (size_t)(d.at - named) : put_descriptor_path(&d, fd);
     if (n > 6 && (begins((char *)named, "/proc/") || begins((char *)named, "/sys/"))) return;
     if (!n && path) {
         d.at -= 4;
@@ -1006,6 +1088,7 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
         if (written) e.path = written + (b->existed ? 80 : 40);
         e.stream = stream;
         track(fd, &e);
+        if (folder && plain && written && is_environment(path)) let_stand(folder);
     } else if (!state->overflowed) {
         state->overflowed = 1;
         char number[12];

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import json.decoder
+import json.encoder
 import os
 import shutil
 import sqlite3
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +29,7 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.noise import KEPT
 
 __all__ = ["compiled", "shim_library", "traced"]
 
@@ -538,3 +543,90 @@ def test_a_path_by_its_text_is_as_canonical_as_the_kernels(traced: Tracing, path
 def test_paths_at_the_root_are_canonical(traced: Tracing) -> None:
     seen = traced.run("sh", "-c", "cd /; cat etc/hostname /../etc/./hostname")
     assert {o.path for o in seen.all(Opened)} == {b"/etc/hostname"}
+
+
+def modules(folder: Path, *names: str) -> list[Path]:
+    """Files that lie as Python puts what it compiled."""
+    made = [folder / "__pycache__" / f"{name}.cpython-312.pyc" for name in names]
+    made[0].parent.mkdir(parents=True, exist_ok=True)
+    for path in made:
+        path.write_bytes(b"compiled")
+    return made
+
+
+def told(traced: Tracing, *paths: Path) -> list[Path]:
+    """Which of these are told to be opened by a program that reads them one after the other."""
+    seen = traced.run("cat", *paths)
+    assert seen.stdout == b"".join(path.read_bytes() for path in paths)
+    opened = {Path(os.fsdecode(event.path)) for event in seen.all(Opened)}
+    return [path for path in paths if path.resolve() in opened]
+
+
+def test_the_first_compiled_module_of_a_package_s_folder_stands_for_the_others(
+    traced: Tracing,
+) -> None:
+    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    for packages in ("env/lib/python3.12/site-packages", "usr/dist-packages"):
+        site = traced.folder / packages
+        one, two, three = modules(site / "pkg", "one", "two", "three")
+        other, further = modules(site / "pkg" / "sub", "other", "further")
+        source = site / "pkg" / "four.py"
+        source.write_text("pass")
+        read = (one, two, other, three, further, source)
+        assert told(traced, *read) == [one, other, source]
+        assert told(traced, other, one) == [other, one]
+
+
+def test_compiled_modules_that_may_be_of_the_project_are_all_told(traced: Tracing) -> None:
+    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    site = traced.folder / "env" / "site-packages"
+    own = modules(traced.folder / "src" / "pkg", "one", "two")
+    assert told(traced, *own) == own
+    site.mkdir(parents=True)
+    (site / "pkg").symlink_to(traced.folder / "src" / "pkg")
+    linked = [site / "pkg" / "__pycache__" / path.name for path in own]
+    assert told(traced, *linked) == linked
+    outside = modules(site / "other", "one", "two")
+    above = outside[0].parent / ".." / ".." / ".." / ".."
+    aside = [above / path.relative_to(traced.folder) for path in own]
+    assert told(traced, outside[0], *aside) == [outside[0], *aside]
+    for end in KEPT:
+        kept = modules(Path(f"{site / 'other'}{os.fsdecode(end)}"), "one", "two")
+        assert told(traced, *kept) == kept
+    traced.variables["PROVGRAPH_ROOT"] = str(site / "other")
+    assert told(traced, *outside) == outside
+    del traced.variables["PROVGRAPH_ROOT"]
+    assert told(traced, *outside) == outside
+
+
+def test_compiled_modules_are_told_again_when_something_got_another_name(traced: Tracing) -> None:
+    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    one, two, three = modules(traced.folder / "site-packages" / "pkg", "one", "two", "three")
+    program = """
+        import os, sys
+        one, two, three = sys.argv[1:]
+        open(one).close(), open(two).close()
+        own = os.path.dirname(os.path.dirname(one))
+        os.rename(own, own + ".old")
+        os.rename("mine", own)
+        open(three).close()
+    """
+    modules(traced.folder / "mine", "one", "two", "three")
+    seen = traced.run(sys.executable, "-c", textwrap.dedent(program), one, two, three)
+    assert seen.status == 0, seen.stderr
+    opened = {Path(os.fsdecode(event.path)) for event in seen.all(Opened)}
+    assert [path in opened for path in (one, two, three)] == [True, False, True]
+
+
+def test_python_s_own_compiled_modules_are_told_once_a_folder_unless_it_is_the_project(
+    traced: Tracing,
+) -> None:
+    python = Path(sys.executable).resolve()
+    own = [Path(module.__cached__).resolve() for module in (json, json.decoder, json.encoder)]
+    prefix = python.parent.parent
+    assert all(path.is_relative_to(prefix) for path in own)
+    for root, first in ((traced.folder, 1), (prefix, 3)):
+        traced.variables["PROVGRAPH_ROOT"] = str(root)
+        seen = traced.run(python, "-I", "-c", "import json")
+        opened = {Path(os.fsdecode(event.path)) for event in seen.all(Opened)}
+        assert [path in opened for path in own] == [n < first for n in range(3)]
