@@ -38,7 +38,7 @@ from provgraph.model.translate import Maker, makers
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
-from provgraph.store import StoreChanged
+from provgraph.store import StoreChanged, WriteRefused
 
 if TYPE_CHECKING:
     from datetime import date
@@ -201,7 +201,8 @@ class Graph(Selectors):
 
     def sync(self, progress: Progress | None = None) -> SyncReport:
         """Apply what the journal has and the store has not. One process syncs at a time; the others
-        wait a moment and answer from what there is. Idempotent. Raises `StoreError`."""
+        wait a moment and answer from what there is. Idempotent. Raises `StoreError`, and of that
+        `WriteRefused` where the store can be asked all the same."""
         report = SyncReport()
         if self.read_only:
             report.pending = len(self._behind(self.store.watermarks()))
@@ -210,20 +211,33 @@ class Graph(Selectors):
             if not held:
                 report.pending = len(self._behind(self.store.watermarks()))
                 return report
-            with _Written() as written:
-                self._recover(report, written)
-                self._take_over_erasures(report)
-                behind = self._behind(self.store.watermarks())
-                # To a Neo4j others may write meanwhile.
-                settled = None if self.project.store_uri else Settled()
-                for done, path in enumerate(behind):
-                    if progress:
-                        progress(done, len(behind))
-                    with paused_collector():
-                        self._apply(path, report, settled, written.take(path))
-                if progress and behind:
-                    progress(len(behind), len(behind))
+            self._bring_in(report, progress)
         return report
+
+    def catch_up(self) -> SyncReport:
+        """The same before a question: where the store takes nothing in, what it has is asked, and the
+        rest is said to be missing. Raises `StoreError`."""
+        try:
+            return self.sync()
+        except WriteRefused as refusal:
+            pending = len(self._behind(self.store.watermarks()))
+            return SyncReport(pending=pending, problems=[refusal.message])
+
+    def _bring_in(self, report: SyncReport, progress: Progress | None) -> None:
+        """By who is alone."""
+        with _Written() as written:
+            self._recover(report, written)
+            self._take_over_erasures(report)
+            behind = self._behind(self.store.watermarks())
+            # To a Neo4j others may write meanwhile.
+            settled = None if self.project.store_uri else Settled()
+            for done, path in enumerate(behind):
+                if progress:
+                    progress(done, len(behind))
+                with paused_collector():
+                    self._apply(path, report, settled, written.take(path))
+            if progress and behind:
+                progress(len(behind), len(behind))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -241,15 +255,18 @@ class Graph(Selectors):
         """Drop the store's contents and fill it from the journal again. Raises `StoreError`."""
         if self.read_only:
             raise StoreError(f"{self.project.state} cannot be written")
-        try:
-            self.store.clear()
-        except StoreError:
-            if self.project.store_uri:
-                raise
-            # damaged or outdated: the journal has everything, start anew
-            self._store = None
-            self._drop()
-        return self.sync(progress)
+        report = SyncReport()
+        with self.alone():
+            try:
+                self.store.clear()
+            except StoreError:
+                if self.project.store_uri:
+                    raise
+                # damaged or outdated: the journal has everything, start anew
+                self._store = None
+                self._drop()
+            self._bring_in(report, progress)
+        return report
 
     def _recover(self, report: SyncReport, written: _Written) -> None:
         if any(os.scandir(self.project.spools)) if self.project.spools.is_dir() else False:
@@ -594,7 +611,7 @@ def open(path: Path | str = ".") -> Graph:
     import warnings
 
     graph = Graph.open(path)
-    report = graph.sync()
+    report = graph.catch_up()
     for problem in report.problems:
         warnings.warn(problem, stacklevel=2)
     if report.pending:

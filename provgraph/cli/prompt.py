@@ -65,7 +65,7 @@ def prompt(graph: Graph, answer: Callable[[Graph, str], None]) -> None:
             print(help_text())
             continue
         try:
-            graph.sync()
+            graph.catch_up()
             answer(graph, text)
         except ProvgraphError as error:
             tell(str(error))

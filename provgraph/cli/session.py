@@ -69,7 +69,7 @@ def opened(recorded: int | None = None) -> Iterator[Graph]:
     """The graph around the working directory, brought up to date, or as it had been recorded by a
     moment; problems are said, not raised."""
     with Graph.open() as graph:
-        report = graph.sync()
+        report = graph.catch_up()
         if graph.store.warning:
             note(graph.store.warning)
         for problem in report.problems:

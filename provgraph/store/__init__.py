@@ -12,7 +12,7 @@ from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
 
-__all__ = ["Rows", "Statistics", "Store", "StoreChanged", "Surroundings"]
+__all__ = ["Rows", "Statistics", "Store", "StoreChanged", "Surroundings", "WriteRefused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class Statistics:
 class StoreChanged(StoreError):
     """Somebody else has written since `timelines` was asked, so what a batch binds may no longer
     hold. Nothing was changed: ask again, bind again."""
+
+
+class WriteRefused(StoreError):
+    """The store answers questions and takes nothing in, from anybody or from this user."""
 
 
 class Store(Protocol):

@@ -78,7 +78,7 @@ class Graphs:
     def _begin_sync(self) -> None:
         if self._syncing is None:
             loop = asyncio.get_running_loop()
-            self._syncing = loop.run_in_executor(self._writer, self._put, Graph.sync)
+            self._syncing = loop.run_in_executor(self._writer, self._put, Graph.catch_up)
             self._syncing.add_done_callback(self._end_sync)
 
     def _end_sync(self, done: asyncio.Future[SyncReport]) -> None:

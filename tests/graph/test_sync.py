@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provgraph.config import Project, create_project
-from provgraph.errors import JournalError, ProjectError
+from provgraph.errors import JournalError, ProjectError, StoreError
 from provgraph.graph import Graph
 from provgraph.model.elements import Edge, Node
 from provgraph.model.identity import generated_version_id, new_run_id, step_id
@@ -83,6 +83,21 @@ def test_a_rebuilt_store_is_the_same_graph(project: Project) -> None:
     with Graph(project) as graph:
         graph.sync()
         before = counted(graph)
+        graph.rebuild()
+        assert counted(graph) == before
+
+
+def test_nothing_is_rebuilt_beside_another_process_that_syncs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provgraph.graph._LONG_PATIENCE", 0.01)
+    write_run(project, 1)
+    with Graph(project) as graph, Graph(project) as other:
+        graph.sync()
+        before = counted(graph)
+        with other.alone(), pytest.raises(StoreError, match="another process"):
+            graph.rebuild()
+        assert counted(graph) == before
         graph.rebuild()
         assert counted(graph) == before
 

@@ -192,12 +192,23 @@ def test_the_journal_waits_for_a_server_that_is_away(bare_cli: Cli, project: Pat
         done = bare_cli("sync", check=False)
         assert done.returncode == 5
         assert "the database cannot be written" in done.stderr
+        asked = bare_cli("ask", "file *")  # but it answers from what it has
+        assert "first.txt" in asked.stdout and "second.txt" not in asked.stdout
+        assert "the database cannot be written" in asked.stderr
+        assert "1 segment of the journal not applied" in asked.stderr
         server.stop()
 
         bare_cli("neo4j", "start")
         assert {"first.txt", "second.txt"} <= set(bare_cli("ask", "file *").stdout.split())
         bare_cli("sync", "--rebuild")
         assert {"first.txt", "second.txt"} <= set(bare_cli("ask", "file *").stdout.split())
+
+        server.stop()
+        (server.home / "data/databases/neo4j/neostore").write_bytes(b"no database" * 1000)
+        with pytest.raises(StoreError, match=r"its database did not start\n(.|\n)*Caused by"):
+            server.start(
+                LTS, patience=600
+            )  # of which it waits for what the server takes to find it
     finally:
         server.stop(patience=0)
 

@@ -203,6 +203,33 @@ def test_the_schema_is_of_a_version_and_a_newer_one_is_refused(
         driver.execute_query("MATCH (s:NewerProvgraphSchema) DELETE s")
 
 
+def test_of_what_an_older_version_wrote_the_journals_are_applied_again(
+    neo4j_server: Settings, driver: Driver
+) -> None:
+    ours = but(neo4j_server, prefix="Older")
+    with open_neo4j(ours, "p") as store:
+        store.apply(GRAPH)
+    driver.execute_query("MATCH (s:OlderProvgraphSchema) SET s.version = 1")
+    driver.execute_query("DROP INDEX provgraph_OlderRun_id")
+    driver.execute_query(
+        "CREATE CONSTRAINT provgraph_OlderRun_id FOR (n:OlderRun) REQUIRE (n.project, n.id) IS UNIQUE"
+    )
+    with open_neo4j(but(neo4j_server, prefix="Older", schema=False), "p") as store:
+        assert store.warning is not None and "an older provgraph made the graph" in store.warning
+        assert store.watermarks() != {}
+    with open_neo4j(ours, "p") as store:
+        assert store.warning is None
+        assert store.watermarks() == {}
+        assert store.edges(["s1"]) == GRAPH.edges
+        store.apply(GRAPH)
+    with open_neo4j(ours, "p") as store:
+        assert store.watermarks() != {}
+        store.clear()
+    found = driver.execute_query("SHOW CONSTRAINTS YIELD name RETURN collect(name)").records
+    assert "provgraph_OlderRun_id" not in found[0][0]
+    driver.execute_query("MATCH (s:OlderProvgraphSchema) DELETE s")
+
+
 def test_a_store_that_was_opened_to_read_does_not_write(neo4j_server: Settings) -> None:
     with open_neo4j(neo4j_server, "p", read_only=True) as store:
         with pytest.raises(StoreError, match="opened to read only"):
@@ -327,8 +354,31 @@ def test_a_wrong_password_is_told_without_saying_it(neo4j_server: Settings) -> N
     assert "never-this-one" not in repr(told.value) + str(told.value)
 
 
+def test_a_password_that_has_expired_is_told(neo4j_server: Settings, driver: Driver) -> None:
+    driver.execute_query(
+        "CREATE OR REPLACE USER expired SET PASSWORD 'once-only' CHANGE REQUIRED",
+        database_="system",
+    )
+    try:
+        with pytest.raises(StoreError, match="the password has expired") as told:
+            open_neo4j(settings(neo4j_server.uri, "once-only", user="expired"), "p")
+        assert "ALTER CURRENT USER SET PASSWORD" in str(told.value.hint)
+    finally:
+        driver.execute_query("DROP USER expired", database_="system")
+
+
+@pytest.mark.parametrize("scheme", ["bolt+s", "bolt+ssc", "neo4j+s"])
+def test_encryption_that_the_server_does_not_speak_is_told(
+    neo4j_server: Settings, scheme: str
+) -> None:
+    _, _, place = neo4j_server.uri.partition("://")
+    with pytest.raises(StoreError, match="no encrypted connection") as told:
+        open_neo4j(settings(f"{scheme}://{place}", neo4j_server.secret()), "p")
+    assert str(told.value.hint).startswith(f"`{scheme.partition('+')[0]}://` connects without")
+
+
 def test_a_database_that_does_not_exist_is_told(neo4j_server: Settings) -> None:
-    with pytest.raises(StoreError, match=r"nowhere"):
+    with pytest.raises(StoreError, match=r"no such database: .*nowhere"):
         open_neo4j(but(neo4j_server, database="nowhere"), "p")
 
 
@@ -362,7 +412,10 @@ def test_something_else_that_listens_is_no_neo4j() -> None:
         ({"uri": "neo4j://user:secret@host"}, "user and password stand elsewhere"),
         ({"uri": "neo4j://host", "password": "x"}, "holds a password, and the file is committed"),
         ({"uri": "neo4j://host", "prefix": "a b"}, "`prefix` is wrong"),
-        ({"uri": "neo4j://host", "prefix": "x`"}, "`prefix` is wrong"),
+        ({"uri": "neo4j://host", "prefix": "x`"}, "`prefix` is wrong: a letter, then"),
+        ({"uri": "neo4j://host:99999"}, "`uri` is wrong: a port is a number"),
+        ({"uri": "neo4j://host:port"}, "`uri` is wrong: a port is a number"),
+        ({"uri": "neo4j://host", "database": "System"}, "`database` is wrong: Neo4j keeps users"),
         ({"uri": "neo4j://host", "databse": "x"}, "`databse` is wrong"),
     ],
 )

@@ -28,6 +28,7 @@ MERGE (p:ProvgraphProject {id: $project})
 SET p.writes = coalesce(p.writes, 0) + 1
 RETURN p.writes
 """
+_CLEARED: Final = "MATCH (p:ProvgraphProject {id: $project}) SET p.writes = p.writes + 1"
 _REMOVE_NODES: Final = f"""
 MATCH (n:{_ANY} {{project: $project}}) WHERE n.id IN $rows DETACH DELETE n
 """
@@ -84,13 +85,15 @@ class Writer:
         return self.connection.write(work)
 
     def clear(self) -> None:
-        """The watermarks first: what is cut short is brought in again."""
-        for label in ("ProvgraphWatermark", _ANY):
+        """The watermarks first: what is cut short is brought in again. And last: so is what another
+        wrote meanwhile, which cannot rely on what it read before."""
+        for label in ("ProvgraphWatermark", _ANY, "ProvgraphWatermark"):
             text = (
                 f"MATCH (n:{label} {{project: $project}})"
                 " CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
             )
             self.connection.alone(self.connection.names.said(text), project=self.project)
+        self.connection.alone(self.connection.names.said(_CLEARED), project=self.project)
 
 
 class Say:

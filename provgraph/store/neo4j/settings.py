@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from provgraph.config import Project
-from provgraph.errors import ProjectError
+from provgraph.errors import ProjectError, reason_of
 from provgraph.store.neo4j.server.process import LocalServer
 
 SCHEMES: Final = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _VARIABLES: Final = {
     "uri": "PROVGRAPH_STORE",
     "user": "PROVGRAPH_NEO4J_USER",
@@ -37,7 +39,7 @@ class Settings(BaseModel):
     password: SecretStr = SecretStr("")
     password_file: Path | None = None
     database: str | None = Field(None, min_length=1)
-    prefix: str = Field("", pattern=r"^(?:[A-Za-z][A-Za-z0-9_]{0,39})?$")
+    prefix: str = ""
     schema_: bool = Field(True, alias="schema")
 
     @field_validator("uri")
@@ -48,7 +50,25 @@ class Settings(BaseModel):
             raise ValueError(f"such as neo4j://host:7687; the schemes are {', '.join(SCHEMES)}")
         if parts.username or parts.password:
             raise ValueError("user and password stand elsewhere")
+        try:
+            parts.port  # noqa: B018
+        except ValueError as error:
+            raise ValueError("a port is a number up to 65535") from error
         return uri
+
+    @field_validator("database")
+    @classmethod
+    def _may_hold_a_graph(cls, database: str | None) -> str | None:
+        if database is not None and database.casefold() == "system":
+            raise ValueError("Neo4j keeps users and the names of databases in `system`, no graph")
+        return database
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_word(cls, prefix: str) -> str:
+        if prefix and not _PREFIX.fullmatch(prefix):
+            raise ValueError("a letter, then letters, digits and `_`, 40 of them at most")
+        return prefix
 
     def secret(self) -> str:
         """The password. Raises `ProjectError` where its file cannot be read."""
@@ -56,7 +76,9 @@ class Settings(BaseModel):
             return self.password.get_secret_value()
         try:
             return self.password_file.expanduser().read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise ProjectError(f"no password is read: {reason_of(error)}") from error
+        except UnicodeDecodeError as error:
             raise ProjectError(f"{self.password_file} holds no password: {error}") from error
 
 

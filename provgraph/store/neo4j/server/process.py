@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -15,8 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from provgraph.errors import StoreError
 from provgraph.store.neo4j.server.admin import admin, environment
@@ -31,6 +33,8 @@ _OPENED: Final = tuple(
 )
 ADMIN: Final = "org.neo4j.cli.AdminTool"
 _SHOWN_LINES: Final = 15
+_FAILED: Final = re.compile(r"\bERROR\b.*\bFailed to start\b")
+_LOGGED: Final = re.compile(r"\S.* (DEBUG|INFO|WARN|ERROR) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class LocalServer:
     """The server whose folder is `home`; it need not run, or exist."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
+        self.home = home.absolute()
 
     @property
     def password_file(self) -> Path:
@@ -269,6 +273,13 @@ class LocalServer:
             if running.born != _born(running.pid):
                 self._forget()
                 raise StoreError(f"Neo4j {running.version} did not start\n{self._last_lines()}")
+            if self._has_failed(running):
+                raise StoreError(
+                    f"Neo4j {running.version} runs, and its database did not start"
+                    f"\n{self._reason()}",
+                    hint=f"{self.home}/logs/debug.log tells more; without the folder, the next start"
+                    " makes an empty one, which `provgraph sync` fills",
+                )
             if time.monotonic() > until:
                 raise StoreError(
                     f"Neo4j {running.version} does not answer within {patience:g} s"
@@ -279,21 +290,43 @@ class LocalServer:
 
     def _answers(self, running: Running) -> bool:
         """Whether the database does: the server listens some time before."""
+        return self._said(running, "RETURN 1") is not None
+
+    def _has_failed(self, running: Running) -> bool:
+        """Whether the server has tried to start the database and goes on without."""
+        return bool(
+            self._said(
+                running,
+                "SHOW DATABASES YIELD name, currentStatus, statusMessage"
+                " WHERE name <> 'system' AND currentStatus <> 'online' AND statusMessage <> ''",
+                database="system",
+            )
+        )
+
+    def _said(
+        self, running: Running, text: str, database: str | None = None
+    ) -> list[list[Any]] | None:
+        """The rows of a statement; None where nothing answers it."""
         from neo4j import GraphDatabase
         from neo4j.exceptions import DriverError, Neo4jError
 
         with contextlib.suppress(OSError), socket.create_connection((_HOST, running.port), 1):
-            try:
-                auth = (USER, self.password())
-                with (
-                    GraphDatabase.driver(running.uri, auth=auth, connection_timeout=2) as driver,
-                    driver.session() as session,
-                ):
-                    session.run("RETURN 1").consume()
-            except (DriverError, Neo4jError):
-                return False
-            return True
-        return False
+            auth = (USER, self.password())
+            with (
+                contextlib.suppress(DriverError, Neo4jError),
+                GraphDatabase.driver(running.uri, auth=auth, connection_timeout=2) as driver,
+                driver.session(database=database) as session,
+            ):
+                return session.run(text).values()
+        return None
+
+    def _reason(self) -> str:
+        """Why a database did not start, as the server's log has it: what came of what."""
+        try:
+            lines = (self.home / "logs" / "debug.log").read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return self._last_lines()
+        return "\n".join(f"  {line}" for line in failure(lines)) or self._last_lines()
 
     def _last_lines(self) -> str:
         for file in (self.home / "logs" / "neo4j.log", self.home / "output.log"):
@@ -302,6 +335,21 @@ class LocalServer:
                 if any(lines):
                     return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
         return f"  (nothing is written in {self.home}/logs)"
+
+
+def failure(lines: Sequence[str]) -> list[str]:
+    """The last failure to start in a log, without the places in the program.
+
+    >>> failure(["... ERROR [x] Failed to start old", "... INFO  Starting",
+    ...          "... ERROR [x] Failed to start DatabaseId{neo4j}", "java.X: cannot", "\\tat a.b(c:1)",
+    ...          "Caused by: java.Y: no room", "\\t... 15 more", "... INFO  Started."])
+    ['java.X: cannot', 'Caused by: java.Y: no room']
+    """
+    starts = [at for at, line in enumerate(lines) if _FAILED.search(line)]
+    if not starts:
+        return []
+    told = takewhile(lambda line: not _LOGGED.match(line), lines[starts[-1] + 1 :])
+    return [line for line in told if not line.startswith("\t")][:_SHOWN_LINES]
 
 
 def _private(folder: Path) -> None:
