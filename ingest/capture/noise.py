@@ -48,6 +48,9 @@ KEPT: Final = (
 SUFFIXES: Final = (b".so", b".dll", b".dylib", b".mo", b".ttf", b".otf", b".ttc", b".pfb", b".afm")
 """Files outside the project that programs load for themselves."""
 
+CACHES: Final = (b"/.cache", b"/.ccache", b"/.m2")
+"""Ends of noise in which programs build and keep what others go on with."""
+
 STATUS: Final = (b"/tmp/hsperfdata_",)
 """Beginnings of folders outside the project in which programs tell how they are (Java, where each looks
 after what others left)."""
@@ -103,6 +106,19 @@ class Noise:
         if folded is not None or path.startswith(self._inside):
             return folded
         return folder if _is_noise_outside(folder, name) else None
+
+    def passes_on(self, path: bytes) -> bool:
+        """Whether a run may build something at this path, which is noise, and go on with it. What it installs
+        there is an environment all the same.
+
+        >>> noise = Noise(b"/p", environments=[b"/home/ann/.cache/uv/env"])
+        >>> noise.passes_on(b"/home/ann/.cache/uv/a.whl"), noise.passes_on(b"/usr/a")
+        (True, False)
+        >>> noise.passes_on(b"/home/ann/.cache/uv/env/lib/a.py")
+        False
+        """
+        folded = self.fold(path)
+        return folded is not None and folded.endswith(CACHES) and not FOLDERS & {*path.split(b"/")}
 
     def _folder(self, folder: bytes) -> bytes | None:
         """The same for a folder; every folder above is remembered too."""

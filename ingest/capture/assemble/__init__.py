@@ -50,7 +50,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     )
     seen = traffic(
         story.happenings.all(),
-        noise.fold,
+        noise,
         lambda path, tick: context.content(path, None, tick),
         programs,
         None if context.going_on else context.ended,
@@ -58,7 +58,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     )
     seen.actions.add(programs.unseen(story, seen.actions))
     talking = connections(story)
-    report = Report(story, seen.actions, seen.informs, programs, noise, context, talking)
+    report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
         records = kept(report.records(), context.room.folder)

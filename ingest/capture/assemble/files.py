@@ -46,17 +46,19 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.noise import Noise
 from provgraph.model.records import Content, Stat
 
 
 class Traffic(msgspec.Struct):
     """All that was done to files. `touched` are paths with a captured change, `informs` what was told
-    through files without a name."""
+    through files without a name, `passed` paths of noise at which the run made what it went on with."""
 
     actions: Actions
     touched: Container[bytes]
     environment: set[bytes]
     informs: list[Inform]
+    passed: set[bytes]
 
 
 class Kinship(Protocol):
@@ -69,22 +71,21 @@ class Kinship(Protocol):
     def of(self, execution: Execution) -> Program: ...
 
 
-Fold = Callable[[bytes], bytes | None]
 Look = Callable[[bytes, int], Content]
 
 
 def traffic(
     happenings: Iterable[Happening],
-    fold: Fold,
+    noise: Noise,
     look: Look,
     programs: Kinship,
     ended: int | None,
     room: Room | None = None,
 ) -> Traffic:
-    """`fold` names the environment's folder that a path is noise of; `look` says what is known of a
+    """`noise` knows which paths are the environment's; `look` says what is known of a
     file as it is now; `ended` is when the run did, None if it goes on; `room` where
     there is some besides memory."""
-    sweep = _Sweep(fold, look, programs, room)
+    sweep = _Sweep(noise, look, programs, room)
     known = sweep.known
     for happening in happenings:
         sweep.take(happening)
@@ -92,15 +93,16 @@ def traffic(
             known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
-    return Traffic(*known.all(), sweep.environment, sweep.informs)
+    return Traffic(*known.all(), sweep.environment, sweep.informs, sweep.passed)
 
 
 class _Sweep:
-    def __init__(self, fold: Fold, look: Look, programs: Kinship, room: Room | None) -> None:
-        self.fold, self.look, self.programs = fold, look, programs
+    def __init__(self, noise: Noise, look: Look, programs: Kinship, room: Room | None) -> None:
+        self.noise, self.look, self.programs = noise, look, programs
         self.known = Known(room)
         self.environment: set[bytes] = set()
         self.informs: list[Inform] = []
+        self.passed: set[bytes] = set()
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
@@ -158,6 +160,32 @@ class _Sweep:
                 file.names.setdefault(path, None)
         return file
 
+    # Noise
+
+    def folded(self, path: bytes, by: Execution) -> bytes | None:
+        """The environment's folder that stands for a path. What another process of the run made in a cache
+        is no environment: it passes on what it was made from."""
+        folded = self.noise.fold(path)
+        if folded is not None and self.noise.passes_on(path):
+            file = self.known.named(path)
+            made = file.last if file is not None else None
+            if made is not None and made.by.process is not by.process:
+                self.pass_through(made)
+                return None
+        return folded
+
+    def pass_through(self, version: Version | None) -> None:
+        """A version below noise, and what it was moved or grown from, is lineage."""
+        while version is not None:
+            paths = {name for name, _ in version.names}
+            if not any(self.noise.passes_on(path) for path in paths):
+                return
+            self.passed |= paths
+            source = next((s for s in version.sources if self.noise.passes_on(s.path)), None)
+            if source is not None:
+                self.passed.add(source.path)
+            version = source.version if source is not None else None
+
     # Reads
 
     def read(
@@ -170,7 +198,7 @@ class _Sweep:
             path = file.last.names[-1][0]
         source = source_of(path)
         compiled = source != path
-        folded = self.fold(source)
+        folded = self.folded(source, by)
         if folded is not None:
             self.environment.add(folded)
             return None
@@ -198,7 +226,7 @@ class _Sweep:
 
     def opened(self, event: Opened, by: Execution, index: int) -> None:
         if not event.writable:
-            folded = self.fold(source_of(event.path))
+            folded = self.folded(source_of(event.path), by)
             if folded is not None:
                 self.environment.add(folded)
                 return
@@ -505,7 +533,7 @@ class _Sweep:
         held: list[Opening],
     ) -> Opening | None:
         path, stat = descriptor.path, descriptor.stat
-        if not descriptor.writable and self.fold(path) is not None:
+        if not descriptor.writable and self.folded(path, by) is not None:
             return None
         file = self.file_at(path, stat)
         file.touch(by)
@@ -688,6 +716,7 @@ class _Sweep:
         made = self.make(by, target, tick, index, state, file)
         made.renamed = own.tick if own is not None else None
         made.sources = (Source(source, tick - 1, state, "rename", version),)
+        self.pass_through(version)
         file.names[target] = made
         self.known.actions.append(
             Removal(by, source, tick - 1, index, state, file, "rename", version)
@@ -715,6 +744,7 @@ class _Sweep:
         made.renamed = own.tick if own is not None else None
         if source:
             made.sources = (Source(source, event.tick, state, "copy", version),)
+            self.pass_through(version)
         file.names[target] = made
         self.accept(made)
 

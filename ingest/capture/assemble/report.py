@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
 from provgraph.ingest.capture.assemble.connections import Connections
 from provgraph.ingest.capture.assemble.context import Context
+from provgraph.ingest.capture.assemble.files import Traffic
 from provgraph.ingest.capture.assemble.phases import (
     Course,
     Phase,
@@ -69,17 +69,16 @@ class Report:
     def __init__(
         self,
         story: Story,
-        actions: Actions,
-        informs: list[Inform],
+        seen: Traffic,
         programs: Programs,
         noise: Noise,
         context: Context,
         connections: Connections,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
-        self.by_files, self.connections = informs, connections
+        self.by_files, self.passed, self.connections = seen.informs, seen.passed, connections
         self.recorded: dict[bytes, bool] = {}
-        self.actions = actions
+        self.actions = actions = seen.actions
         actions.keep(self.matters)
         programs.find_scripts(story, actions)
         self.doers: dict[Execution, None] = {}  # in the order of what they did first
@@ -116,7 +115,7 @@ class Report:
             _limit(self.recorded)
             known = self.recorded[path] = (
                 path != b""  # longer than the kernel can say: the verdict names it
-                and self.noise.fold(path) is None
+                and (path in self.passed or self.noise.fold(path) is None)
                 and not path.endswith(GONE)
                 and not self.context.exclude(path)
             )
