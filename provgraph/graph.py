@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
-_PART: Final = 25_000  # records that are applied in one transaction
+_PART: Final = 16_000  # records that are applied in one transaction
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20

@@ -10,7 +10,7 @@ import mmap
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
@@ -44,6 +44,7 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.numbers import Numbers
 from provgraph.ingest.capture.streams import Events, Stream
 from provgraph.model.records import Stat
 
@@ -57,7 +58,6 @@ FIRST_STEP: Final = 1 << 20
 LONGEST_PATH: Final = 767
 MOST_HELD: Final = 200_000
 """More events than these are not held in memory at once."""
-_LET_GO: Final = 1 << 16
 _PASSED: Final = 1 << 24
 
 HEADER = Struct("=QIIQQQI")  # magic, version, sealed, cursor, allocated, activity, gaps
@@ -295,19 +295,20 @@ class Spool:
 
     def streamed(self) -> Events:
         """All events, in order of tick. More than `MOST_HELD` are read from the file again each time that they are gone
-        through: then memory is 8 bytes an event, and the file has to stay."""
+        through, which has to stay: what says where each begins stands beside it."""
         with self._mapped() as data:
             index = _index(data)
             if sum(map(len, index.values())) <= MOST_HELD:
                 return _all(data, index)
-            offsets = _merged(data, index)
+            offsets = Numbers(self.path.parent)
+            offsets.extend(_merged(data, index))
         return Stream(lambda: self._read_again(offsets, list(index)))
 
-    def _read_again(self, offsets: array[int], pids: list[int]) -> Iterator[Event]:
+    def _read_again(self, offsets: Numbers, pids: list[int]) -> Iterator[Event]:
         with self._mapped() as data:
             paths: dict[int, dict[int, bytes]] = {pid: {} for pid in pids}
-            for begin in range(0, len(offsets), _LET_GO):
-                yield from _decoded(data, offsets[begin : begin + _LET_GO], paths)
+            for block in offsets.blocks():
+                yield from _decoded(data, block, paths)
                 _let_go(data)
 
     def fresh(self) -> list[Event]:
@@ -425,14 +426,12 @@ def _ordered(data: mmap.mmap, offsets: array[int] | list[int]) -> array[int] | l
     return offsets
 
 
-def _merged(data: mmap.mmap, index: dict[int, array[int]]) -> array[int]:
+def _merged(data: mmap.mmap, index: dict[int, array[int]]) -> Iterable[int]:
     """All offsets in order of tick. Those of `index` are let go of."""
     orders = [_ordered(data, index[pid]) for pid in index]
     _let_go(data)
     index.update(dict.fromkeys(index, array("Q")))
-    if len(orders) == 1:
-        return array("Q", orders[0])
-    return array("Q", merge(*orders, key=lambda at: _tick(data, at)))
+    return orders[0] if len(orders) == 1 else merge(*orders, key=lambda at: _tick(data, at))
 
 
 def _let_go(data: mmap.mmap) -> None:

@@ -20,7 +20,7 @@ from capture.workspace import Workspace
 from provgraph.graph import Graph
 from provgraph.ingest.capture import hashing
 from provgraph.ingest.capture import spool as spools
-from provgraph.ingest.capture.assemble import known
+from provgraph.ingest.capture.assemble import known, phases
 from provgraph.ingest.capture.recording import Recording
 from provgraph.ingest.capture.recover import KILLED, orphans, recover
 from provgraph.model.journal import SegmentWriter, read_segment, segments
@@ -72,6 +72,7 @@ def test_what_is_put_on_the_disk_for_want_of_memory_changes_no_record(
     monkeypatch.setattr(spools, "MOST_HELD", 0)
     monkeypatch.setattr(hashing, "MOST_KNOWN", 3)
     monkeypatch.setattr(known, "MOST", 8)
+    monkeypatch.setattr(phases, "MANY", 2)
     (segment,) = recover(project)
     assert read_segment(segment).records == held
     assert native_workspace.spools() == []

@@ -40,7 +40,7 @@ def assemble(events: Iterable[Event], context: Context) -> Assembly:
 
 
 def _assemble(events: Iterable[Event], context: Context) -> Assembly:
-    story = lives(events, context.root)
+    story = lives(events, context.root, context.room.folder if context.room else None)
     programs = Programs(story, context.root)
     noise = Noise(
         context.root,

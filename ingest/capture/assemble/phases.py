@@ -8,9 +8,11 @@ wrong and closes no circle.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -21,6 +23,8 @@ from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Vers
 
 MOST: Final = 1024
 """From more phases of one execution than this on, older ones are merged."""
+MANY: Final = 50_000
+"""From more than this on they are held as numbers."""
 
 
 class Phase(msgspec.Struct, eq=False):
@@ -44,6 +48,47 @@ class Phase(msgspec.Struct, eq=False):
         self.fresh = max(self.fresh, later.fresh)
 
 
+class Phases:
+    """Of one execution, in order of time. Very many are made anew from five numbers each whenever they are asked for."""
+
+    def __init__(self, first: Iterable[Phase] = ()) -> None:
+        self._held = list(first)
+        self._numbers = array("q")
+        self._heard: dict[int, list[Inform]] = {}
+        self._by: Execution | None = None
+
+    def append(self, phase: Phase) -> None:
+        if self._by is not None:
+            self._pack(phase)
+            return
+        self._held.append(phase)
+        if len(self._held) > MANY:
+            self._by = phase.by
+            for held in self._held:
+                self._pack(held)
+            self._held = []
+
+    def _pack(self, phase: Phase) -> None:
+        if phase.heard:
+            self._heard[len(self)] = phase.heard
+        out = -1 if phase.out is None else phase.out
+        self._numbers.extend((phase.number, phase.started, phase.count, out, phase.fresh))
+
+    def __len__(self) -> int:
+        return len(self._held) or len(self._numbers) // 5
+
+    def __iter__(self) -> Iterator[Phase]:
+        return iter(self._held) if self._by is None else map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, place: int) -> Phase:
+        if self._by is None:
+            return self._held[place]
+        place = range(len(self))[place]
+        number, started, count, out, fresh = self._numbers[5 * place : 5 * place + 5]
+        heard = self._heard.get(place)
+        return Phase(self._by, number, started, count, heard, None if out < 0 else out, fresh)
+
+
 class Sent(msgspec.Struct, eq=False):
     """Something went out of an execution: a fork (`fork`), or the word to a child's pipe or through a socket.
     `everything`: it may be all that was heard by then."""
@@ -62,12 +107,12 @@ class Course(msgspec.Struct):
     heard: list[Inform] = []
 
 
-def phases(course: Course) -> list[Phase]:
+def phases(course: Course) -> Phases:
     """In order of time; at least one."""
     return _merged(_Split(course).phases)
 
 
-def phase_at(phases: list[Phase], tick: int) -> Phase:
+def phase_at(phases: Phases, tick: int) -> Phase:
     """The phase in which an execution was at a moment.
 
     The phases' starts are in order, so that this takes the logarithm of their number.
@@ -78,7 +123,8 @@ def phase_at(phases: list[Phase], tick: int) -> Phase:
 class _Split:
     def __init__(self, course: Course) -> None:
         by = course.by
-        self.phases = [Phase(by, 0, by.started)]
+        self.now = Phase(by, 0, by.started)
+        self.phases = Phases()
         self.waiting: list[Inform] = []
         for item in _in_order(course):
             match item:
@@ -104,16 +150,14 @@ class _Split:
         if self.waiting:
             end = by.ended if by.ended is not None else self.waiting[-1].tick
             self.hear(max(end, self.now.started), by.events, everything=True)
-
-    @property
-    def now(self) -> Phase:
-        return self.phases[-1]
+        self.phases.append(self.now)
 
     def take_in(self, tick: int, index: int) -> Phase:
         """The phase that something read now belongs to: a new one if something went out."""
         if self.now.out is not None:
             number = max(index, self.now.number + 1)
-            self.phases.append(Phase(self.now.by, number, max(tick, self.now.started)))
+            self.phases.append(self.now)
+            self.now = Phase(self.now.by, number, max(tick, self.now.started))
         return self.now
 
     def went_out(self, tick: int) -> None:
@@ -163,22 +207,23 @@ def _place(item: Item) -> tuple[int, int]:
             return place(item)
 
 
-def _merged(phases: list[Phase]) -> list[Phase]:
+def _merged(phases: Phases) -> Phases:
     """At most `MOST`, if so few say nothing wrong: neighbours are merged from the oldest on, in pairs,
     round by round, so that the newest stay the finest. A phase that took in something made after the
     one before it had let something out stays apart from it: it may have come from there."""
     while len(phases) > MOST:
-        surplus, kept = len(phases) - MOST, [phases[0]]
+        surplus, kept, last = len(phases) - MOST, Phases(), phases[0]
         grown = False
-        for later in phases[1:]:
-            apart = kept[-1].out is not None and later.fresh >= kept[-1].out
+        for later in islice(phases, 1, None):
+            apart = last.out is not None and later.fresh >= last.out
             if surplus and not grown and not apart:
-                kept[-1].merge(later)
+                last.merge(later)
                 surplus -= 1
                 grown = True
             else:
-                kept.append(later)
-                grown = False
+                kept.append(last)
+                last, grown = later, False
+        kept.append(last)
         if len(kept) == len(phases):
             break
         phases = kept

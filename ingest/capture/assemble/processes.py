@@ -12,6 +12,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -37,6 +38,7 @@ from provgraph.ingest.capture.events import (
     Truncated,
     Unlinked,
 )
+from provgraph.ingest.capture.numbers import Numbers
 from provgraph.ingest.capture.streams import Events, Stream, in_order
 
 STRETCH: Final = -1
@@ -169,14 +171,14 @@ Happening = tuple[Event, "Execution", int]
 
 
 class Happenings:
-    """Happenings in order of time. Those of files, which are most, are told by `all` alone."""
+    """Happenings in order of time. Those of files, which are most, are told by `all` alone. What is said of each event
+    stands in `room` where they are very many."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, room: Path | None = None) -> None:
         self._events = events
         self._executions: list[Execution] = []
         self._places: dict[Execution, int] = {}
-        self._by = array("L")
-        self._numbers = array("L")
+        self._by, self._numbers = _numbers(events, room), _numbers(events, room)
         self._instead: dict[int, Happening] = {}
         self._others: list[Happening] = []
 
@@ -218,6 +220,10 @@ class Happenings:
                 return
 
 
+def _numbers(events: Events, room: Path | None) -> array[int] | Numbers:
+    return array("Q") if room is None or isinstance(events, list) else Numbers(room)
+
+
 _LOADER: Final = re.compile(rb"ld(64|-[\w.-]+)?\.so(\.\d+)?")
 _ASKING: Final = frozenset((b"--verify", b"--list", b"--version", b"--help"))
 _OF_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated, Preserved)
@@ -231,21 +237,21 @@ class Story(msgspec.Struct):
     escaped: list[tuple[int, Executing]]  # programs that nothing was seen of
 
 
-def lives(events: Iterable[Event], root: bytes) -> Story:
+def lives(events: Iterable[Event], root: bytes, room: Path | None = None) -> Story:
     """Put events into lives. Events of one process must be in order; processes may come in any."""
     ordered = in_order(events if isinstance(events, Stream) else list(events))
-    teller = _Teller(root, ordered)
+    teller = _Teller(root, Happenings(ordered, room))
     for event in ordered:
         teller.tell(event)
     return teller.story()
 
 
 class _Teller:
-    def __init__(self, root: bytes, events: Events) -> None:
+    def __init__(self, root: bytes, happenings: Happenings) -> None:
         self.root = root
         self.now: dict[int, Process] = {}
         self.processes: list[Process] = []
-        self.happenings = Happenings(events)
+        self.happenings = happenings
         self.escaped: list[tuple[int, Executing]] = []
 
     def story(self) -> Story:

@@ -23,6 +23,7 @@ from provgraph.ingest.capture.assemble.files import Traffic
 from provgraph.ingest.capture.assemble.phases import (
     Course,
     Phase,
+    Phases,
     Sent,
     phase_at,
     phases,
@@ -95,7 +96,7 @@ class Report:
         self.active = with_surroundings(self.doers)
         self.calls = set(calls(story))
         self.uris: dict[bytes, str] = {}
-        self.step_ids: dict[Phase, str] = {}
+        self.step_ids: dict[tuple[Execution, int], str] = {}
         self.contents: dict[tuple[bytes, Stat | None], Content] = {}
         self.moment = context.when(-1)
 
@@ -201,7 +202,7 @@ class Report:
     # Phases
 
     @cached_property
-    def phases(self) -> dict[Execution, list[Phase]]:
+    def phases(self) -> dict[Execution, Phases]:
         courses = {by: Course(by, self.actions.of(by)) for by in self.doers}
 
         def course(by: Execution) -> Course:
@@ -226,7 +227,7 @@ class Report:
     # Steps
 
     @cached_property
-    def steps(self) -> dict[Execution, list[Phase]]:
+    def steps(self) -> dict[Execution, Phases]:
         """The executions that are recorded: those with an edge, those that started them or a run, the root."""
         kept = dict(self.phases)
         processes, runners = self.story.processes, self.context.runners
@@ -235,7 +236,7 @@ class Report:
             waiting.append(processes[0].program)
         while waiting:
             execution = waiting.pop()
-            kept.setdefault(execution, [Phase(execution, 0, execution.started)])
+            kept.setdefault(execution, Phases([Phase(execution, 0, execution.started)]))
             starter = self.starter(execution)
             if starter is not None and starter not in kept:
                 waiting.append(starter)
@@ -252,12 +253,12 @@ class Report:
         return None
 
     def step_of(self, phase: Phase) -> str:
-        step = self.step_ids.get(phase)
+        by = phase.by
+        step = self.step_ids.get((by, phase.number))
         if step is None:
             _limit(self.step_ids)
-            by, context = phase.by, self.context
-            process = by.process
-            step = self.step_ids[phase] = step_id(
+            context, process = self.context, by.process
+            step = self.step_ids[by, phase.number] = step_id(
                 context.run, context.boot, process.pid, process.started, by.number, phase.number
             )
         return step
@@ -313,7 +314,7 @@ class Report:
         for execution in sorted(self.steps, key=_in_order):
             yield from self.steps_seen(execution, self.steps[execution])
 
-    def steps_seen(self, execution: Execution, stretches: list[Phase]) -> Iterator[StepSeen]:
+    def steps_seen(self, execution: Execution, stretches: Phases) -> Iterator[StepSeen]:
         context, process = self.context, execution.process
         starter = self.starter(execution)
         parent = self.step_at(starter, execution.started) if starter else context.parent
