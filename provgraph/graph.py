@@ -24,6 +24,7 @@ from provgraph.model.elements import Node, Scalar, Watermark
 from provgraph.model.identity import new_run_id
 from provgraph.model.journal import Reading, SegmentWriter, read_segment, segments
 from provgraph.model.kinds import Kinds
+from provgraph.model.makers import Makers
 from provgraph.model.records import (
     Annotated,
     ComponentSeen,
@@ -34,7 +35,7 @@ from provgraph.model.records import (
     When,
 )
 from provgraph.model.settled import Settled
-from provgraph.model.translate import Maker, makers
+from provgraph.model.translate import Maker
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
 from provgraph.query.plan import Project as Columns
@@ -665,7 +666,7 @@ class _Part(NamedTuple):
 
     records: list[Observation]
     size: int
-    steps: dict[str, Maker]
+    steps: Mapping[str, Maker]
     last: bool
 
 
@@ -682,7 +683,7 @@ def _size(settled: Settled | None) -> int:
 
 def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[_Part]:
     """At least one."""
-    steps: dict[str, Maker] = {}
+    steps = Makers()
     begun: dict[str, RunStarted] = {}
     coming = iter(records)
     part = list(islice(coming, size()))
@@ -690,10 +691,10 @@ def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[
         following = list(islice(coming, 1))
         ended = {record.run for record in part if isinstance(record, RunEnded)}
         before = [begun[run] for run in sorted(ended & begun.keys())]
-        yield _Part([*before, *part], len(part), steps, last=not following)
+        yield _Part([*before, *part], len(part), steps.of(part), last=not following)
         if not following:
             return
-        steps |= makers(part)
+        steps.add(part)
         begun |= {record.run: record for record in part if isinstance(record, RunStarted)}
         part = [*following, *islice(coming, size() - 1)]
 
