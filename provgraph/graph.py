@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
-_PART: Final = 16_000  # records that are applied in one transaction
+_PART: Final = 20_000  # records that are applied in one transaction
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
@@ -640,6 +641,7 @@ class _Written:
         if not writing.is_done:
             self.finish()
             self._last = writing
+            gc.freeze()  # so much stays to the end that looking for garbage among it would be felt
         count = sum(len(each.records) for each in self._held.values())
         if count + len(writing.records) > _MOST_HELD:
             writing.records = []
@@ -658,6 +660,8 @@ class _Written:
 
     def __exit__(self, *_: object) -> None:
         self.finish()
+        if self._last is not None:
+            gc.unfreeze()
 
 
 class _Part(NamedTuple):

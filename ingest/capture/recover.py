@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from blake3 import blake3
 
@@ -22,7 +22,7 @@ from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
-from provgraph.ingest.capture.hashing import never
+from provgraph.ingest.capture.hashing import Contents, never
 from provgraph.ingest.capture.recording import (
     EVENTS,
     MANIFEST,
@@ -33,9 +33,9 @@ from provgraph.ingest.capture.recording import (
     Recording,
     account,
     contents_of,
-    keep_contents,
     manifest_of,
     recordings,
+    texts_of,
 )
 from provgraph.ingest.capture.spool import Spool, is_running
 from provgraph.ingest.capture.streams import Events, Records, joined
@@ -138,14 +138,12 @@ def _recover(project: Project, recording: Recording, ask: Ask, hand: Hand | None
         return None
     _refuse_elsewhere(recording, manifest)
     late = is_whole(project.journal / f"{manifest.started.run}.segment")
-    events, gaps = seen_events(recording)
-    # A runner saves the end only if something stayed behind.
-    if late and not any(0 < manifest.ended < event.tick for event in events):
+    found = _found(project, recording, manifest, None if late else told, late=late)
+    if found is None:
         recording.remove()
         return None
-    if late:
-        told = None  # it told what happened until the end
-    return _write(project, recording, manifest, told, events, gaps, hand, late=late)
+    prepare_state(project)
+    return _write(project, recording, found, hand)
 
 
 def _refuse_elsewhere(recording: Recording, manifest: Manifest) -> None:
@@ -184,18 +182,32 @@ def _is_described(folder: Path) -> bool:
     return (folder / MANIFEST).exists() or front.is_there(folder)
 
 
-def _write(
+class _Found(NamedTuple):
+    """What is to be written down of a run: its records, and the contents that are kept. `late`: the run has been recorded,
+    but for what it left behind did afterwards."""
+
+    run: str
+    host: str
+    records: Records
+    contents: Contents
+    texts: list[bytes]
+    late: bool
+
+
+def _found(
     project: Project,
     recording: Recording,
     manifest: Manifest,
     told: front.Told | None,
-    events: Events,
-    gaps: list[str],
-    hand: Hand | None,
     *,
     late: bool,
-) -> Path | None:
-    """`late`: the run has been recorded, but for what it left behind did afterwards."""
+) -> _Found | None:
+    """None where there is nothing to be told. `told`: what happened until the end, if that has not been written down. The events are let go
+    of, which a fork would hold twice."""
+    events, gaps = seen_events(recording)
+    # A runner saves the end only if something stayed behind.
+    if late and not any(0 < manifest.ended < event.tick for event in events):
+        return None
     if told is None or not told.ended:
         ended = manifest.ended
         manifest.ended = max((event.tick for event in events), default=manifest.began)
@@ -208,34 +220,39 @@ def _write(
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
-        recording.remove()
         return None
-    prepare_state(project)
-    records = unsaid(project, manifest.started.run, made.records)
-    writer = writer_for(project, manifest.started.run)
+    run, host = manifest.started.run, manifest.machine.host
+    return _Found(run, host, made.records, evidence.contents, texts_of(evidence), late)
+
+
+def _write(project: Project, recording: Recording, found: _Found, hand: Hand | None) -> Path:
+    records = unsaid(project, found.run, found.records)
+    writer = writer_for(project, found.run)
 
     def write() -> None:
         with writer:
             for record in records:
-                if not (late and is_of_the_run(record)):
+                if not (found.late and is_of_the_run(record)):
                     writer.write(record)
 
     def clear_up() -> None:
-        evidence.contents.close()
-        keep_contents(project, evidence, made)
+        from provgraph.ingest.capture.keeping import keep
+
+        found.contents.close()
+        keep(project, found.records, found.texts, found.host)
         recording.remove()
 
-    held = records if hand is not None and isinstance(records, list) and not late else []
+    held = records if hand is not None and isinstance(records, list) and not found.late else []
     begun = beside.begin(write, clear_up) if len(held) >= beside.LARGE else None
     if begun is None:
         write()
         clear_up()
     else:
         writer.hand_over()
-        evidence.contents.hand_over()
+        found.contents.hand_over()
         recording.release()
     if hand is not None and held:
-        hand(beside.Writing(manifest.started.run, writer.path, held, begun))
+        hand(beside.Writing(found.run, writer.path, held, begun))
     return writer.path
 
 

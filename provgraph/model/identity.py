@@ -65,7 +65,12 @@ def artifact_id(project: str, uri: str) -> str:
 
 def generated_version_id(step: str, uri: str, nth: int) -> str:
     """The `nth` (from 0) close after writing of `uri` by the process of `step`."""
-    return _id("v", "generated", step, uri, str(nth))
+    return _named("v", _key(_generated(step), uri, str(nth)))
+
+
+@lru_cache(maxsize=1024)  # a program with many phases is one step here
+def _generated(step: str) -> str:
+    return _key("v", "generated", step)
 
 
 def external_version_id(project: str, uri: str, content: str) -> str:
