@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import networkx as nx  # type: ignore[import-untyped]
 import pytest
 from capture.machine import Machine, Process, pipeline
 
-from provgraph.ingest.capture.assemble.phases import MOST
+from provgraph.ingest.capture.assemble import phases
+from provgraph.ingest.capture.assemble.phases import MOST, Phase, Phases
+from provgraph.ingest.capture.assemble.pipes import Inform
+from provgraph.ingest.capture.assemble.processes import Execution
+from provgraph.ingest.capture.assemble.processes import Process as Life
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -1144,3 +1149,25 @@ def test_the_order_in_which_processes_are_told_does_not_matter() -> None:
 
 def test_nothing_at_all_is_no_record() -> None:
     assert Machine().assemble().records == []
+
+
+def test_very_many_phases_are_what_they_were_when_they_are_held_as_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by = Execution(Life(1, 0), 0, 0, 0, b"/")
+    heard = Inform(by, by, "pipe", 3)
+    made = [
+        Phase(by, 3 * n, n, n % 4, [heard] if n % 3 == 1 else None, n or None, 7) for n in range(9)
+    ]
+    monkeypatch.setattr(phases, "MANY", 4)
+    known = Phases()
+    for phase in made:
+        known.append(phase)
+    fields = msgspec.structs.astuple
+    assert list(map(fields, known)) == list(map(fields, made))
+    assert (len(known), fields(known[-1]), fields(known[2])) == (
+        9,
+        fields(made[8]),
+        fields(made[2]),
+    )
+    assert phases.phase_at(known, 5).started == 5

@@ -70,7 +70,7 @@ class Phases:
 
     def _pack(self, phase: Phase) -> None:
         if phase.heard:
-            self._heard[len(self)] = phase.heard
+            self._heard[len(self._numbers) // 5] = phase.heard
         out = -1 if phase.out is None else phase.out
         self._numbers.extend((phase.number, phase.started, phase.count, out, phase.fresh))
 
