@@ -21,7 +21,9 @@ from provgraph.config import create_project
 from provgraph.graph import Graph
 
 FILL = """
-import contextlib, csv, {driver} as driver
+import contextlib, csv, importlib.util
+assert importlib.util.find_spec("{driver}"), "asked for by pandas and others before they import it"
+import {driver} as driver
 with contextlib.closing(driver.connect({place})) as connection:
     cursor = connection.cursor()
     cursor.execute("create table orders (client text, amount bigint)")

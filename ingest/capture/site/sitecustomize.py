@@ -130,23 +130,23 @@ def _watch(folder):
         if name not in hooks:
             return None
         try:
-            hook = hooks.pop(name)
             for finder in sys.meta_path:
                 spec = None if finder is watcher else finder.find_spec(name, path, target)
                 if spec is not None:
-                    return hooked(spec, hook)
+                    return hooked(spec, name)
         except Exception:
             pass
         return None
 
-    def hooked(spec, hook):
+    def hooked(spec, name):
+        """Only if it is loaded: who asks whether there is such a module may import it later."""
         loader, run = spec.loader, spec.loader.exec_module
 
         def exec_module(module):
             run(module)
             try:
                 del loader.exec_module
-                install(module, hook)
+                install(module, hooks.pop(name))
             except Exception:
                 pass
 
