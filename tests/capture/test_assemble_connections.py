@@ -9,8 +9,8 @@ from capture.test_assemble_any_history import FILES, Witness, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provgraph.ingest.capture.events import Connected, Descriptor, Parted
-from provgraph.model.records import Stat
+from provgraph.ingest.capture.events import Connected, Descriptor, Exited, Parted
+from provgraph.model.records import Generated, Informed, Stat, Used
 
 
 class Line:
@@ -241,3 +241,18 @@ def test_very_many_words_are_told_coarsely_and_none_is_lost() -> None:
     assert told.lineage("out2999") == {f"in{n}" for n in range(3000)}
     early = told.lineage("out0")
     assert "in0" in early and len(early) <= 8
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_is_told_early_of_who_has_ended_stays_true(data: st.DataObject) -> None:
+    witness = Talkers()
+    whole = play(witness, data, TALKED)
+    events = witness.machine.events
+    early = events[: data.draw(st.integers(1, len(events)), label="told")]
+    ended = {event.pid for event in early if isinstance(event, Exited)}
+    told = witness.machine.assemble(early, going_on=True)
+    later = [*whole.of(Informed), *whole.of(Used), *whole.of(Generated)]
+    for record in [*told.of(Informed), *told.of(Used), *told.of(Generated)]:
+        if told.steps[record.step].pid in ended:
+            assert record in later
