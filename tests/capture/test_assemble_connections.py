@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import networkx as nx  # type: ignore[import-untyped]
 import pytest
-from capture.machine import Machine, Process
+from capture.machine import Machine, Process, Told
 from capture.test_assemble_any_history import FILES, Witness, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -252,7 +252,12 @@ def test_what_is_told_early_of_who_has_ended_stays_true(data: st.DataObject) -> 
     early = events[: data.draw(st.integers(1, len(events)), label="told")]
     ended = {event.pid for event in early if isinstance(event, Exited)}
     told = witness.machine.assemble(early, going_on=True)
-    later = [*whole.of(Informed), *whole.of(Used), *whole.of(Generated)]
-    for record in [*told.of(Informed), *told.of(Used), *told.of(Generated)]:
-        if told.steps[record.step].pid in ended:
-            assert record in later
+    assert said_by(told, ended) <= said_by(whole, ended)
+
+
+def said_by(told: Told, pids: set[int]) -> set[tuple[str, str, str]]:
+    """What is recorded of processes: the step, and whom it heard, what it read or what it made."""
+    found = {("heard", i.step, i.by) for i in told.of(Informed)}
+    found |= {("read", u.step, u.uri) for u in told.of(Used)}
+    found |= {("made", g.step, g.version) for g in told.of(Generated)}
+    return {fact for fact in found if told.steps[fact[1]].pid in pids}
