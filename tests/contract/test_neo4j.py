@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from contract.graphs import graphs
@@ -22,10 +24,24 @@ from hypothesis import strategies as st
 
 from provgraph.model.elements import Batch, Node
 from provgraph.query.optimizer import optimize
-from provgraph.query.plan import Comparison, Filter, Find, Given, Known, Plan, Sort, SortKey, Walk
+from provgraph.query.plan import (
+    Column,
+    Comparison,
+    Filter,
+    Find,
+    Given,
+    Identified,
+    Known,
+    Plan,
+    Project,
+    Sort,
+    SortKey,
+    Walk,
+)
 from provgraph.store.memory import MemoryStore
 from provgraph.store.neo4j import Neo4jStore, Settings, cones, reading
 from provgraph.store.neo4j import open as open_neo4j
+from provgraph.store.neo4j.numbers import Asks, Numbers
 
 TIMES = {"long": 3, "soak": 10}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1)
 EXAMPLES = 160 * TIMES  # of 32 pairs: 5,120
@@ -211,6 +227,55 @@ def test_a_cone_is_the_same_from_all_starts_at_once_and_from_some_at_a_time(
                 cone, nodes = store.reached(walk)
                 assert drawn(cone) == drawn(known.cone(walk))
                 assert sorted(nodes, key=lambda node: node.id) == known.nodes(cone.ids)
+
+
+@pytest.mark.parametrize("line", ["current", "lts"])
+def test_ids_in_order_are_the_same_by_the_servers_numbers(
+    line: str, request: pytest.FixtureRequest
+) -> None:
+    database: Neo4jStore = request.getfixturevalue(line)
+    by_number: Counter[bool] = Counter()
+
+    @settings(max_examples=EXAMPLES // 32)
+    @given(question=questions(PLANS))
+    def answers(question: Question) -> None:
+        known = reference(question[0])
+        with projects(database, 1) as (store,), noting(by_number):
+            store.apply(question[0])
+            for plan in map(optimize, from_one_start(question)):
+                for _ in range(3):
+                    assert exactly(store.run(plan)) == exactly(known.run(plan)), plan
+
+    answers()
+    assert by_number[True] > by_number[False]  # which is had where others write meanwhile
+
+
+def from_one_start(question: Question) -> Iterator[Plan]:
+    """The ids of a plan's walks and of what is kept of them, each from another node."""
+    graph, plans = question
+    drawn = [part for plan in plans for part in parts(plan)]
+    kept = [part.condition for part in drawn if isinstance(part, Filter)]
+    walks = [part for part in drawn if isinstance(part, Walk)]
+    for node, walk in zip(graph.nodes, walks, strict=False):
+        start = Find(node.label, Identified((node.id,)))
+        found = replace(walk, source=start, max_hops=None)
+        reached: list[Plan] = [found, *(Filter(found, condition) for condition in kept)]
+        yield from (Project(each, (Column("id", "id"),)) for each in reached)
+
+
+@contextmanager
+def noting(by_number: Counter[bool]) -> Iterator[None]:
+    """Counts the answers that are had by numbers, and those that are not."""
+    ids = Numbers.ids
+
+    def noted(numbers: Numbers, plan: Project, server: Asks) -> list[str] | None:
+        found = ids(numbers, plan, server)
+        by_number[found is not None] += 1
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Numbers, "ids", noted)
+        yield
 
 
 def test_the_comparison_sees_another_projects_nodes(current: Neo4jStore) -> None:

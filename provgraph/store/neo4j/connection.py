@@ -114,6 +114,10 @@ class Connection:
         with self._session(WRITE_ACCESS) as session:
             session.run(text, parameters).consume()
 
+    def state(self) -> frozenset[str]:
+        """The bookmarks of what was answered last: the same as before while nobody wrote between."""
+        return frozenset(self._manager.get_bookmarks())
+
     def writing(self) -> Any:
         """A session whose statements each are a transaction."""
         return self._session(WRITE_ACCESS)

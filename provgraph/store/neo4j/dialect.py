@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from provgraph.model.vocabulary import LABELS, Label
 from provgraph.query import shape
-from provgraph.query.cypher import Cypher, Lines, is_one, subquery
+from provgraph.query.cypher import Cypher, Lines, Statement, is_one, subquery
 from provgraph.query.plan import Filter, Limit, Plan, Project, Sort, Walk
 
 
@@ -40,6 +40,26 @@ class Neo4jCypher(Cypher):
             return answer
         names = (name for _, _, name in map(_parted, lists))
         return [*start, *subquery(answer, "*"), f"RETURN {', '.join(names)}"]
+
+    @classmethod
+    def compile_numbers(cls, plan: Plan, project: str) -> Statement:
+        """The rows of a plan of a walk from one start, in no order, as two lists: the server's own `numbers`
+        of them, and their `depths`."""
+        dialect = cls(project)
+        walk = walk_from_one(plan)
+        assert walk is not None
+        lists = [
+            *dialect.start(walk),
+            *subquery(
+                [
+                    *dialect.rows(plan, depth=True),
+                    "RETURN collect(id(n)) AS numbers, collect(depth) AS depths",
+                ],
+                "*",
+            ),
+            "RETURN numbers, depths",
+        ]
+        return Statement("\n".join(["CYPHER 5", *lists]), dialect.parameters)
 
     def start(self, walk: Walk) -> Lines:
         """From nothing to the one row `s`, null where nothing is there, and `stops`."""

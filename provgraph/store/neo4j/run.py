@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from neo4j import ManagedTransaction
+
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
@@ -31,6 +33,7 @@ from provgraph.store.made_rows import MadeRows
 from provgraph.store.neo4j import cones
 from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
 from provgraph.store.neo4j.dialect import Neo4jCypher, stand_together
+from provgraph.store.neo4j.numbers import Numbers, State, asks_for_ids
 from provgraph.store.neo4j.reading import key_and_rest
 from provgraph.store.neo4j.values import (
     asked,
@@ -51,6 +54,7 @@ class Runner:
         self.connection = connection
         self.project = project
         self.dialect = dialect
+        self.numbers = Numbers(dialect, project)
 
     def run(self, plan: Plan, budget: Budget) -> Rows:
         """Raises `BudgetExceeded`."""
@@ -79,6 +83,8 @@ class Execution:
 
     def __init__(self, server: Asked, runner: Runner, budget: Budget) -> None:
         self.server = server
+        self.connection = runner.connection
+        self.numbers = runner.numbers
         self.names = runner.connection.names
         self.project = runner.project
         self.dialect = runner.dialect
@@ -121,8 +127,10 @@ class Execution:
         assert isinstance(ready, Project)
         if is_fetched(plan.source) and (rows := told(ready)) is not None:
             return rows
-        statement = self.dialect.compile(ready, self.project)
-        found = self.lists(statement)
+        ids = self.numbers.ids(ready, self) if asks_for_ids(ready) else None
+        found: list[Any] = [ids]
+        if ids is None:
+            found = self.lists(self.dialect.compile(ready, self.project))
         if stand_together(plan):
             ids, others = found
             return MadeRows(len(ids), lambda place: rows_of(ids[place], others[place]))
@@ -199,6 +207,10 @@ class Execution:
 
     def lists(self, statement: Statement) -> list[Any]:
         return columns(self.server, self.said(statement.text), self.given(statement.parameters))
+
+    def state(self) -> State | None:
+        """None in a transaction: its bookmark comes with its end."""
+        return None if isinstance(self.server, ManagedTransaction) else self.connection.state()
 
     def said(self, text: str) -> str:
         return self.names.said(text)
