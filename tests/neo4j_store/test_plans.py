@@ -13,6 +13,7 @@ from neo4j import Driver, GraphDatabase
 
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.vocabulary import LETTERS, LINEAGE_EDGES, Label
+from provgraph.query.cypher import Statement
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import (
     AnyOf,
@@ -171,6 +172,10 @@ def operators(server: tuple[Neo4jStore, Driver], plan: Plan) -> list[tuple[str, 
         statement = Neo4jCypher.compile_count(asked, store.project)
     else:
         statement = Neo4jCypher.compile(asked, store.project)
+    return chosen(driver, statement)
+
+
+def chosen(driver: Driver, statement: Statement) -> list[tuple[str, bool, str]]:
     with driver.session() as session:
         result = session.run(f"EXPLAIN {statement.text}", statement.parameters)
         found = result.consume().plan
@@ -272,6 +277,17 @@ BELOW: dict[str, Plan] = {
     "whole nodes from nowhere": lineage(Find("Version", Identified(("v",)))),
     "all that is left": Walk(Find("Version", Identified(("v00000",))), "effect", LINEAGE_EDGES),
 }
+
+
+@pytest.mark.parametrize("what", ["whole nodes", "some of them", "stop at a kind", "as of"])
+def test_numbers_are_had_by_the_same_walk_without_sorting(
+    server: tuple[Neo4jStore, Driver], what: str
+) -> None:
+    store, driver = server
+    found = chosen(driver, Neo4jCypher.compile_numbers(optimize(BELOW[what]), store.project))
+    names = {name for name, _, _ in found}
+    assert names & PRUNING and not any("Sort" in name for name in names), found
+    begins_by_seeking(found)
 
 
 @pytest.mark.parametrize("what", BELOW)
