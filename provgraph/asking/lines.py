@@ -21,7 +21,7 @@ from provgraph.query.plan import (
 )
 
 if TYPE_CHECKING:
-    from provgraph.asking.queries import Asked
+    from provgraph.asking.missing import Beside
     from provgraph.query.plan import Plan
 
 _TOO_LITTLE: Final = AllOf((Comparison("at", ">=", 0), Negate(Comparison("told", "=", True))))
@@ -32,11 +32,11 @@ def commits(prefix: str) -> Find:
     return Find("Commit", where=Comparison("sha", "~", f"{prefix}*"))
 
 
-def lines(graph: Asked, prefix: str) -> list[list[str]]:
+def lines(graph: Beside, prefix: str) -> list[list[str]]:
     """The line of each commit whose sha begins so, as ids, the nearest first."""
     heads = _ids(graph, commits(prefix))
     behind = _ids(graph, Walk(commits(prefix), "origin", ("PARENT",)))
-    parents = graph.store.edges([*dict.fromkeys((*heads, *behind))], ("PARENT",))
+    parents = graph.edges([*dict.fromkeys((*heads, *behind))], ("PARENT",))
     first = {edge.source: edge.target for edge in parents if edge.properties.get("first") is True}
     found = []
     for head in heads:
@@ -47,7 +47,7 @@ def lines(graph: Asked, prefix: str) -> list[list[str]]:
     return found
 
 
-def cut(graph: Asked, prefix: str) -> str | None:
+def cut(graph: Beside, prefix: str) -> str | None:
     """The sha of a commit at which the line of one whose sha begins so ends too early, if one does."""
     if not _ids(graph, Limit(Find("Commit", where=_TOO_LITTLE), 1)):
         return None
@@ -57,5 +57,5 @@ def cut(graph: Asked, prefix: str) -> str | None:
     return next((str(sha) for (sha,) in shas), None)
 
 
-def _ids(graph: Asked, plan: Plan) -> list[str]:
+def _ids(graph: Beside, plan: Plan) -> list[str]:
     return [str(id) for (id,) in graph.answer(Project(plan, (Column("id", "id"),))).values]

@@ -6,13 +6,14 @@ A question about what is not there has an empty answer, which would read as "fro
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from provgraph.asking.lines import commits, cut, lines
-from provgraph.errors import AmbiguousName, NotFound, ProvgraphError
-from provgraph.model.elements import Value
+from provgraph.errors import AmbiguousName, BudgetExceeded, NotFound, ProvgraphError
+from provgraph.model.elements import Edge, Value
 from provgraph.model.text import count
 from provgraph.model.vocabulary import Label
 from provgraph.query.conditions import asks_what_was_learned
@@ -21,6 +22,7 @@ from provgraph.query.mistake import listed, nearest
 from provgraph.query.plan import (
     AllOf,
     Around,
+    Budget,
     Column,
     Comparison,
     Condition,
@@ -50,6 +52,7 @@ from provgraph.query.values import DAY, moment_text
 
 if TYPE_CHECKING:
     from provgraph.asking.queries import Asked
+    from provgraph.store import Rows
 
 _FEW: Final = 6
 _MANY: Final = 1_000  # values of a field, among which one would not look
@@ -59,34 +62,74 @@ _READ_AGAIN: Final = "`provgraph ingest git` reads it again"
 _BEGINNING: Final = 4  # letters of an id that may stand for it
 
 
-def remarks(graph: Asked, plan: Plan, *, empty: bool) -> Iterator[str]:
-    """What is to be known beside the rows of a plan; of an empty answer also why it may be empty."""
-    yield from map(_told, missing(graph, plan))
-    yield from unmatched(graph, plan)
-    yield from unknown(graph, plan)
-    if empty:
-        yield from unmet(graph, plan)
+def remarks(beside: Beside, plan: Plan, *, empty: bool) -> Iterator[str]:
+    """What is to be known beside the rows of a plan; of an empty answer also why it may be empty. What there
+    is no time for is not looked for, and that is said."""
+    try:
+        yield from map(_told, missing(beside, plan))
+        yield from unmatched(beside, plan)
+        yield from unknown(beside, plan)
+        if empty:
+            yield from unmet(beside, plan)
+    except BudgetExceeded:
+        yield "no time is left to look for what its names and conditions find"
+
+
+def nothing(beside: Beside, plan: Plan) -> NotFound | None:
+    """The first selector of a plan that finds nothing; None also where there is no time to say."""
+    try:
+        found = missing(beside, plan)
+        return next((wrong for wrong in found if isinstance(wrong, NotFound)), None)
+    except BudgetExceeded:
+        return None
+
+
+class Beside:
+    """A graph that is asked what is told beside an answer, in so many seconds altogether."""
+
+    def __init__(self, graph: Asked, seconds: float | None = None) -> None:
+        self._graph = graph
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def answer(self, plan: Plan) -> Rows:
+        return self._graph.answer(plan, self._left())
+
+    def values(self, label: Label, key: str, most: int) -> list[Value]:
+        return self._graph.store.values(label, key, most, self._left())
+
+    def edges(self, ids: list[str], types: tuple[str, ...]) -> list[Edge]:
+        self._left()
+        return self._graph.store.edges(ids, types)
+
+    def _left(self) -> Budget:
+        """Raises `BudgetExceeded` where none is."""
+        if self._until is None:
+            return Budget()
+        seconds = self._until - time.monotonic()
+        if seconds <= 0:
+            raise BudgetExceeded("no time is left")
+        return Budget(seconds)
 
 
 def _told(wrong: ProvgraphError) -> str:
     return f"{wrong.message}; {wrong.hint}" if wrong.hint else wrong.message
 
 
-def missing(graph: Asked, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
+def missing(graph: Beside, plan: Plan) -> Iterator[NotFound | AmbiguousName]:
     """What the selectors of a plan do not find, and names that several files have, in order."""
     for find in dict.fromkeys(finds(plan)):
         if found := _missing(graph, find):
             yield found
 
 
-def unmatched(graph: Asked, plan: Plan) -> Iterator[str]:
+def unmatched(graph: Beside, plan: Plan) -> Iterator[str]:
     """What the globs of a plan do not match, in order: no error, for a glob may match nothing."""
     for find in dict.fromkeys(finds(plan)):
         if isinstance(find.name, Globbed) and not _is_there(graph, replace(find, where=None)):
             yield _told(_not_there(graph, find))
 
 
-def unknown(graph: Asked, plan: Plan) -> Iterator[str]:
+def unknown(graph: Beside, plan: Plan) -> Iterator[str]:
     """At which commits of a plan there may be more files than it finds: of one file it is missing that
     tells."""
     for find in dict.fromkeys(finds(plan)):
@@ -98,11 +141,11 @@ def unknown(graph: Asked, plan: Plan) -> Iterator[str]:
                 pass
 
 
-def unmet(graph: Asked, plan: Plan) -> Iterator[str]:
+def unmet(graph: Beside, plan: Plan) -> Iterator[str]:
     """What a plan compares that nothing has, and the text that nothing is equal to. Asked where the
     answer is empty, which that explains."""
     for possible, asked in dict.fromkeys(compared(plan)):
-        if not any(graph.store.values(label, asked.key, 1) for label in possible):
+        if not any(graph.values(label, asked.key, 1) for label in possible):
             yield f"nothing has `{asked.key}`"
         elif asked.operator == "=" and isinstance(asked.value, str):
             few = _few_texts(graph, possible, asked.key)
@@ -114,11 +157,11 @@ def unmet(graph: Asked, plan: Plan) -> Iterator[str]:
                 yield f"nothing has {condition_text(asked)}" + (f"; {near}" if near else "")
 
 
-def _few_texts(graph: Asked, labels: Iterable[Label], key: str) -> set[str] | None:
+def _few_texts(graph: Beside, labels: Iterable[Label], key: str) -> set[str] | None:
     """All that are held under a key; None where there are too many to choose from."""
     held: set[str] = set()
     for label in labels:
-        values = graph.store.values(label, key, _MANY)
+        values = graph.values(label, key, _MANY)
         if len(values) == _MANY:
             return None
         held.update(text for value in values for text in texts(value))
@@ -177,7 +220,7 @@ def finds(plan: Plan) -> Iterator[Find]:
         yield from finds(source)
 
 
-def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
+def _missing(graph: Beside, find: Find) -> NotFound | AmbiguousName | None:
     if find.name == Digested(()):
         return NotFound(
             "no content has that subject",
@@ -188,7 +231,7 @@ def _missing(graph: Asked, find: Find) -> NotFound | AmbiguousName | None:
     return _not_there(graph, find)
 
 
-def _not_there(graph: Asked, find: Find) -> NotFound:
+def _not_there(graph: Beside, find: Find) -> NotFound:
     """Why a selector finds nothing."""
     anyway = replace(find, where=None, which=Every())
     if find.label == "Version" and _is_there(graph, anyway):
@@ -225,16 +268,16 @@ def _name(find: Find) -> str:
             assert_never(find.name)
 
 
-def _is_there(graph: Asked, find: Find) -> bool:
+def _is_there(graph: Beside, find: Find) -> bool:
     return bool(graph.answer(Limit(find, 1)).values)
 
 
-def _column(graph: Asked, plan: Plan, key: str) -> list[str]:
+def _column(graph: Beside, plan: Plan, key: str) -> list[str]:
     rows = graph.answer(Project(plan, (Column(key, key),))).values
     return [str(value) for (value,) in rows if value is not None]
 
 
-def _no_version(graph: Asked, find: Find, anyway: Find) -> NotFound:
+def _no_version(graph: Beside, find: Find, anyway: Find) -> NotFound:
     if find.name is None:
         return NotFound(f"no {_kind(find)} {_which(find.which)}")
     name = _name(find)
@@ -263,7 +306,7 @@ def _no_commit(prefix: str) -> NotFound:
     )
 
 
-def _removed(graph: Asked, find: Find, versions: Find, prefix: str) -> NotFound | None:
+def _removed(graph: Beside, find: Find, versions: Find, prefix: str) -> NotFound | None:
     """That the nearest commit of the line that tells of the file removed it; if one did."""
     near = Around(Around(versions, ("VERSION_OF",), 1), ("REMOVED_IN",), 1)
     told = tuple(Column(key, key) for key in ("id", "at", "sha", "author"))
@@ -289,7 +332,7 @@ def _removed(graph: Asked, find: Find, versions: Find, prefix: str) -> NotFound 
     )
 
 
-def _too_little(graph: Asked, prefix: str) -> str | None:
+def _too_little(graph: Beside, prefix: str) -> str | None:
     """That not all files at a commit are known; if so."""
     if (sha := cut(graph, prefix)) is None:
         return None
@@ -316,7 +359,7 @@ def _which(which: Which) -> str:
             assert_never(which)
 
 
-def _ambiguous(graph: Asked, find: Find) -> AmbiguousName | None:
+def _ambiguous(graph: Beside, find: Find) -> AmbiguousName | None:
     """For a name that is the last part of several files' names."""
     if find.label != "Version" or not isinstance(find.name, Named):
         return None
@@ -331,12 +374,12 @@ def _ambiguous(graph: Asked, find: Find) -> AmbiguousName | None:
     )
 
 
-def _near(graph: Asked, find: Find) -> str | None:
+def _near(graph: Beside, find: Find) -> str | None:
     import difflib
 
     label: Label = "Artifact" if find.label == "Version" else find.label
     most = _MANY if isinstance(find.name, Globbed) else _MOST
-    values = graph.store.values(label, "name", most)
+    values = graph.values(label, "name", most)
     if len(values) == most:
         return None
     names = {text for value in values for text in texts(value)}

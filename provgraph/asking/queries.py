@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
     from provgraph.asking.answers import Answer
+    from provgraph.asking.missing import Beside
     from provgraph.config import Project as Owner
     from provgraph.model.elements import Edge, Node
     from provgraph.query.binder import Bound
@@ -153,16 +155,29 @@ class Query(Verbs):
     @cached_property
     def rows(self) -> Rows:
         """The rows as the store gives them."""
-        return self._graph.answer(self.plan, self._budget)
+        began = time.monotonic()
+        rows = self._graph.answer(self.plan, self._budget)
+        self._took = time.monotonic() - began
+        return rows
+
+    @cached_property
+    def beside(self) -> Beside:
+        """The graph, for what is told beside the rows: asked within what they left of the budget's time."""
+        from provgraph.asking.missing import Beside
+
+        assert self.rows is not None
+        bound = self._budget.seconds if self._budget else None
+        return Beside(self._graph, None if bound is None else bound - self._took)
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What is to be known beside the rows: names and globs that find nothing, a name that several
         files have and, where there are no rows, comparisons that nothing can meet. The graph is asked
-        for it, shortly, when it is first looked at; `show` and notebooks tell it."""
+        for it, shortly and within what is left of the budget's time, when it is first looked at; `show` and
+        notebooks tell it."""
         from provgraph.asking.missing import remarks
 
-        return tuple(remarks(self._graph, self.plan, empty=not len(self)))
+        return tuple(remarks(self.beside, self.plan, empty=not len(self)))
 
     @property
     def answer(self) -> Answer:

@@ -10,12 +10,11 @@ import click
 from msgspec import structs
 
 from provgraph.asking.answers import answer
-from provgraph.asking.missing import missing
+from provgraph.asking.missing import nothing
 from provgraph.asking.queries import Query
 from provgraph.asking.tables import cells
 from provgraph.cli.output import note, present, write_csv, write_json_rows, write_table
 from provgraph.cli.text import count, plain
-from provgraph.errors import NotFound
 from provgraph.graph import Graph
 from provgraph.model.elements import Edge, Node
 from provgraph.model.vocabulary import EDGES
@@ -28,10 +27,8 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 def write_answer(graph: Graph, query: Query, format: Format) -> None:
     """Raises what asking raises, before anything is written; `UsageError` where the rows are a table's
     and the format shows nodes; `NotFound` where there are no rows because a name finds nothing."""
-    if not len(query):
-        for wrong in missing(graph, query.plan):
-            if isinstance(wrong, NotFound):
-                raise wrong
+    if not len(query) and (wrong := nothing(query.beside, query.plan)):
+        raise wrong
     for remark in query.remarks:
         note(remark)
     match format:

@@ -87,9 +87,16 @@ class Store(Protocol):
         """How many edges of each type lead out of these nodes (or into them), without reading one:
         by node, then by type; what has none is left out."""
 
-    def values(self, label: Label, key: str, most: int) -> list[Value]:
+    def values(
+        self,
+        label: Label,
+        key: str,
+        most: int,
+        budget: Budget = Budget(),  # noqa: B008
+    ) -> list[Value]:
         """What nodes of a label have under a key, each value once and in any order: all that there are,
-        or any `most` of them where there are more. No longer sought than until those are found."""
+        or any `most` of them where there are more. No longer sought than until those are found. Raises
+        `BudgetExceeded`, for the time alone."""
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         """Everything that binding needs to know of these artifacts: the artifacts that exist, the

@@ -87,7 +87,13 @@ class MemoryStore:
             counts.setdefault(near, Counter())[edge.type] += 1
         return {near: dict(by_type) for near, by_type in counts.items()}
 
-    def values(self, label: Label, key: str, most: int) -> list[Value]:
+    def values(
+        self,
+        label: Label,
+        key: str,
+        most: int,
+        budget: Budget = Budget(),  # noqa: B008
+    ) -> list[Value]:
         nodes = (node for _, node in self.graph.nodes(data="node") if node.label == label)
         held = (node.id if key == "id" else node.properties.get(key) for node in nodes)
         return list(islice(dict.fromkeys(value for value in held if value is not None), most))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from provgraph.asking.answers import answer as in_columns
-from provgraph.asking.missing import remarks
+from provgraph.asking.missing import Beside, remarks
 from provgraph.graph import Graph
 from provgraph.model.text import plain
 from provgraph.model.uri import shown
@@ -32,6 +32,7 @@ def answer(graph: Graph, text: str, limit: int) -> Answer:
         return Answer(columns=[], rows=[], ids=[], more=False, seconds=took, explained=explained)
     asked = _first(query.plan, limit + 1)
     rows = graph.answer(asked, BUDGET)
+    beside = Beside(graph, BUDGET.seconds)
     found = in_columns(Rows(rows.columns, rows.values[:limit]), asked)
     selected = isinstance(query.plan, plan.Project) or plan.is_table(query.plan)
     hidden = frozenset((_ID.name,)) if selected else _HIDDEN
@@ -46,7 +47,7 @@ def answer(graph: Graph, text: str, limit: int) -> Answer:
         ids=[None if id_at is None else row[id_at] for row in found.values],
         more=len(rows.values) > limit,
         seconds=time.perf_counter() - began,
-        remarks=list(remarks(graph, query.plan, empty=not rows.values)),
+        remarks=list(remarks(beside, query.plan, empty=not rows.values)),
     )
 
 

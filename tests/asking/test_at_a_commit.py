@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import provgraph
-from provgraph.asking.missing import missing
+from provgraph.asking.missing import Beside, missing
 from provgraph.graph import Graph
 
 NOON = 1_795_003_200  # 2026-11-18, 12:00 UTC
@@ -91,7 +91,7 @@ def test_a_file_that_a_commit_removed_is_told_of_with_what_there_was(
         (changed, gone, made),
         (gone_again, gone_again, again),
     ):
-        (told,) = missing(graph, graph.ask(f"file a.csv@commit:{commit[:8]}").plan)
+        (told,) = missing(Beside(graph), graph.ask(f"file a.csv@commit:{commit[:8]}").plan)
         assert str(told) == (
             f"`a.csv` is not there at commit {commit[:8]}: commit {removed[:9]} of Ann removed it on 2026-11-18\n"
             f"  hint: what it was before: `@commit:{before[:9]}`"
@@ -101,10 +101,10 @@ def test_a_file_that_a_commit_removed_is_told_of_with_what_there_was(
 
 def test_a_commit_where_a_digest_is_asked_for_is_told_of(graph: Graph, repository: Path) -> None:
     commit = "a" + sha(repository, "made")[:8]  # a letter: digits alone would be a number
-    (told,) = missing(graph, graph.ask(f"file a.csv@commit:{commit}").plan)
+    (told,) = missing(Beside(graph), graph.ask(f"file a.csv@commit:{commit}").plan)
     assert str(told).startswith(f"no commit begins with {commit}\n")
     known = sha(repository, "made")
-    (told,) = missing(graph, graph.ask(f"file a.csv@sha:{known[:12]}").plan)
+    (told,) = missing(Beside(graph), graph.ask(f"file a.csv@sha:{known[:12]}").plan)
     assert str(told).endswith(
         f"hint: that is a commit: `@commit:{known[:12]}` is the file that it has"
     )

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from histories import random_history
 
-from provgraph.asking.missing import missing
+from provgraph.asking.missing import Beside, missing
 from provgraph.config import create_project
 from provgraph.graph import Graph
 from provgraph.ingest import ReadContext, adapter
@@ -163,7 +163,7 @@ def test_merges_that_an_earlier_version_read_are_read_again(tmp_path: Path) -> N
     little = f"not all files at commit {last} are known: an earlier provgraph read too little of commit {cut[:9]}"
     with Graph(project) as graph:
         graph.sync()
-        (told,) = missing(graph, graph.ask(f'file "kept.txt"@"commit:{last}"').plan)
+        (told,) = missing(Beside(graph), graph.ask(f'file "kept.txt"@"commit:{last}"').plan)
         assert str(told) == f"{little}\n  hint: `provgraph ingest git` reads it again"
         (remark,) = graph.ask(f'file *@"commit:{last}"').remarks
         assert remark == f"{little}; `provgraph ingest git` reads it again"

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from provgraph.asking.missing import missing
+from provgraph.asking.missing import Beside, missing, nothing, remarks
 from provgraph.errors import BudgetExceeded, QueryError
 from provgraph.graph import Graph
+from provgraph.model.elements import Value
+from provgraph.model.vocabulary import Label
 from provgraph.query.explain import statements
 from provgraph.query.optimizer import optimize
+from provgraph.query.plan import Budget, Plan
 from provgraph.query.syntax import quoted
+from provgraph.store import Rows
 
 NOT_THERE = {
     'file "clean.cvs" | lineage': "no file answers to `clean.cvs`\n  hint: near it: `clean.csv`, `clean.py`",
@@ -45,7 +49,7 @@ NOT_THERE = {
 
 @pytest.mark.parametrize("question", NOT_THERE)
 def test_what_a_question_names_and_is_not_there_is_said(graph: Graph, question: str) -> None:
-    assert [str(found) for found in missing(graph, graph.ask(question).plan)] == [
+    assert [str(found) for found in missing(Beside(graph), graph.ask(question).plan)] == [
         NOT_THERE[question]
     ]
 
@@ -62,18 +66,18 @@ def test_what_a_question_names_and_is_not_there_is_said(graph: Graph, question: 
     ],
 )
 def test_what_may_be_empty_is_no_mistake(graph: Graph, question: str) -> None:
-    assert list(missing(graph, graph.ask(question).plan)) == []
+    assert list(missing(Beside(graph), graph.ask(question).plan)) == []
 
 
 def test_a_name_that_several_files_have_is_said_with_their_names(
     graph: Graph, twins: Graph
 ) -> None:
-    (found,) = missing(twins, twins.ask('file "same.txt"').plan)
+    (found,) = missing(Beside(twins), twins.ask('file "same.txt"').plan)
     assert str(found) == (
         "`same.txt` may be 2 files, and all of them are meant: `one/same.txt`, `two/same.txt`\n"
         "  hint: name one of them whole"
     )
-    assert list(missing(twins, twins.ask('file "one/same.txt"').plan)) == []
+    assert list(missing(Beside(twins), twins.ask('file "one/same.txt"').plan)) == []
 
 
 def test_remarks_stand_beside_the_answer(
@@ -90,9 +94,9 @@ def test_remarks_stand_beside_the_answer(
         "file [kind = modle<]": ('nothing has kind = "modle<"; `model` might be meant',),
         "run [tag.reviewed = yes]": ("nothing has `tag.reviewed`",),
     }
-    for question, remarks in told.items():
+    for question, expected in told.items():
         question = question.replace("modle<", quoted("modle<"))
-        assert graph.ask(question).remarks == remarks
+        assert graph.ask(question).remarks == expected
     empty = graph.find("file", where=f"kind = {quoted('modle<')}")
     empty.show()
     assert capsys.readouterr().out.endswith("0 rows\n" + empty.remarks[0] + "\n")
@@ -159,6 +163,38 @@ def test_a_budget_stops_a_question_and_says_so(graph: Graph) -> None:
         assert str(caught.value) == said
 
 
+def test_what_is_told_beside_an_answer_keeps_to_the_time_that_is_left(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets: list[Budget | None] = []
+    answer, values = graph.answer, graph.store.values
+
+    def answered(plan: Plan, budget: Budget | None = None) -> Rows:
+        budgets.append(budget)
+        return answer(plan, budget)
+
+    def held(label: Label, key: str, most: int, budget: Budget) -> list[Value]:
+        budgets.append(budget)
+        return values(label, key, most, budget)
+
+    monkeypatch.setattr(graph, "answer", answered)
+    monkeypatch.setattr(graph.store, "values", held)
+    query = graph.ask('file "clean.cvs" [prop.a = 1]').within(seconds=3600)
+    assert query.remarks == (
+        "no file answers to `clean.cvs`; near it: `clean.csv`, `clean.py`",
+        "nothing has `prop.a`",
+    )
+    left = [budget.seconds for budget in budgets if budget and budget.seconds]
+    assert len(left) == len(budgets) > 3
+    assert left == sorted(left, reverse=True) and left[-1] < 3600
+
+    late = Beside(graph, 0)
+    assert nothing(late, query.plan) is None
+    assert list(remarks(late, query.plan, empty=True)) == [
+        "no time is left to look for what its names and conditions find"
+    ]
+
+
 HOSTILE = ("it's", '"quoted"', "`back`tick", "$p0", "'; DROP TABLE node; --", "back\\slash", "}) RETURN n //", "{{}}", "?'", "é\0", "%_*")  # fmt: skip
 
 
@@ -176,7 +212,7 @@ def asked_of_stores(graph: Graph, text: str) -> tuple[list[str], list[str]]:
     try:
         query = graph.ask(text)
         len(query)
-        list(missing(graph, query.plan))
+        list(missing(Beside(graph), query.plan))
     finally:
         connection.exec_trace = None
     return said, [statement.text for statement in statements(optimize(query.plan), "p")]

@@ -22,6 +22,7 @@ from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
 from provgraph.store.embedded import apply, beside, reading
 from provgraph.store.embedded import run as running
+from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
 from provgraph.store.embedded.room import LARGE
@@ -100,9 +101,17 @@ class EmbeddedStore:
         with explained(self.path):
             return reading.degrees(self._connection, ids, types, incoming=incoming)
 
-    def values(self, label: Label, key: str, most: int) -> list[Value]:
+    def values(
+        self,
+        label: Label,
+        key: str,
+        most: int,
+        budget: Budget = Budget(),  # noqa: B008
+    ) -> list[Value]:
         with explained(self.path):
-            return reading.values(self._connection, label, key, most)
+            meter = Meter(budget)
+            with meter.limiting(self._connection):
+                return reading.values(self._connection, label, key, most)
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):

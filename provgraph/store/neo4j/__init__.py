@@ -103,9 +103,15 @@ class Neo4jStore:
         with explained(self.uri):
             return self._reader.degrees(ids, types, incoming=incoming)
 
-    def values(self, label: Label, key: str, most: int) -> list[Value]:
+    def values(
+        self,
+        label: Label,
+        key: str,
+        most: int,
+        budget: Budget = Budget(),  # noqa: B008
+    ) -> list[Value]:
         with explained(self.uri):
-            return self._reader.values(label, key, most)
+            return self._reader.values(label, key, most, budget.seconds)
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.uri):

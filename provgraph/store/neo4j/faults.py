@@ -85,6 +85,11 @@ def store_error(error: Exception, uri: str) -> StoreError | BudgetExceeded:
             f"{uri}: there is no such database: {text}",
             hint="look at `database` in [store] of provgraph.toml",
         )
+    if "MemoryPoolOutOfMemory" in code:
+        return StoreError(
+            f"{uri}: the server has too little memory for it: {text}",
+            hint="give it more; `provgraph neo4j start --heap` does, for one of one's own",
+        )
     if code == UNAVAILABLE:
         return StoreError(f"{uri}: the database is not available: {text}", hint=LATER)
     return StoreError(f"{uri}: {text}")

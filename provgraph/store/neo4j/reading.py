@@ -109,10 +109,11 @@ class Reader:
             degrees.setdefault(id, {})[self.connection.names.word(type)] = number
         return degrees
 
-    def values(self, label: Label, key: str, most: int) -> list[Value]:
+    def values(self, label: Label, key: str, most: int, seconds: float | None) -> list[Value]:
         (found,) = self._columns(
             f"MATCH (n:{label} {{project: $project}}) WHERE n[$key] IS NOT NULL"
             " WITH DISTINCT n[$key] AS held LIMIT $most RETURN collect(held)",
+            seconds,
             key=key,
             most=most,
         )
@@ -142,9 +143,9 @@ class Reader:
             dict(zip(labels, nodes, strict=True)), dict(zip(words, edges, strict=True))
         )
 
-    def _columns(self, text: str, **parameters: Any) -> list[Any]:
+    def _columns(self, text: str, seconds: float | None = None, **parameters: Any) -> list[Any]:
         said = self.connection.names.said(text)
-        return self.connection.columns(said, project=self.project, **parameters)
+        return self.connection.columns(said, seconds, project=self.project, **parameters)
 
     def _edges(self, text: str, **parameters: Any) -> list[Edge]:
         edges = [
