@@ -159,6 +159,7 @@ MAGIC: Final = b"provgraph digests 2\n"
 _ENTRY: Final = struct.Struct(">QQqqq32s20s")
 _WIDTH: Final = _ENTRY.size + 4
 _KEY: Final = 16
+_CTIME: Final = slice(32, 40)  # big-endian, so that bytes stand in order of time
 _SORTED: Final = "sorted"
 _LOOSE: Final = ".loose"
 _MOST: Final = 500_000
@@ -175,21 +176,29 @@ def _fields(stat: Stat) -> tuple[int, int, int, int, int]:
     return stat.device, stat.inode, stat.size, stat.mtime, stat.ctime
 
 
+def _is_whole(raw: bytes) -> bool:
+    return zlib.crc32(raw[:-4]) == int.from_bytes(raw[-4:], "big")
+
+
 def _decoded(raw: bytes) -> Entry | None:
-    if zlib.crc32(raw[:-4]) != int.from_bytes(raw[-4:], "big"):
+    if not _is_whole(raw):
         return None
     *fields, digest, blob = _ENTRY.unpack(raw[:-4])
     return Entry(Stat(*fields), digest, blob)
 
 
-def _entries(data: bytes) -> Iterator[Entry]:
-    """The entries of a file of them, those that are damaged left out."""
+def _raw_entries(data: bytes) -> Iterator[bytes]:
+    """The entries of a file of them as they stand there, those that are damaged left out."""
     if not data.startswith(MAGIC):
         return
     for at in range(len(MAGIC), len(data) - _WIDTH + 1, _WIDTH):
-        entry = _decoded(data[at : at + _WIDTH])
-        if entry:
-            yield entry
+        raw = data[at : at + _WIDTH]
+        if _is_whole(raw):
+            yield raw
+
+
+def _entries(data: bytes) -> Iterator[Entry]:
+    return filter(None, map(_decoded, _raw_entries(data)))
 
 
 def _read(path: Path) -> bytes:
@@ -288,20 +297,23 @@ class Cache:
             os.close(lock)
 
     def _write_sorted(self, known: Path, files: list[Path]) -> None:
-        merged: dict[Inode, Entry] = {}
+        merged: dict[
+            bytes, bytes
+        ] = {}  # there may be very many: as they stand there, they take least
         for path in (known, *files):
-            for entry in _entries(_read(path)):
-                merged[entry.stat.device, entry.stat.inode] = entry
+            merged.update((raw[:_KEY], raw) for raw in _raw_entries(_read(path)))
         newest = list(merged.values())
+        merged.clear()
         if len(newest) > _MOST:
-            newest.sort(key=lambda entry: entry.stat.ctime)
+            newest.sort(key=lambda raw: raw[_CTIME])
             newest = newest[-_MOST:]
-        raw = sorted(_encoded(entry) for entry in newest)
+        newest.sort()  # by inode
         fresh = known.with_suffix(f".{os.getpid()}")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(file, "wb") as out:
-                out.write(MAGIC + b"".join(raw))
+                out.write(MAGIC)
+                out.writelines(newest)
             fresh.replace(known)
         except OSError:
             fresh.unlink(missing_ok=True)
