@@ -550,7 +550,7 @@ class _Sweep:
                     self.exec_over(opening, stat, event.tick)
         opening = self.inherited(descriptor, file, event.tick, by, index)
         self.borrow(file, by, descriptor)
-        reads = descriptor.readable and descriptor.fd == 0
+        reads = descriptor.readable and (descriptor.fd == 0 or self.is_given(descriptor, file, by))
         opening.unaccounted = self.changer(file, stat, reading=False)
         if reads and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
@@ -564,6 +564,23 @@ class _Sweep:
             file.writers[opening] = None
             self.unsettled[opening] = None
         return opening
+
+    def is_given(self, descriptor: Descriptor, file: File, by: Execution) -> bool:
+        """Whether a program was started with an input under a number of its own: who started it had opened
+        that itself, and let it stay open. A shell does so for its own loops, too, and then means nothing by it."""
+        if descriptor.writable or descriptor.fd < 3:
+            return False
+        before = by.process.executions[by.place - 1] if by.place else by.process.parent
+        giver = by.process.parent if before is not None and before.stretch else before
+        if giver is None or self.programs.is_shell(giver):
+            return False
+        return any(
+            opening.file is file
+            and opening.by is giver
+            and not (opening.inherited or opening.closed)
+            for openings in self.openings.get(giver.process, {}).values()
+            for opening in openings
+        )
 
     def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
         parent = by.process.parent
