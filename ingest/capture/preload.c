@@ -939,15 +939,17 @@ static uint64_t *module_folders(void) {
 /* The folder of such a module, with the names as they are: a number, 0 of any other file. */
 static uint64_t folder_of_module(const char *path, int flags) {
     static const char cache[] = "/__pycache__/";
-    size_t n = length_of(path);
-    if (n < 5 || path[0] != '/' || flags & (O_ACCMODE | O_CREAT | O_TRUNC) || !equal(path + n - 4, ".pyc"))
+    if (path[0] != '/' || flags & (O_ACCMODE | O_CREAT | O_TRUNC)) return 0;
+    const char *end = path, *name = path;
+    for (; *end; end++)
+        if (*end == '/') name = end + 1;
+    size_t n = (size_t)(name - path);
+    if (end - name < 4 || !equal(end - 4, ".pyc") || n < sizeof cache ||
+        !begins(name - (sizeof cache - 1), cache))
         return 0;
-    while (path[n - 1] != '/') n--;
-    if (n < sizeof cache || !begins(path + n - (sizeof cache - 1), cache)) return 0;
     uint64_t hash = n ^ (uint64_t)load(&spool->names) << 32, word;
     for (size_t at = 0; at < n; at += 8) {
-        word = 0;
-        memcpy(&word, path + at, n - at < 8 ? n - at : 8);
+        __builtin_memcpy(&word, path + (n - at < 8 ? n - 8 : at), 8); /* the last overlaps what is before */
         hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
         hash ^= hash >> 32;
     }
@@ -984,7 +986,7 @@ static const char *within_environment(const char *path, const char *root) {
     char program[512];
     const char *within = NULL;
     for (const char *at = path; *at; at++)
-        if (begins(at, "/site-packages/") || begins(at, "/dist-packages/")) within = at + 14;
+        if (*at == '/' && (begins(at, "/site-packages/") || begins(at, "/dist-packages/"))) within = at + 14;
     if (within) return contains(root, "-packages") ? NULL : within;
     size_t n = installed_in(program, sizeof program);
     if (!n || begins(root, program) || !begins(path, program)) return NULL;
