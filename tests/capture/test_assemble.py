@@ -239,6 +239,23 @@ def test_a_group_redirected_to_one_file_is_generated_by_each_that_wrote_but_not_
     assert told.lineage("log") == {"a", "b"}
 
 
+def test_two_that_wrote_side_by_side_to_the_output_that_they_were_given_both_made_it() -> None:
+    """Which of them wrote, when both are done and neither has closed it, is not seen."""
+    m = Machine("a", "b")
+    shell = m.program("bash")
+    shell.open("log", "a", fd=1)
+    xargs = shell.spawn("xargs", "-P2", "cat")
+    cats = [xargs.spawn("cat", name) for name in ("a", "b")]
+    for cat, name in zip(cats, ("a", "b"), strict=True):
+        cat.read(name)
+        cat.put(1, name)
+    for process in (*cats, xargs, shell):
+        process.exit()
+    told = m.assemble()
+    assert told.generated == [("cat a", "log"), ("cat b", "log")]
+    assert told.lineage("log") == {"a", "b"}
+
+
 def test_what_the_shell_wrote_before_its_child_is_the_shells() -> None:
     m = Machine("names", "a")
     shell = m.program("bash")

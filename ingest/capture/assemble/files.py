@@ -21,7 +21,7 @@ import msgspec
 from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.known import Known, Room
 from provgraph.ingest.capture.assemble.pipes import Inform
-from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process
+from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process, are_beside
 from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.assemble.states import (
     GONE,
@@ -388,11 +388,13 @@ class _Sweep:
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
-        are a process and its fork, which share what they have opened. A shell waits instead."""
+        are a process and its fork, which share what they have opened, or two that were given the same
+        output and ran side by side. A shell waits instead."""
         if self.programs.is_shell(other):
             return False
         killed = writer.process.exited is None and not writer.stretch
-        return killed or (writer.stretch and writer.process is not other.process)
+        shared = writer.stretch and writer.process is not other.process
+        return killed or shared or are_beside(writer.process, other.process)
 
     def version(
         self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int

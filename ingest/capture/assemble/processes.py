@@ -397,6 +397,18 @@ def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
     }
 
 
+def are_beside(one: Process, other: Process) -> bool:
+    """Whether neither of the two started the other, directly or not."""
+    return not (_comes_from(one, other) or _comes_from(other, one))
+
+
+def _comes_from(process: Process, other: Process) -> bool:
+    above: Process | None = process
+    while above is not None and above is not other:
+        above = above.parent.process if above.parent else None
+    return above is other
+
+
 def ancestors(execution: Execution) -> Iterator[Execution]:
     """The executions that started this one, from the nearest on: the one that it is a part of, the one
     before it in its process, else the one that forked or spawned the process."""
