@@ -28,23 +28,45 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 # Conditions. Two-valued: a missing property makes every comparison and membership false, `!=` and
 # `not in` too; `Negate` turns that false into true. A list property satisfies a comparison if one
 # of its members does. `~` is a glob (`glob.py`). Text compares by code point; values of different
-# types (text against number) never satisfy a comparison.
+# types (text against number) never satisfy a comparison, so constants of different types are not the same.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """`key` is a node property, `depth`, what an operator learned, or a column of a table."""
+    """`key` is a node property, `depth`, what an operator learned, or a column of a table.
+
+    >>> Comparison("exit", "=", 1) == Comparison("exit", "=", 1.0)
+    False
+    """
 
     key: str
     operator: Operator
     value: Constant
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Comparison) and self._told() == other._told()
 
-@dataclass(frozen=True, slots=True)
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        return self.key, self.operator, type(self.value), self.value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Membership:
     key: str
     values: tuple[Constant, ...]
     negated: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Membership) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        return self.key, tuple(map(type, self.values)), self.values, self.negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,8 +523,9 @@ Plan = (
 )
 
 _P = TypeVar("_P", bound=Plan)
-_FIELDS: Final[dict[type, tuple[str, ...]]] = {
-    operator: tuple(field.name for field in fields(operator)) for operator in get_args(Plan)
+_SOURCES: Final[dict[type, tuple[str, ...]]] = {
+    operator: tuple(each.name for each in fields(operator) if each.type in ("Plan", "Plan | None"))
+    for operator in get_args(Plan)
 }
 
 
@@ -512,13 +535,15 @@ def sources(plan: Plan) -> dict[str, Plan]:
     >>> list(sources(SetOp("union", Find("Run"), Find("Step"))))
     ['left', 'right']
     """
-    held = ((name, getattr(plan, name)) for name in _FIELDS[type(plan)])
-    return {name: value for name, value in held if type(value) in _FIELDS}
+    held = {name: getattr(plan, name) for name in _SOURCES[type(plan)]}
+    return {name: source for name, source in held.items() if source is not None}
 
 
 def with_sources(plan: _P, change: Callable[[Plan], Plan]) -> _P:
     """The same operator over what `change` makes of the plans that it stands on."""
     below = sources(plan)
+    if not below:
+        return plan
     made = {name: change(source) for name, source in below.items()}
     new = {name: each for name, each in made.items() if each is not below[name]}
     return replace(plan, **new) if new else plan  # type: ignore[arg-type]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar
 
 from neo4j import ManagedTransaction
 
@@ -46,6 +47,8 @@ from provgraph.store.neo4j.values import (
 
 T = TypeVar("T")
 
+_KEPT: Final = 64  # statements
+
 
 class Runner:
     """Runs the plans of one project."""
@@ -55,6 +58,7 @@ class Runner:
         self.project = project
         self.dialect = dialect
         self.numbers = Numbers(dialect, project)
+        self.compiled = lru_cache(_KEPT)(partial(dialect.compile, project=project))
 
     def run(self, plan: Plan, budget: Budget) -> Rows:
         """Raises `BudgetExceeded`."""
@@ -85,6 +89,7 @@ class Execution:
         self.server = server
         self.connection = runner.connection
         self.numbers = runner.numbers
+        self.known = runner.compiled
         self.names = runner.connection.names
         self.project = runner.project
         self.dialect = runner.dialect
@@ -103,10 +108,10 @@ class Execution:
 
     def whole(self, plan: Plan) -> Rows:
         more = shape.learned(plan)
-        plan = self.ready(plan)
-        statement = self.dialect.compile(plan, self.project)
+        ready = self.ready(plan)
+        statement = self.compiled(plan, ready)
         ids, *found = self.lists(statement)
-        labels = shape.labels(plan)
+        labels = shape.labels(ready)
         said = found.pop(0) if len(labels) > 1 else [next(iter(labels), "")] * len(ids)
         depths, properties, *learned = found
         rows = zip(
@@ -130,7 +135,7 @@ class Execution:
         ids = self.numbers.ids(ready, self) if asks_for_ids(ready) else None
         found: list[Any] = [ids]
         if ids is None:
-            found = self.lists(self.dialect.compile(ready, self.project))
+            found = self.lists(self.compiled(plan, ready))
         if stand_together(plan):
             ids, others = found
             return MadeRows(len(ids), lambda place: rows_of(ids[place], others[place]))
@@ -198,6 +203,13 @@ class Execution:
             for operator in visiting(plan):
                 self.visit_rows(operator, self.most)
         return plan
+
+    def compiled(self, plan: Plan, ready: Plan) -> Statement:
+        """What is asked for a plan that is ready. Of one that was so from the beginning it is kept: it may be
+        asked again, and what was carried out is large and of the moment."""
+        if ready is plan:
+            return self.known(plan)
+        return self.dialect.compile(ready, self.project)
 
     def visit_rows(self, operator: Plan, most: int) -> None:
         counted = self.dialect(self.project)
