@@ -809,6 +809,26 @@ def is_one(plan: Plan) -> bool:
     return isinstance(plan, Find) and isinstance(plan.name, Identified) and len(plan.name.ids) == 1
 
 
+def asks_for_ids(plan: Plan) -> bool:
+    """Whether it asks for the ids alone of all that one start reaches, in the order of a walk. (Few hops
+    reach little.) Who asks a Neo4j so again reads them faster by its numbers of the nodes.
+
+    >>> from provgraph.query.plan import Column
+    >>> walk = Walk(Find("Run", Identified(("r1",))), "effect", ("PART_OF",))
+    >>> id = (Column("id", "id"),)
+    >>> asks_for_ids(Project(walk, id)), asks_for_ids(Project(Limit(walk, 3), id))
+    (True, False)
+    """
+    if not isinstance(plan, Project) or [column.key for column in plan.columns] != ["id"]:
+        return False
+    source = plan.source
+    while isinstance(source, Filter):
+        source = source.source
+    if not isinstance(source, Walk) or source.max_hops is not None:
+        return False
+    return bool(source.via) and is_one(source.source)
+
+
 def has_generating_steps(plan: Plan) -> bool:
     """Whether the steps that generated a plan's versions are among its rows, for sure: those of a
     whole lineage are.

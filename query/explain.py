@@ -8,17 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from textwrap import indent
-from typing import Any
+from typing import Any, Final
 
 from provgraph.model.elements import Edge, Node
 from provgraph.query.binder import Bound
-from provgraph.query.cypher import Cypher, Statement
+from provgraph.query.cypher import Cypher, Statement, asks_for_ids
 from provgraph.query.explain_text import plan_text, syntax_text
 from provgraph.query.operators import Cone, carried_out, table
 from provgraph.query.operators.telling import is_fetched, told
 from provgraph.query.optimizer import optimize
 from provgraph.query.plan import Count, Plan, Project, Walk, is_table
 from provgraph.query.syntax import parse
+
+_AGAIN: Final = """\
+while nobody has written, a Neo4j is asked for its numbers of these nodes and their depths;
+their ids and times are kept here, where they are sorted
+"""
 
 
 def explain(text: str, bound: Bound, project: str | None = None) -> str:
@@ -68,6 +73,8 @@ def plan_stages(plan: Plan, project: str | None) -> Iterator[tuple[str, str]]:
         if statement.parameters:
             shown = (f"${key} = {literal(value)}" for key, value in statement.parameters.items())
             yield "Parameters", "\n".join(shown)
+    if asks_for_ids(better):
+        yield "Asked again", _AGAIN
 
 
 def statements(plan: Plan, project: str | None) -> list[Statement]:

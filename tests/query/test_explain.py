@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from provgraph.query.binder import Bound
 from provgraph.query.explain import explain, explain_plan
-from provgraph.query.plan import Find
+from provgraph.query.plan import Column, Find, Identified, Project, Walk
 
 QUESTION = "run [exit != 0] | limit 3"
 
@@ -38,3 +38,9 @@ def test_a_statement_without_parameters_shows_none() -> None:
 def test_text_among_the_parameters_is_quoted(meaning: Callable[[str], Bound]) -> None:
     asked = 'run [command = "say \\"é\\""]'
     assert '$p0 = "say \\"é\\""' in explain(asked, meaning(asked))
+
+
+def test_it_is_said_where_another_way_is_taken_the_second_time() -> None:
+    walk = Walk(Find("Run", Identified(("r1",))), "origin", ("BY",))
+    assert "\n\nAsked again\n" in explain_plan(Project(walk, (Column("id", "id"),)))
+    assert "Asked again" not in explain_plan(Project(walk, (Column("name", "name"),)))

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from provgraph.query.cypher import Statement
-from provgraph.query.plan import Filter, Plan, Project, Walk
-from provgraph.store.neo4j.dialect import Neo4jCypher, walk_from_one
+from provgraph.query.plan import Plan, Project
+from provgraph.store.neo4j.dialect import Neo4jCypher
 
 State = frozenset[str]
 """The bookmarks of the last answers."""
@@ -84,27 +84,6 @@ class _Held:
     state: State | None
     known: dict[int, Known] = field(default_factory=dict)
     large: set[Plan] = field(default_factory=set)
-
-
-def asks_for_ids(plan: Project) -> bool:
-    """Whether it asks for the ids alone of all that one start reaches, in the order of a walk: few
-    hops reach little, which is read at once.
-
-    >>> from provgraph.query.plan import Column, Find, Identified, Limit
-    >>> walk = Walk(Find("Run", Identified(("r1",))), "effect", ("PART_OF",))
-    >>> id = (Column("id", "id"),)
-    >>> asks_for_ids(Project(walk, id)), asks_for_ids(Project(Limit(walk, 3), id))
-    (True, False)
-    """
-    source: Plan = plan.source
-    while isinstance(source, Filter):
-        source = source.source
-    return (
-        [column.key for column in plan.columns] == ["id"]
-        and isinstance(source, Walk)
-        and source.max_hops is None
-        and walk_from_one(source) is not None
-    )
 
 
 def in_order(depths: list[int], known: list[Known]) -> list[str]:

@@ -12,7 +12,7 @@ from neo4j import ManagedTransaction
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Edge, Node
 from provgraph.query import shape
-from provgraph.query.cypher import Statement
+from provgraph.query.cypher import Statement, asks_for_ids
 from provgraph.query.operators import Cone, carried_out, table
 from provgraph.query.operators.telling import is_fetched, told
 from provgraph.query.plan import (
@@ -34,7 +34,7 @@ from provgraph.store.made_rows import MadeRows
 from provgraph.store.neo4j import cones
 from provgraph.store.neo4j.connection import SHORTEST_SECONDS, Asked, Connection, columns
 from provgraph.store.neo4j.dialect import Neo4jCypher, stand_together
-from provgraph.store.neo4j.numbers import Numbers, State, asks_for_ids
+from provgraph.store.neo4j.numbers import Numbers, State
 from provgraph.store.neo4j.reading import key_and_rest
 from provgraph.store.neo4j.values import (
     asked,
