@@ -810,12 +810,11 @@ def is_one(plan: Plan) -> bool:
 
 
 def asks_for_ids(plan: Plan) -> bool:
-    """Whether it asks for the ids alone of all that one start reaches, in the order of a walk. (Few hops
-    reach little.) Who asks a Neo4j so again reads them faster by its numbers of the nodes.
+    """Whether it asks for the ids alone of all that a walk reaches, in its order. (Few hops reach little.)
+    Who asks a Neo4j so again reads them faster by its numbers of the nodes.
 
     >>> from provgraph.query.plan import Column
-    >>> walk = Walk(Find("Run", Identified(("r1",))), "effect", ("PART_OF",))
-    >>> id = (Column("id", "id"),)
+    >>> walk, id = Walk(Find("Run"), "effect", ("PART_OF",)), (Column("id", "id"),)
     >>> asks_for_ids(Project(walk, id)), asks_for_ids(Project(Limit(walk, 3), id))
     (True, False)
     """
@@ -824,9 +823,7 @@ def asks_for_ids(plan: Plan) -> bool:
     source = plan.source
     while isinstance(source, Filter):
         source = source.source
-    if not isinstance(source, Walk) or source.max_hops is not None:
-        return False
-    return bool(source.via) and is_one(source.source)
+    return isinstance(source, Walk) and bool(source.via) and source.max_hops is None
 
 
 def has_generating_steps(plan: Plan) -> bool:

@@ -242,7 +242,7 @@ def test_ids_in_order_are_the_same_by_the_servers_numbers(
         known = reference(question[0])
         with projects(database, 1) as (store,), noting(by_number):
             store.apply(question[0])
-            for plan in map(optimize, from_one_start(question)):
+            for plan in map(optimize, ids_of_walks(question)):
                 for _ in range(3):
                     assert exactly(store.run(plan)) == exactly(known.run(plan)), plan
 
@@ -250,8 +250,8 @@ def test_ids_in_order_are_the_same_by_the_servers_numbers(
     assert by_number[True] > by_number[False]  # which is had where others write meanwhile
 
 
-def from_one_start(question: Question) -> Iterator[Plan]:
-    """The ids of a plan's walks and of what is kept of them, each from another node."""
+def ids_of_walks(question: Question) -> Iterator[Plan]:
+    """The ids of a plan's walks and of what is kept of them, from where they begin and each from another node."""
     graph, plans = question
     drawn = [part for plan in plans for part in parts(plan)]
     kept = [part.condition for part in drawn if isinstance(part, Filter)]
@@ -260,6 +260,7 @@ def from_one_start(question: Question) -> Iterator[Plan]:
         start = Find(node.label, Identified((node.id,)))
         found = replace(walk, source=start, max_hops=None)
         reached: list[Plan] = [found, *(Filter(found, condition) for condition in kept)]
+        reached.append(replace(walk, max_hops=None))
         yield from (Project(each, (Column("id", "id"),)) for each in reached)
 
 

@@ -279,12 +279,15 @@ BELOW: dict[str, Plan] = {
 }
 
 
-@pytest.mark.parametrize("what", ["whole nodes", "some of them", "stop at a kind", "as of"])
+@pytest.mark.parametrize(
+    "what", ["whole nodes", "some of them", "stop at a kind", "as of", "from a name"]
+)
 def test_numbers_are_had_by_the_same_walk_without_sorting(
     server: tuple[Neo4jStore, Driver], what: str
 ) -> None:
     store, driver = server
-    found = chosen(driver, Neo4jCypher.compile_numbers(optimize(BELOW[what]), store.project))
+    plan = lineage(NAMED) if what == "from a name" else BELOW[what]
+    found = chosen(driver, Neo4jCypher.compile_numbers(optimize(plan), store.project))
     names = {name for name, _, _ in found}
     assert names & PRUNING and not any("Sort" in name for name in names), found
     begins_by_seeking(found)

@@ -43,23 +43,19 @@ class Neo4jCypher(Cypher):
 
     @classmethod
     def compile_numbers(cls, plan: Plan, project: str) -> Statement:
-        """The rows of a plan of a walk from one start, in no order, as two lists: the server's own `numbers`
-        of them, and their `depths`."""
+        """A walk's rows, in no order, as two lists: the server's own `numbers` of them, and their `depths`."""
         dialect = cls(project)
+        text = "\n".join(["CYPHER 5", *dialect.numbers(plan)])
+        return Statement(text, dialect.parameters)
+
+    def numbers(self, plan: Plan) -> Lines:
         walk = walk_from_one(plan)
-        assert walk is not None
-        lists = [
-            *dialect.start(walk),
-            *subquery(
-                [
-                    *dialect.rows(plan, depth=True),
-                    "RETURN collect(id(n)) AS numbers, collect(depth) AS depths",
-                ],
-                "*",
-            ),
-            "RETURN numbers, depths",
-        ]
-        return Statement("\n".join(["CYPHER 5", *lists]), dialect.parameters)
+        start = [] if walk is None else self.start(walk)
+        rows = self.rows(plan, depth=True)
+        answer = [*rows, "RETURN collect(id(n)) AS numbers, collect(depth) AS depths"]
+        if walk is None:
+            return answer
+        return [*start, *subquery(answer, "*"), "RETURN numbers, depths"]
 
     def start(self, walk: Walk) -> Lines:
         """From nothing to the one row `s`, null where nothing is there, and `stops`."""

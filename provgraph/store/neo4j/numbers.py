@@ -1,4 +1,4 @@
-"""How are the ids of what one start reaches read sooner than the server can read them?
+"""How are the ids of what a walk reaches read sooner than the server can read them?
 
 Most of the time of that question goes to two properties of each node: its id, and its time, by which
 it is sorted. They hardly ever change. So a process that asks again keeps them by the server's own
