@@ -152,22 +152,26 @@ class Query(Verbs):
 
     # Its answer. Raises `QueryError`, `BudgetExceeded`.
 
-    @cached_property
+    @property
     def rows(self) -> Rows:
         """The rows as the store gives them."""
+        return self._timed[0]
+
+    @cached_property
+    def _timed(self) -> tuple[Rows, float]:
+        """The rows, and the seconds that they took."""
         began = time.monotonic()
         rows = self._graph.answer(self.plan, self._budget)
-        self._took = time.monotonic() - began
-        return rows
+        return rows, time.monotonic() - began
 
     @cached_property
     def beside(self) -> Beside:
         """The graph, for what is told beside the rows: asked within what they left of the budget's time."""
         from provgraph.asking.missing import Beside
 
-        assert self.rows is not None
+        _, took = self._timed
         bound = self._budget.seconds if self._budget else None
-        return Beside(self._graph, None if bound is None else bound - self._took)
+        return Beside(self._graph, None if bound is None else bound - took)
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:

@@ -28,9 +28,9 @@ from provgraph.erasure.places import places
 from provgraph.erasure.rebuilding import Making, run_of
 from provgraph.erasure.requests import Request
 from provgraph.graph import Graph
+from provgraph.model.collector import paused_collector
 from provgraph.model.elements import Node
 from provgraph.model.text import count
-from provgraph.store.embedded.collector import without_collector
 from provgraph.subjects.rules import Rule, rules
 from provgraph.subjects.tables import format_of
 
@@ -96,7 +96,7 @@ def decoded(raw: bytes) -> Plan:
     return msgspec.json.decode(raw, type=Plan)
 
 
-@without_collector()
+@paused_collector()
 def planned(graph: Graph, request: Request, today: date) -> Plan:
     """The plan of a request as the graph stands. The same graph gives the same plan. Raises
     `KeyMissing`, `ProjectError`, `StoreError`."""

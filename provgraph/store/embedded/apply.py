@@ -11,9 +11,9 @@ from typing import Any, Final
 import apsw
 
 from provgraph.errors import StoreError
+from provgraph.model.collector import paused_collector
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value
 from provgraph.store.embedded import changes
-from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
 from provgraph.store.embedded.room import LARGE, give_room
@@ -46,7 +46,7 @@ def apply(connection: apsw.Connection, batch: Batch) -> None:
     if len(batch) >= LARGE:
         give_room(connection)
     try:
-        with writing(connection), without_collector():
+        with writing(connection), paused_collector():
             _apply(connection, batch)
     except UnicodeEncodeError as error:
         raise StoreError(f"text that is not Unicode cannot be kept: {error.object!r}") from error

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from provgraph.model.collector import paused_collector
 from provgraph.store.embedded.adjacency import Ids
-from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.known_nodes import Uids, texts
 from provgraph.store.made_rows import MadeRows, Row
 
@@ -35,5 +35,5 @@ class NamedRows(MadeRows):
             columns["id"] = texts(self._uids[place])
         if "depth" in self._keys:
             columns["depth"] = self._depths[place].tolist()
-        with without_collector():
+        with paused_collector():
             return list(zip(*(columns[key] for key in self._keys), strict=True))

@@ -9,6 +9,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from provgraph.model.collector import paused_collector
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Limit, Project, Walk
@@ -16,7 +17,6 @@ from provgraph.store import Rows
 from provgraph.store.embedded.adjacency import Ids
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.closure import Bounds, Reached
-from provgraph.store.embedded.collector import without_collector
 from provgraph.store.embedded.known_nodes import KnownNodes, texts
 from provgraph.store.embedded.named_rows import NamedRows
 from provgraph.store.embedded.relation import DEPTH_BITS, Relation, packed
@@ -89,7 +89,7 @@ def cone(
     types = _among(lexicon.numbers_of(plan.via))
     inside = nodes[: len(nodes) - np.count_nonzero(~near)]
     effects, causes = _once(*among(ready.lineage.origin, inside, ready.walker.places, types))
-    with without_collector():
+    with paused_collector():
         ids, labels = _named(nodes, known, connection, lexicon)
         begun = range(len(nodes) - len(start), len(nodes))
         return Cone(ids, labels, begun, effects.tolist(), causes.tolist())
