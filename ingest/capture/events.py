@@ -97,6 +97,16 @@ class Closed(Event, frozen=True):
     mapped: bool = False  # MAP_SHARED and writable was asked for: changes may come after the close
 
 
+class Drawn(Event, frozen=True):
+    """Something was read through a descriptor above 2 that the image of `opened` had inherited, or that the fork
+    had, by when this is said."""
+
+    fd: int
+    opened: int
+    device: int
+    inode: int
+
+
 class Renamed(Event, frozen=True):
     """`stat` is the moved file, `replaced` what the new name had before. `seen` unless only the tree
     tells of it, at the end."""

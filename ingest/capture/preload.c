@@ -50,8 +50,9 @@ struct entry {
     int64_t size, modified;
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
     uint64_t path; /* where its text is in the spool, or 0 */
+    int64_t position; /* of what is WATCHED: where it stood at first */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21 };
 enum { MODULE_FOLDERS = 512, TABLE = TRACKED * sizeof(struct entry) + MODULE_FOLDERS * sizeof(uint64_t) };
 
 enum { ASLEEP, WAKING, READY, SILENT };
@@ -225,7 +226,8 @@ static struct entry entry_of(uint64_t tick, uint32_t flags, const struct stat *s
                       (int64_t)s->st_size,
                       nanoseconds(&s->st_mtim),
                       NULL,
-                      path};
+                      path,
+                      0};
     return e;
 }
 
@@ -266,6 +268,10 @@ static bool is_dead_pipe(int fd) {
            (asked.revents & (POLLIN | POLLHUP)) == POLLHUP;
 }
 
+enum { OTHERS = 61 };
+
+static int64_t position_of(int fd) { return call3(SYS_lseek, fd, 0, SEEK_CUR); }
+
 /* A `Descriptor`: u32 fd, u16 kind, u16 access, the stat, and for a file its path. Files are tracked
  * from `tick` on. `known` is what this image or the one before knew of it, which spares to ask. */
 static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct entry *known) {
@@ -302,6 +308,10 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
     if (known) {
         e.flags |= known->flags & (DUPED | MAPPED);
         e.stream = known->stream;
+    }
+    if (fd > 2 && access & READABLE) {
+        e.flags |= WATCHED;
+        e.position = position_of(fd);
     }
     put_known_path(d, &e, fd);
     /* One that cannot be written to is never said to be closed here: its entry may stay as it is,
@@ -516,11 +526,28 @@ static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
         const struct kept *k = &kept->list[i];
         if ((int)k->fd != fd) continue;
         struct entry found = {0,    k->access, (uint32_t)k->names, k->device, k->inode, 0, 0,
-                              NULL, k->path};
+                              NULL, k->path,   0};
         *e = found;
         return true;
     }
     return false;
+}
+
+/* Others than those that were tracked in it, or that came without it: a program may be started with any. */
+static uint32_t put_other_files(struct draft *d, uint64_t tick, const struct legacy *kept) {
+    struct pollfd asked[OTHERS];
+    struct timespec at_once = {0, 0};
+    struct entry e;
+    struct stat s;
+    uint32_t count = 0;
+    for (int i = 0; i < OTHERS; i++) asked[i] = (struct pollfd){3 + i, 0, 0};
+    if (call6(SYS_ppoll, (long)asked, OTHERS, (long)&at_once, 0, 0, 0) < 0) return 0;
+    for (int i = 0; i < OTHERS; i++) {
+        int fd = asked[i].fd;
+        if (asked[i].revents & POLLNVAL || find_kept(&e, fd, kept)) continue;
+        if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) count += put_descriptor(d, fd, tick, NULL);
+    }
+    return count;
 }
 
 /* The canonical path of this program: known by the path it was started by, if that is absolute and
@@ -559,6 +586,7 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
         int fd = (int)kept->list[i].fd;
         if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
     }
+    count += put_other_files(&d, tick, kept);
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
@@ -1126,6 +1154,13 @@ static bool wrote_nothing(void) {
     return false;
 }
 
+/* A file that a program was started with under a number is read by it where its position is another than at first: a
+ * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. */
+static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
+    int64_t position = e->flags & WATCHED ? position_of(fd) : -1;
+    if (position >= 0 && position != e->position) write_drawn(fd, e->opened, e->device, e->inode, pid);
+}
+
 /* Says that `e`, which is open as `fd`, is closed. */
 static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
@@ -1134,6 +1169,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
         write_parted(fd, e->inode, was_heard(fd), pid);
         return;
     }
+    about_to_leave(e, fd, pid);
     bool inherited = e->flags & INHERITED || e->opened < state->forked;
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
@@ -1562,24 +1598,51 @@ HOOK(int, dup3, (int from, int to, int flags)) {
 FCNTL(fcntl)
 FCNTL(fcntl64)
 
+/* Something was read from what this program was started with. */
+static void drawn(int fd) {
+    struct entry *e = &table[fd];
+    uint32_t pid = caller();
+    if (!(e->flags & WATCHED) || is_guest(pid)) return;
+    e->flags &= ~(uint32_t)WATCHED;
+    write_drawn(fd, e->opened, e->device, e->inode, pid);
+}
+
 #define MMAP(name)                                                                           \
     HOOK(void *, name, (void *at, size_t size, int protection, int flags, int fd, long from)) { \
         NEED(name, (fail(ENOSYS), MAP_FAILED));                                              \
         void *result = REAL(name)(at, size, protection, flags, fd, from);                    \
-        if (UNLIKELY(fd >= 0 && flags & MAP_SHARED && protection & PROT_WRITE) &&            \
-            result != MAP_FAILED && awake())                                                 \
-            mapped(fd);                                                                      \
+        if (is_tracked(fd) && result != MAP_FAILED && awake()) {                             \
+            if (flags & MAP_SHARED && protection & PROT_WRITE) mapped(fd);                   \
+            drawn(fd);                                                                       \
+        }                                                                                    \
         return result;                                                                       \
     }
 
 static void mapped(int fd) {
-    struct entry *e = tracked(fd);
-    if (!e || is_guest(caller())) return;
+    const struct entry *e = &table[fd];
+    if (is_guest(caller())) return;
     EACH_TRACKED(other)
         if (is_same_open(&table[other], e)) table[other].flags |= MAPPED;
 }
 MMAP(mmap)
 MMAP(mmap64)
+
+/* Reads that leave the position as it is; the last argument is that of some. */
+#define READ_AT(name, number)                                                             \
+    HOOK(long, name, (int fd, void *to, number size, long from, long more)) {             \
+        NEED(name, fail(ENOSYS));                                                         \
+        long result = REAL(name)(fd, to, size, from, more);                               \
+        if (UNLIKELY(is_tracked(fd)) && result > 0 && awake()) drawn(fd);                 \
+        return result;                                                                    \
+    }
+READ_AT(pread, size_t)
+READ_AT(pread64, size_t)
+READ_AT(__pread_chk, size_t)
+READ_AT(__pread64_chk, size_t)
+READ_AT(preadv, int)
+READ_AT(preadv64, int)
+READ_AT(preadv2, int)
+READ_AT(preadv64v2, int)
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
@@ -1997,9 +2060,13 @@ static uint32_t put_kept(struct draft *d) {
 /* What an exec closes is said to be closed; should it fail, a later close says so again. */
 static void close_on_exec(uint32_t pid) {
     if (is_guest(pid)) return;
-    EACH_TRACKED(fd)
-        if (table[fd].flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
-            write_closed(&table[fd], fd, pid);
+    EACH_TRACKED(fd) {
+        const struct entry *e = &table[fd];
+        if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
+            write_closed(e, fd, pid);
+        else
+            about_to_leave(e, fd, pid);
+    }
 }
 
 /* Where the next image of this process finds that list. */

@@ -117,6 +117,7 @@ enum type {
     PAIRED,
     CONNECTED,
     PARTED,
+    DRAWN,
 };
 
 enum flag {

@@ -26,6 +26,7 @@ from provgraph.ingest.capture.events import (
     Closed,
     Connected,
     Descriptor,
+    Drawn,
     Event,
     ExecFailed,
     Executing,
@@ -652,6 +653,10 @@ def _parted(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
     return Parted(p.long(), bool(flags & HEARD), pid=pid, tick=tick)
 
 
+def _drawn(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Drawn(value, p.long(), p.long(), p.long(), pid=pid, tick=tick)
+
+
 def _moved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     return Moved(p.text(), pid=pid, tick=tick)
 
@@ -688,6 +693,7 @@ _READERS: dict[int, Read] = {
     16: _paired,
     17: _connected,
     18: _parted,
+    19: _drawn,
 }
 
 

@@ -121,7 +121,7 @@ struct entry {
     int64_t size, modified;
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
 struct files {
@@ -521,8 +521,9 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
     }
     struct entry e = entry_of(tick, access | INHERITED, &s, known && is_path_known(known) ? known->path : 0);
     if (known) e.flags |= known->flags & (DUPED | MAPPED);
+    if (fd > 2 && access & READABLE) e.flags |= WATCHED;
     put_known_path(d, t, &e, fd);
-    if (access & WRITABLE || !known) track(p, fd, &e);
+    if (access & WRITABLE || !known || tick != p->forked) track(p, fd, &e);
     return true;
 }
 
@@ -601,6 +602,19 @@ static void closing(const struct task *t, int fd) {
 static void closing_from(const struct task *t, unsigned first, unsigned last) {
     EACH_TRACKED(t->process, fd)
         if ((unsigned)fd >= first && (unsigned)fd <= last) closing(t, fd);
+}
+
+static bool is_watched(const struct process *p, int fd) {
+    const struct entry *e = tracked(p, fd);
+    return e && e->flags & WATCHED;
+}
+
+/* Something was read from what a program was started with. */
+static void drawn(const struct task *t, int fd) {
+    if (!is_watched(t->process, fd)) return;
+    struct entry *e = tracked(t->process, fd);
+    e->flags &= ~(uint32_t)WATCHED;
+    write_drawn(fd, e->opened, e->device, e->inode, t->process->pid);
 }
 
 static void piped(const struct task *t, int fd, const struct stat *s) {
@@ -1289,6 +1303,9 @@ static void tracing(struct task *t, bool *gone) {
 
 /* ---- calls ------------------------------------------------------------------------------------- */
 
+/* What a call that moves data reads from. */
+static int source_of(const struct task *t) { return (int)t->arguments[t->number == SYS_sendfile]; }
+
 /* At the begin of a call: whether its end is to be looked at. */
 static bool begins_call(struct task *t, bool *gone) {
     const uint64_t *a = t->arguments;
@@ -1317,7 +1334,15 @@ static bool begins_call(struct task *t, bool *gone) {
     }
     case SYS_dup: return true;
     case SYS_fcntl: return a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC;
-    case SYS_mmap: return a[3] & MAP_SHARED && a[2] & PROT_WRITE && tracked(p, (int)a[4]);
+    case SYS_mmap: return tracked(p, (int)a[4]);
+    case SYS_read:
+    case SYS_readv:
+    case SYS_pread64:
+    case SYS_preadv:
+    case SYS_preadv2:
+    case SYS_sendfile:
+    case SYS_splice:
+    case SYS_copy_file_range: return is_watched(p, source_of(t));
     case SYS_recvmsg:
     case SYS_socketpair: return true;
     case SYS_connect: t->tick = next_tick(); return true;
@@ -1410,7 +1435,20 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_dup3:
     case SYS_dup:
     case SYS_fcntl: duplicated(t, (int)a[0], (int)result); break;
-    case SYS_mmap: mapped(t, (int)a[4]); break;
+    case SYS_mmap:
+        if (a[3] & MAP_SHARED && a[2] & PROT_WRITE) mapped(t, (int)a[4]);
+        drawn(t, (int)a[4]);
+        break;
+    case SYS_read:
+    case SYS_readv:
+    case SYS_pread64:
+    case SYS_preadv:
+    case SYS_preadv2:
+    case SYS_sendfile:
+    case SYS_splice:
+    case SYS_copy_file_range:
+        if (result > 0) drawn(t, source_of(t));
+        break;
     case SYS_recvmsg: received(t, a[1]); break;
     case SYS_socketpair: paired(t); break;
 #ifdef SYS_accept

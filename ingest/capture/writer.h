@@ -479,6 +479,15 @@ SHARED void write_parted(int fd, uint64_t inode, bool heard, uint32_t pid) {
     WRITE(PARTED, heard ? HEARD : 0, fd, pid, next_tick(), d);
 }
 
+/* Says that something was read from a file that the image of `opened` had inherited. */
+SHARED void write_drawn(int fd, uint64_t opened, uint64_t device, uint64_t inode, uint32_t pid) {
+    DRAFT(d, 24);
+    put_u64(&d, opened);
+    put_u64(&d, device);
+    put_u64(&d, inode);
+    WRITE(DRAWN, 0, fd, pid, next_tick(), d);
+}
+
 /* ---- what files held before --------------------------------------------------------------------- */
 
 enum { PRESERVED_LARGEST = 256 << 10, PRESERVED_LEAST = 16 << 10, PRESERVED_ALL = 16 << 20 };

@@ -38,6 +38,7 @@ from provgraph.ingest.capture.assemble.states import (
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
+    Drawn,
     Forked,
     Image,
     Linked,
@@ -118,13 +119,15 @@ class _Sweep:
     def take(self, happening: Happening) -> None:
         event, by, index = happening
         self.progress[by] = index
-        if not isinstance(event, Closed):
+        if not isinstance(event, (Closed, Drawn)):
             self.busy[by] = self.busy.get(by, 0) + 1
         match event:
             case Opened():
                 self.opened(event, by, index)
             case Closed():
                 self.closed(event, by, index)
+            case Drawn():
+                self.drawn(event, by)
             case Image():
                 self.began(event, by, index)
             case Forked():
@@ -321,6 +324,9 @@ class _Sweep:
         if read is not None:
             read.void = True
             self.known.forget(read.by, read.path)
+            again = self.read(borrower, read.path, borrower.started, 0, read.stat, opening.file)
+            if again is not None:
+                again.made = read.made
         last = opening.file.last
         written = last is not None and last.tick >= opening.tick
         if opening.fresh and not written and same(opening.base, event.stat):
@@ -552,37 +558,44 @@ class _Sweep:
                     self.exec_over(opening, stat, event.tick)
         opening = self.inherited(descriptor, file, event.tick, by, index)
         self.borrow(file, by, descriptor)
-        reads = descriptor.readable and (descriptor.fd == 0 or self.is_given(descriptor, file, by))
         opening.unaccounted = self.changer(file, stat, reading=False)
-        if reads and opening.unaccounted is not None:
+        if self.is_input(opening) and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
             opening.unaccounted = None
-        teller = file.teller if file.name is None else None
-        if reads and teller is not None and teller is not by:
-            self.informs.append(Inform(by, teller, "pipe", event.tick, until=event.tick))
-        elif reads and stat.size:
-            opening.read = self.read(by, path, event.tick, index, stat, file)
+        opening.made = file.last.tick if file.last else 0
+        if self.is_input(opening) and descriptor.fd == 0:
+            self.draw(opening)
         if descriptor.writable:
             file.writers[opening] = None
             self.unsettled[opening] = None
         return opening
 
-    def is_given(self, descriptor: Descriptor, file: File, by: Execution) -> bool:
-        """Whether a program was started with an input under a number of its own: who started it had opened
-        that itself, and let it stay open. A shell does so for its own loops, too, and then means nothing by it."""
-        if descriptor.writable or descriptor.fd < 3:
-            return False
-        before = by.process.executions[by.place - 1] if by.place else by.process.parent
-        giver = by.process.parent if before is not None and before.stretch else before
-        if giver is None or self.programs.is_shell(giver):
-            return False
-        return any(
-            opening.file is file
-            and opening.by is giver
-            and not (opening.inherited or opening.closed)
-            for openings in self.openings.get(giver.process, {}).values()
-            for opening in openings
-        )
+    def is_input(self, opening: Opening) -> bool:
+        return opening.readable and (opening.fd == 0 or not opening.writable)
+
+    def drawn(self, event: Drawn, by: Execution) -> None:
+        """A program reads what it was started with, or a fork of it does."""
+        holder: Execution | None = by
+        while holder is not None:
+            for opening in self.openings.get(holder.process, {}).get(event.opened, ()):
+                base = opening.base
+                if (base.device, base.inode) == (event.device, event.inode) and opening.inherited:
+                    self.draw(opening)
+                    return
+            holder = holder.process.parent
+
+    def draw(self, opening: Opening) -> None:
+        """Who inherited it read it, from the beginning on."""
+        file, by = opening.file, opening.by
+        teller = file.teller if file.name is None else None
+        if teller is not None and teller is not by:
+            tick = opening.tick
+            self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
+        elif opening.base.size and opening.read is None:
+            index, stat = opening.index, opening.base
+            read = opening.read = self.read(by, opening.path, opening.tick, index, stat, file)
+            if read is not None:
+                read.made = opening.made
 
     def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
         parent = by.process.parent
@@ -808,7 +821,11 @@ class _Sweep:
 
     def finish(self, ended: int) -> None:
         """What was never closed: its process was killed, outlives the run, became another program,
-        or goes on writing through a mapping."""
+        or goes on writing through a mapping. Whether it read what it was started with was not seen either."""
+        for process, table in self.openings.items():
+            for opening in (o for openings in table.values() for o in openings):
+                if opening.inherited and self.is_input(opening) and process.exited is None:
+                    self.draw(opening)
         for left, opening in enumerate(list(self.unsettled), -len(self.unsettled)):
             file, by = opening.file, opening.by
             if file.name is None:

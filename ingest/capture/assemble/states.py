@@ -147,7 +147,7 @@ def place(action: Action) -> tuple[int, int]:
 class Opening(msgspec.Struct, eq=False):
     """An open file description as one execution has it. `base` is the file's state when it got it;
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
-    a fork, `forked` by a fork; `unaccounted` is who else had changed the file by then. `borrowers` are
+    a fork, `forked` by a fork; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
     until then."""
 
@@ -164,6 +164,7 @@ class Opening(msgspec.Struct, eq=False):
     appends: bool = False
     inherited: bool = False
     forked: bool = False
+    made: int = 0
     unaccounted: Opening | None = None
     borrowers: tuple[Execution, ...] = ()
     lent: int = 0
