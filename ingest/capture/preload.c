@@ -533,21 +533,103 @@ static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
     return false;
 }
 
-/* Others than those that were tracked in it, or that came without it: a program may be started with any. */
-static uint32_t put_other_files(struct draft *d, uint64_t tick, const struct legacy *kept) {
+/* How many bytes this process has read and written by now, after `asked` by this look itself; false where the kernel
+ * does not count. */
+struct traffic {
+    uint64_t read, written, asked;
+};
+static uint64_t number_after(const char *text, const char *name) {
+    while (*text && !begins(text, name)) text++;
+    uint64_t number = 0;
+    for (text += *text ? length_of(name) : 0; *text >= '0' && *text <= '9'; text++)
+        number = number * 10 + (uint64_t)(*text - '0');
+    return number;
+}
+
+static bool look_at_traffic(struct traffic *t) {
+    char text[256];
+    int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
+    if (fd < 0) return false;
+    long n = call3(SYS_read, fd, text, sizeof text - 1);
+    raw_close(fd);
+    text[n > 0 ? n : 0] = 0;
+    *t = (struct traffic){number_after(text, "rchar: "), number_after(text, "wchar: "), n > 0 ? (uint64_t)n : 0};
+    return n > 0;
+}
+
+/* Pipes and pairs of sockets that this program was started with under a number. Whether it used one is not seen, but
+ * that it read or wrote nothing at all is. */
+enum { THROUGH = 8 };
+static struct {
+    uint32_t count;
+    uint64_t opened;
+    struct traffic before;
+    struct through {
+        int fd;
+        uint32_t access;
+        uint64_t device, inode;
+    } list[THROUGH];
+} given_through;
+
+/* A pipe whose two ends a process has, as all that make starts have the jobserver's, tells nothing. */
+static void note_through(int fd, const struct stat *s) {
+    uint32_t access = S_ISSOCK(s->st_mode) ? READABLE | WRITABLE : access_of((int)raw_fcntl(fd, F_GETFL));
+    struct through new = {fd, access, (uint64_t)s->st_dev, (uint64_t)s->st_ino};
+    for (uint32_t i = 0; i < given_through.count; i++) {
+        struct through *other = &given_through.list[i];
+        if (other->inode != new.inode || other->device != new.device) continue;
+        other->access |= access;
+        return;
+    }
+    if (given_through.count < THROUGH) given_through.list[given_through.count++] = new;
+}
+
+static uint32_t put_through(struct draft *d, uint64_t tick) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < given_through.count; i++) {
+        struct through *t = &given_through.list[i];
+        struct stat s;
+        if (t->access == (READABLE | WRITABLE) && !is_of_a_pair(t->fd)) t->access = 0;
+        for (int fd = 0; fd <= 2; fd++) /* what it has as a standard stream needs no other number */
+            if (raw_fstat(fd, &s) && t->inode == (uint64_t)s.st_ino && t->device == (uint64_t)s.st_dev)
+                t->access &= ~(uint32_t)(fd ? WRITABLE : READABLE);
+        if (t->access) count += put_descriptor(d, t->fd, tick, NULL);
+    }
+    given_through.opened = tick;
+    if (count && look_at_traffic(&given_through.before)) given_through.before.read += given_through.before.asked;
+    if (!count) given_through.count = 0;
+    return count;
+}
+
+static void tell_through(uint32_t pid) {
+    struct traffic now;
+    if (!given_through.count || is_guest(pid)) return;
+    bool known = look_at_traffic(&now);
+    for (uint32_t i = 0; i < given_through.count; i++) {
+        const struct through *t = &given_through.list[i];
+        if ((t->access & READABLE && (!known || now.read != given_through.before.read)) ||
+            (t->access & WRITABLE && (!known || now.written != given_through.before.written)))
+            write_drawn(t->fd, given_through.opened, t->device, t->inode, pid);
+    }
+}
+
+/* Others than those that were tracked in the image before, or that came without it. */
+static uint32_t put_others(struct draft *d, uint64_t tick, const struct legacy *kept) {
     struct pollfd asked[OTHERS];
     struct timespec at_once = {0, 0};
     struct entry e;
     struct stat s;
     uint32_t count = 0;
+    given_through.count = 0;
     for (int i = 0; i < OTHERS; i++) asked[i] = (struct pollfd){3 + i, 0, 0};
     if (call6(SYS_ppoll, (long)asked, OTHERS, (long)&at_once, 0, 0, 0) < 0) return 0;
     for (int i = 0; i < OTHERS; i++) {
         int fd = asked[i].fd;
-        if (asked[i].revents & POLLNVAL || find_kept(&e, fd, kept)) continue;
-        if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) count += put_descriptor(d, fd, tick, NULL);
+        if (asked[i].revents & POLLNVAL || find_kept(&e, fd, kept) || !raw_fstat(fd, &s)) continue;
+        if (S_ISREG(s.st_mode)) count += put_descriptor(d, fd, tick, NULL);
+        if (S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_of_a_pair(fd))) note_through(fd, &s);
     }
-    return count;
+    return given_through.count ? count + put_through(d, tick) : count;
 }
 
 /* The canonical path of this program: known by the path it was started by, if that is absolute and
@@ -586,7 +668,7 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
         int fd = (int)kept->list[i].fd;
         if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
     }
-    count += put_other_files(&d, tick, kept);
+    count += put_others(&d, tick, kept);
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
@@ -1140,18 +1222,8 @@ static bool is_shared(const struct entry *e, int fd) {
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no. */
 static bool wrote_nothing(void) {
-    static const char counter[] = "\nwchar: 0\n";
-    char text[256];
-    int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
-    if (fd < 0) return false;
-    long n = call3(SYS_read, fd, text, sizeof text);
-    raw_close(fd);
-    for (long at = 0; at + (long)sizeof counter - 1 <= n; at++) {
-        size_t same = 0;
-        while (same < sizeof counter - 1 && text[at + (long)same] == counter[same]) same++;
-        if (same == sizeof counter - 1) return true;
-    }
-    return false;
+    struct traffic t;
+    return look_at_traffic(&t) && t.written == 0;
 }
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
@@ -1934,6 +2006,7 @@ static void forked_at(uint64_t tick, uint32_t parent) {
     state->forked = tick;
     state->parent = parent;
     sharing = borrowed = 0;
+    if (given_through.count) given_through.before = (struct traffic){0, 0, 0};
     /* What it writes to an inherited file shows only against a look from before. */
     EACH_TRACKED(fd) {
         if (!(table[fd].flags & WRITABLE)) continue;
@@ -2060,6 +2133,7 @@ static uint32_t put_kept(struct draft *d) {
 /* What an exec closes is said to be closed; should it fail, a later close says so again. */
 static void close_on_exec(uint32_t pid) {
     if (is_guest(pid)) return;
+    tell_through(pid);
     EACH_TRACKED(fd) {
         const struct entry *e = &table[fd];
         if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
@@ -2418,6 +2492,7 @@ static void write_exited(int status) {
     if (!is_guest(pid)) {
         if (state->exited) return;
         state->exited = 1;
+        tell_through(pid);
         EACH_TRACKED(fd) closing(fd);
     }
     write_bare(EXITED, status == UNKNOWN ? -1 : status & 0xff, pid);

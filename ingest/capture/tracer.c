@@ -121,7 +121,9 @@ struct entry {
     int64_t size, modified;
     uint64_t path; /* where its text is in the spool, or 0 */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
+       WATCHED = 1 << 21, FED = 1 << 22,
+       THROUGH = 1 << 23 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
 struct files {
@@ -503,7 +505,8 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
                                           : KIND_OTHER;
     uint16_t access = READABLE | WRITABLE;
     if (known)
-        access = (uint16_t)(known->flags & (READABLE | WRITABLE));
+        access = (uint16_t)(known->flags & THROUGH ? (known->flags & WATCHED ? READABLE : 0) | (known->flags & FED ? WRITABLE : 0)
+                                                   : known->flags & (READABLE | WRITABLE));
     else if (kind == KIND_FILE || kind == KIND_PIPE)
         access = (uint16_t)access_of(flags_of(t, fd));
     if (kind == KIND_PIPE && access == READABLE && is_dead_pipe(t, fd)) kind = KIND_OTHER;
@@ -604,16 +607,16 @@ static void closing_from(const struct task *t, unsigned first, unsigned last) {
         if ((unsigned)fd >= first && (unsigned)fd <= last) closing(t, fd);
 }
 
-static bool is_watched(const struct process *p, int fd) {
+static bool is_watched(const struct process *p, int fd, uint32_t how) {
     const struct entry *e = tracked(p, fd);
-    return e && e->flags & WATCHED;
+    return e && e->flags & how;
 }
 
-/* Something was read from what a program was started with. */
-static void drawn(const struct task *t, int fd) {
-    if (!is_watched(t->process, fd)) return;
+/* Something was read (WATCHED) through what a program was started with, or written (FED). */
+static void drawn(const struct task *t, int fd, uint32_t how) {
+    if (!is_watched(t->process, fd, how)) return;
     struct entry *e = tracked(t->process, fd);
-    e->flags &= ~(uint32_t)WATCHED;
+    e->flags &= ~(uint32_t)(WATCHED | FED);
     write_drawn(fd, e->opened, e->device, e->inode, t->process->pid);
 }
 
@@ -1080,8 +1083,29 @@ static void put_argv_at(struct draft *d, const struct task *t, uint64_t argv) {
     memcpy(counted, &count, 4);
 }
 
-/* Regular files that are open where nobody told us so. */
-static void track_all(const struct task *t, uint64_t tick) {
+/* A pipe whose two ends a process has, as all that make starts have the jobserver's, tells nothing. */
+static uint32_t ways_of(const struct task *t, int fd, const struct stat *s) {
+    if (S_ISFIFO(s->st_mode)) {
+        uint32_t access = access_of(flags_of(t, fd));
+        EACH_TRACKED(t->process, other) {
+            struct entry *e = &t->process->files->all[other];
+            if (other == fd || !(e->flags & THROUGH) || !same_file(e, s)) continue;
+            uint32_t ways = e->flags & (WATCHED | FED);
+            if (ways != (access & READABLE ? WATCHED : FED)) return e->flags &= ~(uint32_t)(WATCHED | FED), 0;
+        }
+        return access == READABLE ? WATCHED : access == WRITABLE ? FED : 0;
+    }
+    int own = borrow(t, fd);
+    bool paired = own >= 0 && is_of_a_pair(own);
+    return_it(own);
+    return paired ? WATCHED | FED : 0;
+}
+
+/* Files, connections, pipes and pairs of sockets that are open where nobody told us so. Of the image of a program that
+ * is followed already (`again`), only the latter two. */
+static void track_all(const struct task *t, uint64_t tick, bool again) {
+    EACH_TRACKED(t->process, fd)
+        if (t->process->files->all[fd].flags & THROUGH) t->process->files->all[fd].opened = 0;
     char path[40];
     about(path, t->tid, "/fd");
     int folder = raw_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
@@ -1092,8 +1116,11 @@ static void track_all(const struct task *t, uint64_t tick) {
             struct stat s;
             int fd = (int)number_in(name, 10);
             if (name[0] == '.' || fd <= 2 || !stat_descriptor(t, fd, &s)) continue;
-            if (!S_ISREG(s.st_mode) && !S_ISSOCK(s.st_mode)) continue;
-            uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : READABLE | CONNECTION;
+            if (!S_ISREG(s.st_mode) && !S_ISSOCK(s.st_mode) && !S_ISFIFO(s.st_mode)) continue;
+            if (again && (S_ISREG(s.st_mode) || is_watched(t->process, fd, CONNECTION))) continue;
+            uint32_t ways = S_ISREG(s.st_mode) ? 0 : ways_of(t, fd, &s);
+            uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : ways ? ways | THROUGH : READABLE | CONNECTION;
+            if (!ways && (again || S_ISFIFO(s.st_mode))) continue;
             struct entry e = entry_of(tick, access | INHERITED, &s, 0);
             track(t->process, fd, &e);
         }
@@ -1103,10 +1130,8 @@ static void track_all(const struct task *t, uint64_t tick) {
 static void write_image(struct task *t, bool first) {
     struct process *p = t->process;
     uint64_t tick = next_tick();
-    if (first)
-        track_all(t, tick);
-    else
-        drop_closed(t);
+    if (!first) drop_closed(t);
+    track_all(t, tick, !first);
     BEGIN(d);
     put_link_of(&d, t, "/exe");
     put_link_of(&d, t, "/cwd");
@@ -1303,8 +1328,31 @@ static void tracing(struct task *t, bool *gone) {
 
 /* ---- calls ------------------------------------------------------------------------------------- */
 
-/* What a call that moves data reads from. */
-static int source_of(const struct task *t) { return (int)t->arguments[t->number == SYS_sendfile]; }
+/* What a call that moves data reads from, or -1. */
+static int source_of(const struct task *t) {
+    switch (t->number) {
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg: return -1;
+    case SYS_sendfile: return (int)t->arguments[1];
+    default: return (int)t->arguments[0];
+    }
+}
+
+/* What it writes to. */
+static int target_of(const struct task *t) {
+    switch (t->number) {
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendfile: return (int)t->arguments[0];
+    case SYS_splice:
+    case SYS_copy_file_range: return (int)t->arguments[2];
+    default: return -1;
+    }
+}
 
 /* At the begin of a call: whether its end is to be looked at. */
 static bool begins_call(struct task *t, bool *gone) {
@@ -1342,7 +1390,13 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_preadv2:
     case SYS_sendfile:
     case SYS_splice:
-    case SYS_copy_file_range: return is_watched(p, source_of(t));
+    case SYS_copy_file_range:
+    case SYS_recvfrom:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+        return is_watched(p, source_of(t), WATCHED) || is_watched(p, target_of(t), FED);
     case SYS_recvmsg:
     case SYS_socketpair: return true;
     case SYS_connect: t->tick = next_tick(); return true;
@@ -1437,7 +1491,7 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_fcntl: duplicated(t, (int)a[0], (int)result); break;
     case SYS_mmap:
         if (a[3] & MAP_SHARED && a[2] & PROT_WRITE) mapped(t, (int)a[4]);
-        drawn(t, (int)a[4]);
+        drawn(t, (int)a[4], WATCHED);
         break;
     case SYS_read:
     case SYS_readv:
@@ -1447,9 +1501,18 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_sendfile:
     case SYS_splice:
     case SYS_copy_file_range:
-        if (result > 0) drawn(t, source_of(t));
+    case SYS_recvfrom:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+        if (result > 0) drawn(t, source_of(t), WATCHED);
+        if (result > 0) drawn(t, target_of(t), FED);
         break;
-    case SYS_recvmsg: received(t, a[1]); break;
+    case SYS_recvmsg:
+        if (result > 0) drawn(t, (int)a[0], WATCHED);
+        received(t, a[1]);
+        break;
     case SYS_socketpair: paired(t); break;
 #ifdef SYS_accept
     case SYS_accept:

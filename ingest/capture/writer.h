@@ -488,6 +488,14 @@ SHARED void write_drawn(int fd, uint64_t opened, uint64_t device, uint64_t inode
     WRITE(DRAWN, 0, fd, pid, next_tick(), d);
 }
 
+/* Whether a socket is one of a pair without names. */
+SHARED bool is_of_a_pair(int fd) {
+    unsigned char own[ADDRESS] = {0}, peer[ADDRESS] = {0};
+    uint32_t own_size = sizeof own, peer_size = sizeof peer;
+    return call3(SYS_getsockname, fd, own, &own_size) == 0 && call3(SYS_getpeername, fd, peer, &peer_size) == 0 &&
+           own[0] == LOCAL && own_size == 2 && peer_size == 2;
+}
+
 /* ---- what files held before --------------------------------------------------------------------- */
 
 enum { PRESERVED_LARGEST = 256 << 10, PRESERVED_LEAST = 16 << 10, PRESERVED_ALL = 16 << 20 };

@@ -1,6 +1,7 @@
 """Who could tell whom something without a file: pipes, sockets, forks.
 
-Only descriptors 0 to 2 are seen, and FIFOs that were opened. Where both ends of a pipe are on
+Only descriptors 0 to 2 are seen, FIFOs that were opened, and ends that a program was started with under another number
+and may have used. Where both ends of a pipe are on
 programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
 with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
 from outside the run there is none. A pair of sockets is two pipes, one in each direction. What goes through
@@ -15,8 +16,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
-from provgraph.ingest.capture.events import Forked, Image, Paired, Piped
+from provgraph.ingest.capture.assemble.processes import Execution, Process, Story, are_beside
+from provgraph.ingest.capture.events import Descriptor, Drawn, Forked, Image, Paired, Piped
 
 Channel = Literal["pipe", "fork", "socket", "message", "call", "variable"]
 
@@ -41,10 +42,13 @@ class Inform(msgspec.Struct, frozen=True):
 
 
 class Pipe(msgspec.Struct):
-    """One inode: the executions with its ends, and since when."""
+    """One inode: the executions with its ends, and since when. `openers` are those who did so to read by its
+    name, `output`: it is one of somebody."""
 
     inode: int
     socket: bool = False
+    output: bool = False
+    openers: list[Execution] = []
     readers: dict[Execution, int] = {}
     writers: dict[Execution, int] = {}
 
@@ -111,7 +115,7 @@ def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[in
         match event:
             case Image() | Forked():
                 for descriptor in event.inherited:
-                    if descriptor.kind in ("pipe", "socket") and descriptor.fd <= 2:
+                    if descriptor.kind in ("pipe", "socket"):
                         holders[descriptor.stat.inode].add(by.process)
             case Piped() if by.stretch and not _is_lent(event, by, lends):
                 holders[event.inode].add(by.process)
@@ -130,7 +134,7 @@ def _joined_with(peer: Pipe | None, pipe: Pipe, made: Talk) -> Pipe:
     if peer is None:
         return pipe
     if pipe.writers and peer.readers:
-        _join(Pipe(pipe.inode, True, peer.readers, pipe.writers), made)
+        _join(Pipe(pipe.inode, True, readers=peer.readers, writers=pipe.writers), made)
     return Pipe(
         pipe.inode,
         True,
@@ -161,6 +165,7 @@ def _pipes(
     story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
 ) -> dict[int, Pipe]:
     pipes: dict[int, Pipe] = {}
+    used: list[tuple[Execution, Descriptor]] = []
     for event, by, _ in story.happenings:
         match event:
             case Image():
@@ -173,20 +178,58 @@ def _pipes(
                     for held in by.process.standard.values():
                         pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                         _hold(pipe, by, held.fd, held.readable, event.tick)
+            case Drawn():
+                used += _given(event, by)
             case Piped() if _is_lent(event, by, lends):
                 pass
             case Piped() if not by.stretch or not by.process.images:
                 pipe = pipes.setdefault(event.inode, Pipe(event.inode))
+                if event.fd > 2 and event.readable:
+                    pipe.openers.append(by)
                 _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
             case _:
                 pass
     for process in story.processes:
+        if process.exited is None and process.executions and process.program.image is not None:
+            inherited = process.program.image.inherited
+            used += [(process.program, end) for end in inherited if end.kind == "pipe"]
         if process.forked and not process.images and is_step(process.program):
             own = process.given if lends(process.program) else process.standard
             for held in own.values():
                 pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                 _hold(pipe, process.program, held.fd, held.readable, process.started)
+    _use(pipes, used)
     return pipes
+
+
+def _given(event: Drawn, by: Execution) -> list[tuple[Execution, Descriptor]]:
+    """Which pipe the image was started with that told of one, or whose fork did."""
+    holder: Execution | None = by
+    while holder is not None:
+        for begun in holder.process.executions:
+            if begun.image is not None and begun.image.tick == event.opened:
+                given = (end for end in begun.image.inherited if end.kind != "file")
+                return [(begun, end) for end in given if end.stat.inode == event.inode]
+        holder = holder.process.parent
+    return []
+
+
+def _use(pipes: dict[int, Pipe], ends: list[tuple[Execution, Descriptor]]) -> None:
+    """What programs may have used that they had under another number. Where somebody has opened a pipe by its name,
+    as that of a substitution, or writes into it as an output, the others only happen to have it."""
+    outputs = {inode for inode, pipe in pipes.items() if pipe.output}
+    for by, end in ends:
+        if end.kind == "file" or end.fd <= 2:
+            continue
+        pipe = pipes.setdefault(end.stat.inode, Pipe(end.stat.inode))
+        pipe.socket = end.kind == "socket"
+        readable = end.readable and all(_comes_of(by, opener) for opener in pipe.openers)
+        writable = end.writable and pipe.inode not in outputs
+        _hold(pipe, by, end.fd, readable, by.started, writable)
+
+
+def _comes_of(by: Execution, other: Execution) -> bool:
+    return not are_beside(by.process, other.process)
 
 
 def _hold(
@@ -197,6 +240,7 @@ def _hold(
         pipe.readers.setdefault(by, tick)
     if fd in (1, 2) or (fd > 2 and writable):
         pipe.writers.setdefault(by, tick)
+    pipe.output = pipe.output or fd in (1, 2)
 
 
 def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:

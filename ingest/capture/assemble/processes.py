@@ -19,7 +19,6 @@ import msgspec
 
 from provgraph.ingest.capture.events import (
     Closed,
-    Drawn,
     Descriptor,
     Entered,
     Event,
@@ -227,7 +226,7 @@ def _numbers(events: Events, room: Path | None) -> array[int] | Numbers:
 
 _LOADER: Final = re.compile(rb"ld(64|-[\w.-]+)?\.so(\.\d+)?")
 _ASKING: Final = frozenset((b"--verify", b"--list", b"--version", b"--help"))
-_OF_FILES: Final = (Opened, Closed, Drawn, Renamed, Linked, Unlinked, Truncated, Preserved)
+_OF_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated, Preserved)
 
 
 class Story(msgspec.Struct):
