@@ -505,9 +505,14 @@ class _Sweep:
         ]
         table: dict[int, list[Opening]] = {}
         self.openings[process] = table
+        states = {(d.stat.device, d.stat.inode): d.stat for d in event.inherited if d.writable}
         for opening in held:
+            base = opening.base
+            state = states.get((base.device, base.inode), base) if opening.writable else base
             if opening.forked and by.traced:
                 self.let_go(opening)  # the program has its own view of it, if it has it
+            elif before is not None and before.stretch and not same(base, state):
+                self.exec_over(opening, state, event.tick)
             elif before is not None and before.stretch:
                 self.hand_over(opening, by)
                 table.setdefault(opening.tick, []).append(opening)
