@@ -76,7 +76,19 @@ SIMPLE = {
     "chdir": "{h:/ /sub}",
     "fchdir": "{x}",
 }
-COMPOUND = ("take_in", "put_out", "append", "update", "fork", "thread", "vfork", "spawn", "exec", "exit", "kill")
+COMPOUND = (
+    "take_in",
+    "put_out",
+    "append",
+    "update",
+    "fork",
+    "thread",
+    "vfork",
+    "spawn",
+    "exec",
+    "exit",
+    "kill",
+)
 WORDS = (*SIMPLE, *COMPOUND)
 BORROWED = "write dup close put_out append chdir fchdir folder rename link unlink exec exit"
 """What a child of vfork does, which shares its parent's memory and should do little."""

@@ -17,13 +17,15 @@ from typing import NamedTuple
 import pytest
 from capture.drawn import INPUTS, WORDS, Author, Word, possible
 from capture.machine import Told
-from capture.traced import compiled  # noqa: F401
+from capture.traced import compiled
 from capture.workspace import Workspace, environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provgraph.config import create_project
 from provgraph.ingest.capture.assemble import Assembly
+
+__all__ = ["compiled"]
 
 SOURCE = (Path(__file__).with_name("programs") / "actors.c").read_text()
 EXAMPLES = int(os.environ.get("PROVGRAPH_PROGRAMS", "12"))
@@ -55,7 +57,10 @@ def contents(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text().replace("\0", "")
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and ".provgraph" not in path.parts and path.name != "provgraph.toml"
+        if path.is_file()
+        and not path.is_symlink()
+        and ".provgraph" not in path.parts
+        and path.name != "provgraph.toml"
     }
 
 
@@ -72,7 +77,13 @@ def alone(binary: Path, folder: Path, text: str) -> tuple[Outcome, str, dict[int
     prepare(folder)
     inputs = {(folder / name).stat().st_ino: name for name in INPUTS}
     done = subprocess.run(
-        words(binary, folder, text), cwd=folder, capture_output=True, text=True, check=False, timeout=60, env=environment()
+        words(binary, folder, text),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment(),
     )
     return Outcome(done.returncode, results(done.stderr), contents(folder)), done.stderr, inputs
 
@@ -102,8 +113,9 @@ def mistakes(
     may = possible(author.lines, log, author.processes, inputs)
     wrong = []
     seen = {}
-    ways = {"shim": (dynamic,), "tracer": (dynamic, "--backend", "ptrace"), "static": (static,)}
-    for way, (binary, *flags) in ways.items():
+    ways = {"shim": (dynamic, "auto"), "tracer": (dynamic, "ptrace"), "static": (static, "auto")}
+    for way, (binary, backend) in ways.items():
+        flags = () if backend == "auto" else ("--backend", backend)
         found, seen[way] = captured(front, binary, folder / way / "project", text, *flags)
         if found != bare:
             wrong.append(f"{way}: behaves otherwise: {found} is not {bare}")
@@ -113,13 +125,23 @@ def mistakes(
             true = (set(letters) & set(INPUTS)) - {name}
             said = seen[way].origins.get(name, set())
             if not true <= said:
-                wrong.append(f"{way}: {name} is said to come from {sorted(said)}, and has {sorted(true)}")
+                wrong.append(
+                    f"{way}: {name} is said to come from {sorted(said)}, and has {sorted(true)}"
+                )
             allowed = may.get((folder / "alone" / "project" / name).stat().st_ino, set()) | true
             if not said <= allowed:
-                wrong.append(f"{way}: {name} is said to come from {sorted(said)}, and can from {sorted(allowed)}")
+                wrong.append(
+                    f"{way}: {name} is said to come from {sorted(said)}, and can from {sorted(allowed)}"
+                )
     if not seen["shim"].origins == seen["tracer"].origins == seen["static"].origins:
         wrong.append(f"they differ: {seen}")
     return [*wrong, text, log] if wrong else []
+
+
+@pytest.fixture(scope="session")
+def binaries(compiled: Callable[..., Path]) -> tuple[Path, Path]:
+    """`actors.c` as it is usually linked, and statically."""
+    return compiled(SOURCE, "-pthread"), compiled(SOURCE, "-static")
 
 
 @settings(
@@ -132,12 +154,11 @@ def mistakes(
 @given(drawn=PROGRAMS)
 def test_the_letters_of_a_file_are_its_origins(
     drawn: list[Word],
-    compiled: Callable[..., Path],
+    binaries: tuple[Path, Path],
     native_front: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    dynamic, static = compiled(SOURCE, "-pthread"), compiled(SOURCE, "-static")
     folder = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
-    wrong = mistakes(drawn, dynamic, static, native_front, folder)
+    wrong = mistakes(drawn, *binaries, native_front, folder)
     shutil.rmtree(folder)
     assert not wrong, "\n".join(wrong)

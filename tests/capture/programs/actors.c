@@ -96,10 +96,10 @@ static void say(const char *format, ...) {
 static void tell(int at, int actor, long result) {
     struct stat s;
     say("%d %d %ld", at, actor, result);
-    for (int fd = 0; fd < 64; fd++) {
-        int flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || fstat(fd, &s) || !(S_ISREG(s.st_mode) || S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) continue;
+    for (int fd = 0; fd < 48; fd++) {
+        if (fstat(fd, &s) || !(S_ISREG(s.st_mode) || S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) continue;
         if (s.st_ino == shared->given[0] || s.st_ino == shared->given[1] || s.st_ino == shared->given[2]) continue;
+        int flags = fcntl(fd, F_GETFL);
         char how = flags & O_PATH ? 'p' : "rwbb"[flags & O_ACCMODE];
         if (S_ISREG(s.st_mode))
             say(" %c:%lu:%ld.%ld.%09ld", how, (long)s.st_ino, (long)s.st_size, (long)s.st_mtim.tv_sec,
