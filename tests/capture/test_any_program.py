@@ -28,7 +28,7 @@ from provgraph.ingest.capture.assemble import Assembly
 __all__ = ["compiled"]
 
 SOURCE = (Path(__file__).with_name("programs") / "actors.c").read_text()
-EXAMPLES = int(os.environ.get("PROVGRAPH_PROGRAMS", "12"))
+EXAMPLES = int(os.environ.get("PROVGRAPH_PROGRAMS", "16"))
 NUMBER = st.integers(0, 63)
 PROGRAMS = st.lists(
     st.tuples(st.sampled_from(WORDS), NUMBER, NUMBER, NUMBER, NUMBER), min_size=1, max_size=40
