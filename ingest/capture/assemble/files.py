@@ -254,7 +254,8 @@ class _Sweep:
             if opening.unaccounted and state and (event.truncates or event.readable):
                 self.account(opening.unaccounted, state, event.tick)
                 opening.unaccounted = None
-        if event.readable and not fresh and (not event.writable or event.after.size):
+        reads = event.readable and not fresh and bool(not event.writable or event.after.size)
+        if reads and not self.is_told(file, by, event.tick):
             opening.read = self.read(by, event.path, event.tick, index, event.after, file)
         file.touch(by)
         if event.writable:
@@ -435,6 +436,15 @@ class _Sweep:
             if other.readable and not (is_output or other.forked or other.by is by):
                 self.informs.append(Inform(other.by, by, "pipe", tick, held=False))
 
+    def is_told(self, file: File, by: Execution, tick: int) -> bool:
+        """Whether what a program gets to read has no name any more, and another wrote to it since: then that one
+        tells it what is there."""
+        teller = file.teller if file.name is None else None
+        if teller is None or teller is by:
+            return False
+        self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
+        return True
+
     def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
         """What the file held before, unless this opening had created or emptied it."""
         last, base = opening.file.last, opening.base
@@ -592,11 +602,7 @@ class _Sweep:
     def draw(self, opening: Opening) -> None:
         """Who inherited it read it, from the beginning on."""
         file, by = opening.file, opening.by
-        teller = file.teller if file.name is None else None
-        if teller is not None and teller is not by:
-            tick = opening.tick
-            self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
-        elif opening.base.size and opening.read is None:
+        if not self.is_told(file, by, opening.tick) and opening.base.size and opening.read is None:
             index, stat = opening.index, opening.base
             read = opening.read = self.read(by, opening.path, opening.tick, index, stat, file)
             if read is not None:
