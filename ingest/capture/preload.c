@@ -613,6 +613,13 @@ static void tell_through(uint32_t pid) {
     }
 }
 
+/* Sockets of packets are told of when something first comes: who only sends hears nothing. */
+static uint64_t of_packets[TRACKED / 64];
+
+static void await_packets(int fd) {
+    if (fd < TRACKED) __atomic_fetch_or(&of_packets[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
+}
+
 /* Others than those that were tracked in the image before, or that came without it. */
 static uint32_t put_others(struct draft *d, uint64_t tick, const struct legacy *kept) {
     struct pollfd asked[OTHERS];
@@ -628,6 +635,7 @@ static uint32_t put_others(struct draft *d, uint64_t tick, const struct legacy *
         if (asked[i].revents & POLLNVAL || find_kept(&e, fd, kept) || !raw_fstat(fd, &s)) continue;
         if (S_ISREG(s.st_mode)) count += put_descriptor(d, fd, tick, NULL);
         if (S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_of_a_pair(fd))) note_through(fd, &s);
+        else if (S_ISSOCK(s.st_mode)) await_packets(fd);
     }
     return given_through.count ? count + put_through(d, tick) : count;
 }
@@ -1611,9 +1619,37 @@ static void given(int fd) {
     connected(fd, NULL, 0, -1, GIVEN, next_tick());
 }
 
+HOOK(int, socket, (int family, int type, int protocol)) {
+    NEED(socket, (int)fail(ENOSYS));
+    int fd = REAL(socket)(family, type, protocol);
+    if (fd >= 0 && UNLIKELY(takes_packets(family, type))) await_packets(fd);
+    return fd;
+}
+
+static inline bool may_take_packets(int fd) {
+    return fd >= 0 && fd < TRACKED && UNLIKELY(load(&of_packets[fd / 64]) >> fd % 64 & 1);
+}
+
+/* Told once of each socket, and of each address in a process. What answers for a name is waited past. */
+static void packet_came(int fd, const void *from, unsigned size) {
+    char name[ADDRESS];
+    const char *what;
+    int type = 0;
+    if (!awake()) return;
+    if (!look_at_packet(fd, from, size, &what, name)) {
+        if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || type == STREAM)
+            __atomic_fetch_and(&of_packets[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+        return;
+    }
+    __atomic_fetch_and(&of_packets[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+    uint32_t pid = caller();
+    if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, what, name);
+}
+
 HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
     NEED(recvmsg, fail(ENOSYS));
     long result = REAL(recvmsg)(socket, message, flags);
+    if (result > 0 && may_take_packets(socket)) packet_came(socket, message->msg_name, message->msg_namelen);
     if (result < 0 || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) || !awake())
         return result;
     const char *all = message->msg_control;
@@ -1717,6 +1753,28 @@ READ_AT(preadv2, int)
 READ_AT(preadv64v2, int)
 
 /* ---- the network -------------------------------------------------------------------------------- */
+
+HOOK(long, recvfrom, (int fd, void *to, size_t size, int flags, void *address, unsigned *length)) {
+    NEED(recvfrom, fail(ENOSYS));
+    long result = REAL(recvfrom)(fd, to, size, flags, address, length);
+    if (result > 0 && may_take_packets(fd)) packet_came(fd, address, address && length ? *length : 0);
+    return result;
+}
+
+HOOK(long, recv, (int fd, void *to, size_t size, int flags)) {
+    NEED(recv, fail(ENOSYS));
+    long result = REAL(recv)(fd, to, size, flags);
+    if (result > 0 && may_take_packets(fd)) packet_came(fd, NULL, 0);
+    return result;
+}
+
+HOOK(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *until)) {
+    NEED(recvmmsg, (int)fail(ENOSYS));
+    int result = REAL(recvmmsg)(fd, messages, count, flags, until);
+    if (result > 0 && may_take_packets(fd))
+        packet_came(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
+    return result;
+}
 
 HOOK(int, connect, (int fd, const void *address, unsigned size)) {
     NEED(connect, (int)fail(ENOSYS));
@@ -2609,6 +2667,8 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
 #endif
     case SYS_accept4: return shim_accept4((int)a, (void *)b, (unsigned *)c, (int)d);
     case SYS_socketpair: return shim_socketpair((int)a, (int)b, (int)c, (int *)d);
+    case SYS_socket: return shim_socket((int)a, (int)b, (int)c);
+    case SYS_recvfrom: return shim_recvfrom((int)a, (void *)b, (size_t)c, (int)d, (void *)e, (unsigned *)f);
     case SYS_recvmsg: return shim_recvmsg((int)a, (struct msghdr *)b, (int)c);
     case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);
     /* Not every libc has a function for these. */

@@ -123,7 +123,7 @@ struct entry {
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
        WATCHED = 1 << 21, FED = 1 << 22,
-       THROUGH = 1 << 23 };
+       THROUGH = 1 << 23, PACKETS = 1 << 24 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
 struct files {
@@ -560,6 +560,7 @@ static bool wrote_nothing(const struct process *p) {
 static void write_closed(const struct task *t, const struct entry *e, int fd) {
     struct process *p = t->process;
     struct stat s;
+    if (e->flags & PACKETS) return;
     if (!stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;
     if (e->flags & CONNECTION) {
         int own = borrow(t, fd);
@@ -774,6 +775,50 @@ static void connected(const struct task *t, int fd, uint64_t to, size_t size, in
     write_connected(&c, how, fd, (uint64_t)s.st_ino, pid, tick);
     struct entry e = entry_of(tick, READABLE | CONNECTION, &s, 0);
     track(t->process, fd, &e);
+}
+
+/* A socket of packets, which is told of when something first comes. */
+static void opened_for_packets(const struct task *t, int fd) {
+    struct stat s;
+    if (!stat_descriptor(t, fd, &s)) return;
+    struct entry e = entry_of(next_tick(), PACKETS, &s, 0);
+    track(t->process, fd, &e);
+}
+
+static void packet_came(const struct task *t, int fd, uint64_t from, uint32_t size) {
+    struct entry *e = tracked(t->process, fd);
+    unsigned char address[ADDRESS] = {0};
+    char name[ADDRESS];
+    const char *what;
+    if (size > ADDRESS) size = ADDRESS;
+    bool known = from && read_memory(t, from, address, size) == (long)size;
+    int own = borrow(t, fd);
+    bool came = own >= 0 && look_at_packet(own, known ? address : NULL, size, &what, name);
+    return_it(own);
+    if (!came) return;
+    e->opened = 0;
+    if (is_news(&t->process->addresses, name)) missed(t->process->pid, what, name);
+}
+
+/* What a call that takes in packets has to tell. */
+static void received_packet(const struct task *t) {
+    const uint64_t *a = t->arguments;
+    uint32_t size = 0;
+    struct {
+        uint64_t name;
+        uint32_t size, unused;
+    } message = {0, 0, 0};
+    if (!is_watched(t->process, (int)a[0], PACKETS)) return;
+    switch (t->number) {
+    case SYS_recvfrom:
+        if (a[5]) read_memory(t, a[5], &size, sizeof size);
+        message.name = a[4], message.size = size;
+        break;
+    case SYS_recvmsg:
+    case SYS_recvmmsg: read_memory(t, a[1], &message, sizeof message); break;
+    default: break;
+    }
+    packet_came(t, (int)a[0], message.name, message.size);
 }
 
 static void given(const struct task *t, int fd) {
@@ -1396,7 +1441,9 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_writev:
     case SYS_sendto:
     case SYS_sendmsg:
-        return is_watched(p, source_of(t), WATCHED) || is_watched(p, target_of(t), FED);
+        return is_watched(p, source_of(t), WATCHED | PACKETS) || is_watched(p, target_of(t), FED);
+    case SYS_recvmmsg: return is_watched(p, (int)a[0], PACKETS);
+    case SYS_socket: return takes_packets((long)a[0], (long)a[1]);
     case SYS_recvmsg:
     case SYS_socketpair: return true;
     case SYS_connect: t->tick = next_tick(); return true;
@@ -1508,9 +1555,17 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_sendmsg:
         if (result > 0) drawn(t, source_of(t), WATCHED);
         if (result > 0) drawn(t, target_of(t), FED);
+        if (result > 0 && source_of(t) >= 0) received_packet(t);
         break;
+    case SYS_recvmmsg:
+        if (result > 0) received_packet(t);
+        break;
+    case SYS_socket: opened_for_packets(t, (int)result); break;
     case SYS_recvmsg:
-        if (result > 0) drawn(t, (int)a[0], WATCHED);
+        if (result > 0) {
+            drawn(t, (int)a[0], WATCHED);
+            received_packet(t);
+        }
         received(t, a[1]);
         break;
     case SYS_socketpair: paired(t); break;

@@ -331,9 +331,11 @@ SHARED void missed(uint32_t pid, const char *what, const char *detail) {
 
 /* ---- the network --------------------------------------------------------------------------------- */
 
-enum { LOCAL = 1, INET = 2, INET6 = 10, ADDRESS = 128, STREAM = 1, SOCKETS = 1 /* SOL_SOCKET */ };
+enum { LOCAL = 1, INET = 2, INET6 = 10, PACKET = 17, VSOCK = 40, ADDRESS = 128, SOCKETS = 1 /* SOL_SOCKET */ };
+enum { STREAM = 1, DATAGRAM = 2, RAW = 3, SEQUENCE = 5 };
 
-/* Where an address leads: `192.0.2.1:80`, `[2001:db8::1]:80` with all its zeros, a path, `@` and an abstract name.
+/* Where an address leads: `192.0.2.1:80`, `[2001:db8::1]:80` with all its zeros, a path, `@` and an abstract name, the number
+ * of a virtual machine and its port (`vsock:2:80`).
  * Empty where it has no name. `bytes` are a sockaddr; `room` has `ADDRESS`. */
 SHARED void name_address(char *room, const unsigned char *bytes, size_t size) {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -351,6 +353,14 @@ SHARED void name_address(char *room, const unsigned char *bytes, size_t size) {
         }
         room[n] = 0;
         return;
+    }
+    if (family == VSOCK && size >= 12) {
+        uint32_t numbers[2]; /* port, machine */
+        memcpy(numbers, bytes + 4, sizeof numbers);
+        memcpy(room, "vsock:", 6);
+        room = decimal(room + 6, numbers[1]);
+        *room++ = ':';
+        decimal(room, numbers[0]);
     }
     if (size < 8 || (family != INET && (family != INET6 || size < 24))) return;
     unsigned port = (unsigned)bytes[2] << 8 | bytes[3];
@@ -416,7 +426,7 @@ SHARED bool look_at_connection(struct connection *c, int fd, const unsigned char
     unsigned char own[ADDRESS] = {0}, peer[ADDRESS] = {0};
     uint32_t room = sizeof own;
     int type = 0;
-    if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || type != STREAM) return false;
+    if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || (type != STREAM && type != SEQUENCE)) return false;
     if (call3(SYS_getsockname, fd, own, &room) < 0) return false;
     name_address(c->own, own, room < sizeof own ? room : sizeof own);
     if (!to) {
@@ -439,6 +449,43 @@ SHARED bool look_at_connection(struct connection *c, int fd, const unsigned char
     } else {
         ask_socket(fd, SOCKETS, 71 /* SO_NETNS_COOKIE */, &c->network, sizeof c->network);
     }
+    return true;
+}
+
+/* Whether a new socket may take in packets without a connection. */
+SHARED bool takes_packets(long family, long type) {
+    type &= 15;
+    return (family == INET || family == INET6 || family == LOCAL || family == PACKET) && (type == DATAGRAM || type == RAW);
+}
+
+enum { OF_NAMES = 53, OF_NAMES_NEARBY = 5353 };
+
+/* What a packet that such a socket took in was: where it came from, of a local one where it came to. `from` is a
+ * sockaddr, or NULL where the kernel has not told it. False where it is none, or only told an address for a name. */
+SHARED bool look_at_packet(int fd, const unsigned char *from, size_t size, const char **what, char name[ADDRESS]) {
+    unsigned char own[ADDRESS] = {0}, peer[ADDRESS] = {0};
+    uint32_t room = sizeof own;
+    int type = 0;
+    if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || (type != DATAGRAM && type != RAW)) return false;
+    if (call3(SYS_getsockname, fd, own, &room) < 0) return false;
+    uint16_t family;
+    memcpy(&family, own, 2);
+    *what = family == LOCAL ? "local socket" : "network";
+    memcpy(name, "packets", sizeof "packets");
+    if (family == PACKET) return true;
+    if (family != LOCAL && (!from || size < 4)) {
+        uint32_t length = sizeof peer;
+        size = call3(SYS_getpeername, fd, peer, &length) < 0 ? 0 : length;
+        from = peer;
+    }
+    if (family != LOCAL && size >= 4) {
+        unsigned port = (unsigned)from[2] << 8 | from[3];
+        if (port == OF_NAMES || port == OF_NAMES_NEARBY) return false;
+        name_address(name, from, size < ADDRESS ? size : ADDRESS);
+    } else {
+        name_address(name, own, room < sizeof own ? room : sizeof own);
+    }
+    if (!*name) memcpy(name, "packets", sizeof "packets");
     return true;
 }
 

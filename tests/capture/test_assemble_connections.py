@@ -135,7 +135,9 @@ def test_what_is_known_of_a_connection_makes_it_no_gap() -> None:
         (b"/p/socket", "socket"),
         (b"/run/user/0/bus", ""),
         (b"/tmp/pymp-1/x", ""),
-        (b"@abstract", ""),
+        (b"@abstract", "@abstract"),
+        (b"@/tmp/dbus-x7Yz", ""),
+        (b"@/tmp/.X11-unix/X0", ""),
     ],
 )
 def test_sockets_of_services_are_no_gaps(path: bytes, said: str) -> None:

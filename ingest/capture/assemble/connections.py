@@ -25,6 +25,7 @@ _OF_SERVICES: Final = (
     b"/tmp/.ICE-unix/",
     b"/tmp/ssh-",
 )
+_NAMED_FOR_SERVICES: Final = (b"/pymp-", b"/.gnupg/", b"/tmp/dbus-", b"/ibus/")
 _BY_TURNS: Final = ("pipe", "socket", "message")
 _SPOKEN_OF: Final = 8
 """So many addresses of a process are named at most."""
@@ -202,4 +203,5 @@ def _with_parts(holders: list[Holder]) -> Iterator[Holder]:
 
 def _is_of_a_service(path: bytes) -> bool:
     """Sockets of the machine and the desktop, and those through which Python's pools pass descriptors."""
-    return path.startswith((b"@", *_OF_SERVICES)) or b"/pymp-" in path or b"/.gnupg/" in path
+    path = path.removeprefix(b"@")
+    return path.startswith(_OF_SERVICES) or any(part in path for part in _NAMED_FOR_SERVICES)
