@@ -32,7 +32,7 @@ class Known(Protocol):
     def nodes(self, ids: Sequence[str]) -> list[Node]: ...
     def edges(self, ids: Sequence[str], types: Sequence[str] = ()) -> list[Edge]: ...
     def timelines(self, artifacts: Sequence[str]) -> Surroundings: ...
-    def strangers(self, artifacts: Sequence[str]) -> set[str]: ...
+    def begun(self) -> frozenset[str]: ...
 
 
 def batch_of(
@@ -51,21 +51,25 @@ def batch_of(
     _annotate(translation, known)
     settled = settled or Settled()
     edges = settled.take(translation)
-    ids = {uri: artifact_id(project, uri) for uri in sorted(touched_uris(translation))}
-    strange = known.strangers(list(ids.values()))
-    alone, rest = apart(translation, {uri for uri, id in ids.items() if id in strange})
-    unknown = Timelines([], [], touched_uris(alone))
-    batch = bound_batch(alone, unknown, project, kinds, settled.note)
-    touched = touched_uris(rest)
-    around = known.timelines([ids[uri] for uri in sorted(touched)])
-    settled.looked_up = len(around.nodes) + len(around.edges)
-    timelines = Timelines(around.nodes, around.edges, touched)
-    more = bound_batch(rest, timelines, project, kinds, settled.note)
+    uses = {str(edge.properties["uri"]) for edge in edges}
+    ids = {uri: artifact_id(project, uri) for uri in uses | touched_uris(translation)}
+    begun, settled.looked_up = known.begun(), 0
+
+    def bound(part: Translation) -> Batch:
+        touched = touched_uris(part)
+        around = known.timelines([ids[uri] for uri in sorted(touched)])
+        settled.looked_up += len(around.nodes) + len(around.edges)
+        timelines = Timelines(around.nodes, around.edges, touched)
+        return bound_batch(part, timelines, project, kinds, settled.note)
+
+    alone, rest = apart(translation, {uri for uri, id in ids.items() if id in begun})
+    batches = [bound(alone), *([bound(rest)] if touched_uris(rest) else [])]
     return Batch(
-        [*batch.nodes, *more.nodes],
-        [*batch.edges, *more.edges, *edges],
-        more.removed_nodes,
-        more.removed_edges,
+        [node for batch in batches for node in batch.nodes],
+        [*(edge for batch in batches for edge in batch.edges), *edges],
+        [id for batch in batches for id in batch.removed_nodes],
+        [identity for batch in batches for identity in batch.removed_edges],
+        artifacts=frozenset(ids.values()),
     )
 
 

@@ -61,6 +61,8 @@ class Batch(msgspec.Struct, frozen=True):
     removed_nodes: list[str] = []
     removed_edges: list[tuple[str, str, str, str]] = []
     watermarks: list[Watermark] = []
+    artifacts: frozenset[str] | None = None
+    """Those whose timelines it may change; None where that is not known."""
 
     def __len__(self) -> int:
         return len(self.nodes) + len(self.edges) + len(self.removed_nodes) + len(self.removed_edges)

@@ -101,11 +101,11 @@ class Store(Protocol):
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         """Everything that binding needs to know of these artifacts: the artifacts that exist, the
         versions that are VERSION_OF them (those versions' other artifacts too), and every edge of
-        a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions."""
+        a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions. Where what was
+        begun has nothing to do with them, that is not waited for."""
 
-    def strangers(self, artifacts: Sequence[str]) -> set[str]:
-        """Of these artifacts some of which `timelines` has nothing to say, perhaps none: what can be told without waiting for
-        what was begun."""
+    def begun(self) -> frozenset[str]:
+        """The artifacts that what was begun may change, and is perhaps not done with."""
 
     def watermarks(self) -> dict[str, Watermark]:
         """How far each segment has been applied, by segment."""

@@ -111,8 +111,8 @@ class MemoryStore:
         nodes = self.nodes(sorted({node.id for node in known} | versions | held))
         return Surroundings(nodes, sorted(touching.values(), key=_identity))
 
-    def strangers(self, artifacts: Sequence[str]) -> set[str]:
-        return set()  # nothing is begun here
+    def begun(self) -> frozenset[str]:
+        return frozenset()
 
     def watermarks(self) -> dict[str, Watermark]:
         return dict(self.applied)

@@ -135,6 +135,7 @@ import os, signal, sys
 from pathlib import Path
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.forks import is_possible
+from msgspec.structs import replace
 from provgraph.store import embedded
 from provgraph.store.embedded.room import LARGE
 
@@ -142,7 +143,8 @@ def batch(letter):
     nodes = [Node("s", "Step")]
     nodes += [Node(f"{letter}{n}", "Artifact", {"name": f"{letter}{n}"}) for n in range(LARGE)]
     edges = [Edge(f"v{n}", "VERSION_OF", f"{letter}{n}", "", {"at": n}) for n in (0, 1)]
-    return Batch(nodes + [Node("v0", "Version", {"name": letter}), Node("v1", "Version")], edges)
+    nodes += [Node("v0", "Version", {"name": letter}), Node("v1", "Version")]
+    return Batch(nodes, edges, artifacts=frozenset(edge.target for edge in edges) | {"a0", "a1"})
 
 def no_more():
     raise BlockingIOError
@@ -154,10 +156,14 @@ with embedded.open(Path(sys.argv[1])) as store:
     store.begin(batch("a"))
     if sys.argv[2] == "killed" and store._begun:
         os.kill(store._begun.pid, signal.SIGKILL)
-    assert store.strangers(["a1", "b1"]) in ({"b1"}, set())
+    is_beside = is_possible() and sys.argv[2] != "no process"
+    assert store.begun() == ({"a0", "a1"} if is_beside else set())
+    assert (store.timelines(["b1"]).nodes, bool(store._begun)) == ([], is_beside)
     assert [node.id for node in store.timelines(["a1"]).nodes] == ["a1", "v1"]
     store.begin(batch("b"))
-    store.begin(batch("c"))
+    assert [node.id for node in store.timelines(["a1"]).nodes] == ["a1", "b1", "v1"]
+    store.begin(replace(batch("c"), artifacts=frozenset({"b1"})))
+    assert [node.id for node in store.timelines(["a1"]).nodes] == ["a1", "b1", "c1", "v1"]
     print(store.statistics().nodes, [node.id for node in store.nodes(["a0", "b0", "c0", "d0"])])
     store.begin(batch("d"))
 with embedded.open(Path(sys.argv[1])) as store:

@@ -115,12 +115,16 @@ class EmbeddedStore:
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):
+            changing = self._begun.batch.artifacts if self._begun else frozenset[str]()
+            if changing is not None and changing.isdisjoint(artifacts):
+                found = reading.timelines(self._open, artifacts)
+                # A version may tie an artifact to another.
+                if changing.isdisjoint(node.id for node in found.nodes):
+                    return found
             return reading.timelines(self._connection, artifacts)
 
-    def strangers(self, artifacts: Sequence[str]) -> set[str]:
-        with explained(self.path):
-            begun = self._begun
-            return set() if begun is None else beside.strangers(self._open, begun, artifacts)
+    def begun(self) -> frozenset[str]:
+        return (self._begun.batch.artifacts if self._begun else None) or frozenset()
 
     def watermarks(self) -> dict[str, Watermark]:
         with explained(self.path):

@@ -7,7 +7,6 @@ the reason, is done again by the one who waits for it: applying a batch twice is
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +19,10 @@ from provgraph.store.embedded.opening import open_database
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A batch that process `pid` applies. `artifacts` are those that it makes or changes."""
+    """A batch that process `pid` applies."""
 
     pid: int
     batch: Batch
-    artifacts: frozenset[str]
 
     def is_done(self) -> bool:
         """Wait for it; whether it could be done."""
@@ -37,14 +35,13 @@ class Begun:
 
 def begin(path: Path, batch: Batch) -> Begun | None:
     """None where there is no process to be had."""
-    artifacts = frozenset(node.id for node in batch.nodes if node.label == "Artifact")
     try:
         pid = os.fork()
     except OSError:
         return None
     if pid == 0:
         _apply(path, batch)
-    return Begun(pid, batch, artifacts)
+    return Begun(pid, batch)
 
 
 def _apply(path: Path, batch: Batch) -> None:
@@ -63,9 +60,3 @@ def leave(connection: apsw.Connection) -> None:
     """Close a connection for a moment: what is in the log stays there."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.close()
-
-
-def strangers(connection: apsw.Connection, begun: Begun, artifacts: Iterable[str]) -> set[str]:
-    """Those of which nothing is known, before the batch and after it."""
-    rest = set(artifacts) - begun.artifacts
-    return rest.difference(apply.numbers(connection, rest))

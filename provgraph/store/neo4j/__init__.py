@@ -118,8 +118,8 @@ class Neo4jStore:
             self._expected = self._reader.writes()
             return self._reader.timelines(artifacts)
 
-    def strangers(self, artifacts: Sequence[str]) -> set[str]:
-        return set()  # nothing is begun here
+    def begun(self) -> frozenset[str]:
+        return frozenset()
 
     def watermarks(self) -> dict[str, Watermark]:
         with explained(self.uri):
