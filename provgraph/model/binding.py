@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -106,57 +107,49 @@ class Bound(msgspec.Struct, frozen=True):
 
 def bind(timeline: Timeline, project: str) -> Bound:
     """Decide a timeline. The order of its candidates and references does not matter."""
-    if only := _only(timeline):
-        state = "erased" if _is_erased(only.content) else "present"
-        seen = dict.fromkeys(timeline.references, only.version)
-        return Bound(seen, frozenset(), [], {only.version: state}, [only.version])
-    search = _Search(timeline.candidates)
-    targets: dict[Reference, str] = {}
-    skewed, unbound = set(), []
-    references = timeline.references
-    if len(references) > 1:
-        references = sorted(set(references), key=_canonical)
-    for reference in references:
-        if found := search.preceding(reference):
-            targets[reference] = found
-        elif found := search.skewed(reference):
-            targets[reference] = found
-            skewed.add(reference)
-        else:
-            unbound.append(reference)
+    skewed: set[Reference] = set()
+    unbound: list[Reference] = []
+    targets = _evident(timeline)
+    if targets is None:
+        targets, search = {}, _Search(timeline.candidates)
+        for reference in sorted(set(timeline.references), key=_canonical):
+            if found := search.preceding(reference):
+                targets[reference] = found
+            elif found := search.skewed(reference):
+                targets[reference] = found
+                skewed.add(reference)
+            else:
+                unbound.append(reference)
     externals = []
     for external, members in _externals(timeline.uri, unbound, project) if unbound else ():
         externals.append(external)
         targets |= dict.fromkeys(members, external.version)
     order = _order(timeline.candidates, externals)
     states = _states(timeline.candidates, targets, externals, order)
-    held = [(each.version, each.content) for each in timeline.candidates]
-    held += [(each.version, each.content) for each in externals]
-    states |= {version: "erased" for version, content in held if _is_erased(content)}
+    for held in (*timeline.candidates, *externals):
+        if held.content.digest.startswith(ERASED):
+            states[held.version] = "erased"
     return Bound(targets, frozenset(skewed), externals, states, order)
 
 
-def _only(timeline: Timeline) -> Candidate | None:
-    """The version that a name alone ever had, if whoever saw the name saw it in just the state in which that
-    was left. Most files of a run that makes very many are so, and there is nothing to search."""
-    if len(timeline.candidates) != 1:
+def _evident(timeline: Timeline) -> dict[Reference, str] | None:
+    """The targets, where whoever saw the name saw it in just the state in which one version of it was left. Most
+    files of a run that makes very many are so, and there is nothing to search."""
+    left = {candidate.content.stat: candidate for candidate in timeline.candidates}
+    if len(left) < len(timeline.candidates) or None in left:
         return None
-    candidate = timeline.candidates[0]
-    content = candidate.content
+    targets: dict[Reference, str] = {}
     for reference in timeline.references:
+        candidate = left.get(reference.content.stat)
         if (
-            content.stat is None
-            or reference.content != content
+            candidate is None
+            or reference.content != candidate.content
             or reference.of
-            or reference.type == "INVALIDATED_BY"
             or not _fits(candidate, reference)
         ):
             return None
-    return candidate
-
-
-def _is_erased(content: Content) -> bool:
-    return content.digest.startswith(ERASED)
+        targets[reference] = candidate.version
+    return targets
 
 
 def _canonical(reference: Reference) -> tuple[Any, ...]:
@@ -178,16 +171,26 @@ class _Search:
         self.all = sorted(candidates, key=_age, reverse=True)
         self.ids = {candidate.version for candidate in self.all}
         self.by_stat: defaultdict[Stat, list[Candidate]] = defaultdict(list)
-        self.by_digest: defaultdict[str, list[Candidate]] = defaultdict(list)
-        self.by_change: defaultdict[tuple[int, ...], list[Candidate]] = defaultdict(list)
         for candidate in self.all:
-            content = candidate.content
-            for digest in (content.digest, content.blob):
+            if candidate.content.stat:
+                self.by_stat[candidate.content.stat].append(candidate)
+
+    @cached_property  # of most names, all is found by the stat
+    def by_digest(self) -> dict[str, list[Candidate]]:
+        found: defaultdict[str, list[Candidate]] = defaultdict(list)
+        for candidate in self.all:
+            for digest in (candidate.content.digest, candidate.content.blob):
                 if digest:
-                    self.by_digest[digest].append(candidate)
-            if content.stat:
-                self.by_stat[content.stat].append(candidate)
-                self.by_change[_change(content.stat)].append(candidate)
+                    found[digest].append(candidate)
+        return found
+
+    @cached_property
+    def by_change(self) -> dict[tuple[int, ...], list[Candidate]]:
+        found: defaultdict[tuple[int, ...], list[Candidate]] = defaultdict(list)
+        for candidate in self.all:
+            if candidate.content.stat:
+                found[_change(candidate.content.stat)].append(candidate)
+        return found
 
     def preceding(self, reference: Reference) -> str | None:
         """The one that was meant; else the newest candidate not after the reference whose content is
@@ -338,6 +341,8 @@ def _moment_order(when: When) -> tuple[int, int, str, str]:
 
 
 def _order(candidates: list[Candidate], externals: list[External]) -> list[str]:
+    if len(candidates) == 1 and not externals:
+        return [candidates[0].version]
     seen = [(c.since.at, c.since.tick, c.version) for c in candidates]
     seen += [(e.since.at, e.since.tick, e.version) for e in externals]
     return [version for *_, version in sorted(seen)]
@@ -346,11 +351,14 @@ def _order(candidates: list[Candidate], externals: list[External]) -> list[str]:
 def _states(
     candidates: Iterable[Candidate],
     targets: Mapping[Reference, str],
-    externals: Iterable[External],
+    externals: list[External],
     order: list[str],
 ) -> dict[str, str]:
     """What holds the name now is present (or external); a removal after its last sighting deletes
     it; what held the name before is superseded."""
+    if len(order) == 1 and not externals:
+        if all(reference.type != "INVALIDATED_BY" for reference in targets):
+            return {order[0]: "present"}
     last: dict[str, _Moment] = {}
     for candidate in candidates:
         last[candidate.version] = (candidate.since.at, candidate.since.tick)
@@ -415,6 +423,8 @@ class Timelines:
         self.edges = {edge.identity: edge for edge in edges}
         self._timelines: dict[str, Timeline] = {}
         self.occurrences: dict[str, Occurrence] = {}
+        self.bound: dict[Reference, Edge] = {}
+        """What became of the references, so far."""
         uris = {
             node.id: str(node.properties["name"])
             for node in self.nodes.values()
@@ -428,6 +438,7 @@ class Timelines:
                 reference = _reference(edge)
                 if reference.uri in self.touched:
                     self.timeline(reference.uri).references.append(reference)
+                    self.bound[reference] = edge
         for version, held in names.items():
             if "generated" in self.nodes[version].properties:
                 held.sort(key=in_time)
@@ -539,7 +550,11 @@ class _Wanted:
         skewed = bound.skewed
         for reference, target in bound.targets.items():
             is_skewed = bool(skewed) and reference in skewed
-            self._edge(bound_edge(reference, target, skewed=is_skewed))
+            before = known.bound.get(reference)
+            if before is not None and _is_bound(before, target, skewed=is_skewed):
+                self._edge(before)
+            else:
+                self._edge(bound_edge(reference, target, skewed=is_skewed))
         for older, newer in pairwise(bound.order):
             if older != newer:
                 self._edge(Edge(newer, "REVISION_OF", older, uri))
@@ -575,11 +590,13 @@ class _Wanted:
     def annotate(self, known: Timelines) -> None:
         """Give the versions what was said of them, under any of their names."""
         said: defaultdict[str, list[Edge]] = defaultdict(list)
-        before = (edge for edge in known.edges.values() if not _is_ours(edge, known))
-        for edge in (*self.edges.values(), *before):
+        for edge in self.edges.values():
             if edge.type == TYPE:
                 said[edge.source].append(edge)
-        had = {id for id, node in known.nodes.items() if any(map(is_said, node.properties))}
+        for edge in known.edges.values():
+            if edge.type == TYPE and not _is_ours(edge, known):
+                said[edge.source].append(edge)
+        had = {id for id, node in known.nodes.items() if _said(tuple(node.properties))}
         for id in sorted(said.keys() | had):
             if id in self.nodes:
                 self.nodes[id] = annotated(self.nodes[id], said[id])
@@ -598,12 +615,16 @@ def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
         before = known.nodes.get(id)
         if before is None:
             batch.nodes.append(node)
+        elif before.properties == node.properties:
+            pass
         elif changed := _changed(before.properties, node.properties, _ours(before)):
             batch.nodes.append(Node(id, node.label, changed))
     for identity, edge in wanted.edges.items():
         held = known.edges.get(identity)
         if held is None:
             batch.edges.append(edge)
+        elif held is edge or held.properties == edge.properties:
+            pass
         elif changed := _changed(held.properties, edge.properties, held.properties.keys()):
             batch.edges.append(Edge(*identity, changed))
     for identity, edge in known.edges.items():
@@ -624,7 +645,12 @@ _DERIVED: Final = ("digest", "blob", "size", "stat", "by", "run")
 
 
 def _ours(node: Node) -> list[str]:
-    return [*_DERIVED, *filter(is_said, node.properties)]
+    return [*_DERIVED, *_said(tuple(node.properties))]
+
+
+@lru_cache(maxsize=1024)  # most nodes have the keys of others
+def _said(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(is_said, keys))
 
 
 def _changed(
@@ -660,6 +686,12 @@ def bound_edge(reference: Reference, target: str, *, skewed: bool = False) -> Ed
     if reference.type in _INCOMING:
         return Edge(reference.owner, reference.type, target, key, properties)
     return Edge(target, reference.type, reference.owner, key, properties)
+
+
+def _is_bound(edge: Edge, target: str, *, skewed: bool) -> bool:
+    """Whether an edge that a reference became is what it would become."""
+    end = edge.target if edge.type in _INCOMING else edge.source
+    return end == target and ("clock" in edge.properties) == skewed
 
 
 def _reference(edge: Edge) -> Reference:
