@@ -231,15 +231,18 @@ def _look(told: Told, marks: int, sections: dict[int, bytes]) -> None:
 
 def _entries(data: bytes) -> tree.Look:
     look, at = tree.Look(), 0
-    while at + _WORD.size <= len(data):
-        word = _WORD.unpack_from(data, at)[0]
-        end = at + _WORD.size + (word & (_NO_FILE - 1))
-        path, at = data[at + _WORD.size : end], end
+    word_at, state_at, files = _WORD.unpack_from, _STATE.unpack_from, look.files
+    last = len(data) - _WORD.size
+    while at <= last:
+        (word,) = word_at(data, at)
+        at += _WORD.size
+        end = at + (word & (_NO_FILE - 1))
+        path, at = data[at:end], end
         if word & _UNREADABLE:
             look.unreadable.add(path)
             continue
         if not word & _NO_FILE:
-            look.files[path] = _STATE.unpack_from(data, at)
+            files[path] = state_at(data, at)
         at += _STATE.size
     return look
 

@@ -395,7 +395,7 @@ class Contents:
         if self._room is None:
             return
         if self._away is None:  # all that is known is in memory
-            if max(len(self._seen), len(self._digests)) < MOST_KNOWN:
+            if len(self._seen) < MOST_KNOWN and len(self._digests) < MOST_KNOWN:
                 return
             self._put_away(self._room)
         inode = _inode(stat)

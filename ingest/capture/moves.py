@@ -39,8 +39,9 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
             case Opened() if event.writable:
                 writers.add((event.pid, event.tick))
             case Closed() if (event.pid, event.opened) in writers:
-                if _identity(event.stat) in wanted:
-                    written[_identity(event.stat)] = event
+                identity = _identity(event.stat)
+                if identity in wanted:
+                    written[identity] = event
             case Renamed() | Linked():
                 told |= {event.source, event.target}
             case _:

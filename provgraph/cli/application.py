@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from importlib import import_module
@@ -13,6 +15,9 @@ import click
 from provgraph import __version__
 from provgraph.cli.teaching import taught
 from provgraph.errors import ProvgraphError, UsageError
+
+# What is left goes with the process: nobody need look for garbage among it.
+atexit.register(gc.freeze)
 
 _ORDER = [
     "init",

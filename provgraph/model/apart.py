@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from provgraph.model.translate import Occurrence, Translation
 
@@ -32,12 +32,11 @@ def apart(translation: Translation, busy: set[str]) -> tuple[Translation, Transl
     return alone, rest
 
 
-def _tied(occurrences: Iterable[Occurrence], busy: set[str]) -> set[str]:
+def _tied(occurrences: Sequence[Occurrence], busy: set[str]) -> set[str]:
     """The URIs that share a version with a busy one, directly or not."""
-    occurrences = list(occurrences)
-    if all(len(each.names) == 1 for each in occurrences):  # as nearly all have
-        if len({each.version for each in occurrences}) == len(occurrences):
-            return set()
+    is_each_of_one = all(len(each.names) == 1 for each in occurrences)
+    if is_each_of_one and len({each.version for each in occurrences}) == len(occurrences):
+        return set()  # as nearly always
     names: defaultdict[str, set[str]] = defaultdict(set)
     for occurrence in occurrences:
         names[occurrence.version].update(name.uri for name in occurrence.names)

@@ -126,7 +126,8 @@ def bind(timeline: Timeline, project: str) -> Bound:
         targets |= dict.fromkeys(members, external.version)
     order = _order(timeline.candidates, externals)
     states = _states(timeline.candidates, targets, externals, order)
-    for held in (*timeline.candidates, *externals):
+    all_held: list[Candidate | External] = [*timeline.candidates, *externals]
+    for held in all_held:
         if held.content.digest.startswith(ERASED):
             states[held.version] = "erased"
     return Bound(targets, frozenset(skewed), externals, states, order)
@@ -356,9 +357,9 @@ def _states(
 ) -> dict[str, str]:
     """What holds the name now is present (or external); a removal after its last sighting deletes
     it; what held the name before is superseded."""
-    if len(order) == 1 and not externals:
-        if all(reference.type != "INVALIDATED_BY" for reference in targets):
-            return {order[0]: "present"}
+    is_removed = any(reference.type == "INVALIDATED_BY" for reference in targets)
+    if len(order) == 1 and not externals and not is_removed:
+        return {order[0]: "present"}
     last: dict[str, _Moment] = {}
     for candidate in candidates:
         last[candidate.version] = (candidate.since.at, candidate.since.tick)

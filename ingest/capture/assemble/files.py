@@ -857,6 +857,9 @@ class _Sweep:
 
 
 def _best(candidates: list[Opening], event: Closed) -> Opening:
+    if len(candidates) == 1:
+        return candidates[0]
+
     def fit(opening: Opening) -> tuple[bool, bool, bool]:
         base, stat = opening.base, event.stat
         return (

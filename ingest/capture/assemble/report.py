@@ -397,21 +397,21 @@ class Report:
             if by != step:
                 yield Informed(step, by, channel, context.when(inform.tick), name)
 
-    def deed(self, action: Action, step: str, first: str) -> Iterator[Record]:
+    def deed(self, action: Action, step: str, first: str) -> Iterable[Record]:
         """`first` is the step of its execution's first phase."""
         match action:
             case Read():
                 content = self.content(action.path, action.stat, action.tick)
                 role = self.programs.role(action.by, action.path, action.compiled)
-                yield Used(step, self.uri(action.path), self.when(action.tick), content, role)
+                return (Used(step, self.uri(action.path), self.when(action.tick), content, role),)
             case Version():
-                yield from self.generated(action, step, first)
+                return self.generated(action, step, first)
             case Removal():
                 when = self.context.when(action.tick)
                 held = self.held(action)
-                yield Invalidated(step, self.uri(action.path), when, held, action.how)
+                return (Invalidated(step, self.uri(action.path), when, held, action.how),)
             case _:
-                pass
+                return ()
 
     def told(self, inform: Inform) -> tuple[str, str, str]:
         spoken = self.steps[inform.by]
