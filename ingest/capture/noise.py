@@ -95,6 +95,10 @@ class Noise:
             for part in _INSTALLED + _INSTALLED_ALSO:
                 self._folders.setdefault(prefix.rstrip(b"/") + b"/" + part, prefix)
 
+    def is_inside(self, path: bytes) -> bool:
+        """Whether it lies in the project."""
+        return path.startswith(self._inside)
+
     def _holds_root_in(self, folder: bytes) -> bool:
         """Whether somebody works on that folder itself: then it is no environment."""
         return (folder + b"/").startswith(self._inside) and b"-packages/" not in folder

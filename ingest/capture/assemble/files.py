@@ -526,6 +526,7 @@ class _Sweep:
             elif before is not None and before.stretch:
                 self.hand_over(opening, by)
                 table.setdefault(opening.tick, []).append(opening)
+        self.executed(event, by, index)
         if not by.traced:
             self.borrow_all(by, event.tick, table)
         for descriptor in event.inherited:
@@ -533,6 +534,15 @@ class _Sweep:
                 opened = self.inherit(descriptor, event, by, index, held)
                 if opened is not None and opened not in table.get(event.tick, ()):
                     table.setdefault(event.tick, []).append(opened)
+
+    def executed(self, event: Image, by: Execution, index: int) -> None:
+        """An exec reads a program that the run made outside the project. Those of the project are read in any
+        case, which `Programs.unseen` tells."""
+        path = event.executable
+        file = None if self.noise.is_inside(path) else self.known.named(path)
+        made = file.names.get(path) if file is not None else None
+        if file is not None and made is not None:
+            self.read(by, path, event.tick, index, made.moved or made.stat, file)
 
     def hand_over(self, opening: Opening, by: Execution) -> None:
         """What a fork opened for the program that it becomes is that program's."""
