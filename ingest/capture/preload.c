@@ -17,6 +17,7 @@
  *   page of our own data, one of the spool's head and one of its records.
  */
 
+#include "direct.h"
 #include "target.h"
 
 #include <sys/socket.h>
@@ -472,6 +473,11 @@ static char *const *find_argv(char **env) {
     return NULL;
 }
 
+/* A text of the spool's maker; NULL where there is none. */
+static const char *text_at(uint64_t at) {
+    return at >= DATA_START && at < SMALLEST_WINDOW ? (const char *)spool + at + 4 : NULL;
+}
+
 /* ---- programs: what one process found out spares the next ------------------------------------------ */
 
 static uint64_t hash_of(const char *text) {
@@ -493,7 +499,7 @@ static bool find_program(struct program *to, const char *path, const struct stat
 }
 
 static void keep_program(const char *path, const struct stat *s, const char *canonical, size_t n,
-                         uint16_t reason) {
+                         uint16_t reason, uint64_t modules) {
     uint64_t name = hash_of(path);
     struct program *p = &spool->programs[name % PROGRAMS];
     uint32_t turn = load(&p->turn);
@@ -502,6 +508,7 @@ static void keep_program(const char *path, const struct stat *s, const char *can
     p->device = (uint64_t)s->st_dev;
     p->inode = (uint64_t)s->st_ino;
     p->changed = (uint64_t)nanoseconds(&s->st_ctim);
+    p->modules = modules;
     p->reason = reason;
     p->length = (uint16_t)n;
     memcpy(p->path, canonical, n);
@@ -640,29 +647,44 @@ static uint32_t put_others(struct draft *d, uint64_t tick, const struct legacy *
     return given_through.count ? count + put_through(d, tick) : count;
 }
 
+/* How this program was started: what is known of the path, and the libraries that came with it. */
+struct started {
+    bool absolute, known;
+    const char *path;
+    struct stat stat;
+    uint64_t modules;
+    struct program program;
+};
+
+static void look_at_start(struct started *from) {
+    from->path = (const char *)auxiliary_value(AT_EXECFN);
+    from->absolute = from->path && from->path[0] == '/' && raw_stat(AT_FDCWD, from->path, &from->stat, 0);
+    from->known = from->absolute && find_program(&from->program, from->path, &from->stat);
+}
+
 /* The canonical path of this program: known by the path it was started by, if that is absolute and
  * still the same file; else asked for, which is dear in a process that has not yet used /proc. */
-static void put_executable(struct draft *d) {
-    const char *path = (const char *)auxiliary_value(AT_EXECFN);
-    struct stat asked, real;
-    bool absolute = path && path[0] == '/' && raw_stat(AT_FDCWD, path, &asked, 0);
-    struct program known;
-    if (absolute && find_program(&known, path, &asked)) {
-        put_text(d, known.path, known.length);
+static void put_executable(struct draft *d, const struct started *from) {
+    struct stat real;
+    if (from->known) {
+        put_text(d, from->program.path, from->program.length);
+        if (from->program.modules != from->modules)
+            keep_program(from->path, &from->stat, from->program.path, from->program.length,
+                         from->program.reason, from->modules);
         return;
     }
     unsigned char *text = d->at + 4;
     size_t n = put_link(d, "/proc/self/exe");
     /* A script's path is that of the script. */
-    if (absolute && raw_stat(AT_FDCWD, "/proc/self/exe", &real, 0) && real.st_ino == asked.st_ino &&
-        real.st_dev == asked.st_dev)
-        keep_program(path, &asked, (const char *)text, n, 0);
+    if (from->absolute && raw_stat(AT_FDCWD, "/proc/self/exe", &real, 0) && real.st_ino == from->stat.st_ino &&
+        real.st_dev == from->stat.st_dev)
+        keep_program(from->path, &from->stat, (const char *)text, n, 0, from->modules);
 }
 
 static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid, uint64_t tick,
-                        char *const *argv, const struct legacy *kept) {
+                        char *const *argv, const struct legacy *kept, const struct started *from) {
     struct draft d = {d_bytes, d_bytes + room, false};
-    put_executable(&d);
+    put_executable(&d, from);
     put_cwd(&d);
     unsigned char *counted = d.at;
     uint32_t count = 0;
@@ -684,14 +706,19 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
 }
 
 static __attribute__((noinline)) void write_image_large(uint32_t pid, uint64_t tick, char *const *argv,
-                                                        const struct legacy *kept) {
+                                                        const struct legacy *kept,
+                                                        const struct started *from) {
     unsigned char room[5 * PATHS];
-    write_image(room, sizeof room, true, pid, tick, argv, kept);
+    write_image(room, sizeof room, true, pid, tick, argv, kept, from);
 }
 
 static void leaving_by_exit(int status, void *unused);
 static void *next(void **slot, const char *name);
 static void tell_first_libraries(void);
+static void tell_direct(const char *path);
+static uint64_t hash_of_modules(void);
+static const char *find_direct(void);
+static bool hand_to_tracer(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
  * tracer says all, and we nothing. */
@@ -736,10 +763,20 @@ static bool wake(char **env) {
     }
     state->pid = raw_getpid();
     const struct legacy *kept = find_legacy(resume(state->pid));
+    struct started from = {0};
+    look_at_start(&from);
+    from.modules = hash_of_modules();
+    const char *direct = from.known && from.program.modules == from.modules ? NULL : find_direct();
+    if (direct && hand_to_tracer()) {
+        store(&readiness, SILENT);
+        return false;
+    }
+    if (direct) from.modules = 0;
     uint64_t tick = next_tick();
     char *const *argv = find_argv(env);
-    TRY(write_image, state->pid, tick, argv, kept);
+    TRY(write_image, state->pid, tick, argv, kept, &from);
     store(&readiness, READY);
+    if (direct) tell_direct(direct);
     tell_first_libraries();
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
@@ -879,6 +916,115 @@ static long fail(int code) {
     return -1;
 }
 
+/* ---- calls past libc ------------------------------------------------------------------------------
+ *
+ * A program may ask the kernel by itself for what we see only where libc is asked. Whether it has code for
+ * that is looked up in its file, once for each file; then the tracer follows it, and we say nothing. */
+
+static uint64_t hash_of_stat(const struct stat *s) {
+    const uint64_t all[] = {(uint64_t)s->st_dev, (uint64_t)s->st_ino, (uint64_t)s->st_size,
+                            (uint64_t)nanoseconds(&s->st_mtim), (uint64_t)nanoseconds(&s->st_ctim)};
+    uint64_t hash = 0x9e3779b97f4a7c15ull;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        hash = (hash ^ all[i]) * 0xff51afd7ed558ccdull;
+        hash ^= hash >> 32;
+    }
+    return hash & ~(uint64_t)FOUND;
+}
+
+/* What earlier looks found, or NULL; to be given back. */
+static uint64_t *open_looks(void) {
+    const char *path = text_at(load(&spool->looked_at));
+    int fd = path ? raw_open(AT_FDCWD, path, O_RDWR) : -1;
+    struct stat s;
+    uint64_t *looks = NULL;
+    if (fd < 0) return NULL;
+    if (raw_fstat(fd, &s) && s.st_size == LOOKS * sizeof *looks)
+        looks = raw_mmap(LOOKS * sizeof *looks, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    raw_close(fd);
+    return looks;
+}
+
+static void close_looks(uint64_t *looks) {
+    if (looks) call2(SYS_munmap, looks, LOOKS * sizeof *looks);
+}
+
+static unsigned calls_of(const char *path, uint64_t *looks) {
+    enum { WAYS = 8 };
+    struct stat s;
+    if (!raw_stat(AT_FDCWD, path, &s, 0) || !S_ISREG(s.st_mode)) return 0;
+    uint64_t hash = hash_of_stat(&s), *line = looks ? looks + (hash >> 16) % (LOOKS / WAYS) * WAYS : NULL;
+    for (int n = 0; line && n < WAYS; n++) {
+        uint64_t look = load(&line[n]);
+        if ((look & ~(uint64_t)FOUND) == hash) return look & FOUND;
+    }
+    int fd = raw_open(AT_FDCWD, path, O_RDONLY);
+    if (fd < 0) return 0;
+    struct stat now;
+    unsigned found = calls_in(fd, (uint64_t)s.st_size);
+    bool same = raw_fstat(fd, &now) && hash_of_stat(&now) == hash;
+    raw_close(fd);
+    for (int n = 0; same && line && n < WAYS; n++) {
+        uint64_t none = 0;
+        if (swap(&line[n], &none, hash | found)) return found;
+    }
+    if (same && line) store(&line[hash >> 8 & (WAYS - 1)], hash | found);
+    return found;
+}
+
+/* The libraries that libc is made of, which we stand before, and the loader. */
+static bool is_libc(const char *path) {
+    static const char names[][12] = {"libc.", "libc-", "ld-", "libpthread", "librt", "libdl.", "libanl", "linux-"};
+    const char *name = path;
+    for (const char *c = path; *c; c++)
+        if (*c == '/') name = c + 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (begins(name, names[i])) return true;
+    return false;
+}
+
+/* Whether it is a checker of memory, or one is in it: those ask for reports and suppressions only, and
+ * one that looks for leaks cannot be traced. */
+static bool is_sanitizer(const struct link_map *m) {
+    return look_up_until(m, m, "__sanitizer_set_report_path") != NULL;
+}
+
+/* A library that only renames files is left to us: what it renames was opened by libc, and is known by its
+ * inode under any name. */
+static bool is_direct_library(const char *path, uint64_t *looks) {
+    return !is_libc(path) && calls_of(path, looks) & OPENS;
+}
+
+static uint64_t hash_of_modules(void) {
+    uint64_t hash = 1;
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m; m = m->l_next)
+        if (m != own_map && m->l_name) hash = hash * 0x9e3779b97f4a7c15ull + hash_of(m->l_name);
+    return hash | 1;
+}
+
+/* The path of the first module that asks the kernel by itself, or NULL. */
+static const char *find_direct(void) {
+    const char *found = NULL;
+    uint64_t *looks = open_looks();
+    if (maps && calls_of("/proc/self/exe", looks) && !is_sanitizer(maps)) found = "/proc/self/exe";
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m && !found; m = m->l_next)
+        if (m != own_map && m->l_name && m->l_name[0] == '/' && is_direct_library(m->l_name, looks) &&
+            !is_sanitizer(m))
+            found = m->l_name;
+    close_looks(looks);
+    return found;
+}
+
+static void tell_direct(const char *path) {
+    DRAFT(d, PATHS + 64);
+    put_text(&d, "past libc", 9);
+    if (equal(path, "/proc/self/exe"))
+        put_link(&d, path);
+    else
+        put_text(&d, path, length_of(path));
+    WRITE(MISSED, 0, 0, state->pid, next_tick(), d);
+}
+
 /* HOOK(int, unlink, (const char *path), (path)) begins the definition of `unlink`, in which
  * REAL(unlink) is the next one. */
 #define HOOK(type, name, parameters)       \
@@ -978,6 +1124,7 @@ static void tell_library(const char *name) {
  * counts that, the first ones are those that the walk before has passed. */
 struct walk {
     uint32_t passed, removed, known;
+    uint64_t *looks;
 };
 
 static uint64_t walked; /* the last: how many it passed, how many had been taken out */
@@ -989,7 +1136,13 @@ static int tell_object(struct dl_phdr_info *object, size_t size, void *argument)
         walk->removed = (uint32_t)object->dlpi_subs;
         if (walk->removed == (uint32_t)(before >> 32)) walk->known = (uint32_t)before;
     }
-    if (++walk->passed > walk->known) tell_library(object->dlpi_name);
+    if (++walk->passed <= walk->known) return 0;
+    const char *name = object->dlpi_name;
+    tell_library(name);
+    if (!name || name[0] != '/' || !is_direct_library(name, walk->looks)) return 0;
+    const struct link_map *m = maps;
+    while (m && !(m->l_name && equal(m->l_name, name))) m = m->l_next;
+    if (!m || !is_sanitizer(m)) tell_direct(name);
     return 0;
 }
 
@@ -1006,7 +1159,9 @@ static void tell_libraries(void) {
     int (*iterate)(int (*)(struct dl_phdr_info *, size_t, void *), void *) = next(&slot, "dl_iterate_phdr");
     struct walk walk = {0};
     if (!iterate) return;
+    walk.looks = open_looks();
     iterate(tell_object, &walk);
+    close_looks(walk.looks);
     store(&walked, (uint64_t)walk.removed << 32 | walk.passed);
 }
 
@@ -2255,10 +2410,7 @@ static int open_target(int at, const char *path, int flags) {
 }
 
 /* The path of the tracer, or NULL where this run has none. */
-static const char *tracer(void) {
-    uint64_t at = spool->tracer;
-    return at >= DATA_START && at < SMALLEST_WINDOW ? (const char *)spool + at + 4 : NULL;
-}
+static const char *tracer(void) { return text_at(spool->tracer); }
 
 /* Looks at the program as exec would; -1 where exec would fail, else a descriptor to name it by, or
  * -2 where its name is known. */
@@ -2281,7 +2433,7 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
     if (absolute && !t->script && t->reason < SETUID) {
         DRAFT(d, sizeof t->program.path + 8);
         size_t n = put_descriptor_path(&d, fd);
-        keep_program(path, &s, (char *)d_bytes + 4, d.cut ? 0 : n, (uint16_t)t->reason);
+        keep_program(path, &s, (char *)d_bytes + 4, d.cut ? 0 : n, (uint16_t)t->reason, 0);
     }
     return fd;
 }
@@ -2319,13 +2471,13 @@ static __attribute__((noinline)) long beget(struct request *r) {
     return child;
 }
 
-/* Has the tracer follow this thread from its next exec on; the tracer's process id, or 0. It is nobody's
- * child, so that no wait of this program finds it, and no signal tells of its parent. */
-static uint32_t call_tracer(void) {
+/* Has the tracer follow this thread, from its next exec on ("seize") or at once ("join"); the tracer's process
+ * id, or 0. It is nobody's child, so that no wait of this program finds it, and no signal tells of its parent. */
+static uint32_t call_tracer(const char *way) {
     uint32_t pid = 0;
     int ends[2];
     if (call2(SYS_pipe2, ends, O_CLOEXEC) < 0) return 0;
-    struct request r = {{"provgraph-trace", spool_path, "seize", NULL, NULL, NULL}, {0}, {0}, ends[1]};
+    struct request r = {{"provgraph-trace", spool_path, way, NULL, NULL, NULL}, {0}, {0}, ends[1]};
     decimal(r.thread, (unsigned)call1(SYS_gettid, 0));
     decimal(r.descriptor, (unsigned)ends[1]);
     r.argv[3] = r.thread;
@@ -2339,6 +2491,12 @@ static uint32_t call_tracer(void) {
     call2(SYS_prctl, 0x59616d61, 0);
     unblock_signals(mask);
     return pid;
+}
+
+/* Whether the tracer says from now on what this program does. It follows one thread, so there may be no more. */
+static bool hand_to_tracer(void) {
+    struct stat s;
+    return tracer() && raw_stat(AT_FDCWD, "/proc/self/task", &s, 0) && s.st_nlink == 3 && call_tracer("join");
 }
 
 /* The environment does not name us, or (`unseen`) we took us out of it. */
@@ -2356,7 +2514,7 @@ static uint32_t executing(int at, const char *path, char *const *argv, char *con
     int fd = look_at_target(&t, at, path, flags);
     if (fd == -1) return 0;
     bool scrubbed = is_scrubbed(env);
-    if (!unseen && wants_tracer(&t, env)) follower = call_tracer();
+    if (!unseen && wants_tracer(&t, env)) follower = call_tracer("seize");
     if (follower)
         t.reason = SEEN;
     else if (scrubbed)
@@ -2550,6 +2708,7 @@ static void write_exited(int status) {
     if (!is_guest(pid)) {
         if (state->exited) return;
         state->exited = 1;
+        tell_libraries();
         tell_through(pid);
         EACH_TRACKED(fd) closing(fd);
     }

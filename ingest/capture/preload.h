@@ -42,10 +42,16 @@ struct program {
     uint16_t length;
     uint64_t name; /* a hash of the path asked for */
     uint64_t device, inode, changed;
-    char path[216];
+    uint64_t modules; /* a hash of the libraries with which it was seen to ask libc for all, or 0 */
+    char path[208];
 };
 _Static_assert(sizeof(struct program) == 256, "sixteen in a page");
 #define PROGRAMS 11u
+
+/* What the code of a file was seen to call, kept from run to run: its place is a hash of device, inode, size
+ * and times, and the last bits are what was found. */
+#define LOOKS 8192u
+#define FOUND 7u
 
 struct spool {
     uint64_t magic;
@@ -60,7 +66,8 @@ struct spool {
     uint32_t tracers[TRACERS]; /* process ids of those at work; one that was killed stays */
     uint64_t began;     /* when the run did, in the time of files; what is older was there before */
     uint64_t preserved; /* how much was spent on keeping what files held before */
-    uint32_t unused[22];
+    uint64_t looked_at; /* where the text is that names a file of `struct look`, or 0 */
+    uint32_t unused[20];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import platform
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,6 +72,7 @@ TRACER_AT: Final = 48
 TRACERS = Struct("=24I")
 TRACERS_AT: Final = 56
 BEGAN_AT: Final = 152
+LOOKED_AT: Final = 168
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 _WHOSE = Struct("=I4xI")  # of a record, its length and its pid
@@ -83,6 +85,8 @@ UNFINISHED: Final = 1
 ELSEWHERE: Final = 0xFFFFFFFF
 LONGEST_TEXT: Final = 4096
 KEPT_SIZE: Final = 40
+
+LOOKS_SIZE: Final = 8 * 8192
 
 GAPS: Final = (
     (1 << 0, "spool full"),
@@ -109,12 +113,11 @@ def create(path: Path, tracer: Path | None = None) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, FIRST_STEP)
-            begin = DATA_START + (GRANULE if tracer else 0)
-            header = HEADER.pack(MAGIC, VERSION, 0, begin, FIRST_STEP, 0, 0)
+            header = HEADER.pack(MAGIC, VERSION, 0, DATA_START + GRANULE, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
             os.pwrite(descriptor, PROGRESS.pack(time.time_ns()), BEGAN_AT)
-            if tracer:
-                _name_tracer(descriptor, bytes(tracer))
+            names = {TRACER_AT: bytes(tracer)} if tracer else {}
+            _put_names(descriptor, {**names, LOOKED_AT: bytes(looks())})
         except OSError:
             path.unlink()
             raise
@@ -148,15 +151,32 @@ def begin(events: Path, tracer: Path | None = None) -> Spool:
     )
 
 
-def _name_tracer(descriptor: int, path: bytes) -> None:
-    """A chunk without records, behind whose end the path stands."""
-    at = DATA_START + CHUNK.size + RECORD.size
-    if at + WORD.size + len(path) >= DATA_START + GRANULE:
-        return  # static programs stay a gap
+def _put_names(descriptor: int, names: Mapping[int, bytes]) -> None:
+    """A chunk without records, behind whose end paths stand; each key is where the header says its place.
+    One for which there is no room is left out: static programs stay a gap, or programs are looked at anew."""
     chunk = CHUNK.pack(CHUNK_MAGIC, GRANULE, CHUNK.size, 0, DATA_START)
     os.pwrite(descriptor, chunk, DATA_START)
-    os.pwrite(descriptor, WORD.pack(len(path)) + path, at)
-    os.pwrite(descriptor, PROGRESS.pack(at), TRACER_AT)
+    at = DATA_START + CHUNK.size + RECORD.size
+    for place, path in names.items():
+        if at + WORD.size + len(path) >= DATA_START + GRANULE:
+            continue
+        os.pwrite(descriptor, WORD.pack(len(path)) + path + b"\0", at)
+        os.pwrite(descriptor, PROGRESS.pack(at), place)
+        at += (WORD.size + len(path) + 8) & ~7
+
+
+def looks() -> Path:
+    """Where the shim keeps, for all runs of a user, what it saw in programs: made if it is not there. A run
+    does without where it cannot be."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    path = Path(home) / "provgraph" / f"looks-{platform.machine()}-1"
+    if not path.exists():
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.posix_fallocate(descriptor, 0, LOOKS_SIZE)
+            os.close(descriptor)
+    return path
 
 
 def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,8 @@
  *     tracer SPOOL some PROGRAM ARGV...     the same, but what can load the shim is left to the shim
  *     tracer SPOOL seize THREAD DESCRIPTOR  what the shim's exec hooks ask for: as `some`; our process id
  *                                           is written to the descriptor once the thread is held
+ *     tracer SPOOL join THREAD DESCRIPTOR   the same, but at once: what the shim of a program asks for that
+ *                                           calls past libc, before the program begins
  *
  * How it stays harmless:
  * - The program keeps its process id and its parent. Who follows it is an orphan in a session of its own,
@@ -1695,7 +1697,7 @@ static bool has_capability(unsigned which) {
 }
 
 /* Holds a thread, tells so on a descriptor, and follows it until nobody is left. */
-static long hold_and_follow(uint32_t tid, int tell) {
+static long hold_and_follow(uint32_t tid, int tell, bool at_once) {
     static const uint64_t all = ~(uint64_t)0;
     call4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8);
     call1(SYS_setsid, 0);
@@ -1709,8 +1711,15 @@ static long hold_and_follow(uint32_t tid, int tell) {
     t->passive = true;
     capable = has_capability(CAN_PTRACE);
     state->pid = (uint32_t)call1(SYS_getpid, 0);
+    if (at_once) {
+        int status = 0;
+        trace(INTERRUPT, tid, 0, 0);
+        if (call4(SYS_wait4, tid, &status, 0x40000000 /* __WALL */, 0) < 0 || !WIFSTOPPED(status)) return 1;
+        began(t, tid);
+    }
     call3(SYS_write, tell, &state->pid, 4);
     raw_close(tell);
+    if (at_once) trace(SYSCALL, tid, 0, 0);
     follow();
     if (announced) store(announced, 0);
     return 0;
@@ -1725,7 +1734,7 @@ static bool start_follower(char **env) {
     if (child == 0) {
         /* By its environment it would pass for a process of the run. */
         for (char **e = env; *e; e++) memset(*e, 0, length_of(*e));
-        if (call6(SYS_clone, UNTRACED, 0, 0, 0, 0, 0) == 0) call1(SYS_exit_group, hold_and_follow(tid, ends[1]));
+        if (call6(SYS_clone, UNTRACED, 0, 0, 0, 0, 0) == 0) call1(SYS_exit_group, hold_and_follow(tid, ends[1], false));
         call1(SYS_exit_group, 0);
     }
     raw_close(ends[1]);
@@ -1767,8 +1776,9 @@ static long begin(int argc, char **argv, char **env, const ElfW(auxv_t) * auxili
     bool spooled = map_spool(argv[1]);
     const char *way = argv[2];
     handing_back = !equal(way, "whole");
-    if (equal(way, "seize"))
-        return spooled ? hold_and_follow((uint32_t)number_in(argv[3], 10), (int)number_in(argv[4], 10)) : 1;
+    bool at_once = equal(way, "join");
+    if (at_once || equal(way, "seize"))
+        return spooled ? hold_and_follow((uint32_t)number_in(argv[3], 10), (int)number_in(argv[4], 10), at_once) : 1;
     call4(SYS_prctl, 0x59616d61 /* PR_SET_PTRACER */, -1, 0, 0);
     bool followed = spooled && start_follower(env);
     call4(SYS_prctl, 0x59616d61, 0, 0, 0);

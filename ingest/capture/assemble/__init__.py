@@ -99,6 +99,7 @@ _GAPS: Final = {
     "another root": "program in another root not traced",
     "another user": "program of another user, who may not read the capture's library, not traced",
     "not-traced": "program not traced",
+    "past libc": "system calls past libc not seen",
     "seccomp": "a program restricted its system calls and was not followed further",
     "ptrace": "a program that is traced by another was not followed further",
     "descriptor": "files open under very high descriptor numbers not followed",
