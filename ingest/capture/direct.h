@@ -158,39 +158,41 @@ SHARED int written_by(const struct instruction *i) {
     if (code == 0x8b || code == 0x8d || code == 0x63 || code == 0x03 || code == 0x0b || code == 0x23 ||
         code == 0x2b || code == 0x33 || (code & 0xff6) == 0x1b6 || (code & 0xff0) == 0x140)
         return (int)i->reg;
-    return (code & 0xf8) == code && (code == 0xb8 || code == 0x58) ? (int)i->rm
-           : (code & ~7u) == 0xb8 || (code & ~7u) == 0x58          ? (int)i->rm
-                                                                   : -1;
+    return (code & ~7u) == 0xb8 || (code & ~7u) == 0x58 ? (int)i->rm : -1;
 }
 
 /* The number of the call, as far as it is told between `p` and `call`; whether all registers are
  * given something, as for a call of any kind. NO_CALL where no instruction begins there. */
 SHARED long number_between(const unsigned char *p, const unsigned char *call, const unsigned char *end, bool *any) {
     struct instruction i;
-    long number = UNTOLD, pushed = UNTOLD;
+    int32_t values[16], pushed = UNTOLD;
     unsigned given = 0;
+    memset(values, 0xff, sizeof values);
     while (p < call) {
         if (!decode(&i, p, end)) {
-            p++, number = UNTOLD, given = 0;
+            p++, given = 0;
+            memset(values, 0xff, sizeof values);
             continue;
         }
-        int32_t value;
         int to = written_by(&i);
-        if (i.opcode == 0xe8 || i.opcode == 0xe9 || i.opcode == 0xeb || i.opcode == 0xc3 || i.opcode == 0x105 ||
-            (i.opcode == 0xff && i.mode == 3 && (i.reg == 2 || i.reg == 4)))
-            number = UNTOLD, given = 0;
+        int32_t value = UNTOLD;
+        bool calls = i.opcode == 0xe8 || (i.opcode == 0xff && i.mode == 3 && i.reg == 2), asks = i.opcode == 0x105;
+        if (i.opcode == 0xe9 || i.opcode == 0xeb || i.opcode == 0xc3 || calls || asks) given = 0;
+        if (calls || asks) values[RAX] = UNTOLD; /* what else a function changes is not what is given to the next */
         if (to >= 0) given |= 1u << to;
-        if (to == RAX) {
-            number = UNTOLD;
+        if ((i.opcode & ~7u) == 0xb8 || i.opcode == 0xc7)
             __builtin_memcpy(&value, i.at + (i.opcode == 0xc7 ? 2 : 1), 4);
-            if (i.opcode == 0xb8 || i.opcode == 0xc7)
-                number = value;
-            else if (i.opcode == 0x58)
-                number = pushed;
-        }
+        else if (i.opcode == 0x89)
+            value = values[i.reg];
+        else if (i.opcode == 0x8b && i.mode == 3)
+            value = values[i.rm];
+        else if ((i.opcode & ~7u) == 0x58)
+            value = pushed;
+        if (to >= 0) values[to] = value;
         if (i.opcode == 0x6a) pushed = (signed char)i.at[1];
         p += i.size;
     }
+    long number = values[RAX];
     *any = !(~given & (1u << RAX | 1u << RDI | 1u << RSI | 1u << RDX | 1u << R10));
     return p == call ? number : NO_CALL;
 }

@@ -1139,7 +1139,9 @@ static int tell_object(struct dl_phdr_info *object, size_t size, void *argument)
     if (++walk->passed <= walk->known) return 0;
     const char *name = object->dlpi_name;
     tell_library(name);
-    if (!name || name[0] != '/' || !is_direct_library(name, walk->looks)) return 0;
+    if (!name || name[0] != '/' || (own_map && equal(name, own_map->l_name)) ||
+        !is_direct_library(name, walk->looks))
+        return 0;
     const struct link_map *m = maps;
     while (m && !(m->l_name && equal(m->l_name, name))) m = m->l_next;
     if (!m || !is_sanitizer(m)) tell_direct(name);
