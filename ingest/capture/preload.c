@@ -717,7 +717,7 @@ static void *next(void **slot, const char *name);
 static void tell_first_libraries(void);
 static void tell_direct(const char *path);
 static uint64_t hash_of_modules(void);
-static const char *find_direct(void);
+static const char *find_direct(unsigned *calls);
 static bool hand_to_tracer(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
@@ -766,8 +766,11 @@ static bool wake(char **env) {
     struct started from = {0};
     look_at_start(&from);
     from.modules = hash_of_modules();
-    const char *direct = from.known && from.program.modules == from.modules ? NULL : find_direct();
+    bool looked = from.known && from.modules && from.program.modules == from.modules;
+    unsigned calls = 0;
+    const char *direct = looked ? NULL : find_direct(&calls);
     if (direct && hand_to_tracer()) {
+        tell_first_libraries(); /* they were opened before */
         store(&readiness, SILENT);
         return false;
     }
@@ -776,7 +779,7 @@ static bool wake(char **env) {
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept, &from);
     store(&readiness, READY);
-    if (direct) tell_direct(direct);
+    if (calls & ~RENAMES) tell_direct(direct);
     tell_first_libraries();
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
@@ -989,29 +992,33 @@ static bool is_sanitizer(const struct link_map *m) {
     return look_up_until(m, m, "__sanitizer_set_report_path") != NULL;
 }
 
-/* A library that only renames files is left to us: what it renames was opened by libc, and is known by its
- * inode under any name. */
+/* What only renames files is followed if it is the program itself and can be: what it renames was opened by libc,
+ * and most of it is found by its inode under any name. */
 static bool is_direct_library(const char *path, uint64_t *looks) {
     return !is_libc(path) && calls_of(path, looks) & OPENS;
 }
 
+/* 0 where it depends on the working directory which they are. */
 static uint64_t hash_of_modules(void) {
     uint64_t hash = 1;
-    for (const struct link_map *m = maps ? maps->l_next : NULL; m; m = m->l_next)
-        if (m != own_map && m->l_name) hash = hash * 0x9e3779b97f4a7c15ull + hash_of(m->l_name);
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m; m = m->l_next) {
+        if (m == own_map || !m->l_name || begins(m->l_name, "linux-")) continue;
+        if (m->l_name[0] != '/') return 0;
+        hash = hash * 0x9e3779b97f4a7c15ull + hash_of(m->l_name);
+    }
     return hash | 1;
 }
 
-/* The path of the first module that asks the kernel by itself, or NULL. */
-static const char *find_direct(void) {
+/* The path of the first module that asks the kernel by itself, and for what; or NULL. */
+static const char *find_direct(unsigned *calls) {
     const char *found = NULL;
     uint64_t *looks = open_looks();
-    if (maps && calls_of("/proc/self/exe", looks) && !is_sanitizer(maps)) found = "/proc/self/exe";
-    for (const struct link_map *m = maps ? maps->l_next : NULL; m && !found; m = m->l_next)
-        if (m != own_map && m->l_name && m->l_name[0] == '/' && is_direct_library(m->l_name, looks) &&
-            !is_sanitizer(m))
-            found = m->l_name;
+    if (maps && (*calls = calls_of("/proc/self/exe", looks)) && !is_sanitizer(maps)) found = "/proc/self/exe";
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m && !(found && *calls & ~RENAMES); m = m->l_next)
+        if (m != own_map && m->l_name && is_direct_library(m->l_name, looks) && !is_sanitizer(m))
+            found = m->l_name, *calls = OPENS;
     close_looks(looks);
+    if (!found) *calls = 0;
     return found;
 }
 
@@ -1020,7 +1027,7 @@ static void tell_direct(const char *path) {
     put_text(&d, "past libc", 9);
     if (equal(path, "/proc/self/exe"))
         put_link(&d, path);
-    else
+    else if (!put_plain_path(&d, path))
         put_text(&d, path, length_of(path));
     WRITE(MISSED, 0, 0, state->pid, next_tick(), d);
 }
@@ -1139,7 +1146,7 @@ static int tell_object(struct dl_phdr_info *object, size_t size, void *argument)
     if (++walk->passed <= walk->known) return 0;
     const char *name = object->dlpi_name;
     tell_library(name);
-    if (!name || name[0] != '/' || (own_map && equal(name, own_map->l_name)) ||
+    if (!name || !name[0] || (own_map && equal(name, own_map->l_name)) ||
         !is_direct_library(name, walk->looks))
         return 0;
     const struct link_map *m = maps;
