@@ -717,7 +717,7 @@ static void *next(void **slot, const char *name);
 static void tell_first_libraries(void);
 static void tell_direct(const char *path);
 static uint64_t hash_of_modules(void);
-static const char *find_direct(unsigned *calls);
+static const char *find_direct(void);
 static bool hand_to_tracer(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
@@ -767,8 +767,7 @@ static bool wake(char **env) {
     look_at_start(&from);
     from.modules = hash_of_modules();
     bool looked = from.known && from.modules && from.program.modules == from.modules;
-    unsigned calls = 0;
-    const char *direct = looked ? NULL : find_direct(&calls);
+    const char *direct = looked ? NULL : find_direct();
     if (direct && hand_to_tracer()) {
         tell_first_libraries(); /* they were opened before */
         store(&readiness, SILENT);
@@ -779,7 +778,7 @@ static bool wake(char **env) {
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept, &from);
     store(&readiness, READY);
-    if (calls & ~RENAMES) tell_direct(direct);
+    if (direct) tell_direct(direct);
     tell_first_libraries();
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
@@ -992,8 +991,8 @@ static bool is_sanitizer(const struct link_map *m) {
     return look_up_until(m, m, "__sanitizer_set_report_path") != NULL;
 }
 
-/* What only renames files is followed if it is the program itself and can be: what it renames was opened by libc,
- * and most of it is found by its inode under any name. */
+/* One that only renames files is left to us: what it renames was opened by libc, and most of it is found by
+ * its inode under any name. */
 static bool is_direct_library(const char *path, uint64_t *looks) {
     return !is_libc(path) && calls_of(path, looks) & OPENS;
 }
@@ -1009,16 +1008,15 @@ static uint64_t hash_of_modules(void) {
     return hash | 1;
 }
 
-/* The path of the first module that asks the kernel by itself, and for what; or NULL. */
-static const char *find_direct(unsigned *calls) {
+/* The path of the first module that asks the kernel by itself, or NULL. */
+static const char *find_direct(void) {
     const char *found = NULL;
     uint64_t *looks = open_looks();
-    if (maps && (*calls = calls_of("/proc/self/exe", looks)) && !is_sanitizer(maps)) found = "/proc/self/exe";
-    for (const struct link_map *m = maps ? maps->l_next : NULL; m && !(found && *calls & ~RENAMES); m = m->l_next)
+    if (maps && calls_of("/proc/self/exe", looks) && !is_sanitizer(maps)) found = "/proc/self/exe";
+    for (const struct link_map *m = maps ? maps->l_next : NULL; m && !found; m = m->l_next)
         if (m != own_map && m->l_name && is_direct_library(m->l_name, looks) && !is_sanitizer(m))
-            found = m->l_name, *calls = OPENS;
+            found = m->l_name;
     close_looks(looks);
-    if (!found) *calls = 0;
     return found;
 }
 

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from provgraph.ingest.capture.rhythm import Due
 
 BACKENDS: Final = {
-    "auto": "the shim, and the tracer for static programs",
+    "auto": "the shim, and the tracer for static programs and those that call past libc",
     "preload": "the shim alone",
     "ptrace": "the tracer for all programs: slower, and past no system call",
     "none": "changes of files and Python's own word alone",

@@ -1148,6 +1148,8 @@ static uint32_t ways_of(const struct task *t, int fd, const struct stat *s) {
     return paired ? WATCHED | FED : 0;
 }
 
+static uint64_t told_through; /* the inode of the pipe by which a shim that called us is told */
+
 /* Files, connections, pipes and pairs of sockets that are open where nobody told us so. Of the image of a program that
  * is followed already (`again`), only the latter two. */
 static void track_all(const struct task *t, uint64_t tick, bool again) {
@@ -1164,6 +1166,7 @@ static void track_all(const struct task *t, uint64_t tick, bool again) {
             int fd = (int)number_in(name, 10);
             if (name[0] == '.' || fd <= 2 || !stat_descriptor(t, fd, &s)) continue;
             if (!S_ISREG(s.st_mode) && !S_ISSOCK(s.st_mode) && !S_ISFIFO(s.st_mode)) continue;
+            if (S_ISFIFO(s.st_mode) && s.st_ino == told_through) continue;
             if (again && (S_ISREG(s.st_mode) || is_watched(t->process, fd, CONNECTION))) continue;
             uint32_t ways = S_ISREG(s.st_mode) ? 0 : ways_of(t, fd, &s);
             uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : ways ? ways | THROUGH : READABLE | CONNECTION;
@@ -1712,7 +1715,9 @@ static long hold_and_follow(uint32_t tid, int tell, bool at_once) {
     capable = has_capability(CAN_PTRACE);
     state->pid = (uint32_t)call1(SYS_getpid, 0);
     if (at_once) {
+        struct stat s;
         int status = 0;
+        if (raw_fstat(tell, &s)) told_through = s.st_ino;
         trace(INTERRUPT, tid, 0, 0);
         if (call4(SYS_wait4, tid, &status, 0x40000000 /* __WALL */, 0) < 0 || !WIFSTOPPED(status)) return 1;
         began(t, tid);
