@@ -1188,3 +1188,31 @@ def test_very_many_phases_are_what_they_were_when_they_are_held_as_numbers(
         fields(made[2]),
     )
     assert phases.phase_at(known, 5).started == 5
+
+
+def test_two_who_create_one_file_at_once_have_both_written_it() -> None:
+    m = Machine("a", "b")
+    p, q = m.program("first"), m.program("second")
+    p.read("a")
+    q.read("b")
+    ours = p.open("log", "a")
+    theirs = q.open("log", "a")
+    m.events[-1] = msgspec.structs.replace(m.events[-1], created=True, before=None)
+    p.put(ours, "1")
+    p.close(ours)
+    q.put(theirs, "2")
+    q.close(theirs)
+    assert m.assemble().lineage("log") == {"a", "b"}
+
+
+def test_who_finds_written_what_it_believes_to_have_created_goes_on_with_it() -> None:
+    m = Machine("a", "b")
+    p, q = m.program("first"), m.program("second")
+    p.read("a")
+    p.write("log", "1", "a")
+    q.read("b")
+    theirs = q.open("log", "a")
+    m.events[-1] = msgspec.structs.replace(m.events[-1], created=True, before=None)
+    q.put(theirs, "2")
+    q.close(theirs)
+    assert m.assemble().lineage("log") == {"a", "b"}

@@ -233,8 +233,9 @@ class _Sweep:
             if folded is not None:
                 self.environment.add(folded)
                 return
-        file = self.file_at(event.path, event.after, event.created)
-        fresh = event.created or event.truncates
+        created = event.created and not self.is_there(event)
+        file = self.file_at(event.path, event.after, created)
+        fresh = created or event.truncates
         opening = Opening(
             file,
             by,
@@ -249,7 +250,7 @@ class _Sweep:
             appends=event.appends,
         )
         state = event.before if event.truncates else event.after
-        if not event.created:
+        if not created:
             opening.unaccounted = self.changer(file, state, reading=event.readable)
             if opening.unaccounted and state and (event.truncates or event.readable):
                 self.account(opening.unaccounted, state, event.tick)
@@ -262,6 +263,13 @@ class _Sweep:
             file.writers[opening] = None
             self.unsettled[opening] = None
         self.openings.setdefault(by.process, {}).setdefault(event.tick, []).append(opening)
+
+    def is_there(self, event: Opened) -> bool:
+        """Whether another had created the file meanwhile: of two who found nothing at once, each believes that it did."""
+        file = self.known.at((event.after.device, event.after.inode))
+        if file is None or event.path not in file.names:
+            return False
+        return bool(file.writers) or event.after.size > 0
 
     # Writes
 
