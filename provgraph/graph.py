@@ -308,19 +308,20 @@ class Graph(Selectors):
             segment = Reading(path)
             count = 0
 
-            def marks(part: _Part) -> list[Watermark]:
+            def ready() -> None:
                 """What comes into the graph is in the journal by then."""
-                now = stamp
                 if writing is not None:
                     writing.wait()
-                    now = _stamp(path)
-                mark = Watermark(path.stem, segment.header.generation, count, now)
-                return [mark] if part.last else []
+
+            def mark() -> Watermark:
+                ready()
+                now = stamp if writing is None else _stamp(path)
+                return Watermark(path.stem, segment.header.generation, count, now)
 
             records = segment if writing is None else cast("list[Observation]", writing.records)
             for part in _parts(records, partial(_size, settled)):
                 count += part.size
-                self._apply_part(part, marks, settled)
+                self._apply_part(part, ready, mark, settled)
         except JournalError as error:
             report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
@@ -384,16 +385,22 @@ class Graph(Selectors):
         return {known[name] for name in again}
 
     def _apply_part(
-        self, part: _Part, marks: Callable[[_Part], list[Watermark]], settled: Settled | None
+        self,
+        part: _Part,
+        ready: Callable[[], None],
+        mark: Callable[[], Watermark],
+        settled: Settled | None,
     ) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
         for left in reversed(range(_TRIES)):
             batch = batch_of(
                 part.records, self.store, self.project.id, self.kinds, part.steps, settled
             )
-            apply = self.store.apply if part.last else self.store.begin
             try:
-                apply(structs.replace(batch, watermarks=marks(part)))
+                if part.last:
+                    self.store.apply(structs.replace(batch, watermarks=[mark()]))
+                else:
+                    self.store.begin(batch, ready)
             except StoreChanged:
                 if not left:
                     raise

@@ -20,13 +20,16 @@ LARGE: Final = 20_000
 """Fewer records are written sooner than a process is made."""
 
 _DONE: Final = b"\0"
+_LONGEST: Final = 4096
 
 
 class Begun(NamedTuple):
-    """Process `pid` is at it, and tells of it in `told`."""
+    """Process `pid` is at it. `over` ends when it has written or has ended, and then `told` holds what it says of it:
+    so any number of processes may wait for it."""
 
     pid: int
-    told: BinaryIO
+    over: BinaryIO
+    told: int
 
 
 class Writing:
@@ -46,11 +49,10 @@ class Writing:
     def wait(self) -> None:
         """Until the segment is on the disk. Raises `JournalError` where it could not be written."""
         if self._told is None and self._begun is not None:
-            self._told = self._begun.told.read(len(_DONE))
-            if self._told != _DONE:
-                self._told += self._begun.told.read()
+            self._begun.over.read()
+            self._told = os.pread(self._begun.told, _LONGEST, 0)
         if self._told != _DONE:
-            reason = (self._told or b"its process was killed").decode()
+            reason = (self._told or b"its process was killed").decode(errors="replace")
             raise JournalError(f"{self.path} could not be written ({reason}); its run stays")
 
     def end(self) -> None:
@@ -58,7 +60,8 @@ class Writing:
         if self._begun is not None:
             with suppress(JournalError):
                 self.wait()
-            self._begun.told.close()
+            self._begun.over.close()
+            os.close(self._begun.told)
             with suppress(ChildProcessError):  # somebody else waited for it
                 os.waitpid(self._begun.pid, 0)
             self._begun = None
@@ -68,27 +71,31 @@ def begin(write: Callable[[], None], then: Callable[[], None]) -> Begun | None:
     """`write` makes a segment durable, `then` does what nobody waits for. None where there is no process to be had."""
     if not is_possible():
         return None
-    reading, telling = os.pipe2(os.O_CLOEXEC)
+    told = os.memfd_create("told")
+    over, writing = os.pipe2(os.O_CLOEXEC)
     try:
         pid = os.fork()
     except OSError:
-        os.close(reading)
-        os.close(telling)
+        os.close(told)
+        os.close(over)
+        os.close(writing)
         return None
     if pid == 0:
-        _do(write, then, telling)
-    os.close(telling)
-    return Begun(pid, open(reading, "rb", buffering=0))
+        _do(write, then, told, writing)
+    os.close(writing)
+    return Begun(pid, open(over, "rb", buffering=0), told)
 
 
-def _do(write: Callable[[], None], then: Callable[[], None], telling: int) -> None:
+def _do(write: Callable[[], None], then: Callable[[], None], told: int, writing: int) -> None:
     """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
     try:
-        write()
-        with suppress(BrokenPipeError):  # the parent was killed
-            os.write(telling, _DONE)
-        then()
-    except Exception as error:  # noqa: BLE001 - it is told, and the parent goes on
-        os.write(telling, reason_of(error).encode())
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - it is told, and the parent goes on
+            os.write(told, reason_of(error).encode()[:_LONGEST])
+        else:
+            os.write(told, _DONE)
+            os.close(writing)
+            then()
     finally:
         os._exit(0)

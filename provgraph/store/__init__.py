@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,9 +59,9 @@ class Store(Protocol):
         """Apply a batch durably, in one transaction. Raises `StoreError` and changes nothing if it
         cannot be applied whole (an edge without its node, a full disk, a lock held too long)."""
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         """The same, but perhaps beside what the caller does next. Whatever is asked or done next finds it applied, or
-        raises what kept it from being."""
+        raises what kept it from being. `ready` waits until it may be applied, wherever that is done, or raises why it may not."""
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         """The rows of a plan, in its order. Raises `BudgetExceeded`."""

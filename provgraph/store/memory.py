@@ -6,7 +6,7 @@ Nodes carry their `Node` as `node`; edges are keyed by (type, key) and carry the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -45,7 +45,8 @@ class MemoryStore:
         self.graph = changed
         self.applied |= {watermark.segment: watermark for watermark in batch.watermarks}
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
+        ready()
         self.apply(batch)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008

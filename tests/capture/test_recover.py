@@ -80,9 +80,11 @@ def test_what_is_put_on_the_disk_for_want_of_memory_changes_no_record(
 
 BESIDE = """
 import errno, os, signal, sys
+from provgraph import graph
 from provgraph.graph import Graph
 from provgraph.ingest.capture import beside
 from provgraph.model.forks import is_possible
+from provgraph.store import embedded
 
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -95,6 +97,7 @@ def begin(write, then):
     return there(*fate[sys.argv[1]])
 
 there, beside.begin, beside.LARGE = beside.begin, begin, 1
+graph._PART, embedded.LARGE = 20, 1  # parts are applied beside, too
 assert is_possible() or len(os.sched_getaffinity(0)) == 1
 with Graph.open() as graph:
     print(*graph.sync().problems, end="")

@@ -1,7 +1,7 @@
 """References bind by content and time, and any order of segments gives the same graph."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
 
 from hypothesis import given, settings
@@ -177,10 +177,10 @@ class Behind(MemoryStore):
         super().__init__()
         self.before, self.last = MemoryStore(), Batch()
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         self.before.apply(self.last)
         self.last = batch
-        super().begin(batch)
+        super().begin(batch, ready)
 
     def begun(self) -> frozenset[str]:
         return self.last.artifacts or frozenset()

@@ -6,7 +6,7 @@ store belongs to one thread, and to one process: open it again after a fork.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,6 +51,7 @@ class EmbeddedStore:
         """As it is when what was begun is done."""
         begun, self._begun = self._begun, None
         if begun is not None and not begun.is_done():
+            begun.ready()
             apply.apply(self._open, begun.batch)
         return self._open
 
@@ -59,18 +60,20 @@ class EmbeddedStore:
         with explained(self.path):
             apply.apply(self._connection, batch)
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         if len(batch) < LARGE or not is_possible():
+            ready()
             self.apply(batch)
             return
         self._writable()
         with explained(self.path):
             beside.leave(self._connection)
             try:
-                self._begun = beside.begin(self.path, batch)
+                self._begun = beside.begin(self.path, batch, ready)
             finally:
                 self._open = open_database(self.path).connection
             if self._begun is None:
+                ready()
                 apply.apply(self._open, batch)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008

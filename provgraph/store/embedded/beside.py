@@ -7,6 +7,7 @@ the reason, is done again by the one who waits for it: applying a batch twice is
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from provgraph.store.embedded.opening import open_database
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A batch that process `pid` applies."""
+    """A batch that process `pid` applies, when it is `ready` to be applied."""
 
     pid: int
     batch: Batch
+    ready: Callable[[], None]
 
     def is_done(self) -> bool:
         """Wait for it; whether it could be done."""
@@ -33,21 +35,22 @@ class Begun:
         return status == 0
 
 
-def begin(path: Path, batch: Batch) -> Begun | None:
+def begin(path: Path, batch: Batch, ready: Callable[[], None]) -> Begun | None:
     """None where there is no process to be had."""
     try:
         pid = os.fork()
     except OSError:
         return None
     if pid == 0:
-        _apply(path, batch)
-    return Begun(pid, batch)
+        _apply(path, batch, ready)
+    return Begun(pid, batch, ready)
 
 
-def _apply(path: Path, batch: Batch) -> None:
+def _apply(path: Path, batch: Batch, ready: Callable[[], None]) -> None:
     """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
     status = 1
     try:
+        ready()
         connection = open_database(path).connection
         apply.apply(connection, batch)
         connection.close()

@@ -6,7 +6,7 @@ that are tried again where the server says so; a batch is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -72,7 +72,8 @@ class Neo4jStore:
         with explained(self.uri):
             self._writer.apply(batch, expected)
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
+        ready()
         self.apply(batch)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
