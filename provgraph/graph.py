@@ -35,7 +35,7 @@ from provgraph.model.records import (
     RunStarted,
     When,
 )
-from provgraph.model.settled import Settled
+from provgraph.model.tails import Tails
 from provgraph.model.translate import Maker
 from provgraph.model.uri import path_of, uri_of
 from provgraph.query.plan import Budget, Column, Comparison, Every, Find, Limit, Plan, Sort, SortKey
@@ -232,12 +232,12 @@ class Graph(Selectors):
             self._take_over_erasures(report)
             behind = self._behind(self.store.watermarks())
             # To a Neo4j others may write meanwhile.
-            settled = None if self.project.store_uri else Settled()
+            tails = None if self.project.store_uri else Tails()
             for done, path in enumerate(behind):
                 if progress:
                     progress(done, len(behind))
                 with paused_collector():
-                    self._apply(path, report, settled, written.take(path))
+                    self._apply(path, report, tails, written.take(path))
             if progress and behind:
                 progress(len(behind), len(behind))
 
@@ -293,7 +293,7 @@ class Graph(Selectors):
         self,
         path: Path,
         report: SyncReport,
-        settled: Settled | None,
+        tails: Tails | None,
         writing: Writing | None = None,
     ) -> None:
         """In transactions of a bounded size, so that a segment may be of any. `writing` has what stands in it, where
@@ -319,9 +319,9 @@ class Graph(Selectors):
                 return Watermark(path.stem, segment.header.generation, count, now)
 
             records = segment if writing is None else cast("list[Observation]", writing.records)
-            for part in _parts(records, partial(_size, settled)):
+            for part in _parts(records, partial(_size, tails)):
                 count += part.size
-                self._apply_part(part, ready, mark, settled)
+                self._apply_part(part, ready, mark, tails)
         except JournalError as error:
             report.problems.append("; ".join(filter(None, (error.message, error.hint))))
             return
@@ -389,12 +389,12 @@ class Graph(Selectors):
         part: _Part,
         ready: Callable[[], None],
         mark: Callable[[], Watermark],
-        settled: Settled | None,
+        tails: Tails | None,
     ) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
         for left in reversed(range(_TRIES)):
             batch = batch_of(
-                part.records, self.store, self.project.id, self.kinds, part.steps, settled
+                part.records, self.store, self.project.id, self.kinds, part.steps, tails
             )
             try:
                 if part.last:
@@ -687,9 +687,9 @@ def _stamp(path: Path) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}"
 
 
-def _size(settled: Settled | None) -> int:
+def _size(tails: Tails | None) -> int:
     """How many records the next part has: about as much as has to be read anew for it."""
-    return _PART if settled is None else max(_PART, settled.looked_up)
+    return _PART if tails is None else max(_PART, tails.looked_up)
 
 
 def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[_Part]:

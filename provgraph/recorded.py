@@ -11,7 +11,7 @@ from provgraph.config import Project
 from provgraph.errors import JournalError
 from provgraph.graph import Graph, SyncReport
 from provgraph.model.journal import Reading, segments
-from provgraph.model.settled import Settled
+from provgraph.model.tails import Tails
 from provgraph.store import Store
 
 
@@ -35,11 +35,11 @@ class RecordedGraph(Graph):
 
         store = open_embedded(Path(self._folder.name, "graph.db"))
         self.__dict__["store"] = store  # what applies a segment asks for it
-        settled = Settled()
+        tails = Tails()
         for path in segments(self.project.journal):
             with suppress(JournalError):  # told by the graph as it is now
                 if Reading(path).header.created <= self.until:
-                    self._apply(path, SyncReport(), settled)
+                    self._apply(path, SyncReport(), tails)
         return store
 
     def sync(self, progress: object = None) -> SyncReport:

@@ -15,7 +15,7 @@ from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.identity import artifact_id, named_id
 from provgraph.model.kinds import Kinds
 from provgraph.model.records import ComponentSeen, Observation
-from provgraph.model.settled import Settled
+from provgraph.model.tails import Stored, Tails
 from provgraph.model.translate import Maker, Translation, translate
 
 
@@ -31,7 +31,9 @@ class Known(Protocol):
 
     def nodes(self, ids: Sequence[str]) -> list[Node]: ...
     def edges(self, ids: Sequence[str], types: Sequence[str] = ()) -> list[Edge]: ...
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]: ...
     def timelines(self, artifacts: Sequence[str]) -> Surroundings: ...
+    def existing(self, ids: Sequence[str]) -> set[str]: ...
     def begun(self) -> frozenset[str]: ...
 
 
@@ -41,32 +43,38 @@ def batch_of(
     project: str,
     kinds: Kinds,
     steps: Mapping[str, Maker] | None = None,
-    settled: Settled | None = None,
+    tails: Tails | None = None,
 ) -> Batch:
     """The graph is then a function of the set of observations, whatever order they came in. `steps` are
-    those of the same segment that came, or come, in another batch; `settled` is what the batches before, of
-    one who writes alone, have settled."""
+    those of the same segment that came, or come, in another batch; `tails` is what the batches before, of
+    one who writes alone, know of long timelines."""
     translation = translate(records, project, steps)
     _declare(translation, known, project)
     _annotate(translation, known)
-    settled = settled or Settled()
-    edges = settled.take(translation)
-    uses = {str(edge.properties["uri"]) for edge in edges}
-    ids = {uri: artifact_id(project, uri) for uri in uses | touched_uris(translation)}
-    begun, settled.looked_up = known.begun(), 0
+    tails = tails or Tails()
+    ids = {uri: artifact_id(project, uri) for uri in touched_uris(translation)}
+    followed = tails.follow(translation, known, project, kinds)
+    begun, tails.looked_up = known.begun(), 0
 
     def bound(part: Translation) -> Batch:
-        touched = touched_uris(part)
+        touched = touched_uris(part) - followed.uris
+        stored = known.tails([ids[uri] for uri in sorted(touched)])
+        more = tails.follow(part, known, project, kinds, stored)
+        touched -= more.uris
         around = known.timelines([ids[uri] for uri in sorted(touched)])
-        settled.looked_up += len(around.nodes) + len(around.edges)
+        tails.looked_up += len(around.nodes) + len(around.edges)
         timelines = Timelines(around.nodes, around.edges, touched)
-        return bound_batch(part, timelines, project, kinds, settled.note)
+        batch = bound_batch(part, timelines, project, kinds, tails.note)
+        batch.nodes.extend(more.nodes)
+        batch.edges.extend(more.edges)
+        return batch
 
-    alone, rest = apart(translation, {uri for uri, id in ids.items() if id in begun})
-    batches = [bound(alone), *([bound(rest)] if touched_uris(rest) else [])]
+    busy = {uri for uri, id in ids.items() if id in begun and uri not in followed.uris}
+    alone, rest = apart(translation, busy)
+    batches = [bound(alone), *([bound(rest)] if touched_uris(rest) - followed.uris else [])]
     return Batch(
-        [node for batch in batches for node in batch.nodes],
-        [*(edge for batch in batches for edge in batch.edges), *edges],
+        [*(node for batch in batches for node in batch.nodes), *followed.nodes],
+        [*(edge for batch in batches for edge in batch.edges), *followed.edges],
         [id for batch in batches for id in batch.removed_nodes],
         [identity for batch in batches for identity in batch.removed_edges],
         artifacts=frozenset(ids.values()),

@@ -42,6 +42,12 @@ SKEW: Final = 120 * 1_000_000_000
 """How far (nanoseconds) the clocks of two hosts may disagree before a reference from one to a later
 version of the other is not believed."""
 
+TAIL: Final = "tail"
+"""The property of an artifact that says where its timeline ends, if that is long (`tails.py`)."""
+
+Moment = tuple[int, int]
+"""By the wall clock, then by the boot clock."""
+
 _INCOMING: Final = frozenset({"USED", "EXECUTED", "DERIVED_FROM"})
 
 
@@ -67,11 +73,12 @@ def is_not_before(later: When, earlier: When) -> bool:
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A version that held a name from `since` on."""
+    """A version that held a name from `since` on. `is_own` says whether that is its last name."""
 
     version: str
     since: When
     content: Content
+    is_own: bool = True
 
 
 class Timeline(msgspec.Struct):
@@ -111,7 +118,7 @@ def bind(timeline: Timeline, project: str) -> Bound:
     unbound: list[Reference] = []
     targets = _evident(timeline)
     if targets is None:
-        targets, search = {}, _Search(timeline.candidates)
+        targets, search = {}, Search(timeline.candidates)
         for reference in sorted(set(timeline.references), key=_canonical):
             if found := search.preceding(reference):
                 targets[reference] = found
@@ -128,7 +135,7 @@ def bind(timeline: Timeline, project: str) -> Bound:
     states = _states(timeline.candidates, targets, externals, order)
     all_held: list[Candidate | External] = [*timeline.candidates, *externals]
     for held in all_held:
-        if held.content.digest.startswith(ERASED):
+        if is_erased(held.content):
             states[held.version] = "erased"
     return Bound(targets, frozenset(skewed), externals, states, order)
 
@@ -153,6 +160,10 @@ def _evident(timeline: Timeline) -> dict[Reference, str] | None:
     return targets
 
 
+def is_erased(content: Content) -> bool:
+    return content.digest.startswith(ERASED)
+
+
 def _canonical(reference: Reference) -> tuple[Any, ...]:
     when, content = reference.when, reference.content
     stat = content.stat or Stat(0, 0, 0, 0, 0)
@@ -165,7 +176,7 @@ def _canonical(reference: Reference) -> tuple[Any, ...]:
     )
 
 
-class _Search:
+class Search:
     """The candidates of a timeline by what identifies their content, each list newest first."""
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
@@ -201,23 +212,25 @@ class _Search:
         if reference.of in self.ids:
             return reference.of
         if content.stat:
-            found = _newest(self.by_stat.get(content.stat, ()), reference)
+            found = self.newest(self.by_stat.get(content.stat, ()), reference)
             if found and _agree(found.content, content):
                 return found.version
         for digest in (content.digest, content.blob):
-            found = _newest(self.by_digest.get(digest, ()), reference) if digest else None
+            found = self.newest(self.by_digest.get(digest, ()), reference) if digest else None
             if found and (digest == content.digest or not _differ(found.content, content)):
                 return found.version
         if content.stat:
-            for candidate in self.by_change.get(_change(content.stat), ()):
-                if _fits(candidate, reference) and not (
-                    candidate.content.digest and content.digest
-                ):
-                    return candidate.version
+            alike = self.by_change.get(_change(content.stat), ())
+            if found := self.newest((c for c in alike if not _both_known(c, reference)), reference):
+                return found.version
         if content == Content() or content == Content(size=content.size):
-            found = _newest(self.all, reference)
+            found = self.newest(self.all, reference)
             return found.version if found else None
         return None
+
+    def newest(self, candidates: Iterable[Candidate], reference: Reference) -> Candidate | None:
+        """The first of these, the newest first, that is not after the reference."""
+        return next((candidate for candidate in candidates if _fits(candidate, reference)), None)
 
     def skewed(self, reference: Reference) -> str | None:
         """The earliest later candidate of another host with that digest, within the skew."""
@@ -255,8 +268,8 @@ def _fits(candidate: Candidate, reference: Reference) -> bool:
     return candidate.version != reference.owner and precedes(candidate.since, reference.when)
 
 
-def _newest(candidates: Iterable[Candidate], reference: Reference) -> Candidate | None:
-    return next((candidate for candidate in candidates if _fits(candidate, reference)), None)
+def _both_known(candidate: Candidate, reference: Reference) -> bool:
+    return bool(candidate.content.digest and reference.content.digest)
 
 
 def _externals(
@@ -360,16 +373,7 @@ def _states(
     is_removed = any(reference.type == "INVALIDATED_BY" for reference in targets)
     if len(order) == 1 and not externals and not is_removed:
         return {order[0]: "present"}
-    last: dict[str, _Moment] = {}
-    for candidate in candidates:
-        last[candidate.version] = (candidate.since.at, candidate.since.tick)
-    deleted: dict[str, _Moment] = {}
-    for reference, target in targets.items():
-        moment = (reference.when.at, reference.when.tick)
-        if reference.type != "INVALIDATED_BY":
-            last[target] = max(last.get(target, moment), moment)
-        elif reference.word != "replace":
-            deleted[target] = max(deleted.get(target, moment), moment)
+    last, deleted = last_seen(candidates, targets)
     newest = max(order, key=lambda version: last.get(version, (0, 0)), default=None)
     outside = {external.version: external.known for external in externals}
     states = {}
@@ -387,7 +391,21 @@ def _states(
     return states
 
 
-_Moment = tuple[int, int]
+def last_seen(
+    candidates: Iterable[Candidate], targets: Mapping[Reference, str]
+) -> tuple[dict[str, Moment], dict[str, Moment]]:
+    """When each version was last seen, and when it was removed; what was not seen, or not removed, is left out."""
+    last: dict[str, Moment] = {}
+    for candidate in candidates:
+        last[candidate.version] = (candidate.since.at, candidate.since.tick)
+    deleted: dict[str, Moment] = {}
+    for reference, target in targets.items():
+        moment = (reference.when.at, reference.when.tick)
+        if reference.type != "INVALIDATED_BY":
+            last[target] = max(last.get(target, moment), moment)
+        elif reference.word != "replace":
+            deleted[target] = max(deleted.get(target, moment), moment)
+    return last, deleted
 
 
 # Timelines to a graph's elements and back.
@@ -398,10 +416,11 @@ def bound_batch(
     known: Timelines,
     project: str,
     kinds: Kinds,
-    decided: Callable[[Timeline, Bound], None] = lambda timeline, bound: None,
+    decided: Callable[[Timeline, Bound], dict[str, Value]] = lambda timeline, bound: {},
 ) -> Batch:
     """The batch that takes a graph from what `known` says of the artifacts a translation touches to
-    what holds with the translation's observations too. `decided` is told of each timeline."""
+    what holds with the translation's observations too. `decided` is told of each timeline, and says what its
+    artifact keeps of it."""
     known.add(translation)
     batch = Batch(nodes=list(translation.nodes.values()), edges=list(translation.edges.values()))
     wanted = _Wanted(project, kinds, decided)
@@ -464,7 +483,12 @@ class Timelines:
             for name in occurrence.names:
                 if name.uri in self.touched:
                     self.timeline(name.uri).candidates.append(
-                        Candidate(occurrence.version, name.since, occurrence.content)
+                        Candidate(
+                            occurrence.version,
+                            name.since,
+                            occurrence.content,
+                            name is occurrence.names[-1],
+                        )
                     )
         for reference in translation.references:
             self.timeline(reference.uri).references.append(reference)
@@ -509,7 +533,7 @@ class _Wanted:
     """The nodes and edges that the touched timelines should have."""
 
     def __init__(
-        self, project: str, kinds: Kinds, decided: Callable[[Timeline, Bound], None]
+        self, project: str, kinds: Kinds, decided: Callable[[Timeline, Bound], dict[str, Value]]
     ) -> None:
         self.project, self.kinds, self.decided = project, kinds, decided
         self.nodes: dict[str, Node] = {}
@@ -519,8 +543,8 @@ class _Wanted:
     def add(self, timeline: Timeline, known: Timelines) -> None:
         uri, kind = timeline.uri, self.kinds.kind(timeline.uri)
         bound = bind(timeline, self.project)
-        self.decided(timeline, bound)
         artifact = artifact_node(self.project, uri, kind.name)
+        artifact.properties.update(self.decided(timeline, bound))
         self.nodes[artifact.id] = artifact
         for external in bound.externals:
             properties = content_properties(external.content)
@@ -528,26 +552,10 @@ class _Wanted:
             properties |= {"kind": kind.name, "reason": kind.reason}
             properties |= {"state": bound.states[external.version]}
             self.nodes[external.version] = Node(external.version, "Version", properties)
-            self._edge(
-                Edge(
-                    external.version,
-                    "VERSION_OF",
-                    artifact.id,
-                    "",
-                    moment_properties(external.since),
-                )
-            )
+            self._edge(version_of(external, artifact.id))
         for candidate in timeline.candidates:
             self.states[candidate.version, uri] = bound.states[candidate.version]
-            self._edge(
-                Edge(
-                    candidate.version,
-                    "VERSION_OF",
-                    artifact.id,
-                    "",
-                    moment_properties(candidate.since),
-                )
-            )
+            self._edge(version_of(candidate, artifact.id))
         skewed = bound.skewed
         for reference, target in bound.targets.items():
             is_skewed = bool(skewed) and reference in skewed
@@ -566,27 +574,8 @@ class _Wanted:
             last = occurrence.names[-1].uri
             state = self.states.get((occurrence.version, last))
             if state is not None:
-                kind = self.kinds.kind(last)
-                names = occurrence.names
-                properties = {
-                    **content_properties(occurrence.content),
-                    "name": last,
-                    "names": (last,)
-                    if len(names) == 1
-                    else tuple(dict.fromkeys(name.uri for name in names)),
-                    "at": names[0].since.at,
-                    "kind": kind.name,
-                    "reason": kind.reason,
-                    "state": state,
-                    "generated": True,
-                }
-                if occurrence.by:
-                    properties["by"] = occurrence.by
-                if occurrence.run:
-                    properties["run"] = occurrence.run
-                if occurrence.properties:
-                    properties |= {k: v for k, v in occurrence.properties if v is not None}
-                self.nodes[occurrence.version] = Node(occurrence.version, "Version", properties)
+                node = generated_node(occurrence, self.kinds, state)
+                self.nodes[occurrence.version] = node
 
     def annotate(self, known: Timelines) -> None:
         """Give the versions what was said of them, under any of their names."""
@@ -608,6 +597,32 @@ class _Wanted:
 
     def _edge(self, edge: Edge) -> None:
         self.edges[edge.source, edge.type, edge.target, edge.key] = edge
+
+
+def version_of(held: Candidate | External, artifact: str) -> Edge:
+    return Edge(held.version, "VERSION_OF", artifact, "", moment_properties(held.since))
+
+
+def generated_node(occurrence: Occurrence, kinds: Kinds, state: str) -> Node:
+    names, last = occurrence.names, occurrence.names[-1].uri
+    kind = kinds.kind(last)
+    properties = {
+        **content_properties(occurrence.content),
+        "name": last,
+        "names": (last,) if len(names) == 1 else tuple(dict.fromkeys(name.uri for name in names)),
+        "at": names[0].since.at,
+        "kind": kind.name,
+        "reason": kind.reason,
+        "state": state,
+        "generated": True,
+    }
+    if occurrence.by:
+        properties["by"] = occurrence.by
+    if occurrence.run:
+        properties["run"] = occurrence.run
+    if occurrence.properties:
+        properties |= {k: v for k, v in occurrence.properties if v is not None}
+    return Node(occurrence.version, "Version", properties)
 
 
 def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
@@ -641,8 +656,8 @@ def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
             batch.removed_nodes.append(id)
 
 
-_DERIVED: Final = ("digest", "blob", "size", "stat", "by", "run")
-"""Properties of a version that binding may have to take back."""
+_DERIVED: Final = ("digest", "blob", "size", "stat", "by", "run", TAIL)
+"""Properties of a version or an artifact that binding may have to take back."""
 
 
 def _ours(node: Node) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.tails import Stored
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
@@ -41,7 +42,7 @@ class Statistics:
 
 
 class StoreChanged(StoreError):
-    """Somebody else has written since `timelines` was asked, so what a batch binds may no longer
+    """Somebody else has written since `tails` or `timelines` was asked, so what a batch binds may no longer
     hold. Nothing was changed: ask again, bind again."""
 
 
@@ -103,6 +104,13 @@ class Store(Protocol):
         versions that are VERSION_OF them (those versions' other artifacts too), and every edge of
         a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions. Where what was
         begun has nothing to do with them, that is not waited for."""
+
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        """Of those of these artifacts that keep where their timeline ends (`model.tails`), in order of id: that end. Where
+        what was begun has nothing to do with them, that is not waited for."""
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        """Those of these nodes that exist, or that what was begun makes, which is not waited for."""
 
     def begun(self) -> frozenset[str]:
         """The artifacts that what was begun may change, and is perhaps not done with."""

@@ -11,7 +11,9 @@ from itertools import islice
 from typing import Any
 
 from provgraph.errors import StoreError
+from provgraph.model.binding import TAIL
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
+from provgraph.model.tails import LENGTH, Stored
 from provgraph.model.vocabulary import EDGES, Label
 from provgraph.query.evaluate import Evaluator, Row
 from provgraph.query.operators import Cone
@@ -111,6 +113,28 @@ class MemoryStore:
         held = {edge.target for edge in touching.values() if edge.type == "VERSION_OF"}
         nodes = self.nodes(sorted({node.id for node in known} | versions | held))
         return Surroundings(nodes, sorted(touching.values(), key=_identity))
+
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        kept = [node for node in self.nodes(artifacts) if TAIL in node.properties]
+        return [self._tail(artifact) for artifact in kept]
+
+    def _tail(self, artifact: Node) -> Stored:
+        kept = artifact.properties[TAIL]
+        assert isinstance(kept, tuple)
+        versions: list[tuple[Node, Edge]] = []
+        chain = list(kept[:1])
+        while chain and len(versions) < LENGTH:
+            version = chain.pop()
+            (node,) = self.nodes([version])
+            of = next(e for e in self.edges([version], ["VERSION_OF"]) if e.target == artifact.id)
+            versions.append((node, of))
+            before = self.edges([version], ["REVISION_OF"])
+            chain += [e.target for e in before if e.key == artifact.properties["name"]]
+        (newest,) = self.nodes([kept[1]])
+        return Stored(artifact, newest, versions)
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        return self._known(ids)
 
     def begun(self) -> frozenset[str]:
         return frozenset()

@@ -7,7 +7,9 @@ from contract.graphs import graphs
 from hypothesis import given
 
 from provgraph.errors import StoreError
+from provgraph.model.binding import TAIL
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.tails import LENGTH
 from provgraph.model.vocabulary import EDGES
 from provgraph.query.plan import (
     Column,
@@ -208,6 +210,35 @@ def test_a_timeline_is_all_that_binding_needs(store: Store) -> None:
         ("v2", "VERSION_OF", "a2", ""),
     ]
     assert not EDGES["GENERATED_BY"].bound
+
+
+def test_of_a_long_timeline_its_end_is_read(store: Store) -> None:
+    """In order, however the versions stand otherwise; the newest may be any."""
+    numbers = [(n * 7) % 20 for n in range(20)]
+    at = {f"v{number:02}": number for number in numbers}
+    versions = [Node(id, "Version", {"name": "log", "at": n}) for id, n in at.items()]
+    kept = {
+        "a1": Node("a1", "Artifact", {"name": "log", TAIL: ("v19", "v03", "5")}),
+        "a2": Node("a2", "Artifact", {"name": "log.1", TAIL: ("v02", "v02")}),
+        "a3": Node("a3", "Artifact", {"name": "other"}),
+    }
+    of = [Edge(id, "VERSION_OF", "a1", "", {"at": n}) for id, n in at.items()]
+    of += [Edge(f"v{n:02}", "VERSION_OF", "a2", "", {"at": 50 + n}) for n in (1, 2)]
+    order = [Edge(f"v{n:02}", "REVISION_OF", f"v{n - 1:02}", "log") for n in range(1, 20)]
+    order += [Edge("v02", "REVISION_OF", "v01", "log.1"), Edge("v02", "USED", "v01")]
+    store.apply(Batch([*versions, *kept.values()], [*of, *order]))
+    long, short = store.tails(["a2", "a1", "a3", "absent"])
+    assert (long.artifact, short.artifact) == (kept["a1"], kept["a2"])
+    assert (long.newest.id, short.newest.id) == ("v03", "v02")
+    last = [f"v{19 - n:02}" for n in range(LENGTH)]
+    assert [node.id for node, _ in long.versions] == last
+    assert [edge for _, edge in long.versions] == [
+        Edge(id, "VERSION_OF", "a1", "", {"at": at[id]}) for id in last
+    ]
+    assert [(node, edge.properties["at"]) for node, edge in short.versions] == [
+        (Node("v02", "Version", {"name": "log", "at": 2}), 52),
+        (Node("v01", "Version", {"name": "log", "at": 1}), 51),
+    ]
 
 
 def test_a_watermark_is_the_last_one_given(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from provgraph.model.records import (
     Used,
     When,
 )
+from provgraph.model.tails import Stored
 from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Exactly, Find, Latest
 from provgraph.store import Surroundings
@@ -282,31 +284,47 @@ def test_a_segment_that_is_applied_in_parts_gives_what_it_gives_at_once(
     assert [node.properties["by"] for node in made] == ["cp", "cp"]
 
 
-def test_what_is_read_anew_of_a_file_that_is_added_to_all_the_time_is_no_multiple_of_its_length(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("each", ["in one run", "in a run of its own"])
+def test_what_is_read_of_a_file_that_is_added_to_all_the_time_does_not_grow_with_it(
+    project: Project, each: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, times = new_run_id(), 600
-    with SegmentWriter(project.journal, project.id, run) as writer:
-        writer.write(RunStarted(run, ["log"], ".", When(1)))
-        step = step_id(run, "b", 1, 1, 0)
-        writer.write(StepSeen(step, run, ["log"], ".", When(1), program="log"))
-        for nth in range(times):
-            version = generated_version_id(step, "log.txt", nth)
-            name = Name("log.txt", When(10 + nth, tick=10 + nth, boot="b"))
-            writer.write(Generated(step, version, [name], Content(f"blake3:{nth:064x}")))
-        writer.write(RunEnded(run, When(10 + times), 0, "", "complete"))
-    monkeypatch.setattr("provgraph.graph._PART", 10)
+    def add(first: int, until: int) -> None:
+        run = new_run_id()
+        with SegmentWriter(project.journal, project.id, run) as writer:
+            writer.write(RunStarted(run, ["log"], ".", When(first)))
+            step = step_id(run, "b", 1, 1, 0)
+            writer.write(StepSeen(step, run, ["log"], ".", When(first), program="log"))
+            for nth in range(first, until):
+                version = generated_version_id(step, "log.txt", nth)
+                name = Name("log.txt", When(nth, tick=nth, boot="b"))
+                writer.write(Generated(step, version, [name], Content(f"blake3:{nth:064x}")))
+            writer.write(RunEnded(run, When(until), 0, "", "complete"))
+
     read = 0
 
-    def counting(store: EmbeddedStore, artifacts: list[str]) -> Surroundings:
+    def timelines(store: EmbeddedStore, artifacts: Sequence[str]) -> Surroundings:
         nonlocal read
-        around = timelines(store, artifacts)
-        read += len(around.nodes)
+        around = all_of(store, artifacts)
+        read += len(around.nodes) + len(around.edges)
         return around
 
-    timelines = EmbeddedStore.timelines
-    monkeypatch.setattr(EmbeddedStore, "timelines", counting)
+    def tails(store: EmbeddedStore, artifacts: Sequence[str]) -> list[Stored]:
+        nonlocal read
+        found = ends_of(store, artifacts)
+        read += sum(2 + 2 * len(stored.versions) for stored in found)
+        return found
+
+    all_of, ends_of = EmbeddedStore.timelines, EmbeddedStore.tails
+    monkeypatch.setattr(EmbeddedStore, "timelines", timelines)
+    monkeypatch.setattr(EmbeddedStore, "tails", tails)
+    monkeypatch.setattr("provgraph.graph._PART", 10)
+    costs = []
     with Graph(project) as graph:
-        graph.sync()
-        assert counted(graph)[1]["REVISION_OF"] == times - 1
-    assert times < read < 3 * times  # in parts of ten it would be 30 times as many
+        for first in range(1, 1001, 200):
+            read = 0
+            for begun in range(first, first + 200, 200 if each == "in one run" else 20):
+                add(begun, begun + (200 if each == "in one run" else 20))
+                graph.sync()
+            costs.append(read)
+        assert counted(graph)[1]["REVISION_OF"] == 999
+    assert costs[1] == costs[2] == costs[3] == costs[4] < 300

@@ -4,8 +4,10 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from provgraph.model.batches import batch_of
 from provgraph.model.binding import SKEW, Candidate, Timeline, bind
@@ -30,7 +32,7 @@ from provgraph.model.records import (
     Used,
     When,
 )
-from provgraph.model.settled import Settled
+from provgraph.model.tails import Followed, Stored, Tails
 from provgraph.model.translate import Reference
 from provgraph.model.vocabulary import LABELS
 from provgraph.query.plan import Find
@@ -185,6 +187,14 @@ class Behind(MemoryStore):
     def begun(self) -> frozenset[str]:
         return self.last.artifacts or frozenset()
 
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        if self.begun().isdisjoint(artifacts):
+            ends = self.before.tails(artifacts)
+            held = {node.id for end in ends for node in (end.newest, *end.nodes())}
+            if held.isdisjoint(node.id for node in self.last.nodes):
+                return ends
+        return super().tails(artifacts)
+
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         if self.begun().isdisjoint(artifacts):
             around = self.before.timelines(artifacts)
@@ -195,12 +205,12 @@ class Behind(MemoryStore):
 
 def synced(
     segments: Iterable[Sequence[Observation]],
-    settled: Settled | None = None,
+    tails: Tails | None = None,
     store: MemoryStore | None = None,
 ) -> MemoryStore:
     store = store or MemoryStore()
     for records in segments:
-        store.begin(batch_of(records, store, PROJECT, KINDS, settled=settled))
+        store.begin(batch_of(records, store, PROJECT, KINDS, tails=tails))
     return store
 
 
@@ -314,8 +324,7 @@ def test_names_may_be_bound_while_what_is_told_of_others_is_being_written(
     journal: list[list[Observation]],
 ) -> None:
     expected = contents(synced(journal))
-    for settled in (None, Settled(many=1)):
-        assert contents(synced(journal, settled, Behind())) == expected
+    assert contents(synced(journal, None, Behind())) == expected
 
 
 OF_ONE_NAME = st.one_of(
@@ -332,14 +341,154 @@ OF_ONE_NAME = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(OF_ONE_NAME, min_size=2, max_size=6))
-def test_what_is_settled_is_what_would_have_been_found_again(journal: list[Observation]) -> None:
-    apart = [[record] for record in journal]
-    assert contents(synced(apart, Settled(many=1))) == contents(synced(apart))
+@st.composite
+def in_time(draw: st.DrawFn) -> list[list[Observation]]:
+    """What is told of two names, mostly in order of time, by one host, of what was there a moment ago."""
+    told: list[list[Observation]] = []
+    made: list[Content] = [bytes_of("x")]
+    for n in range(1, draw(st.integers(3, 14))):
+        late = draw(st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 5]))
+        host = draw(st.sampled_from(["one"] * 9 + ["two"]))
+        boot = draw(st.sampled_from(["b1"] * 9 + ["b2", ""]))
+        when = When(
+            (200 + n - late) * 10**9, 20 + n - draw(st.sampled_from([late] * 9 + [3])), boot, host
+        )
+        uri = draw(st.sampled_from(["a.csv", "a.csv", "b.csv"]))
+        seen = draw(st.sampled_from([*made[-3:], *made[-1:] * 3, bytes_of("z"), Content()]))
+        step, version = f"s{n % 3}", f"v{n}"
+        match draw(
+            st.sampled_from(["make", "make", "add", "rename", "read", "remove", "say", "again"])
+        ):
+            case "again" if told:
+                again = draw(st.sampled_from(told))
+                told.append([_named_anew(each, Name(uri, when)) for each in again])
+            case "again":
+                pass
+            case "read":
+                told.append([Used(step, uri, when, seen)])
+            case "remove":
+                how = draw(st.sampled_from(["delete", "replace"]))
+                told.append([Invalidated(step, uri, when, seen, how)])
+            case "say":
+                of = f"v{draw(st.sampled_from([1, 2, n]))}"
+                said = Annotated(of, "Version", "flag", when, "", "", "Ann", "", uri, when, seen)
+                told.append([said])
+            case kind:
+                digest = draw(
+                    st.sampled_from([f"blake3:{n}", f"blake3:{n}", "blake3:x", "erased:x"])
+                )
+                stat = draw(st.sampled_from([Stat(1, 1, n, n, n), Stat(1, 1, n, n, n), None]))
+                names = [Name("c.tmp", when)] if kind == "rename" else []
+                content = Content(digest, "", n, stat)
+                records: list[Observation] = [
+                    Generated(step, version, [*names, Name(uri, when)], content)
+                ]
+                if kind == "add":
+                    records.append(Derived(version, uri, when, seen, "append"))
+                made.append(content)
+                told.append(records)
+    return told
 
 
-def test_a_settled_name_is_not_looked_up_again_until_something_else_is_told_of_it() -> None:
+def _named_anew(record: Observation, name: Name) -> Observation:
+    """What is told of a version once more, when it has a further name."""
+    if not isinstance(record, Generated):
+        return record
+    return structs.replace(record, names=[*record.names, name])
+
+
+class Anew(Tails):
+    """Reads everything anew."""
+
+    def follow(self, *_: object, **__: object) -> Followed:
+        return Followed()
+
+
+@pytest.fixture(params=[1, 2, 8])
+def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Of tails."""
+    for where in ("model.tails", "store.memory"):
+        monkeypatch.setattr(f"provgraph.{where}.LENGTH", request.param)
+    monkeypatch.setattr("provgraph.model.tails._BOOTS", 2)
+    return int(request.param)
+
+
+V = Generated("s1", "v", [Name("a.csv", at(1))], bytes_of("x"))
+GONE_AND_SEEN_BEFORE: list[list[Observation]] = [
+    [V],
+    [Used("s1", "a.csv", at(4), bytes_of("x"))],
+    [Invalidated("s1", "a.csv", at(6), bytes_of("x"))],
+    [Used("s1", "a.csv", at(3), bytes_of("x"))],
+    [Used("s1", "a.csv", at(5), bytes_of("x"))],
+    [Generated("s1", "w", [Name("a.csv", at(7))], bytes_of("y"))],
+    [Used("s1", "a.csv", at(7), bytes_of("x"))],
+    [structs.replace(V, names=[*V.names, Name("a.csv", at(9))])],
+]
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@example(told=GONE_AND_SEEN_BEFORE)
+@given(
+    told=st.one_of(
+        in_time(), st.lists(OF_ONE_NAME.map(lambda told: [told]), max_size=6), journals()
+    )
+)
+def test_a_timeline_that_is_gone_on_with_is_what_would_have_been_found_anew(
+    length: int, told: list[list[Observation]]
+) -> None:
+    anew = contents(synced(told, Anew(many=1)))
+    assert contents(synced([[each for some in told for each in some]], Anew(many=1))) == anew
+    assert contents(synced(told, Tails(many=1))) == anew
+    for store in (MemoryStore(), Behind()):
+        for records in told:  # what is in memory is another's, each time
+            synced([records], Tails(many=1), store)
+        assert contents(store) == anew
+    assert contents(synced(told, Tails(many=1), Behind())) == anew
+
+
+def test_what_is_read_for_a_version_more_does_not_grow_with_their_number() -> None:
+    class Counting(MemoryStore):
+        read = 0
+
+        def nodes(self, ids: Sequence[str]) -> list[Node]:
+            found = super().nodes(ids)
+            self.read += len(found)
+            return found
+
+        def edges(
+            self, ids: Sequence[str], types: Sequence[str] = (), *, incoming: bool = False
+        ) -> list[Edge]:
+            found = super().edges(ids, types, incoming=incoming)
+            self.read += len(found)
+            return found
+
+    def added(n: int) -> list[Observation]:
+        made, before = (Content(f"blake3:{k}", "", k, Stat(1, 1, k, k, k)) for k in (n, n - 1))
+        version = Generated("s", f"v{n}", [Name("log", at(n, tick=n, boot="b"))], made)
+        if n == 1:
+            return [version]
+        opened = When(at(n).at - 1, n, "b")
+        return [version, Derived(f"v{n}", "log", opened, before, "append")]
+
+    for tails in (None, Tails(many=20)):
+        store, costs = Counting(), []
+        for n in range(1, 201):
+            store.read = 0
+            given = tails or Tails(many=20)
+            store.apply(batch_of(added(n), store, PROJECT, KINDS, tails=given))
+            costs.append(store.read)
+        assert len(set(costs[30:])) == 1, costs[30:]
+        states = [node.properties.get("state") for node in store.nodes(["v1", "v199", "v200"])]
+        assert states == ["superseded", "superseded", "present"]
+        before = store.edges(["v200"], ["DERIVED_FROM", "REVISION_OF"])
+        assert [edge.target for edge in before] == ["v199", "v199"]
+
+
+def test_a_name_that_is_used_again_and_again_is_not_looked_up_until_something_else_is_told_of_it() -> (
+    None
+):
     def used(second: int, content: Content) -> Sequence[Observation]:
         return [Used("s", "a.csv", at(second), content)]
 
@@ -350,11 +499,11 @@ def test_a_settled_name_is_not_looked_up_again_until_something_else_is_told_of_i
             asked.append(artifacts)
             return super().timelines(artifacts)
 
-    store, settled = Asked(), Settled(many=2)
+    store, tails = Asked(), Tails(many=2)
     told = [used(n, bytes_of("x")) for n in (1, 2, 3, 4)]
     for records in (*told, used(5, bytes_of("y")), used(6, bytes_of("y"))):
-        store.apply(batch_of(records, store, PROJECT, KINDS, settled=settled))
-    assert [len(names) for names in asked] == [1, 1, 0, 0, 1, 1]
+        store.apply(batch_of(records, store, PROJECT, KINDS, tails=tails))
+    assert [len(names) for names in asked] == [1, 1, 0, 0, 1, 0]
     found = [edge.target for edge in store.edges(["s"], ["USED"])]
     y = external_version_id(PROJECT, "a.csv", "blake3:y")
     assert sorted(found) == sorted([EXTERNAL_X] * 4 + [y] * 2)

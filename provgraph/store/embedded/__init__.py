@@ -16,6 +16,7 @@ import apsw
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
 from provgraph.model.forks import is_possible
+from provgraph.model.tails import Stored
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
@@ -125,6 +126,28 @@ class EmbeddedStore:
                 if changing.isdisjoint(node.id for node in found.nodes):
                     return found
             return reading.timelines(self._connection, artifacts)
+
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        if not artifacts:
+            return []
+        with explained(self.path):
+            begun = self._begun
+            if begun is None or (begun.batch.artifacts or frozenset(artifacts)).isdisjoint(
+                artifacts
+            ):
+                found = reading.tails(self._open, artifacts)
+                held = {node.id for stored in found for node in (stored.newest, *stored.nodes())}
+                if not (
+                    begun and held and held.intersection(node.id for node in begun.batch.nodes)
+                ):
+                    return found
+            return reading.tails(self._connection, artifacts)
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        with explained(self.path):
+            nodes = self._begun.batch.nodes if self._begun else ()
+            making = {node.id for node in nodes}.intersection(ids)
+            return making.union(apply.numbers(self._open, ids))
 
     def begun(self) -> frozenset[str]:
         return (self._begun.batch.artifacts if self._begun else None) or frozenset()

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import apsw
 
+from provgraph.model.binding import TAIL
 from provgraph.model.elements import Edge, Node, Value, Watermark
+from provgraph.model.tails import LENGTH, Stored
 from provgraph.model.vocabulary import EDGE_TYPES, Label
 from provgraph.store import Statistics, Surroundings
 from provgraph.store.embedded.conditions import place
@@ -59,6 +61,26 @@ SELECT {_EDGE} FROM (
     FROM version v CROSS JOIN edge e ON e.dst = v.id AND e.type IN ({_TIMELINE_TYPES})
     WHERE e.src NOT IN (SELECT id FROM version)
 ) e {_EDGE_ENDS} ORDER BY 1, 2, 3, 4
+"""
+# The last version's place is 1; at 0 stands the newest.
+_TAILS: Final = f"""
+WITH RECURSIVE artifact (id, uid, uri, tail) AS MATERIALIZED (
+    SELECT DISTINCT g.id, g.uid, g.name, g.properties -> '$.{TAIL}' FROM {_GIVEN}
+    WHERE g.label = {ARTIFACT} AND g.properties -> '$.{TAIL}' IS NOT NULL
+), version (artifact, uri, id, place) AS (
+    SELECT a.id, a.uri, h.id, 1 FROM artifact a CROSS JOIN node h ON h.uid = a.tail ->> 0
+    UNION ALL
+    SELECT v.artifact, v.uri, e.dst, v.place + 1 FROM version v CROSS JOIN edge e
+    ON e.src = v.id AND e.type = {TYPE_NUMBERS["REVISION_OF"]} AND e.key = v.uri
+    WHERE v.place < {LENGTH}
+)
+SELECT a.uid, r.place, e.properties, {_NODE} FROM (
+    SELECT artifact, id, place FROM version
+    UNION ALL SELECT a.id, n.id, 0 FROM artifact a CROSS JOIN node n ON n.uid = a.tail ->> 1
+) r JOIN artifact a ON a.id = r.artifact CROSS JOIN node n ON n.id = r.id
+JOIN label l ON l.id = n.label
+LEFT JOIN edge e ON e.src = r.id AND e.type = {_VERSION_OF} AND e.dst = r.artifact AND e.key = ''
+ORDER BY 1, 2
 """
 
 
@@ -139,6 +161,19 @@ def timelines(connection: apsw.Connection, artifacts: Sequence[str]) -> Surround
             [_node(row) for row in connection.execute(_TIMELINE_NODES, given)],
             [_edge(row) for row in connection.execute(_TIMELINE_EDGES, given)],
         )
+
+
+def tails(connection: apsw.Connection, artifacts: Sequence[str]) -> list[Stored]:
+    with reading(connection):
+        rows: list[tuple[Any, ...]] = list(
+            connection.execute(_TAILS, (json.dumps(list(artifacts)),))
+        )
+        kept = nodes(connection, list({row[0] for row in rows}))
+    of: dict[str, list[tuple[Node, Edge]]] = {node.id: [] for node in kept}
+    for artifact, _, moment, *row in rows:
+        node = _node(tuple(row))
+        of[artifact].append((node, Edge(node.id, "VERSION_OF", artifact, "", decoded(moment))))
+    return [Stored(node, of[node.id][0][0], of[node.id][1:]) for node in kept]
 
 
 def watermarks(connection: apsw.Connection) -> dict[str, Watermark]:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from provgraph.config import Project
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
+from provgraph.model.tails import Stored
 from provgraph.model.vocabulary import Label
 from provgraph.query.operators import Cone
 from provgraph.query.plan import Budget, Plan, Walk
@@ -65,8 +66,8 @@ class Neo4jStore:
         self._expected: int | None = None
 
     def apply(self, batch: Batch) -> None:
-        """Raises `StoreChanged` if somebody else wrote after this store's last `timelines`: what
-        was bound by them may no longer hold."""
+        """Raises `StoreChanged` if somebody else wrote after this store's first `tails` or `timelines` since its last
+        batch: what was bound by them may no longer hold."""
         self._writable()
         expected, self._expected = self._expected, None
         with explained(self.uri):
@@ -116,8 +117,21 @@ class Neo4jStore:
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.uri):
-            self._expected = self._reader.writes()
+            self._expect()
             return self._reader.timelines(artifacts)
+
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        with explained(self.uri):
+            self._expect()
+            return self._reader.tails(artifacts)
+
+    def _expect(self) -> None:
+        """What is read before a batch is read of one state: the first that is read says of which."""
+        if self._expected is None:
+            self._expected = self._reader.writes()
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        return {node.id for node in self.nodes(ids)}
 
     def begun(self) -> frozenset[str]:
         return frozenset()

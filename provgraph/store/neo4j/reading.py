@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from provgraph.model.binding import TAIL
 from provgraph.model.elements import Edge, Node, Value, Watermark
+from provgraph.model.tails import LENGTH, Stored
 from provgraph.model.vocabulary import EDGES, LABELS, LETTERS, Label
 from provgraph.store import Statistics, Surroundings
 from provgraph.store.neo4j.connection import Connection
@@ -31,6 +33,18 @@ WITH DISTINCT v
 MATCH (v)-[r:{_BOUND}]-()
 WITH DISTINCT r
 {_EDGE_COLUMNS}
+"""
+_TAILS: Final = f"""
+UNWIND $ids AS id
+MATCH (a:Artifact {{project: $project, id: id}}) WHERE a.{TAIL} IS NOT NULL
+MATCH (last:Version {{project: $project, id: a.{TAIL}[0]}})
+MATCH (newest:Version {{project: $project, id: a.{TAIL}[1]}})
+MATCH (last)-[path:REVISION_OF*0..{LENGTH - 1}]->(v) WHERE all(r IN path WHERE r.key = a.name)
+MATCH (v)-[of:VERSION_OF]->(a)
+WITH a, newest, size(path) AS place, v, of ORDER BY id(a), place
+WITH a, newest, collect(v) AS versions, collect(of) AS each
+RETURN collect(properties(a)), collect(properties(newest)),
+    collect([v IN versions | properties(v)]), collect([of IN each | properties(of)])
 """
 _HERE: Final = {label: f"MATCH (n:{label} {{project: $project}})" for label in LABELS}
 _COUNTED: Final = " UNION ALL ".join(
@@ -127,6 +141,13 @@ class Reader:
         nodes = self.nodes(around.union(artifacts))
         return Surroundings([n for n in nodes if n.id in around or n.label == "Artifact"], edges)
 
+    def tails(self, artifacts: Sequence[str]) -> list[Stored]:
+        found = self._columns(_TAILS, ids=sorted(set(artifacts)))
+        return sorted(
+            (_stored(*row) for row in zip(*found, strict=True)),
+            key=lambda stored: stored.artifact.id,
+        )
+
     def watermarks(self) -> dict[str, Watermark]:
         (rows,) = self._columns(_WATERMARKS)
         return {row[0]: Watermark(*row) for row in rows}
@@ -174,6 +195,20 @@ def _way(types: Sequence[str], incoming: bool) -> str | None:
     node = f"(n:{'|'.join(sorted(ends)) or _ANY} {{project: $project}})"
     kind = f"r:{'|'.join(edge.name for edge in known)}" if known else "r"
     return f"{node}<-[{kind}]-" if incoming else f"{node}-[{kind}]->"
+
+
+def _stored(
+    artifact: dict[str, Any],
+    newest: dict[str, Any],
+    versions: list[dict[str, Any]],
+    moments: list[dict[str, Any]],
+) -> Stored:
+    kept = Node(artifact["id"], "Artifact", properties_of(artifact))
+    held = []
+    for version, moment in zip(versions, moments, strict=True):
+        node = Node(version["id"], "Version", properties_of(version))
+        held.append((node, Edge(node.id, "VERSION_OF", kept.id, *key_and_rest(moment))))
+    return Stored(kept, Node(newest["id"], "Version", properties_of(newest)), held)
 
 
 def by_letter(ids: Iterable[str]) -> list[tuple[Label, list[str]]]:
