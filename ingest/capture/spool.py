@@ -116,8 +116,8 @@ def create(path: Path, tracer: Path | None = None) -> None:
             header = HEADER.pack(MAGIC, VERSION, 0, DATA_START + GRANULE, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
             os.pwrite(descriptor, PROGRESS.pack(time.time_ns()), BEGAN_AT)
-            names = {TRACER_AT: bytes(tracer)} if tracer else {}
-            _put_names(descriptor, {**names, LOOKED_AT: bytes(looks())})
+            names = {TRACER_AT: tracer, LOOKED_AT: looks()}
+            _put_names(descriptor, {at: bytes(name) for at, name in names.items() if name})
         except OSError:
             path.unlink()
             raise
@@ -165,18 +165,24 @@ def _put_names(descriptor: int, names: Mapping[int, bytes]) -> None:
         at += (WORD.size + len(path) + 8) & ~7
 
 
-def looks() -> Path:
+def looks() -> Path | None:
     """Where the shim keeps, for all runs of a user, what it saw in programs: made if it is not there. A run
     does without where it cannot be."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     path = Path(home) / "provgraph" / f"looks-{platform.machine()}-1"
-    if not path.exists():
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not path.is_absolute():
+        return None
+    with suppress(OSError):
+        if os.path.exists(path) and path.stat().st_size == LOOKS_SIZE:
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             os.posix_fallocate(descriptor, 0, LOOKS_SIZE)
+        finally:
             os.close(descriptor)
-    return path
+        return path
+    return None
 
 
 def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str]:

@@ -159,9 +159,27 @@ def test_what_a_program_calls_is_looked_up_once(
     program = compiled("int main() { return 0; }")
     assert traced.run(program).all(Missed) == []
     kept = spool.looks()
+    assert kept is not None
     looks = [look for (look,) in iter_unpack("=Q", kept.read_bytes())]
     assert {look & 7 for look in looks if look} == {0}
     kept.write_bytes(
         b"".join((look | OPENS if look else 0).to_bytes(8, sys.byteorder) for look in looks)
     )
     assert [event.detail for event in traced.run(program).all(Missed)] == [bytes(program)]
+
+
+@pytest.mark.parametrize("home", ["here", "a-file/below"])
+def test_a_run_does_without_a_place_to_keep_it(
+    home: str,
+    traced: Tracing,
+    compiled: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a-file").touch()
+    place = home if home == "here" else str(tmp_path / home)
+    monkeypatch.setenv("XDG_CACHE_HOME", place)
+    assert spool.looks() is None
+    programs = [compiled(CALL + text, "-O2") for text in (OPENING, HARMLESS)]
+    seen = traced.run("sh", "-c", "; ".join(map(str, programs)))
+    assert [missed.detail for missed in seen.all(Missed)] == [bytes(programs[0])]
