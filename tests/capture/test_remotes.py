@@ -82,7 +82,7 @@ def test_each_state_of_an_object_is_an_external_version_named_by_its_etag(
     name = objects.url()
     assert found == [(name, "etag:e1", "external"), (name, "etag:e2", "external")]
     [latest] = inputs(
-        workspace, 'file "out.txt" | lineage depth 2 | where name ~ "http**" | select digest'
+        workspace, 'file "out.txt" | lineage depth 3 | where name ~ "http**" | select digest'
     )
     assert latest == ("etag:e2",)
 

@@ -105,6 +105,77 @@ def test_runs_beside_each_other_keep_to_what_each_of_them_did(workspace: Workspa
     assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
 
 
+SERVER = """
+import os, socket, sys
+family, at = (socket.AF_UNIX, "socket") if sys.argv[1] == "local" else (socket.AF_INET, ("127.0.0.1", 0))
+own = socket.socket(family)
+own.bind(at)
+own.listen()
+with open("where.new", "w") as file:
+    file.write(repr(own.getsockname()))
+os.rename("where.new", "where")
+for name in "01":
+    client, _ = own.accept()
+    asked = client.recv(9)
+    client.send(open("model" + name, "rb").read())
+    open("log" + name, "wb").write(asked)
+    client.close()
+"""
+CLIENT = """
+import socket, sys
+at, name = eval(open("where").read()), sys.argv[1]
+open("before" + name, "w").write("x")
+own = socket.socket(socket.AF_UNIX if isinstance(at, str) else socket.AF_INET)
+own.connect(at)
+own.send(open("ask" + name, "rb").read())
+open("answer" + name, "wb").write(own.recv(9))
+"""
+
+
+@pytest.mark.parametrize("family", ["network", "local"])
+def test_a_server_and_its_clients_in_runs_of_their_own_are_joined_in_any_order(
+    workspace: Workspace, family: str, tmp_path: Path
+) -> None:
+    root = workspace.root
+    for name in ("model0", "model1", "ask0", "ask1"):
+        (root / name).write_text(name)
+    (root / "server.py").write_text(SERVER)
+    (root / "client.py").write_text(CLIENT)
+    server = workspace.start(sys.executable, "-S", "server.py", family)
+    until(lambda: (root / "where").exists())
+    for name in "01":
+        done = workspace.run(sys.executable, "-S", "client.py", name)
+        assert done.returncode == 0, done.stderr
+    assert server.wait(60) == 0
+    ended = workspace.all(RunEnded)
+    assert {record.verdict for record in ended} == {"incomplete"}
+    assert all("not seen" in gap for record in ended for gap in record.gaps)
+    journal = workspace.project.journal
+    segments = sorted(journal.glob("*.segment"))
+    assert len(segments) == 3
+    found = []
+    for turn in range(3):
+        shutil.rmtree(away := tmp_path / "away", ignore_errors=True)
+        away.mkdir()
+        for segment in segments:
+            segment.rename(away / segment.name)
+        for store in root.glob(".provgraph/graph.db*"):
+            store.unlink()
+        for segment in segments[turn:] + segments[:turn]:
+            (away / segment.name).rename(segment)
+            lineage(workspace, "server.py")
+        names = ("answer0", "log0", "answer1", "before1")
+        found.append([{n for n in lineage(workspace, name) if "://" not in n} for name in names])
+    files = {"server.py", "client.py", "where"}
+    assert found[0] == [
+        {*files, "model0", "ask0"},
+        {*files, "model0", "ask0"},
+        {*files, "model0", "model1", "ask0", "ask1"},
+        {*files},
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_a_run_in_a_window_of_tmux_outlives_who_opened_it(
     workspace: Workspace, tmp_path: Path

@@ -15,6 +15,7 @@ import msgspec
 
 from provgraph.ingest.capture.assemble.pipes import Inform, Talk
 from provgraph.ingest.capture.assemble.processes import Execution, Story
+from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Source, Version
 from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
 
 _OF_SERVICES: Final = (
@@ -58,11 +59,13 @@ class End(msgspec.Struct, eq=False):
 
 
 class Connections(msgspec.Struct):
-    """`pairs` are the two ends of what went on within the run, `alone` those of what did not."""
+    """`pairs` are the two ends of what went on within the run, `alone` those of what did not. `heard_by` says until when
+    who listened to what of `beyond`."""
 
     pairs: list[tuple[End, End]]
     alone: list[End]
     last: int
+    heard_by: dict[tuple[Execution, bytes], int] = {}
 
     @property
     def inodes(self) -> set[int]:
@@ -109,6 +112,34 @@ class Connections(msgspec.Struct):
             return holder.until
         return self.last if holder.by.ended is None else holder.by.ended
 
+    def beyond(self, place: bytes, known: frozenset[tuple[int, str]]) -> Iterator[Action]:
+        """What was told to others than this run, and heard from them, as of files that are gone once the connection is.
+        Whoever has the end may have heard all from its beginning on, and told all that was known at its end."""
+        for end in self.alone[:_MOST_BEYOND]:
+            address = end.address
+            streams = _streams(end, SCHEME + place)
+            if (
+                streams is None
+                or (end.seen.what == "local socket" and _is_of_a_service(address))
+                or (end.seen.pid, address.decode(errors="surrogateescape")) in known
+            ):
+                continue
+            own, peer = streams
+            before: Version | None = None
+            for holder in sorted(end.holders, key=lambda holder: holder.since):
+                since, until = holder.since, max(holder.since, self._end(holder))
+                if holder.heard or holder.until is None:
+                    self.heard_by[holder.by, peer] = until
+                    yield Read(holder.by, peer, since, 0, None, None)
+                    yield Removal(holder.by, peer, until + 1, 0, None, None)
+                made = Version(holder.by, own, until, 0, None, None, names=[(own, since)])
+                if before is not None:
+                    made.sources = (Source(own, since, None, "append", before),)
+                yield made
+                before = made
+            if before is not None:
+                yield Removal(before.by, own, before.tick + 1, 0, None, None, version=before)
+
     def unseen(self, known: frozenset[tuple[int, str]]) -> Iterator[tuple[int, str, bytes]]:
         """Tick, kind and address of what came from somebody who was not seen. `known` are those, by process and
         address, of which it is known what came over them."""
@@ -123,6 +154,33 @@ class Connections(msgspec.Struct):
                 address = b"more addresses"
             said[pid][address] = None
             yield end.seen.tick, end.seen.what, address
+
+
+SCHEME: Final = b"socket://"
+"""How the names begin of what went over connections to others than this run. They are no paths."""
+
+
+def is_stream(uri: str) -> bool:
+    return uri.startswith(SCHEME.decode())
+
+
+_MOST_BEYOND: Final = 256
+"""So many connections of a run to others may be joined to them."""
+
+
+def _streams(end: End, place: bytes) -> tuple[bytes, bytes] | None:
+    """What goes out of an end and what comes in, by names that its other end gives them, too, if another run has it.
+    Ports and process ids are used again: then the newest of that name before is meant."""
+    seen = end.seen
+    if seen.what == "network":
+        base = place + b"/%d/" % seen.network
+        return base + seen.own + b"/to/" + seen.peer, base + seen.peer + b"/to/" + seen.own
+    connector, listener = (seen.other, seen.listener) if seen.accepted else (seen.pid, seen.other)
+    if not connector or not listener:
+        return None
+    base = place + b"/%d-%d/" % (connector, listener) + end.address.rpartition(b"/")[2]
+    asked, answered = base + b"/asked", base + b"/answered"
+    return (answered, asked) if seen.accepted else (asked, answered)
 
 
 def connections(story: Story) -> Connections:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
-from provgraph.ingest.capture.assemble.connections import Connections
+from provgraph.ingest.capture.assemble.connections import SCHEME, Connections
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.files import Traffic
 from provgraph.ingest.capture.assemble.phases import (
@@ -272,10 +272,14 @@ class Report:
         uri = self.uris.get(path)
         if uri is None:
             _limit(self.uris)
-            uri = self.uris[path] = uri_of(path, self.context.root, self.context.host)
+            beyond = path.startswith(SCHEME)
+            uri = text_of(path) if beyond else uri_of(path, self.context.root, self.context.host)
+            self.uris[path] = uri
         return uri
 
     def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
+        if path.startswith(SCHEME):
+            return Content()
         content = self.contents.get((path, stat))
         if content is None:
             _limit(self.contents)
@@ -403,7 +407,10 @@ class Report:
             case Read():
                 content = self.content(action.path, action.stat, action.tick)
                 role = self.programs.role(action.by, action.path, action.compiled)
-                return (Used(step, self.uri(action.path), self.when(action.tick), content, role),)
+                # What came over a connection was told by its end, and is then what the other end tells.
+                heard = self.connections.heard_by
+                tick = heard.get((action.by, action.path), action.tick) if heard else action.tick
+                return (Used(step, self.uri(action.path), self.when(tick), content, role),)
             case Version():
                 return self.generated(action, step, first)
             case Removal():
