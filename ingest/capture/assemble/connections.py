@@ -164,7 +164,7 @@ def is_stream(uri: str) -> bool:
     return uri.startswith(SCHEME.decode())
 
 
-_MOST_BEYOND: Final = 256
+_MOST_BEYOND: Final = 64
 """So many connections of a run to others may be joined to them."""
 
 
