@@ -1808,12 +1808,9 @@ static void packet_came(int fd, const void *from, unsigned size) {
     if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, what, name);
 }
 
-HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
-    NEED(recvmsg, fail(ENOSYS));
-    long result = REAL(recvmsg)(socket, message, flags);
-    if (result > 0 && may_take_packets(socket)) packet_came(socket, message->msg_name, message->msg_namelen);
-    if (result < 0 || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) || !awake())
-        return result;
+/* The descriptors that a message brought. */
+static void came_with(const struct msghdr *message) {
+    if (!message->msg_control) return;
     const char *all = message->msg_control;
     for (size_t at = 0; at + sizeof(struct cmsghdr) <= message->msg_controllen;) {
         const struct cmsghdr *part = (const void *)(all + at);
@@ -1824,6 +1821,13 @@ HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
             for (size_t i = 0; i < (length - sizeof *part) / sizeof(int); i++) given(descriptors[i]);
         at += (length + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1);
     }
+}
+
+HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
+    NEED(recvmsg, fail(ENOSYS));
+    long result = REAL(recvmsg)(socket, message, flags);
+    if (result > 0 && may_take_packets(socket)) packet_came(socket, message->msg_name, message->msg_namelen);
+    if (result >= 0 && message->msg_control && awake()) came_with(message);
     return result;
 }
 
@@ -1935,6 +1939,8 @@ HOOK(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags
     int result = REAL(recvmmsg)(fd, messages, count, flags, until);
     if (result > 0 && may_take_packets(fd))
         packet_came(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
+    for (int i = 0; i < result; i++)
+        if (messages[i].msg_hdr.msg_control && awake()) came_with(&messages[i].msg_hdr);
     return result;
 }
 
@@ -2836,6 +2842,8 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_socket: return shim_socket((int)a, (int)b, (int)c);
     case SYS_recvfrom: return shim_recvfrom((int)a, (void *)b, (size_t)c, (int)d, (void *)e, (unsigned *)f);
     case SYS_recvmsg: return shim_recvmsg((int)a, (struct msghdr *)b, (int)c);
+    case SYS_recvmmsg:
+        return shim_recvmmsg((int)a, (struct mmsghdr *)b, (unsigned)c, (int)d, (struct timespec *)e);
     case SYS_execve: return shim_execve((const char *)a, (char *const *)b, (char *const *)c);
     /* Not every libc has a function for these. */
     case SYS_execveat: {

@@ -1447,9 +1447,9 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_sendto:
     case SYS_sendmsg:
         return is_watched(p, source_of(t), WATCHED | PACKETS) || is_watched(p, target_of(t), FED);
-    case SYS_recvmmsg: return is_watched(p, (int)a[0], PACKETS);
     case SYS_socket: return takes_packets((long)a[0], (long)a[1]);
     case SYS_recvmsg:
+    case SYS_recvmmsg:
     case SYS_socketpair: return true;
     case SYS_connect: t->tick = next_tick(); return true;
 #ifdef SYS_accept
@@ -1564,6 +1564,7 @@ static void ends_call(struct task *t, int64_t result) {
         break;
     case SYS_recvmmsg:
         if (result > 0) received_packet(t);
+        for (long i = 0; i < result; i++) received(t, a[1] + (uint64_t)i * 64 /* struct mmsghdr */);
         break;
     case SYS_socket: opened_for_packets(t, (int)result); break;
     case SYS_recvmsg:
