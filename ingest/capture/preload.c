@@ -1326,6 +1326,30 @@ static void find_clock(void) {
     clock_in_memory = (__typeof__(clock_in_memory))look_up(maps, name);
 }
 
+/* What children in our memory have opened, of whom one at a time is usual: the table is not theirs. */
+static struct {
+    uint32_t pid;
+    int fd;
+    struct entry entry;
+} guests[8];
+enum { GUESTS = sizeof guests / sizeof *guests };
+
+static int find_guest(uint32_t pid, int fd) {
+    for (int i = 0; i < GUESTS; i++)
+        if (guests[i].pid == pid && guests[i].fd == fd) return i;
+    return -1;
+}
+
+static void note_guest(uint32_t pid, int fd, const struct entry *e) {
+    int at = find_guest(pid, fd);
+    for (int i = 0; at < 0 && i < GUESTS; i++)
+        if (guests[i].pid != pid) at = i;
+    if (at < 0) return;
+    guests[at].fd = fd;
+    guests[at].entry = *e;
+    store(&guests[at].pid, pid);
+}
+
 static void opened(int fd, int at, const char *path, int flags, const struct before *b, void *stream) {
     struct stat s;
     if (path && is_uninteresting(path)) return;
@@ -1363,12 +1387,13 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     if (UNLIKELY(add(&opens, 1) == MANY_OPENS)) find_clock();
     uint64_t tick = next_tick();
     uint64_t written = WRITE(OPENED, seen, fd, pid, tick, d);
-    if (is_guest(pid)) return;
     uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
-    if (fd < TRACKED) {
-        struct entry e = entry_of(tick, access | lively, &s, written);
-        if (written) e.path = written + (b->existed ? 80 : 40);
-        e.stream = stream;
+    struct entry e = entry_of(tick, access | lively, &s, written);
+    if (written) e.path = written + (b->existed ? 80 : 40);
+    e.stream = stream;
+    if (is_guest(pid)) {
+        note_guest(pid, fd, &e);
+    } else if (fd < TRACKED) {
         track(fd, &e);
         if (folder && plain && written && is_environment(path)) let_stand(folder);
     } else if (!state->overflowed) {
@@ -1434,8 +1459,28 @@ static void about_to_change(int fd) {
     if (fd >= 0 && fd <= 2 && !load(&state->pid)) caller();
 }
 
+static void closing_guest(uint32_t pid, int at) {
+    struct entry e = guests[at].entry;
+    store(&guests[at].pid, 0);
+    for (int i = 0; i < GUESTS; i++)
+        if (guests[i].pid == pid && is_same_open(&guests[i].entry, &e)) return;
+    write_closed(&e, guests[at].fd, pid);
+}
+
+/* What a child in our memory closes from `first` to `last`; false where the caller is none. */
+static bool closing_of_guest(unsigned first, unsigned last) {
+    if (LIKELY(!load(&sharing))) return false;
+    uint32_t pid = caller();
+    if (!is_guest(pid)) return false;
+    for (int i = 0; i < GUESTS; i++)
+        if (guests[i].pid == pid && (unsigned)guests[i].fd >= first && (unsigned)guests[i].fd <= last)
+            closing_guest(pid, i);
+    return true;
+}
+
 /* To be called before `fd` is closed, while it can be looked at. */
 static void closing(int fd) {
+    if (fd >= 0 && closing_of_guest((unsigned)fd, (unsigned)fd)) return;
     about_to_change(fd);
     if (!tracked(fd)) return;
     uint32_t pid = caller();
@@ -1447,12 +1492,18 @@ static void closing(int fd) {
 }
 
 static void closing_from(unsigned first, unsigned last) {
+    if (closing_of_guest(first, last)) return;
     if (first <= 2) about_to_change((int)first);
     EACH_TRACKED(fd)
         if ((unsigned)fd >= first && (unsigned)fd <= last) closing(fd);
 }
 
 static void duplicated(int from, int to) {
+    if (UNLIKELY(load(&sharing))) {
+        uint32_t pid = caller();
+        int at = is_guest(pid) ? find_guest(pid, from) : -1;
+        if (at >= 0) note_guest(pid, to, &guests[at].entry);
+    }
     struct entry *e = tracked(from);
     if (e) {
         if (is_guest(caller()) || to >= TRACKED) return;
@@ -1840,7 +1891,7 @@ HOOK(int, dup, (int fd)) {
 
 static void before_dup2(int from, int to) {
     about_to_change(to);
-    if (from != to && tracked(to) && raw_fcntl(from, F_GETFD) >= 0) closing(to);
+    if (from != to && (tracked(to) || load(&sharing)) && raw_fcntl(from, F_GETFD) >= 0) closing(to);
 }
 
 HOOK(int, dup2, (int from, int to)) {
@@ -2358,6 +2409,9 @@ static uint32_t put_kept(struct draft *d) {
 
 /* What an exec closes is said to be closed; should it fail, a later close says so again. */
 static void close_on_exec(uint32_t pid) {
+    for (int i = 0; is_guest(pid) && i < GUESTS; i++)
+        if (guests[i].pid == pid && raw_fcntl(guests[i].fd, F_GETFD) & FD_CLOEXEC)
+            write_closed(&guests[i].entry, guests[i].fd, pid);
     if (is_guest(pid)) return;
     tell_through(pid);
     EACH_TRACKED(fd) {
@@ -2724,6 +2778,8 @@ static void write_exited(int status) {
         tell_libraries();
         tell_through(pid);
         EACH_TRACKED(fd) closing(fd);
+    } else {
+        closing_of_guest(0, ~0u);
     }
     write_bare(EXITED, status == UNKNOWN ? -1 : status & 0xff, pid);
 }

@@ -90,7 +90,7 @@ COMPOUND = (
     "kill",
 )
 WORDS = (*SIMPLE, *COMPOUND)
-BORROWED = "write dup close put_out append chdir fchdir folder rename link unlink exec exit"
+BORROWED = "take_in open read write dup close put_out append chdir fchdir folder rename link unlink exec exit"
 """What a child of vfork does, which shares its parent's memory and should do little."""
 
 
