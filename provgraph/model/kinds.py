@@ -44,7 +44,10 @@ BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
         "*.R",
         "*.jl",
         "*.pl",
+        "*.pm",
         "*.rb",
+        "*.php",
+        "*.lua",
         "*.js",
         "*.ts",
         "*.sql",
@@ -57,6 +60,7 @@ BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
         "Snakefile",
         "*.smk",
         "*.nf",
+        "*.cwl",
     ),
     "source": (
         "*.c",
