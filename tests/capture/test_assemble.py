@@ -1216,3 +1216,16 @@ def test_who_finds_written_what_it_believes_to_have_created_goes_on_with_it() ->
     q.put(theirs, "2")
     q.close(theirs)
     assert m.assemble().lineage("log") == {"a", "b"}
+
+
+def test_a_rename_between_two_names_of_one_file_leaves_both() -> None:
+    m = Machine("a")
+    p = m.program("tool")
+    p.read("a")
+    p.write("x")
+    p.link("x", "y")
+    stat = m.files[b"/p/x"].stat()
+    p.say(Renamed, b"/p/x", b"/p/y", stat, stat)
+    told = m.assemble()
+    assert told.invalidated == []
+    assert told.lineage("x") == told.lineage("y") == {"a"}

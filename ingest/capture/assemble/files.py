@@ -689,6 +689,9 @@ class _Sweep:
     # Names
 
     def renamed(self, event: Renamed, by: Execution, index: int) -> None:
+        stat, other = event.stat, event.replaced
+        if stat and other and (stat.device, stat.inode) == (other.device, other.inode):
+            return  # two names of one file: both stay
         self.known.touched |= {event.source, event.target}
         moves = self.moves(event.source, event.target, event)
         if event.exchange:
