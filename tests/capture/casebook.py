@@ -133,7 +133,8 @@ def outcome(case: Case, workspace: Workspace, backend: str) -> Outcome:
 
 
 def is_inside(uri: str) -> bool:
-    return not uri.startswith("file:")
+    """Of the project: neither elsewhere, nor what went to others over a connection."""
+    return not uri.startswith(("file:", "socket:"))
 
 
 def facts_of(told: Told, random: list[str]) -> Facts:
