@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from provgraph.ingest.capture import noted
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.noise import Noise
-from provgraph.ingest.capture.noted import Noted
+from provgraph.ingest.capture.noted import Noted, Whole
 from provgraph.ingest.capture.steps import Steps
 from provgraph.model.identity import generated_version_id
 from provgraph.model.records import Content, Derived, Generated, Invalidated, Name, Record, Used
@@ -30,8 +30,8 @@ How = Literal["read", "write", "append", "change", "drop"]
 
 
 class Line(Noted, frozen=True):
-    """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file. `peer` is
-    where a connection leads of which all is told. `doubt`: something was done that is not told."""
+    """SQLite names a table of a file; of others there is a statement, and a place that is an address or a file. `socket` is
+    the inode of that of a connection of which all is told. `doubt`: something was done that is not told."""
 
     how: How = "read"
     path: str = ""
@@ -39,7 +39,7 @@ class Line(Noted, frozen=True):
     statement: str = ""
     dialect: str = ""
     place: str = ""
-    peer: str = ""
+    socket: Whole = 0
     doubt: bool = False
 
     @property
@@ -73,20 +73,18 @@ MOST: Final = 100_000
 """So many lines does a process write at most."""
 
 
-def accounted(lines: list[Line]) -> frozenset[tuple[int, str]]:
-    """The connections, by process and address, of which every statement is told and says by itself what it reads. None
-    where anything is in doubt: what came over them is seen, then."""
-    asked: dict[str, bool] = {}
+def accounted(lines: list[Line]) -> frozenset[int]:
+    """The sockets by whose connections every statement is told and says by itself what it reads: what came over them is
+    seen, then. None where anything is in doubt."""
+    asked: dict[int, bool] = {}
     ends = Counter(line.pid for line in lines)
     if any(line.doubt for line in lines) or max(ends.values(), default=0) >= MOST:
         return frozenset()
     for line in lines:
         if line.statement and not line.file:
             plain = is_plain(line.statement, line.dialect)
-            asked[line.peer] = asked.get(line.peer, True) and plain
-    if not asked.pop("", True):
-        return frozenset()
-    return frozenset((line.pid, line.peer) for line in lines if asked.get(line.peer))
+            asked[line.socket] = asked.get(line.socket, True) and plain
+    return frozenset(socket for socket, is_seen in asked.items() if socket and is_seen)
 
 
 def records(lines: list[Line], made: Iterable[Record], context: Context) -> Iterator[Record]:
@@ -167,6 +165,12 @@ def _can_parse() -> bool:
     return find_spec("sqlglot") is not None
 
 
+_OF_SESSION: Final = re.compile(
+    r"(^|;)\s*(?:close|discard|release|reset|rollback\s+to|savepoint|unlisten)\b[^;]*",
+    re.IGNORECASE,
+)
+"""What is about the session alone."""
+
 _REPLACE: Final = re.compile(r"^\s*replace(?=\s+into)", re.IGNORECASE)
 
 
@@ -200,27 +204,49 @@ def _parsed(statement: str, dialect: str) -> tuple[Any, ...] | None:
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
-        parsed = sqlglot.parse(_REPLACE.sub("insert", statement), read=dialect)
+        asked = _REPLACE.sub("insert", _OF_SESSION.sub(r"\1", statement))
+        parsed = sqlglot.parse(asked, read=dialect)
     except (SqlglotError, RecursionError):
         return None
     return tuple(tree for tree in parsed if tree is not None)
 
 
 _HARMLESS: Final = frozenset(
-    (
+    [
+        "array_position",
+        "clock_timestamp",
+        "col_description",
         "connection_id",
         "current_schema",
         "current_setting",
         "database",
+        "format_type",
+        "found_rows",
+        "generate_subscripts",
+        "json_build_array",
+        "json_build_object",
+        "jsonb_build_array",
+        "jsonb_build_object",
         "last_insert_id",
+        "obj_description",
+        "pg_advisory_unlock_all",
         "pg_backend_pid",
-        "pg_table_is_visible",
+        "quote_ident",
         "row_count",
+        "row_to_json",
         "set_config",
+        "statement_timestamp",
+        "to_json",
+        "to_jsonb",
+        "to_regclass",
+        "to_regtype",
         "version",
-    )
+    ]
 )
 """Functions that no tables stand behind, of those that sqlglot does not know."""
+
+_OF_CATALOG: Final = re.compile(r"pg_get_\w+|pg_\w+_is_visible")
+"""What PostgreSQL says of its own catalog."""
 
 
 def is_plain(statement: str, dialect: str) -> bool:
@@ -231,6 +257,10 @@ def is_plain(statement: str, dialect: str) -> bool:
     True
     >>> is_plain("select * from f(?)", "postgres"), is_plain("call f()", "postgres")
     (False, False)
+    >>> is_plain("select pg_get_expr(x, y) from pg_attrdef; unlisten *; reset all;", "postgres")
+    True
+    >>> is_plain("savepoint a", "postgres"), is_plain("rollback to a", "mysql")
+    (True, True)
     >>> is_plain("copy t from stdin", "postgres"), is_plain("copy t from ?", "postgres")
     (True, False)
     """
@@ -258,8 +288,8 @@ def _is_plain(tree: Any) -> bool:
             known = True
         case _:
             known = isinstance(tree, exp.Describe)
-    functions = {each.name.lower() for each in tree.find_all(exp.Anonymous)}
-    return known and functions <= _HARMLESS and tree.find(exp.Command) is None
+    functions = {each.name.lower() for each in tree.find_all(exp.Anonymous)} - _HARMLESS
+    return known and all(map(_OF_CATALOG.fullmatch, functions)) and tree.find(exp.Command) is None
 
 
 def _deeds(tree: Any) -> Iterator[Deed]:

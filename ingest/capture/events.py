@@ -167,7 +167,7 @@ class Paired(Event, frozen=True):
 
 
 class Connected(Event, frozen=True):
-    """A stream between two addresses of this machine was begun: `tick` is before the call that connected, and
+    """A stream between two addresses was begun: `tick` is before the call that connected, and
     after the one that `accepted`. Or it was `given`, by a process that had it. `inode` is this end's socket.
     `what`: network or local socket. `network` tells namespaces apart, where it is known. Of a local socket `other`
     is the process that connected, or that listens, and `listener` who listens, where it was accepted."""

@@ -1802,20 +1802,14 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int *ends)) {
     return result;
 }
 
-/* A connection whose other end may be a process of the run is told of; what comes from elsewhere is not seen, which
- * is said once of each address in a process. */
+/* A connection is told of. One that came with a message is told of only if its other end may be a process of the run: what is
+ * said over another is looked for where it was made. */
 static void connected(int fd, const void *to, unsigned size, int listener, uint32_t how, uint64_t tick) {
     struct connection c;
     struct stat s;
     if (!look_at_connection(&c, fd, to, size, listener) || !raw_fstat(fd, &s)) return;
+    if (how & GIVEN && !is_within(&c)) return;
     uint32_t pid = caller();
-    bool within = is_within(&c);
-    if (!within && how & GIVEN) return;
-    char *name = how & ACCEPTED ? c.own : c.peer;
-    if (!within) {
-        if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, c.what, name);
-        return;
-    }
     write_connected(&c, how, fd, (uint64_t)s.st_ino, pid, tick);
     if (is_guest(pid) || fd >= TRACKED) return;
     struct entry e = entry_of(tick, READABLE | CONNECTION, &s, 0);

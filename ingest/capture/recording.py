@@ -351,8 +351,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     manifest = evidence.manifest
     machine, run = manifest.machine, manifest.started.run
     after, changes, own = _completed(project, evidence, recorded)
-    statements = databases.read(recorded / PYTHON)
-    context = _context(project, evidence, recorded, databases.accounted(statements))
+    statements, asked = databases.read(recorded / PYTHON), remotes.read(recorded / PYTHON)
+    seen = databases.accounted(statements) | remotes.accounted(asked)
+    context = _context(project, evidence, recorded, seen)
     made = _understood(evidence, recorded, context)
     made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
@@ -388,7 +389,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         _together(given, {**said.properties(words), **manifest.properties}),
     )
     told = said.records(words, made.records, context)
-    far = remotes.records(remotes.read(recorded / PYTHON), made.records, context)
+    elsewhere = [line for line in asked if line.socket not in made.within]
+    far = remotes.records(elsewhere, made.records, context)
     tables = databases.records(statements, made.records, context)
     others = [*unattributed, *told, *far, *tables, ended]
     return Account(together([started, environment], made.records, others), ended)
@@ -413,7 +415,7 @@ def _completed(
 
 
 def _context(
-    project: Project, evidence: Evidence, recorded: Path, known: frozenset[tuple[int, str]]
+    project: Project, evidence: Evidence, recorded: Path, known: frozenset[int]
 ) -> Context:
     from provgraph.ingest.capture.assemble import Context, Room
 

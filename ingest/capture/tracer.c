@@ -766,15 +766,8 @@ static void connected(const struct task *t, int fd, uint64_t to, size_t size, in
     bool seen = own >= 0 && look_at_connection(&c, own, to ? address : NULL, size, theirs);
     return_it(own);
     return_it(theirs);
-    bool within = seen && is_within(&c);
-    if (!seen || (!within && how & GIVEN)) return;
-    uint32_t pid = t->process->pid;
-    char *name = how & ACCEPTED ? c.own : c.peer;
-    if (!within) {
-        if (is_news(&t->process->addresses, name)) missed(pid, c.what, name);
-        return;
-    }
-    write_connected(&c, how, fd, (uint64_t)s.st_ino, pid, tick);
+    if (!seen || (how & GIVEN && !is_within(&c))) return;
+    write_connected(&c, how, fd, (uint64_t)s.st_ino, t->process->pid, tick);
     struct entry e = entry_of(tick, READABLE | CONNECTION, &s, 0);
     track(t->process, fd, &e);
 }

@@ -15,7 +15,7 @@ enum { SMALLEST_WINDOW = 1 << 20, LARGEST_WINDOW = 64 << 20 };
 
 /* ---- what the writer keeps --------------------------------------------------------------------- */
 
-/* The addresses that a process was said to be connected to: hashes of their names. */
+/* The addresses from which a process was said to have got packets: hashes of their names. */
 enum { ADDRESSES = 8 };
 struct addresses {
     uint32_t count, hashes[ADDRESSES];

@@ -20,7 +20,7 @@ import msgspec
 from provgraph.model.annotations import TYPE, annotated, is_said
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.identity import external_version_id, observation_key
-from provgraph.model.kinds import TABLES, Kinds
+from provgraph.model.kinds import ANSWERS, TABLES, Kinds
 from provgraph.model.observed import (
     content_of,
     content_properties,
@@ -345,8 +345,8 @@ def _external(uri: str, key: str, references: list[Reference], project: str) -> 
     at = since.at
     if first.type == "INVALIDATED_BY" and content.stat and 0 < content.stat.mtime < at:
         at = content.stat.mtime
-    # A table has no bytes that could have been read.
-    known = uri.startswith(TABLES) or not key.startswith(("stat:", "unknown:"))
+    # A table has no bytes that could have been read, and an answer those that it had.
+    known = uri.startswith((*TABLES, *ANSWERS)) or not key.startswith(("stat:", "unknown:"))
     return External(external_version_id(project, uri, key), since, at, content, known)
 
 

@@ -142,6 +142,9 @@ CELLS: Final = "cell://"
 TABLES: Final = ("sqlite://", "duckdb://", "postgresql://", "mysql://")
 """How the URIs of tables in databases begin."""
 
+ANSWERS: Final = ("http://", "https://", "s3://", "gs://")
+"""How the URIs begin of what a server was asked for, of whose state it need not have said anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

@@ -210,9 +210,109 @@ def test_tables_of_mysql(workspace: Workspace, mariadb: int, driver: str) -> Non
     assert workspace.run(sys.executable, "read.py").returncode == 0
     found = answer(workspace, 'file "seen" | lineage | where name ~ "mysql**" | select name, state')
     assert found == [(f"{base}/outside", "external")], "its own rows, and those before them"
-    gaps = workspace.ended.gaps
-    over = f"input over the network not seen: 127.0.0.1:{mariadb}"
-    assert gaps == ([] if driver == "pymysql" else [over])
+    assert workspace.ended.verdict == "complete", workspace.ended.gaps
+
+
+ASYNC = {
+    "asyncpg": """
+async def work():
+    session = await asyncpg.connect({place!r})
+    await session.execute("create table summed as select sum(x) as x from outside")
+    await session.executemany("insert into summed values ($1)", [(987654,)])
+    await session.copy_records_to_table("summed", records=[(987654,)])
+    async with session.transaction(), session.transaction():
+        rows = [row async for row in session.cursor("select x from summed where x <> $1", 987653)]
+    await session.close()
+    return rows
+""",
+    "aiomysql": """
+async def work():
+    session = await aiomysql.connect(**{place!r}, autocommit=True)
+    cursor = await session.cursor()
+    await cursor.execute("create table summed as select sum(x) as x from outside")
+    await cursor.executemany("insert into summed values (%s)", [(987654,), (987654,)])
+    await cursor.execute("select x from summed where x <> %s", (987653,))
+    rows = await cursor.fetchall()
+    session.close()
+    return rows
+""",
+}
+
+
+@pytest.mark.parametrize("driver", ASYNC)
+def test_tables_that_a_driver_of_asyncio_asks_for(
+    workspace: Workspace, request: pytest.FixtureRequest, driver: str
+) -> None:
+    import psycopg
+    import pymysql
+
+    place: object
+    if driver == "asyncpg":
+        place = request.getfixturevalue("postgres")
+        with psycopg.connect(str(place), autocommit=True) as admin:
+            admin.execute("create table outside as select 1 as x")
+        base = f"postgresql://{os.uname().nodename}:5432/postgres"
+    else:
+        place = {"host": "127.0.0.1", "port": request.getfixturevalue("mariadb"), "user": "root"}
+        with pymysql.connect(**place, autocommit=True) as session:
+            session.cursor().execute("create database asynchronous")
+            session.cursor().execute("create table asynchronous.outside as select 1 as x")
+        base, place = (
+            f"mysql://127.0.0.1:{place['port']}/asynchronous",
+            {**place, "db": "asynchronous"},
+        )
+    text = f"import asyncio, {driver}\n" + ASYNC[driver].format(place=place)
+    (workspace.root / "work.py").write_text(
+        text + "open('out', 'w').write(str(asyncio.run(work())))\n"
+    )
+    done = workspace.run(sys.executable, "work.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (workspace.root / "out").read_text().count("987654") == 2
+    behind = answer(
+        workspace, f'dataset "{base}/summed" | lineage | where kind = dataset | select name'
+    )
+    assert (f"{base}/outside",) in behind
+    assert workspace.ended.verdict == "complete", workspace.ended.gaps
+
+
+ENGINES = ["postgresql+psycopg", "postgresql+psycopg2", "mysql+pymysql", "mysql+mysqlconnector"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tables_that_pandas_asks_for_through_sqlalchemy(
+    workspace: Workspace, request: pytest.FixtureRequest, engine: str
+) -> None:
+    if engine.startswith("mysql"):
+        import pymysql
+
+        port = request.getfixturevalue("mariadb")
+        with pymysql.connect(host="127.0.0.1", port=port, user="root") as session:
+            session.cursor().execute("create database if not exists frames")
+        url, base = f"//root@127.0.0.1:{port}/frames", f"mysql://127.0.0.1:{port}/frames"
+    else:
+        url = request.getfixturevalue("postgres").removeprefix("postgresql:")
+        base = f"postgresql://{os.uname().nodename}:5432/postgres"
+    (workspace.root / "orders.csv").write_text("client,amount\nhunter2,987654\n")
+    begin = f"import pandas, sqlalchemy\nengine = sqlalchemy.create_engine({f'{engine}:{url}'!r})\n"
+    (workspace.root / "fill.py").write_text(
+        begin
+        + "orders = pandas.read_csv('orders.csv')\n"
+        + "orders.to_sql('orders', engine, index=False, if_exists='replace')\n"
+        + "with engine.begin() as session, session.begin_nested():\n"
+        + "    session.execute(sqlalchemy.text('delete from orders where amount = 1'))\n"
+    )
+    (workspace.root / "read.py").write_text(
+        begin
+        + "frame = pandas.read_sql_table('orders', engine)\n"
+        + "frame = pandas.read_sql('select * from orders where amount > 987653', engine)\n"
+        + "frame.to_csv('out')\n"
+    )
+    for name in ("fill.py", "read.py"):
+        done = workspace.run(sys.executable, name)
+        assert done.returncode == 0, done.stderr
+        assert workspace.ended.verdict == "complete", workspace.ended.gaps
+    behind = answer(workspace, 'file "out" | lineage | where kind = dataset | select name')
+    assert {(f"{base}/orders",), ("orders.csv",)} <= set(behind)
 
 
 HIDING = {

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
+from capture.objects import Objects
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
@@ -17,46 +14,6 @@ import sys, fsspec
 with fsspec.open(sys.argv[1], "rb") as file:
     open("out.txt", "wb").write(file.read())
 """
-
-
-class Objects(ThreadingHTTPServer):
-    """Serves one object, whose ETag changes with it, and counts the requests."""
-
-    def __init__(self) -> None:
-        self.content, self.etag = b"first", "e1"
-        self.requests: list[str] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def url(self, user: str = "", query: str = "") -> str:
-        return f"http://{user}127.0.0.1:{self.server_port}/raw/data.csv{query}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Objects
-
-    def do_HEAD(self) -> None:
-        self.server.requests.append(self.command)
-        self.send_response(200)
-        self.send_header("ETag", f'"{self.server.etag}"')
-        self.send_header("Content-Length", str(len(self.server.content)))
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.do_HEAD()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def objects() -> Iterator[Objects]:
-    with Objects() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def inputs(workspace: Workspace, question: str) -> list[tuple[object, ...]]:

@@ -66,7 +66,9 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         records = kept(report.records(), context.room.folder)
     else:
         records = list(report.records())
-    return Assembly(records, gaps(story, context, talking), seen.touched, sorted(seen.environment))
+    told = gaps(story, context, talking)
+    within = frozenset(talking.inodes)
+    return Assembly(records, told, seen.touched, sorted(seen.environment), within)
 
 
 def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
@@ -81,7 +83,7 @@ def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
     missed = [
         (event.tick, gap(event.what, named(event.detail)))
         for event, _, _ in story.happenings
-        if isinstance(event, Missed) and (event.pid, os.fsdecode(event.detail)) not in context.known
+        if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
     missed += [

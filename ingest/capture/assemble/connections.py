@@ -112,7 +112,7 @@ class Connections(msgspec.Struct):
             return holder.until
         return self.last if holder.by.ended is None else holder.by.ended
 
-    def beyond(self, place: bytes, known: frozenset[tuple[int, str]]) -> Iterator[Action]:
+    def beyond(self, place: bytes, known: frozenset[int]) -> Iterator[Action]:
         """What was told to others than this run, and heard from them, as of files that are gone once the connection is.
         Whoever has the end may have heard all from its beginning on, and told all that was known at its end."""
         for end in self.alone[:_MOST_BEYOND]:
@@ -121,7 +121,7 @@ class Connections(msgspec.Struct):
             if (
                 streams is None
                 or (end.seen.what == "local socket" and _is_of_a_service(address))
-                or (end.seen.pid, address.decode(errors="surrogateescape")) in known
+                or end.seen.inode in known
             ):
                 continue
             own, peer = streams
@@ -140,13 +140,13 @@ class Connections(msgspec.Struct):
             if before is not None:
                 yield Removal(before.by, own, before.tick + 1, 0, None, None, version=before)
 
-    def unseen(self, known: frozenset[tuple[int, str]]) -> Iterator[tuple[int, str, bytes]]:
-        """Tick, kind and address of what came from somebody who was not seen. `known` are those, by process and
-        address, of which it is known what came over them."""
+    def unseen(self, known: frozenset[int]) -> Iterator[tuple[int, str, bytes]]:
+        """Tick, kind and address of what came from somebody who was not seen. `known` are the sockets, by inode, of
+        which it is known what came over them."""
         said: defaultdict[int, dict[bytes, None]] = defaultdict(dict)
         for end in self.alone:
             pid, address = end.seen.pid, end.address
-            if not end.heard or (pid, address.decode(errors="surrogateescape")) in known:
+            if not end.heard or end.seen.inode in known:
                 continue
             if end.seen.what == "local socket" and _is_of_a_service(address):
                 continue
@@ -173,6 +173,8 @@ def _streams(end: End, place: bytes) -> tuple[bytes, bytes] | None:
     Ports and process ids are used again: then the newest of that name before is meant."""
     seen = end.seen
     if seen.what == "network":
+        if not _is_within(seen.own, seen.peer):
+            return None
         base = place + b"/%d/" % seen.network
         return base + seen.own + b"/to/" + seen.peer, base + seen.peer + b"/to/" + seen.own
     connector, listener = (seen.other, seen.listener) if seen.accepted else (seen.pid, seen.other)
@@ -181,6 +183,12 @@ def _streams(end: End, place: bytes) -> tuple[bytes, bytes] | None:
     base = place + b"/%d-%d/" % (connector, listener) + end.address.rpartition(b"/")[2]
     asked, answered = base + b"/asked", base + b"/answered"
     return (answered, asked) if seen.accepted else (asked, answered)
+
+
+def _is_within(own: bytes, peer: bytes) -> bool:
+    """Whether both addresses are of one machine."""
+    loops = own.startswith(b"127.") and peer.startswith(b"127.")
+    return loops or own.rpartition(b":")[0] == peer.rpartition(b":")[0]
 
 
 def connections(story: Story) -> Connections:

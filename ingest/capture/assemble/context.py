@@ -17,7 +17,7 @@ class Context(msgspec.Struct, frozen=True):
     absolute paths are never recorded. `content` says what is known of the bytes that a path held in
     a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
     step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
-    whatever they do. `known` are the connections, by process and address, of which it is known what came over them.
+    whatever they do. `known` are the sockets, by inode, of which it is known what came over them.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -33,7 +33,7 @@ class Context(msgspec.Struct, frozen=True):
     parent: str = ""
     going_on: bool = False
     runners: frozenset[int] = frozenset()
-    known: frozenset[tuple[int, str]] = frozenset()
+    known: frozenset[int] = frozenset()
     room: Room | None = None
 
     def when(self, tick: int) -> When:
@@ -44,9 +44,10 @@ class Assembly(msgspec.Struct, frozen=True):
     """`records` are in a deterministic order, whatever the order of events of different processes.
     `gaps` say what was not seen. `writes` are the absolute paths of which some change was captured;
     one of them may be a folder that moved, with all that is under it. `environment_reads` are the
-    folders that the noise folded into."""
+    folders that the noise folded into. `within` are the sockets, by inode, of connections between its programs."""
 
     records: Records
     gaps: list[str]
     writes: Container[bytes]
     environment_reads: list[bytes]
+    within: frozenset[int] = frozenset()

@@ -1,11 +1,10 @@
 """Which tables of databases does this Python process read and write? Loaded when a captured program imports a
-driver: sqlite3, duckdb, psycopg, psycopg2, pymysql, MySQLdb or mysql.connector.
+driver: sqlite3, duckdb, psycopg, psycopg2, asyncpg, pymysql, aiomysql, MySQLdb or mysql.connector.
 
 A line is appended to the run's folder for each statement. SQLite itself says which tables a statement is about,
 and only those are told. Of other databases the statement is told, every literal value in it replaced by a
-question mark and every comment by a blank, with the database's address without who logs in. With `peer`, the other
-end of the connection as capture names it, all that goes over that connection is told: what cannot be told is
-a `doubt`. No statement is sent that the program would not send, and no error leaves.
+question mark and every comment by a blank, with the database's address without who logs in. With `socket`, the
+inode of the connection's, all that goes over that connection is told: what cannot be told is a `doubt`. No statement is sent that the program would not send, and no error leaves.
 """
 
 # ruff: noqa: S110, BLE001, SIM105, UP031 - it must never be noticed
@@ -13,17 +12,19 @@ a `doubt`. No statement is sent that the program would not send, and no error le
 import functools
 import os
 import re
+import stat
 import weakref
 
 SUFFIX, MOST = "sql", 100000
 _LITERAL = re.compile(
-    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eEbBxXnN]?'(?:[^'\\]|''|\\.)*'|\b\d[\w.]*(?:[eE][+-]?\d+)?",
+    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eEbBxXnN]?'(?:[^'\\]|''|\\.)*'|\$\d+|\b\d[\w.]*(?:[eE][+-]?\d+)?",
     re.DOTALL,
 )
 _OF_MYSQL = re.compile(
     r'"(?:[^"\\]|""|\\.)*"|#[^\n]*|%s|%\(\w+\)s', re.DOTALL
 )  # values and comments
 _LONGEST = 10000
+_IS_COROUTINE = 0x80
 
 
 class _Hook:
@@ -34,19 +35,19 @@ class _Hook:
         self.say(doubt=True)
 
     def statement(self, given, dialect, place, file=None):
-        """A statement, text or something that has one. `file` is the descriptor that it goes out by."""
+        """A statement, text or something that has one. `file` is the descriptor that it goes out by, or what has one."""
         try:
-            peer = {} if file is None else {"peer": _peer(file)}
+            over = {} if file is None else {"socket": os.fstat(_number(file)).st_ino}
             if isinstance(given, bytes):
                 given = given.decode("utf-8", "replace")
             if isinstance(given, str) and place:
                 text = _LITERAL.sub(_shown, given[: 4 * _LONGEST])
                 if dialect == "mysql":
                     text = _OF_MYSQL.sub(_shown, text)
-                if peer and len(given) > 4 * _LONGEST:
+                if over and len(given) > 4 * _LONGEST:
                     self.doubt()
                 text = text[:_LONGEST]
-                self.say(statement=text, dialect=dialect, place=place, **peer)
+                self.say(statement=text, dialect=dialect, place=place, **over)
         except Exception:
             self.doubt()
 
@@ -66,31 +67,30 @@ def _shown(found):
     return " " if found[0].startswith(("--", "/*", "#")) else "?"
 
 
-def _peer(file):
-    """The other end of a connection, as `writer.h` names it; empty where that cannot be told."""
-    import ipaddress
-    import socket
-
-    with socket.socket(fileno=os.dup(file)) as copy:
-        name = copy.getpeername()
-        if copy.family == socket.AF_INET:
-            return "%s:%d" % name
-        if copy.family == socket.AF_INET6:
-            address = ipaddress.IPv6Address(name[0].partition("%")[0])
-            if address.ipv4_mapped:
-                return "%s:%d" % (address.ipv4_mapped, name[1])
-            return "[%s]:%d" % (address.exploded, name[1])
-    return name if isinstance(name, str) else ""
+def _number(file):
+    return file if isinstance(file, int) else file.fileno()
 
 
 def _wrapped(given, told, doubt):
-    @functools.wraps(given)
-    def wrapped(this, *args, **kwargs):
+    def tell(this, args, kwargs):
         try:
             told(this, args[0] if args else next(iter(kwargs.values()), None))
         except Exception:
             doubt()
-        return given(this, *args, **kwargs)
+
+    if getattr(getattr(given, "__code__", None), "co_flags", 0) & _IS_COROUTINE:
+
+        @functools.wraps(given)
+        async def wrapped(this, *args, **kwargs):
+            tell(this, args, kwargs)
+            return await given(this, *args, **kwargs)
+
+    else:
+
+        @functools.wraps(given)
+        def wrapped(this, *args, **kwargs):
+            tell(this, args, kwargs)
+            return given(this, *args, **kwargs)
 
     wrapped._provgraph = True
     return wrapped
@@ -237,6 +237,21 @@ def psycopg2(hook, module):
     module.connect = connected
 
 
+def asyncpg(hook, module):
+    kind = module.Connection
+
+    def told(this, given):
+        at = this._addr
+        host, port = (at, at.rpartition(".")[2]) if isinstance(at, str) else at
+        place = _address("postgresql", host, port, this._params.database)
+        hook.statement(given, "postgres", place, this._transport.get_extra_info("socket"))
+
+    names = (
+        "execute executemany fetch fetchval fetchrow fetchmany prepare cursor _copy_out _copy_in"
+    )
+    hook.around(kind, names.split(), told)
+
+
 def pymysql(hook, module):
     def told(this, given):
         about = this.connection
@@ -246,6 +261,17 @@ def pymysql(hook, module):
 
     hook.around(module.cursors.Cursor, ("execute", "executemany"), told)
     hook.around(module.cursors.Cursor, ("callproc",), hook.doubt)
+
+
+def aiomysql(hook, module):
+    def told(this, given):
+        about = this.connection
+        place = _address("mysql", about.host, about.port, about.db)
+        file = about._writer.transport.get_extra_info("socket")
+        hook.statement(given, "mysql", place, file)
+
+    hook.around(module.Cursor, ("execute", "executemany"), told)
+    hook.around(module.Cursor, ("callproc",), hook.doubt)
 
 
 def MySQLdb(hook, module):
@@ -266,24 +292,61 @@ def MySQLdb(hook, module):
             pass
 
     def told(this, given):
-        hook.statement(given, "mysql", places.get(this.connection))
+        hook.statement(given, "mysql", places.get(this.connection), this.connection)
 
     kind.__init__ = begun
     hook.around(cursors.BaseCursor, ("execute", "executemany"), told)
+    hook.around(cursors.BaseCursor, ("callproc",), hook.doubt)
 
 
 def mysql_connector(hook, module):
+    sockets = weakref.WeakKeyDictionary()
+
     def told(this, given):
         about = getattr(this, "_connection", None) or this._cnx
-        place = _address("mysql", about.server_host, about.server_port, about.database)
-        hook.statement(given, "mysql", place)
+        place = _address("mysql", about.server_host, about.server_port, about._database)
+        hook.statement(given, "mysql", place, sockets.get(_itself(about)))
 
-    hook.around(module.cursor.MySQLCursor, ("execute", "executemany"), told)
+    def watch(kind, cursor):
+        begin = kind._open_connection
+
+        @functools.wraps(begin)
+        def _open_connection(this, *args, **kwargs):
+            before = _sockets()
+            found = begin(this, *args, **kwargs)
+            made = _sockets() - before
+            if len(made) == 1:  # else which it is cannot be told
+                sockets[this] = made.pop()[0]
+            return found
+
+        kind._open_connection = _open_connection
+        hook.around(cursor, ("execute", "executemany"), told)
+        hook.around(cursor, ("callproc",), hook.doubt)
+
+    watch(module.connection.MySQLConnection, module.cursor.MySQLCursor)
     kind = getattr(module, "CMySQLConnection", None)
     if kind is not None:
         from mysql.connector.cursor_cext import CMySQLCursor
 
-        hook.around(CMySQLCursor, ("execute", "executemany"), told)
+        watch(kind, CMySQLCursor)
+
+
+def _itself(connection):
+    """A cursor may know its connection by a weak proxy."""
+    return connection.__repr__.__self__
+
+
+def _sockets():
+    """The descriptors of this process that are sockets, with their inodes."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            about = os.fstat(int(name))
+        except OSError:
+            continue
+        if stat.S_ISSOCK(about.st_mode):
+            found.add((int(name), about.st_ino))
+    return found
 
 
 def _address(scheme, host, port, name):

@@ -4,9 +4,16 @@
 
 import json
 import os
+import re
 import time
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+_PRIVATE = re.compile(
+    r"(?i)([?&;][^=&]*(?:pass|pwd|secret|token|credential|cookie|key|auth|sas|sig)[^=&]*=)[^&;#]*"
+)
+_LOGIN = re.compile(r"(?<=://)[^/@]*@")
 
 
 class Notes:
@@ -17,6 +24,10 @@ class Notes:
         self.suffix = suffix
         self.left = most
         self.last = None
+
+    def shown(self, url):
+        """A URL without who logs in and without parameters that may let somebody in."""
+        return _PRIVATE.sub(r"\1[redacted]", _LOGIN.sub("", url))
 
     def add(self, **line):
         """Note something, with the process and the time; the same as the last is noted once. No error leaves."""

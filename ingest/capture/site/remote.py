@@ -9,14 +9,11 @@ is made that the program would not make, what it gets is what it would get, and 
 
 import functools
 import inspect
-import re
 
 SUFFIX, MOST = "remote", None
-_PRIVATE = re.compile(
-    r"(?i)([?&;][^=&]*(?:pass|pwd|secret|token|credential|cookie|key|auth|sas|sig)[^=&]*=)[^&;#]*"
-)
-_LOGIN = re.compile(r"(?<=://)[^/@]*@")
 _PASSED_ON = {
+    "http",  # each of its requests is told by itself (`web.py`)
+    "https",
     "file",
     "local",
     "zip",
@@ -114,7 +111,7 @@ class _Hook:
                 return
             uri = self.name(fs, path)
             etag = self.etags.get(uri, "") if how == "read" else ""
-            shown = _PRIVATE.sub(r"\1[redacted]", _LOGIN.sub("", uri))
+            shown = self.notes.shown(uri)
             if "://" in shown:
                 self.notes.add(how=how, uri=shown, etag=etag)
         except Exception:

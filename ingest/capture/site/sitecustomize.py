@@ -111,9 +111,13 @@ def _watch(folder):
     """Hook what asks the network and databases, as soon as it is imported."""
     here = __file__.rpartition("/")[0]
     hooks = {"fsspec.spec": "remote.py"}
-    drivers = "sqlite3", "duckdb", "psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql.connector"
-    for driver in drivers:
-        hooks[driver] = "database.py"
+    drivers = "sqlite3 duckdb psycopg psycopg2 asyncpg pymysql aiomysql MySQLdb mysql.connector"
+    clients = (
+        "http.client aiohttp.client_reqrep httpcore httpcore2 botocore.client aiobotocore.client"
+    )
+    for names, hook in ((drivers, "database.py"), (clients, "web.py")):
+        for name in names.split():
+            hooks[name] = hook
 
     def load(name):
         made = {"__name__": "provgraph_" + name[:-3]}
