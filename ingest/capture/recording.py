@@ -352,8 +352,9 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     machine, run = manifest.machine, manifest.started.run
     after, changes, own = _completed(project, evidence, recorded)
     statements, asked = databases.read(recorded / PYTHON), remotes.read(recorded / PYTHON)
-    seen = databases.accounted(statements) | remotes.accounted(asked)
-    context = _context(project, evidence, recorded, seen)
+    tables = databases.accounted(statements)
+    seen = tables | remotes.accounted(asked)
+    context = _context(project, evidence, recorded, seen, tables)
     made = _understood(evidence, recorded, context)
     made = msgspec.structs.replace(made, records=restored.told(made.records, context))
     if evidence.shell is not None:
@@ -391,8 +392,8 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     told = said.records(words, made.records, context)
     elsewhere = [line for line in asked if line.socket not in made.within]
     far = remotes.records(elsewhere, made.records, context)
-    tables = databases.records(statements, made.records, context)
-    others = [*unattributed, *told, *far, *tables, ended]
+    rows = databases.records(statements, made.records, context)
+    others = [*unattributed, *told, *far, *rows, ended]
     return Account(together([started, environment], made.records, others), ended)
 
 
@@ -415,7 +416,11 @@ def _completed(
 
 
 def _context(
-    project: Project, evidence: Evidence, recorded: Path, known: frozenset[int]
+    project: Project,
+    evidence: Evidence,
+    recorded: Path,
+    known: frozenset[int],
+    of_databases: frozenset[int],
 ) -> Context:
     from provgraph.ingest.capture.assemble import Context, Room
 
@@ -434,6 +439,7 @@ def _context(
         going_on=evidence.going_on,
         runners=frozenset(evidence.nested.runners),
         known=known,
+        databases=of_databases,
         room=Room(recorded),
     )
 

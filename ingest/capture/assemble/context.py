@@ -17,7 +17,8 @@ class Context(msgspec.Struct, frozen=True):
     absolute paths are never recorded. `content` says what is known of the bytes that a path held in
     a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
     step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
-    whatever they do. `known` are the sockets, by inode, of which it is known what came over them.
+    whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
+    `databases` those of them whose other end is no program of any run.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -34,6 +35,7 @@ class Context(msgspec.Struct, frozen=True):
     going_on: bool = False
     runners: frozenset[int] = frozenset()
     known: frozenset[int] = frozenset()
+    databases: frozenset[int] = frozenset()
     room: Room | None = None
 
     def when(self, tick: int) -> When:
