@@ -77,9 +77,7 @@ def ask(workspace: Workspace, question: str) -> list[tuple[object, ...]]:
 
 
 def remote_inputs(workspace: Workspace, name: str = "out") -> list[tuple[object, ...]]:
-    question = (
-        f'file "{name}" | lineage depth 2 | where name ~ "*://**" | select name, digest, state'
-    )
+    question = f'file "{name}" | lineage | where name ~ "*://**" | select name, digest, state'
     found = sorted(ask(workspace, question))
     return [row for row in found if not str(row[0]).startswith("socket:")]
 
