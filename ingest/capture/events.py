@@ -23,9 +23,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Descriptor(msgspec.Struct, frozen=True, gc=False):
-    """An open descriptor that an image inherited. `kind`: file, pipe, socket or other; a pipe that has
-    neither a writer nor content counts as other. For a pipe or socket, `stat.inode` is its identity.
-    `path` is empty but for files."""
+    """An open descriptor that an image inherited. `kind`: file, pipe, socket, terminal or other; a pipe that has
+    neither a writer nor content counts as other. `path` is empty but for files."""
 
     fd: int
     kind: str
@@ -33,6 +32,13 @@ class Descriptor(msgspec.Struct, frozen=True, gc=False):
     writable: bool
     stat: Stat
     path: bytes = b""
+
+    @property
+    def end(self) -> int | None:
+        """Which pipe, socket or terminal it is of, if any. Terminals are numbered by themselves: below 0."""
+        if self.kind == "terminal":
+            return -self.stat.inode
+        return self.stat.inode if self.kind in ("pipe", "socket") else None
 
 
 class Image(Event, frozen=True):

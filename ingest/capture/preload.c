@@ -279,10 +279,7 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
     struct stat s;
     if (!raw_fstat(fd, &s)) return false;
     if (known && !same_file(known, &s)) known = NULL;
-    uint16_t kind = S_ISREG(s.st_mode)    ? KIND_FILE
-                    : S_ISFIFO(s.st_mode) ? KIND_PIPE
-                    : S_ISSOCK(s.st_mode) ? KIND_SOCKET
-                                          : KIND_OTHER;
+    uint16_t kind = kind_of(&s);
     uint16_t access = READABLE | WRITABLE;
     if (known)
         access = (uint16_t)(known->flags & (READABLE | WRITABLE));

@@ -146,6 +146,6 @@ enum flag {
     HEARD = 1 << 15,     /* parted: something may have come */
 };
 
-enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET, KIND_OTHER };
+enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET, KIND_OTHER, KIND_TERMINAL };
 
 #endif

@@ -98,7 +98,7 @@ GAPS: Final = (
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
 EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
-KINDS: Final = ("file", "pipe", "socket", "other")
+KINDS: Final = ("file", "pipe", "socket", "other", "terminal")
 
 
 def create(path: Path, tracer: Path | None = None) -> None:

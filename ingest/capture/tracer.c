@@ -501,10 +501,7 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
     if (!stat_descriptor(t, fd, &s)) return false;
     const struct entry *known = tracked(p, fd);
     if (known && !same_file(known, &s)) known = NULL;
-    uint16_t kind = S_ISREG(s.st_mode)    ? KIND_FILE
-                    : S_ISFIFO(s.st_mode) ? KIND_PIPE
-                    : S_ISSOCK(s.st_mode) ? KIND_SOCKET
-                                          : KIND_OTHER;
+    uint16_t kind = kind_of(&s);
     uint16_t access = READABLE | WRITABLE;
     if (known)
         access = (uint16_t)(known->flags & THROUGH ? (known->flags & WATCHED ? READABLE : 0) | (known->flags & FED ? WRITABLE : 0)

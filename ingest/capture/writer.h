@@ -247,6 +247,16 @@ SHARED void put_stat(struct draft *d, const struct stat *s) {
     put_u64(d, (uint64_t)nanoseconds(&s->st_ctim));
 }
 
+/* What a descriptor is of: an `enum kind`. A terminal is one that a program holds the other end of (the
+ * kernel's numbers of these are 136 to 143). */
+SHARED uint16_t kind_of(const struct stat *s) {
+    if (S_ISREG(s->st_mode)) return KIND_FILE;
+    if (S_ISFIFO(s->st_mode)) return KIND_PIPE;
+    if (S_ISSOCK(s->st_mode)) return KIND_SOCKET;
+    bool is_terminal = S_ISCHR(s->st_mode) && (s->st_rdev >> 8 & 0xff8) == 136;
+    return is_terminal ? KIND_TERMINAL : KIND_OTHER;
+}
+
 /* The text of a symbolic link; its length. */
 SHARED size_t put_link(struct draft *d, const char *link) {
     size_t room = (size_t)(d->end - d->at);

@@ -4,7 +4,8 @@ Only descriptors 0 to 2 are seen, FIFOs that were opened, and ends that a progra
 and may have used. Where both ends of a pipe are on
 programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
 with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
-from outside the run there is none. A pair of sockets is two pipes, one in each direction. What goes through
+from outside the run there is none. A pair of sockets is two pipes, one in each direction; so is a terminal, whose other
+end is always with its maker (`script`, `expect`). What goes through
 sockets with addresses stands in `connections`.
 """
 
@@ -51,6 +52,11 @@ class Pipe(msgspec.Struct):
     openers: list[Execution] = []
     readers: dict[Execution, int] = {}
     writers: dict[Execution, int] = {}
+
+    @property
+    def terminal(self) -> bool:
+        """What is written to it comes out of its other end alone, never where it is read."""
+        return self.inode < 0
 
 
 class Joint(msgspec.Struct):
@@ -99,7 +105,9 @@ def talk(
     holders = _holders(story, lends)
     peers = _peers(story)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
-        if pipe.readers and pipe.writers and not pipe.socket:
+        if pipe.terminal:
+            made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
+        elif pipe.readers and pipe.writers and not pipe.socket:
             _join(pipe, made)
         else:
             alone = _joined_with(pipes.get(peers.get(pipe.inode, 0)), pipe, made)
@@ -115,8 +123,8 @@ def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[in
         match event:
             case Image() | Forked():
                 for descriptor in event.inherited:
-                    if descriptor.kind in ("pipe", "socket"):
-                        holders[descriptor.stat.inode].add(by.process)
+                    if descriptor.end is not None:
+                        holders[descriptor.end].add(by.process)
             case Piped() if by.stretch and not _is_lent(event, by, lends):
                 holders[event.inode].add(by.process)
             case _:
@@ -170,8 +178,8 @@ def _pipes(
         match event:
             case Image():
                 for descriptor in event.inherited:
-                    if descriptor.kind in ("pipe", "socket") and descriptor.fd <= 2:
-                        pipe = pipes.setdefault(descriptor.stat.inode, Pipe(descriptor.stat.inode))
+                    if descriptor.end is not None and descriptor.fd <= 2:
+                        pipe = pipes.setdefault(descriptor.end, Pipe(descriptor.end))
                         pipe.socket = descriptor.kind == "socket"
                         _hold(pipe, by, descriptor.fd, descriptor.readable, event.tick)
                 if not by.traced:

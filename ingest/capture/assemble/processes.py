@@ -391,9 +391,9 @@ def _is_said_late(event: Event) -> bool:
 
 def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
     return {
-        d.fd: Piped(d.fd, d.stat.inode, d.readable, d.writable, pid=event.pid, tick=event.tick)
+        d.fd: Piped(d.fd, d.end, d.readable, d.writable, pid=event.pid, tick=event.tick)
         for d in inherited
-        if d.kind in ("pipe", "socket") and d.fd <= 2
+        if d.end is not None and d.fd <= 2
     }
 
 
