@@ -815,6 +815,34 @@ def test_what_a_pools_workers_read_reaches_what_their_parent_writes_but_not_each
     assert nx.is_directed_acyclic_graph(told.causes)
 
 
+def test_a_fork_may_be_told_what_its_parent_reads_while_it_lives_and_nothing_later() -> None:
+    m = Machine("early", "first", "second", "late", "own")
+    p = m.program("python3", "x.py")
+    p.read("early")
+    worker, idle = p.fork(), p.fork()
+    p.read("first")
+    worker.read("own")
+    worker.write("one")
+    p.read("second")
+    worker.write("two")
+    p.read("late")
+    worker.exit()
+    idle.exit()
+    told = m.assemble()
+    assert told.lineage("one") == {"early", "own", "first"}
+    assert told.lineage("two") == {"early", "own", "first", "second"}
+    assert nx.is_directed_acyclic_graph(told.causes)
+
+
+def test_a_shell_tells_its_subshells_nothing_more() -> None:
+    m = Machine("first")
+    shell = m.program("bash")
+    subshell = shell.fork()
+    shell.read("first")
+    subshell.write("one")
+    assert m.assemble().lineage("one") == set()
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

@@ -205,9 +205,9 @@ def test_an_end_is_with_everybody_who_inherited_it_until_it_is_closed_there() ->
     server.read("c")
     child = server.fork()
     server.say(Parted, 2)
-    server.read("a")
     child.read("b")
     child.exit()
+    server.read("a")
     client.write("out")
     assert m.assemble().lineage("out") == {"b", "c"}
 

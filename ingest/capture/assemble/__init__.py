@@ -59,7 +59,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     seen.actions.add(programs.unseen(story, seen.actions))
     talking = connections(story)
     place = f"{context.host}/{context.boot}".encode()
-    seen.actions.add(talking.beyond(place, context.databases))
+    seen.actions.add(talking.beyond(place, context.databases, context.going_on))
     report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:

@@ -112,10 +112,14 @@ class Connections(msgspec.Struct):
             return holder.until
         return self.last if holder.by.ended is None else holder.by.ended
 
-    def beyond(self, place: bytes, known: frozenset[int]) -> Iterator[Action]:
+    def beyond(self, place: bytes, known: frozenset[int], going_on: bool) -> Iterator[Action]:
         """What was told to others than this run, and heard from them, as of files that are gone once the connection is.
-        Whoever has the end may have heard all from its beginning on, and told all that was known at its end."""
+        Whoever has the end may have heard all from its beginning on, and told all that was known at its end. While
+        the run goes on, the other end may still be seen, but not of one that was accepted and is over."""
         for end in self.alone[:_MOST_BEYOND]:
+            is_over = all(holder.until is not None for holder in end.holders)
+            if going_on and not (end.seen.accepted and is_over):
+                continue
             address = end.address
             streams = _streams(end, SCHEME + place)
             if (

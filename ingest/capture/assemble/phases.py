@@ -96,6 +96,7 @@ class Sent(msgspec.Struct, eq=False):
     tick: int
     fork: bool
     everything: bool = False
+    hears: bool = True
 
 
 class Course(msgspec.Struct):
@@ -140,7 +141,8 @@ class _Split:
                 case Removal():
                     self.now.count += 1
                 case Sent():
-                    self.hear(item.tick, self.now.number, everything=item.everything)
+                    if item.hears:
+                        self.hear(item.tick, self.now.number, everything=item.everything)
                     self.went_out(item.tick)
                 case Inform():
                     if item.held:
@@ -149,7 +151,8 @@ class _Split:
                         self.waiting.append(item)
         if self.waiting:
             end = by.ended if by.ended is not None else self.waiting[-1].tick
-            self.hear(max(end, self.now.started), by.events, everything=True)
+            said = max((sent.tick + 1 for sent in course.sent), default=0)
+            self.hear(max(end, said, self.now.started), by.events, everything=True)
         self.phases.append(self.now)
 
     def take_in(self, tick: int, index: int) -> Phase:

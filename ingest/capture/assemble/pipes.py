@@ -69,16 +69,18 @@ class Joint(msgspec.Struct):
 
 
 class Talk(msgspec.Struct):
-    """`flows` are the informs of those who talk both ways, until they stop (`rounds`)."""
+    """`flows` are the informs of those who talk both ways, until they stop (`rounds`); `orders` those of
+    forks by who began them."""
 
     informs: list[Inform]
     joints: list[Joint]
     flows: list[Inform] = []
+    orders: list[Inform] = []
 
     @property
     def ends(self) -> set[Execution]:
         """Everybody who told or was told something."""
-        said = (*self.informs, *self.flows)
+        said = (*self.informs, *self.flows, *self.orders)
         found = {end for inform in said for end in (inform.reader, inform.by)}
         for joint in self.joints:
             found.update(joint.writers, joint.readers)
@@ -291,16 +293,31 @@ def workers(
 ) -> Iterable[Inform]:
     """Processes that share a program with their parent answer it by ways that are not seen.
     `works` says whether a fork may have something to answer."""
+    for execution, parent in _begun(story):
+        if works(execution) if execution.stretch else is_worker(execution):
+            yield Inform(parent, execution, "message", execution.started, held=False)
+
+
+def orders(
+    story: Story,
+    shares: Callable[[Execution], bool],
+    is_worker: Callable[[Execution], bool],
+    last: int,
+) -> Iterator[Inform]:
+    """What they may be told by it as long as they live, by ways that are not seen: what it had read by then.
+    `shares` says whether a fork works with what it is told; `last` is the end of those who have none."""
+    for execution, parent in _begun(story):
+        if shares(execution) if execution.stretch else is_worker(execution):
+            ends = (last if end.ended is None else end.ended for end in (execution, parent))
+            until = max(execution.started, min(ends) - 1)
+            yield Inform(execution, parent, "message", execution.started, held=False, until=until)
+
+
+def _begun(story: Story) -> Iterator[tuple[Execution, Execution]]:
     for process in story.processes:
-        parent = process.parent
-        if parent is None:
-            continue
-        for execution in process.executions:
-            if execution.stretch and works(execution):
-                yield Inform(parent, execution, "message", process.started, held=False)
-            elif not execution.stretch and is_worker(execution):
-                yield Inform(parent, execution, "message", execution.started, held=False)
-                yield Inform(execution, parent, "message", execution.started, until=_end(execution))
+        if process.parent is not None:
+            for execution in process.executions:
+                yield execution, process.parent
 
 
 def _end(execution: Execution) -> int:

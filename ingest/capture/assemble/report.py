@@ -28,7 +28,7 @@ from provgraph.ingest.capture.assemble.phases import (
     phase_at,
     phases,
 )
-from provgraph.ingest.capture.assemble.pipes import Inform, Talk, talk, workers
+from provgraph.ingest.capture.assemble.pipes import Inform, Talk, orders, talk, workers
 from provgraph.ingest.capture.assemble.processes import Execution, Story, ancestors
 from provgraph.ingest.capture.assemble.programs import Programs
 from provgraph.ingest.capture.assemble.rounds import in_rounds
@@ -139,9 +139,13 @@ class Report:
         made.informs += informs(self.story)
         made.informs += self.by_files
         made.flows += self.connections.flows()
+        made.orders += orders(
+            self.story, self.shares_memory, self.works_for_its_parent, self.connections.last
+        )
         relevant = self.relevant(made)
         made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
         made.flows = [flow for flow in made.flows if {flow.reader, flow.by} <= relevant]
+        made.orders = [order for order in made.orders if {order.reader, order.by} <= relevant]
         for joint in made.joints:
             joint.readers = [end for end in joint.readers if end in relevant]
             joint.writers = [end for end in joint.writers if end in relevant]
@@ -152,7 +156,7 @@ class Report:
         """The executions that have records of their own, and those that told the makers of versions
         something, directly or not."""
         sources: defaultdict[Execution, list[Execution]] = defaultdict(list)
-        for inform in (*said.informs, *said.flows):
+        for inform in (*said.informs, *said.flows, *said.orders):
             sources[inform.reader].append(inform.by)
         for stretch, parent, _ in self.forks_among(self.active | said.ends):
             sources[stretch].append(parent)
@@ -172,10 +176,13 @@ class Report:
     def answers_in_memory(self, stretch: Execution) -> bool:
         """A fork of a program that is no shell has read for its parent, too: pools of workers send
         their results through memory and pipes that are not seen."""
+        return stretch in self.readers and self.shares_memory(stretch)
+
+    def shares_memory(self, stretch: Execution) -> bool:
         parent = stretch.process.parent
         if stretch.process.images or parent is None or self.programs.is_shell(parent):
             return False
-        return stretch in self.readers
+        return stretch in self.active
 
     def works_for_its_parent(self, execution: Execution) -> bool:
         return execution in self.active and self.programs.is_worker(execution)
@@ -220,6 +227,9 @@ class Report:
         for flow in list(in_rounds(flows, course, self.actions.of)):
             course(flow.reader).heard.append(flow)
             course(flow.by).sent.append(Sent(flow.end, fork=False, everything=True))
+        for order in list(in_rounds(self.talk.orders, course, self.actions.of)):
+            course(order.reader).heard.append(order)
+            course(order.by).sent.append(Sent(order.end, fork=False, hears=False))
         for execution in self.talk.ends | self.calls:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}
