@@ -52,7 +52,7 @@ def _shapes() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 _ASSIGNED: Final = (
-    rf"(?i)((?:^|[\s;|'\"(])(?:[\w-]*[-_])?(?:{_NAMES})\s*=\s*)"
+    rf"(?i)((?:^|[\s;|'\"({{\[,])(?:[\w-]*[-_])?(?:{_NAMES})\s*=\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s;&|'\")]+)"
 )
 _KEYED: Final = (

@@ -36,6 +36,10 @@ AWS = "AKIA" + "IOSFODNN7EXAMPLE"
             ["sh", "-c", "DB_PASSWORD='a b' ./load --token xyz; ls"],
             ["sh", "-c", "DB_PASSWORD=[redacted] ./load --token [redacted]; ls"],
         ),
+        (
+            ["python", "-c", "Minio('h',secure=False,secret_key='hunter2')"],
+            ["python", "-c", "Minio('h',secure=False,secret_key=[redacted])"],
+        ),
         (["x", AWS], ["x", "[redacted]"]),
         (["x", "--dsn", "postgres://a:b@h/d"], ["x", "--dsn", "[redacted]"]),
         (["x", "postgres://a:b@h/d"], ["x", "postgres://a:[redacted]@h/d"]),
