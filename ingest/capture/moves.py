@@ -34,6 +34,7 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
     writers: set[tuple[int, int]] = set()
     written: dict[tuple[int, ...], Closed] = {}
     told: set[bytes] = set()
+    folders: list[Renamed] = []
     for event in events:
         match event:
             case Opened() if event.writable:
@@ -42,6 +43,8 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
                 identity = _identity(event.stat)
                 if identity in wanted:
                     written[identity] = event
+            case Renamed() if event.directory:
+                folders.append(event)
             case Renamed() | Linked():
                 told |= {event.source, event.target}
             case _:
@@ -50,6 +53,8 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
         change = wanted[identity]
         source, target = close.path, change.path
         if source == target or not source or {source, target} & told or os.path.lexists(source):
+            continue
+        if _carried(source, close.tick, folders) == target:
             continue
         yield Renamed(
             source,
@@ -60,6 +65,19 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
             pid=close.pid,
             tick=close.tick + 1,
         )
+
+
+def _carried(path: bytes, since: int, folders: Iterable[Renamed]) -> bytes:
+    """Where the renames of folders have brought it."""
+    for folder in folders:
+        source, target = folder.source + b"/", folder.target + b"/"
+        if folder.tick < since:
+            continue
+        if path.startswith(source):
+            path = target + path.removeprefix(source)
+        elif folder.exchange and path.startswith(target):
+            path = source + path.removeprefix(target)
+    return path
 
 
 def _identity(stat: Stat) -> tuple[int, ...]:
