@@ -132,14 +132,39 @@ class Graph(Selectors):
         from provgraph.store.embedded import open as open_embedded
 
         try:
-            return open_embedded(self.project.database, read_only=self.read_only)
+            with self._among_openers(fcntl.LOCK_SH):
+                return open_embedded(self.project.database, read_only=self.read_only)
         except StoreOutdated:
             if self.read_only:
                 raise
-            self._drop()  # the journal has everything; the next sync brings it in
-            return open_embedded(self.project.database)
+        with self._among_openers(fcntl.LOCK_EX):
+            try:
+                return open_embedded(self.project.database)
+            except StoreOutdated:
+                self._unlink()  # the journal has everything; the next sync brings it in
+                return open_embedded(self.project.database)
+
+    @contextmanager
+    def _among_openers(self, how: int) -> Iterator[None]:
+        """A database is several files: who opens it must not find some of the old and some of the new one.
+        `how` is that of `flock`: shared by those who open, for oneself to remove."""
+        if self.read_only:
+            yield
+            return
+        patience = _PATIENCE if how == fcntl.LOCK_SH else _LONG_PATIENCE
+        with _locked(self.project.state / "store.lock", patience, how) as held:
+            if not held:
+                raise StoreError(
+                    "another process has been opening or removing the database for long",
+                    hint="repeat when it has finished",
+                )
+            yield
 
     def _drop(self) -> None:
+        with self._among_openers(fcntl.LOCK_EX):
+            self._unlink()
+
+    def _unlink(self) -> None:
         for path in self._database_files():
             path.unlink(missing_ok=True)
 
@@ -149,9 +174,14 @@ class Graph(Selectors):
         from provgraph.model.erased import remove
 
         self.close()
-        for path in self._database_files():
-            if path.exists():
-                remove(path)
+        aside = {path: path.with_name(f"{path.name}-removed") for path in self._database_files()}
+        with self._among_openers(fcntl.LOCK_EX):
+            for path, other in aside.items():
+                if path.exists():
+                    os.replace(path, other)
+        for other in aside.values():
+            if other.exists():
+                remove(other)
 
     def _database_files(self) -> list[Path]:
         suffixes = ("", "-wal", "-shm", "-journal", "-lineage")
@@ -726,14 +756,14 @@ def _condition(segment: Reading, count: int) -> str:
 
 
 @contextmanager
-def _locked(path: Path, patience: float) -> Iterator[bool]:
+def _locked(path: Path, patience: float, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
     """Hold the lock file, waiting at most `patience` seconds; says whether it is held."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + patience
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, how | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > until:
                     yield False

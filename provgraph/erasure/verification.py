@@ -79,6 +79,7 @@ def _bytes(graph: Graph, folder: Folder, prepared: Prepared) -> Iterator[str]:
     if not wanted:
         return
     found = re.compile(b"|".join(wanted))
+    graph.close()  # a process that closes a file loses the locks that SQLite has on it
     for path in sorted(graph.project.state.rglob("*")):
         if path.is_file() and folder.path not in path.parents and _has(path, found):
             yield f"{path.relative_to(graph.project.root)} still has something of it"
