@@ -8,6 +8,8 @@ inode, size and time of one that a captured program wrote under a name that is g
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from provgraph.ingest.capture.events import Closed, Event, Linked, Opened, Renamed
@@ -34,7 +36,7 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
     writers: set[tuple[int, int]] = set()
     written: dict[tuple[int, ...], Closed] = {}
     told: set[bytes] = set()
-    folders: list[Renamed] = []
+    carriers = _Carriers()
     for event in events:
         match event:
             case Opened() if event.writable:
@@ -44,7 +46,7 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
                 if identity in wanted:
                     written[identity] = event
             case Renamed() if event.directory:
-                folders.append(event)
+                carriers.add(event)
             case Renamed() | Linked():
                 told |= {event.source, event.target}
             case _:
@@ -54,7 +56,7 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
         source, target = close.path, change.path
         if source == target or not source or {source, target} & told or os.path.lexists(source):
             continue
-        if _carried(source, close.tick, folders) == target:
+        if carriers.carried(source, close.tick) == target:
             continue
         yield Renamed(
             source,
@@ -67,17 +69,38 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
         )
 
 
-def _carried(path: bytes, since: int, folders: Iterable[Renamed]) -> bytes:
-    """Where the renames of folders have brought it."""
-    for folder in folders:
-        source, target = folder.source + b"/", folder.target + b"/"
-        if folder.tick < since:
-            continue
-        if path.startswith(source):
-            path = target + path.removeprefix(source)
-        elif folder.exchange and path.startswith(target):
-            path = source + path.removeprefix(target)
-    return path
+class _Carriers:
+    """The renames of folders, by the names that they took away."""
+
+    def __init__(self) -> None:
+        self._of: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+
+    def add(self, folder: Renamed) -> None:
+        self._of[folder.source].append((folder.tick, folder.target))
+        if folder.exchange:
+            self._of[folder.target].append((folder.tick, folder.source))
+
+    def carried(self, path: bytes, since: int) -> bytes:
+        """Where they have brought a file that had this name then.
+
+        >>> carriers = _Carriers()
+        >>> carriers.add(Renamed(b"/a", b"/b", directory=True, exchange=True, pid=1, tick=5))
+        >>> carriers.add(Renamed(b"/b", b"/c/d", directory=True, pid=1, tick=7))
+        >>> carriers.carried(b"/a/x/y", 4), carriers.carried(b"/b/x", 4), carriers.carried(b"/b/x", 6)
+        (b'/c/d/x/y', b'/a/x', b'/c/d/x')
+        """
+        while self._of and (next_one := min(self._after(path, since), default=None)):
+            tick, source, target = next_one
+            path, since = target + path[len(source) :], tick + 1
+        return path
+
+    def _after(self, path: bytes, since: int) -> Iterator[tuple[int, bytes, bytes]]:
+        above = path
+        while above := above.rpartition(b"/")[0]:
+            renames = self._of.get(above, ())
+            place = bisect_left(renames, (since, b""))
+            if place < len(renames):
+                yield renames[place][0], above, renames[place][1]
 
 
 def _identity(stat: Stat) -> tuple[int, ...]:
