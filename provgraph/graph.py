@@ -152,7 +152,9 @@ class Graph(Selectors):
             yield
             return
         patience = _PATIENCE if how == fcntl.LOCK_SH else _LONG_PATIENCE
-        with _locked(self.project.state / "store.lock", patience, how) as held:
+        with _locked(
+            self.project.state, patience, how
+        ) as held:  # a full disk has no room for another file
             if not held:
                 raise StoreError(
                     "another process has been opening or removing the database for long",
@@ -757,8 +759,13 @@ def _condition(segment: Reading, count: int) -> str:
 
 @contextmanager
 def _locked(path: Path, patience: float, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
-    """Hold the lock file, waiting at most `patience` seconds; says whether it is held."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the lock on a file, which is made, or on a folder, waiting at most `patience` seconds; says whether it is
+    held. Raises `WriteRefused` where the file cannot be made."""
+    how_opened = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    try:
+        file = os.open(path, how_opened | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise WriteRefused(f"{path} cannot be made: {error.strerror}") from error
     try:
         until = time.monotonic() + patience
         while True:
