@@ -1368,15 +1368,19 @@ static void tracing(struct task *t, bool *gone) {
 
 /* ---- calls ------------------------------------------------------------------------------------- */
 
-/* What a call that moves data reads from, or -1. */
+/* What a call that moves data reads from; -1 where it reads nothing, or is no such call. */
 static int source_of(const struct task *t) {
     switch (t->number) {
-    case SYS_write:
-    case SYS_writev:
-    case SYS_sendto:
-    case SYS_sendmsg: return -1;
+    case SYS_read:
+    case SYS_readv:
+    case SYS_pread64:
+    case SYS_preadv:
+    case SYS_preadv2:
+    case SYS_splice:
+    case SYS_copy_file_range:
+    case SYS_recvfrom: return (int)t->arguments[0];
     case SYS_sendfile: return (int)t->arguments[1];
-    default: return (int)t->arguments[0];
+    default: return -1;
     }
 }
 
@@ -1423,20 +1427,6 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_dup: return true;
     case SYS_fcntl: return a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC;
     case SYS_mmap: return tracked(p, (int)a[4]);
-    case SYS_read:
-    case SYS_readv:
-    case SYS_pread64:
-    case SYS_preadv:
-    case SYS_preadv2:
-    case SYS_sendfile:
-    case SYS_splice:
-    case SYS_copy_file_range:
-    case SYS_recvfrom:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_sendto:
-    case SYS_sendmsg:
-        return is_watched(p, source_of(t), WATCHED | PACKETS) || is_watched(p, target_of(t), FED);
     case SYS_socket: return takes_packets((long)a[0], (long)a[1]);
     case SYS_recvmsg:
     case SYS_recvmmsg:
@@ -1502,7 +1492,7 @@ static bool begins_call(struct task *t, bool *gone) {
         }
         return false;
     }
-    default: return false;
+    default: return is_watched(p, source_of(t), WATCHED | PACKETS) || is_watched(p, target_of(t), FED);
     }
 }
 
@@ -1534,23 +1524,6 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_mmap:
         if (a[3] & MAP_SHARED && a[2] & PROT_WRITE) mapped(t, (int)a[4]);
         drawn(t, (int)a[4], WATCHED);
-        break;
-    case SYS_read:
-    case SYS_readv:
-    case SYS_pread64:
-    case SYS_preadv:
-    case SYS_preadv2:
-    case SYS_sendfile:
-    case SYS_splice:
-    case SYS_copy_file_range:
-    case SYS_recvfrom:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_sendto:
-    case SYS_sendmsg:
-        if (result > 0) drawn(t, source_of(t), WATCHED);
-        if (result > 0) drawn(t, target_of(t), FED);
-        if (result > 0 && source_of(t) >= 0) received_packet(t);
         break;
     case SYS_recvmmsg:
         if (result > 0) received_packet(t);
@@ -1589,7 +1562,11 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_chdir:
     case SYS_fchdir: moved(t); break;
     case SYS_io_uring_setup: missed(t->process->pid, "io_uring", ""); break;
-    default: break;
+    default:
+        if (result == 0) break;
+        drawn(t, source_of(t), WATCHED);
+        drawn(t, target_of(t), FED);
+        if (source_of(t) >= 0) received_packet(t);
     }
 }
 
