@@ -54,7 +54,7 @@ class Deed(NamedTuple):
 
 def read(folder: Path) -> list[Line]:
     lines = noted.read(folder, SUFFIX, Line)
-    return [line for line in lines if line.doubt or _is_url(line.uri)]
+    return [line for line in lines if line.doubt or _is_url(redact.url(line.uri))]
 
 
 def _is_url(text: str) -> bool:
@@ -164,7 +164,19 @@ def _of_any(line: Line, place: SplitResult) -> Iterator[Deed]:
         case _:
             yield Deed("read", uri)
             if line.status == 201 or (line.sent and not _QUESTION.search(line.sent)):
-                yield Deed("write", urljoin(uri, line.location) if line.status == 201 else uri)
+                yield Deed("write", _target(uri, line.location) if line.status == 201 else uri)
+
+
+def _target(uri: str, location: str) -> str:
+    """Where an answer says that something was made.
+
+    >>> _target("https://h/a/", "b"), _target("https://h/a/", ""), _target("https://h/a/", "http://[b")
+    ('https://h/a/b', 'https://h/a/', 'https://h/a/')
+    """
+    try:
+        return urljoin(uri, location)
+    except ValueError:
+        return uri
 
 
 _QUESTION: Final = re.compile(r"form-urlencoded|json|xml|graphql|grpc|protobuf")
@@ -289,8 +301,8 @@ def _of_google(
 def _state(line: Line) -> str:
     """What tells the state that was read, as of RFC 9110: the ETag, else when it was changed, if that is long enough before the
     answer that it cannot have been changed again by the same second."""
-    if line.etag:
-        return _etag(line.etag)
+    if etag := _etag(line.etag):
+        return etag
     try:
         changed, now = (parsedate_to_datetime(text) for text in (line.modified, line.date))
         is_over = (now - changed).total_seconds() >= 1
@@ -300,12 +312,15 @@ def _state(line: Line) -> str:
 
 
 def _etag(text: str) -> str:
-    """
-    >>> _etag('"abc"'), _etag('W/"abc"'), _etag("")
-    ('etag:abc', 'etag:W/abc', '')
-    """
-    return ETAG + text.replace('"', "") if text else ""
+    r"""One with other characters than RFC 9110 allows, such as those that steer a terminal, is none.
 
+    >>> _etag('"abc"'), _etag('W/"abc"'), _etag(""), _etag("\x1b[31m")
+    ('etag:abc', 'etag:W/abc', '', '')
+    """
+    return ETAG + text.replace('"', "") if _ETAG.fullmatch(text) else ""
+
+
+_ETAG: Final = re.compile(r'(?:W/)?"?[\x21\x23-\x7e\xa0-\xff]+"?')
 
 _SIGNATURE: Final = re.compile(r"(?i)(?:x-(?:amz|goog)-)?(?:sig|signature)")
 _OF_A_SIGNATURE: Final = re.compile(

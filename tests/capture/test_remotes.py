@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
+from pathlib import Path
 
+import pytest
 from capture.objects import Objects
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
+from provgraph.ingest.capture import remotes
 
+SITE = Path(remotes.__file__).parent / "site"
 READING = """
 import sys, fsspec
 with fsspec.open(sys.argv[1], "rb") as file:
     open("out.txt", "wb").write(file.read())
 """
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("https://ann:p@ss@host/a@b?token=x&y=1", "https://host/a@b?token=[redacted]&y=1"),
+        ("https://host/a?to=ann@host", "https://host/a?to=ann@host"),
+        ("https://ann@[::1]:8/a", "https://[::1]:8/a"),
+    ],
+)
+def test_who_logs_in_is_noted_nowhere(asked: str, kept: str) -> None:
+    notes = runpy.run_path(str(SITE / "notes.py"))["Notes"]("", "")
+    assert notes.shown(asked) == kept
 
 
 def inputs(workspace: Workspace, question: str) -> list[tuple[object, ...]]:

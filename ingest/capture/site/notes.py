@@ -13,7 +13,7 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _PRIVATE = re.compile(
     r"(?i)([?&;][^=&]*(?:pass|pwd|secret|token|credential|cookie|key|auth|sas|sig)[^=&]*=)[^&;#]*"
 )
-_LOGIN = re.compile(r"(?<=://)[^/@]*@")
+_LOGIN = re.compile(r"(?<=://)[^/?#]*@")  # a password may have one more @
 
 
 class Notes:
