@@ -36,9 +36,12 @@
 #undef truncate64
 #undef fcntl64
 
+/* What most processes never write lies behind what they all do, in the second page of our data. Both together are
+ * just below two pages, so that the linker lets them begin with one (tests/capture/test_shim_build.py). */
+#define RARE __attribute__((section(".bss.rare")))
 #define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
 
-enum { TRACKED = 4096 };
+enum { TRACKED = 4096, NEAREST = 24 };
 
 /* ---- what the process keeps ------------------------------------------------------------------- */
 
@@ -46,7 +49,7 @@ enum { TRACKED = 4096 };
 struct entry {
     uint64_t opened;
     uint32_t flags; /* READABLE, WRITABLE, MAPPED and those below */
-    uint32_t names; /* the spool's when `path` was right */
+    uint32_t names; /* the spool's when `path` was right, or UNSETTLED */
     uint64_t device, inode;
     int64_t size, modified;
     void *stream; /* of fopen or fdopen: flushed before the last look at exit */
@@ -60,7 +63,7 @@ enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
 static uint32_t sharing; /* a vfork or the like was asked for */
-static struct entry *table; /* and behind its end the folders of modules */
+static struct entry *table; /* of descriptors that are not among the nearest; behind its end the folders of modules */
 static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
 static uint32_t top;                  /* the words of it that were ever used */
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
@@ -68,6 +71,7 @@ static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
 static uint32_t borrowed;
 static unsigned char scratch[1024]; /* for short records: the stack would be one page more */
+static struct entry nearest[NEAREST] RARE;
 
 extern char **environ __attribute__((weak));
 extern ElfW(Dyn) _DYNAMIC[] HIDDEN;
@@ -181,7 +185,9 @@ static bool is_tracked(int fd) {
     return fd >= 0 && fd < TRACKED && load(&tracks[fd / 64]) >> fd % 64 & 1;
 }
 
-static struct entry *tracked(int fd) { return is_tracked(fd) ? &table[fd] : NULL; }
+static struct entry *entry(int fd) { return fd < NEAREST ? &nearest[fd] : &load(&table)[fd]; }
+
+static struct entry *tracked(int fd) { return is_tracked(fd) ? entry(fd) : NULL; }
 
 /* The first tracked descriptor from `fd` on, or -1. */
 static int first_tracked(int fd) {
@@ -195,18 +201,16 @@ static int first_tracked(int fd) {
 #define EACH_TRACKED(fd) \
     for (int fd = first_tracked(0); fd >= 0; fd = fd + 1 < TRACKED ? first_tracked(fd + 1) : -1)
 
+static bool make_table(void) {
+    if (load(&table)) return true;
+    struct entry *none = NULL, *all = raw_mmap(TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all && !swap(&table, &none, all)) call2(SYS_munmap, all, TABLE);
+    return load(&table) != NULL;
+}
+
 static bool track(int fd, const struct entry *e) {
-    struct entry *all = load(&table);
-    if (!all) {
-        all = raw_mmap(TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        struct entry *none = NULL;
-        if (!all || !swap(&table, &none, all)) {
-            if (all) call2(SYS_munmap, all, TABLE);
-            all = load(&table);
-        }
-        if (!all) return false;
-    }
-    all[fd] = *e;
+    if (fd >= NEAREST && !make_table()) return false;
+    *entry(fd) = *e;
     uint32_t seen = load(&top), words = (uint32_t)fd / 64 + 1;
     __atomic_fetch_or(&tracks[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
     while (seen < words && !swap(&top, &seen, words)) {
@@ -257,6 +261,20 @@ static void put_known_path(struct draft *d, const struct entry *e, int fd) {
         put_u64(d, e->path);
     } else {
         put_descriptor_path(d, fd);
+    }
+}
+
+/* The paths that stand in a draft are known to the process and to those that it starts once it is written: `at`
+ * is where, `names` the spool's before they were asked for. */
+enum { UNSETTLED = 0xffffffff };
+
+static void settle_paths(const struct draft *d, const unsigned char *d_bytes, uint64_t at, uint32_t names) {
+    EACH_TRACKED(fd) {
+        struct entry *e = entry(fd);
+        if (e->names != UNSETTLED) continue;
+        uint64_t within = e->path - (uintptr_t)d_bytes;
+        e->path = at && within < (size_t)(d->at - d_bytes) ? at + within : 0;
+        e->names = names;
     }
 }
 
@@ -311,10 +329,16 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
         e.flags |= WATCHED;
         e.position = position_of(fd);
     }
+    unsigned char *text = d->at;
     put_known_path(d, &e, fd);
+    if (!is_path_known(&e) && d->at > text + 4) {
+        e.names = UNSETTLED;
+        e.path = (uintptr_t)text;
+    }
     /* One that cannot be written to is never said to be closed here: its entry may stay as it is,
      * which in a forked child spares the copy of a page. */
-    if (fd < TRACKED && (!is_tracked(fd) || access & WRITABLE || !known)) track(fd, &e);
+    if (fd < TRACKED && (!is_tracked(fd) || access & WRITABLE || !known || entry(fd)->names == UNSETTLED))
+        track(fd, &e);
     return true;
 }
 
@@ -337,15 +361,15 @@ static bool write_forked(unsigned char *d_bytes, size_t room, bool enough, uint3
                          uint64_t tick) {
     struct draft d = {d_bytes, d_bytes + room, false};
     unsigned char *counted = d.at;
-    uint32_t count = 0;
+    uint32_t count = 0, names = load(&spool->names);
     put_u32(&d, 0);
     for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick, tracked(fd));
     for (int fd = first_tracked(3); fd >= 0; fd = first_tracked(fd + 1))
-        count += put_descriptor(&d, fd, tick, &table[fd]);
+        count += put_descriptor(&d, fd, tick, entry(fd));
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     uint32_t parent = state->parent ? state->parent : (uint32_t)call1(SYS_getppid, 0);
-    WRITE(FORKED, 0, (int32_t)parent, pid, tick, d);
+    settle_paths(&d, d_bytes, WRITE(FORKED, 0, (int32_t)parent, pid, tick, d), names);
     return true;
 }
 
@@ -618,7 +642,7 @@ static void tell_through(uint32_t pid) {
 }
 
 /* Sockets of packets are told of when something first comes: who only sends hears nothing. */
-static uint64_t of_packets[TRACKED / 64];
+static uint64_t of_packets[TRACKED / 64] RARE;
 
 static void await_packets(int fd) {
     if (fd < TRACKED) __atomic_fetch_or(&of_packets[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
@@ -684,7 +708,7 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
     put_executable(&d, from);
     put_cwd(&d);
     unsigned char *counted = d.at;
-    uint32_t count = 0;
+    uint32_t count = 0, names = load(&spool->names);
     put_u32(&d, 0);
     for (int fd = 0; fd <= 2; fd++) {
         struct entry e;
@@ -698,7 +722,8 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
     count += put_others(&d, tick, kept);
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
-    WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
+    uint64_t at = WRITE_ARGV(IMAGE, 0, (int32_t)call1(SYS_getppid, 0), pid, tick, d, argv ? argv : no_arguments);
+    settle_paths(&d, d_bytes, at, names);
     return true;
 }
 
@@ -1093,7 +1118,7 @@ static void about_to_lose(int at, const char *path, const struct stat *s) {
  * the project is as much part of what a program makes as the program itself. */
 
 static uint32_t loading; /* something may have been loaded since the last look */
-static uint64_t libraries[32]; /* those that were told: hashes of their names */
+static uint64_t libraries[32] RARE; /* those that were told: hashes of their names */
 
 static bool is_new_library(const char *name) {
     if (!name || !name[0] || begins(name, "/usr/") || begins(name, "/lib") || contains(name, "-packages/") ||
@@ -1209,8 +1234,7 @@ static bool is_uninteresting(const char *path) {
  * has no links, so that the folder is where it seems to be, and until something gets another name. */
 
 static uint64_t *module_folders(void) {
-    struct entry *all = load(&table);
-    return all ? (uint64_t *)(all + TRACKED) : NULL;
+    return make_table() ? (uint64_t *)(load(&table) + TRACKED) : NULL;
 }
 
 /* The folder of such a module, with the names as they are: a number, 0 of any other file. */
@@ -1328,7 +1352,7 @@ static struct {
     uint32_t pid;
     int fd;
     struct entry entry;
-} guests[8];
+} guests[8] RARE;
 enum { GUESTS = sizeof guests / sizeof *guests };
 
 static int find_guest(uint32_t pid, int fd) {
@@ -1407,7 +1431,7 @@ static bool is_same_open(const struct entry *a, const struct entry *b) {
 
 static bool is_shared(const struct entry *e, int fd) {
     EACH_TRACKED(other)
-        if (other != fd && is_same_open(&table[other], e)) return true;
+        if (other != fd && is_same_open(entry(other), e)) return true;
     return false;
 }
 
@@ -1482,7 +1506,7 @@ static void closing(int fd) {
     if (!tracked(fd)) return;
     uint32_t pid = caller();
     if (is_guest(pid)) return;
-    struct entry e = table[fd];
+    struct entry e = *entry(fd);
     untrack(fd);
     if (e.flags & DUPED && is_shared(&e, fd)) return;
     write_closed(&e, fd, pid);
@@ -1916,7 +1940,7 @@ FCNTL(fcntl64)
 
 /* Something was read from what this program was started with. */
 static void drawn(int fd) {
-    struct entry *e = &table[fd];
+    struct entry *e = entry(fd);
     uint32_t pid = caller();
     if (!(e->flags & WATCHED) || is_guest(pid)) return;
     e->flags &= ~(uint32_t)WATCHED;
@@ -1935,10 +1959,10 @@ static void drawn(int fd) {
     }
 
 static void mapped(int fd) {
-    const struct entry *e = &table[fd];
+    const struct entry *e = entry(fd);
     if (is_guest(caller())) return;
     EACH_TRACKED(other)
-        if (is_same_open(&table[other], e)) table[other].flags |= MAPPED;
+        if (is_same_open(entry(other), e)) entry(other)->flags |= MAPPED;
 }
 MMAP(mmap)
 MMAP(mmap64)
@@ -2213,7 +2237,7 @@ FTRUNCATE(ftruncate64)
 static void about_to_date(void) {
     struct stat s;
     EACH_TRACKED(fd) {
-        struct entry *e = &table[fd];
+        struct entry *e = entry(fd);
         if (e->flags & WRITABLE && raw_fstat(fd, &s) && same_file(e, &s) && changed(e, &s)) e->flags |= DATED;
     }
 }
@@ -2277,7 +2301,7 @@ static void forked_at(uint64_t tick, uint32_t parent) {
     if (given_through.count) given_through.before = (struct traffic){0, 0, 0};
     /* What it writes to an inherited file shows only against a look from before. */
     EACH_TRACKED(fd) {
-        if (!(table[fd].flags & WRITABLE)) continue;
+        if (!(entry(fd)->flags & WRITABLE)) continue;
         caller();
         break;
     }
@@ -2387,7 +2411,7 @@ static char *const *without_us(char *const *env, char **room) {
 static uint32_t put_kept(struct draft *d) {
     uint32_t count = 0;
     EACH_TRACKED(fd) {
-        const struct entry *e = &table[fd];
+        const struct entry *e = entry(fd);
         long flags = raw_fcntl(fd, F_GETFD);
         if (flags < 0 || flags & FD_CLOEXEC) continue;
         struct kept k = {(uint32_t)fd, e->flags & (READABLE | WRITABLE), e->device, e->inode, e->path,
@@ -2406,7 +2430,7 @@ static void close_on_exec(uint32_t pid) {
     if (is_guest(pid)) return;
     tell_through(pid);
     EACH_TRACKED(fd) {
-        const struct entry *e = &table[fd];
+        const struct entry *e = entry(fd);
         if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
             write_closed(e, fd, pid);
         else
@@ -2779,7 +2803,7 @@ static void write_exited(int status) {
  * last look at their files sees it. Without locks, as libc itself does at that moment. */
 static void flush_streams(void) {
     EACH_TRACKED(fd) {
-        struct entry *e = &table[fd];
+        struct entry *e = entry(fd);
         struct stat s;
         if (!(e->flags & WRITABLE)) continue;
         if (e->stream && raw_fstat(fd, &s) && same_file(e, &s)) {

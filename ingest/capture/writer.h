@@ -606,6 +606,7 @@ SHARED bool map_spool(const char *path) {
     }
     raw_close(fd);
     if (!at) return false;
+    add(&at->cursor, 0); /* first touched by a write: one fault instead of two */
     if (at->magic != SPOOL_MAGIC || at->version != SPOOL_VERSION || load(&at->sealed)) {
         call2(SYS_munmap, at, window);
         return false;

@@ -120,6 +120,23 @@ def test_it_depends_on_nothing_and_asks_the_loader_for_one_symbol(tmp_path: Path
     assert asked == ["environ"]
 
 
+def test_what_every_process_writes_lies_in_one_page(tmp_path: Path) -> None:
+    """Its data begin with a page, and what most processes never touch is in the second and last one: each page
+    that is written is a fault in every process of a run."""
+    library = tmp_path / "shim.so"
+    shim.compile_shim(library)
+    shown = subprocess.run(
+        ["readelf", "-lW", library], capture_output=True, text=True, check=True
+    ).stdout
+    [(begin, size)] = [
+        (int(words[2], 16), int(words[5], 16))
+        for words in map(str.split, shown.splitlines())
+        if words[:1] == ["LOAD"] and "W" in words[6]
+    ]
+    assert begin % 4096 == 0
+    assert size <= 2 * 4096
+
+
 @pytest.mark.parametrize("native", [shim.SHIM, shim.TRACER], ids=["shim", "tracer"])
 def test_it_compiles_without_a_warning(tmp_path: Path, native: shim.Native) -> None:
     command = ["cc", *shim.flags(platform.machine(), native), "-Wall", "-Wextra", "-Werror"]

@@ -412,6 +412,25 @@ def test_descriptors_left_open_go_to_the_next_image(traced: Tracing) -> None:
     assert (closed.opened, closed.stat.size) == (second.tick, 5)
 
 
+def test_the_name_of_an_inherited_file_is_asked_for_once(traced: Tracing) -> None:
+    """To ask /proc is dear in a new process: children take what their parent was told."""
+    path = traced.fresh()
+    with (traced.folder / "log").open("wb") as log:
+        subprocess.run(
+            ["sh", "-c", "/bin/echo one; (/bin/echo two; sh -c '/bin/echo three'); true"],
+            cwd=traced.folder,
+            env=traced.environment(path),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            check=True,
+        )
+    seen = traced.read(path, 0)
+    began = [*seen.all(Image), *seen.all(Forked)]
+    assert len(began) >= 5
+    assert {d.path for e in began for d in e.inherited if d.fd == 1} == {traced.path("log")}
+    assert path.read_bytes().count(traced.path("log")) == 1
+
+
 def test_descriptors_that_the_exec_closes_are_closed(traced: Tracing) -> None:
     code = (
         "import os; d=os.open('out',os.O_CREAT|os.O_WRONLY|os.O_CLOEXEC); os.write(d,b'abc');"
