@@ -425,7 +425,7 @@ def test_the_name_of_an_inherited_file_is_asked_for_once(traced: Tracing) -> Non
             check=True,
         )
     seen = traced.read(path, 0)
-    began = [*seen.all(Image), *seen.all(Forked)]
+    began: list[Image | Forked] = [*seen.all(Image), *seen.all(Forked)]
     assert len(began) >= 5
     assert {d.path for e in began for d in e.inherited if d.fd == 1} == {traced.path("log")}
     assert path.read_bytes().count(traced.path("log")) == 1
