@@ -135,7 +135,7 @@ def _sections(path: Path) -> tuple[bytes, dict[int, bytes], Iterable[Found]]:
     """The head of the front's file, its sections but for the digests, and those: as there may be very many, they are
     read when they are asked for. Raises OSError."""
     sections: dict[int, bytes] = {}
-    digests: Iterable[Found] = ()
+    digests = _Digests(path)
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size
         head, at = file.read(_HEAD.size), _HEAD.size
@@ -146,7 +146,7 @@ def _sections(path: Path) -> tuple[bytes, dict[int, bytes], Iterable[Found]]:
             if at + size > end:  # the front was killed, or the disk was full
                 break
             if kind == _DIGESTS:
-                digests = _Digests(path, at, size // _DIGEST.size)
+                digests.parts.append((at, size // _DIGEST.size))
             else:
                 sections[kind] = file.read(size)
             at += size + (-size & 7)
@@ -154,10 +154,11 @@ def _sections(path: Path) -> tuple[bytes, dict[int, bytes], Iterable[Found]]:
 
 
 class _Digests:
-    """Those that the front took, in the order in which it began to."""
+    """Those that the front took, in the order in which it began to. `parts` are where they stand, and how many."""
 
-    def __init__(self, path: Path, at: int, count: int) -> None:
-        self._path, self._at, self._count = path, at, count
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.parts: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[Found]:
         began = array("Q", (raw[10] for raw in self._raw()))
@@ -168,10 +169,11 @@ class _Digests:
 
     def _raw(self) -> Iterator[tuple[Any, ...]]:
         with self._path.open("rb") as file:
-            file.seek(self._at)
-            for begin in range(0, self._count, _MANY):
-                many = min(_MANY, self._count - begin)
-                yield from _DIGEST.iter_unpack(file.read(many * _DIGEST.size))
+            for at, count in self.parts:
+                file.seek(at)
+                for begin in range(0, count, _MANY):
+                    many = min(_MANY, count - begin)
+                    yield from _DIGEST.iter_unpack(file.read(many * _DIGEST.size))
 
 
 _MANY: Final = 4096

@@ -36,8 +36,11 @@ static bool name_aside(char *to, int n, const char *run, char *const *variables)
 static void discard_aside(const char *path) {
     struct slice place = slice_of(path);
     size_t parent = place.size - last_part(place).size;
-    char *folder = parent > 1 ? text_kept((struct slice){path, parent - 1}) : NULL;
-    if (!folder || !is_private(folder)) return;
+    char folder[PATH_ROOM];
+    if (parent < 2 || parent > sizeof folder) return;
+    memcpy(folder, path, parent - 1);
+    folder[parent - 1] = 0;
+    if (!is_private(folder)) return;
     call3(SYS_unlinkat, AT_FDCWD, path, 0);
     call3(SYS_unlinkat, AT_FDCWD, folder, AT_REMOVEDIR);
 }

@@ -26,7 +26,12 @@ struct told_digest {
     uint32_t unused;
 };
 
-static struct buffer digests; /* of told_digest */
+enum { SECTION_HEAD = 8, TOLD_AT_ONCE = 1 << 20 };
+
+static struct buffer digests; /* room for the head of a section, then each told_digest that is not in the record yet */
+static size_t enough_digests = TOLD_AT_ONCE;
+static bool digests_dropped; /* some are in no record */
+static void write_digests(void);
 static struct buffer fresh_cache;
 static struct buffer texts; /* the bytes of scripts and small texts that were hashed */
 static bool stopped; /* somebody wants us to end */
@@ -46,9 +51,9 @@ static bool has_blob(const struct names *n) {
 /* ---- known in this run, whatever the ctime: chmod, link and rename change that alone ------------- */
 
 struct known {
-    struct state state;
-    uint64_t began, at;
-    struct names names;
+    uint64_t device, inode;
+    int64_t size, mtime;
+    uint64_t began, at : 63, blob : 1; /* whether its name for git is known, too */
 };
 
 static struct known **known_places;
@@ -64,12 +69,16 @@ static uint64_t state_hash(const struct state *s) {
 static struct known **place_of(struct known **places, size_t room, const struct state *s) {
     size_t at = state_hash(s) & (room - 1);
     for (; places[at]; at = (at + 1) & (room - 1)) {
-        const struct state *k = &places[at]->state;
+        const struct known *k = places[at];
         if (k->inode == s->inode && k->device == s->device && k->size == s->size &&
             k->mtime == s->mtime)
             break;
     }
     return &places[at];
+}
+
+static struct state state_known(const struct known *k) {
+    return (struct state){k->device, k->inode, k->size, k->mtime, 0};
 }
 
 static struct known *find_known(const struct state *s) {
@@ -81,18 +90,21 @@ static void make_known(const struct state *s, const struct names *names, uint64_
         size_t room = known_room ? known_room * 2 : 256;
         struct known **places = map_memory(room * sizeof *places);
         if (failed(places)) return;
-        for (size_t n = 0; n < known_room; n++)
-            if (known_places[n]) *place_of(places, room, &known_places[n]->state) = known_places[n];
+        for (size_t n = 0; n < known_room; n++) {
+            if (!known_places[n]) continue;
+            struct state was = state_known(known_places[n]);
+            *place_of(places, room, &was) = known_places[n];
+        }
+        give_back(known_places, known_room * sizeof *places);
         known_places = places, known_room = room;
     }
     struct known **place = place_of(known_places, known_room, s);
     if (!*place) {
         if (!(*place = keep(sizeof **place))) return;
         known_count++;
-        (*place)->state = *s;
+        **place = (struct known){.device = s->device, .inode = s->inode, .size = s->size, .mtime = s->mtime};
     }
-    (*place)->began = began, (*place)->at = at;
-    (*place)->names = *names;
+    (*place)->began = began, (*place)->at = at & ~0ull >> 1, (*place)->blob = has_blob(names);
 }
 
 static void tell(const struct state *asked, const struct state *found, const struct names *names,
@@ -100,7 +112,11 @@ static void tell(const struct state *asked, const struct state *found, const str
     make_known(asked, names, began, at);
     make_known(found, names, began, at);
     struct told_digest told = {*asked, *found, began, at, *names, 0};
+    if (!digests.size) extend(&digests, SECTION_HEAD);
     append(&digests, &told, sizeof told);
+    digests_dropped = digests_dropped || digests.lost;
+    digests.lost = false; /* it has room again when what it holds is written */
+    if (digests.size >= enough_digests) write_digests();
 }
 
 static bool is_young(const struct state *s, uint64_t at, uint64_t than) {
@@ -114,7 +130,7 @@ static bool is_young(const struct state *s, uint64_t at, uint64_t than) {
 enum { NAMED = 40 + sizeof(struct names), CACHE_WIDTH = NAMED + 4 };
 enum { CACHE_HEAD = sizeof CACHE_MAGIC - 1, CACHE_KEY = 16, LOOSE_FILES = 64 };
 
-static char cache_folder[PATH_ROOM];
+static char cache_folder[PATH_ROOM], loose_path[PATH_ROOM]; /* that is of this run */
 static struct slice sorted_cache;
 static const uint8_t **loose; /* by device and inode, the newest of each */
 static size_t loose_room;
@@ -231,23 +247,28 @@ static bool find_cached(const struct state *s, struct names *names) {
     return true;
 }
 
+/* Nothing in the cache is needed: it is left out where it cannot be written. */
+static void save_cache(void) {
+    static int file = -1;
+    static uint64_t saved;
+    static bool refused;
+    if (!fresh_cache.size) return;
+    if (file < 0 && !refused) {
+        call3(SYS_mkdirat, AT_FDCWD, cache_folder, 0700);
+        file = open_at(AT_FDCWD, loose_path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    }
+    refused = refused || file < 0 || !write_all(file, fresh_cache.at, fresh_cache.size, saved);
+    saved += fresh_cache.size;
+    fresh_cache.size = 0;
+}
+
 static void cache_names(const struct state *s, const struct names *names, uint64_t at) {
     uint8_t entry[CACHE_WIDTH];
     if (is_young(s, at, YOUNG_IN_CACHE)) return;
     encode_entry(entry, s, names);
-    if (!fresh_cache.size) append(&fresh_cache, CACHE_MAGIC, CACHE_HEAD);
+    if (!fresh_cache.room) append(&fresh_cache, CACHE_MAGIC, CACHE_HEAD);
     append(&fresh_cache, entry, sizeof entry);
-}
-
-/* Nothing in the cache is needed: it is left out where it cannot be written. */
-static void save_cache(const char *run) {
-    char path[PATH_ROOM];
-    if (!fresh_cache.size || fresh_cache.lost || !JOIN(path, cache_folder, "/", run, ".loose")) return;
-    call3(SYS_mkdirat, AT_FDCWD, cache_folder, 0700);
-    int file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (file < 0) return;
-    write_all(file, fresh_cache.at, fresh_cache.size, 0);
-    close_file(file);
+    if (fresh_cache.size >= TOLD_AT_ONCE) save_cache();
 }
 
 /* ---- what is kept, so that it can be shown when the file is different by then -------------------- */
@@ -306,7 +327,7 @@ static bool names_of(int file, int64_t size, bool blob, struct names *names) {
     size_t wanted = size >= LARGE_FILE ? LARGE_PIECE : PIECE;
     if (room < wanted) {
         if (room) call2(SYS_munmap, piece, room);
-        piece = map_memory(wanted);
+        piece = map_own(wanted);
         room = failed(piece) ? 0 : wanted;
         if (!room) return false;
     }
@@ -365,7 +386,7 @@ static void hash_file(const char *path, const struct state *asked) {
 static bool recall(const struct state *s, bool blob) {
     struct names names;
     struct known *known = s->size ? find_known(s) : NULL;
-    if (s->size == 0 || (known && (!blob || has_blob(&known->names)))) return true;
+    if (s->size == 0 || (known && (!blob || known->blob))) return true;
     if (known || !find_cached(s, &names)) return false;
     tell(s, s, &names, tick(), wall());
     return !blob || has_blob(&names);
@@ -387,6 +408,7 @@ static char *path_kept(struct slice path) {
             while (places[at]) at = (at + 1) & (room - 1);
             places[at] = paths[n];
         }
+        give_back(paths, paths_room * sizeof *places);
         paths = places, paths_room = room;
     }
     size_t at = hash_of(path) & (paths_room - 1);
@@ -400,9 +422,11 @@ static char *path_kept(struct slice path) {
 /* A path was told, with the state that it had at `when` unless that is NULL; `written` after a write. */
 static void look_into(struct slice path, const struct state *s, uint64_t when, bool written) {
     if (!matters(path)) return;
+    static char here[PATH_ROOM];
     hurried = true;
-    char *kept = path_kept(path);
-    if (!kept || !s || s->size == 0) return;
+    const char *kept = path_kept(path);
+    if (!s || s->size == 0 || (!kept && path.size >= sizeof here)) return;
+    if (!kept) memcpy(here, path.at, path.size), here[path.size] = 0, kept = here;
     struct known *known = find_known(s);
     /* A second write within one step of the clock: no stat tells. */
     bool doubtful = known && written && known->began < when && is_young(s, known->at, TICK_STEP);

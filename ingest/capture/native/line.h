@@ -167,7 +167,7 @@ __attribute__((noreturn)) static void keep_line(void) {
         save_head();
         if (now && !is_removed()) finish_by_python();
     }
-    save_cache(run);
+    save_cache();
     if (lock_file >= 0) close_file(lock_file);
     /* So that the next line, which most likely finds all as it is now, need not ask git. */
     if (work_tree[0] && !(head.flags & TREE_UNCHANGED)) {

@@ -265,7 +265,8 @@ static bool name_run(void) {
         run[2 + 2 * n] = "0123456789abcdef"[random[n] & 15];
     }
     return JOIN(recording, spools, "/", run) && JOIN(spool_path, recording, "/events") &&
-           JOIN(python_folder, recording, "/python") && JOIN(metrics, recording, "/metrics.ndjson");
+           JOIN(python_folder, recording, "/python") && JOIN(metrics, recording, "/metrics.ndjson") &&
+           JOIN(loose_path, cache_folder, "/", run, ".loose");
 }
 
 static void remove_recording(void) {
@@ -319,10 +320,11 @@ static enum made make_spool_at(const char *path) {
 static bool make_spool(void) {
     enum made made = make_spool_at(spool_path);
     char path[PATH_ROOM];
+    JOIN(room_path, spool_path, ".room"); /* where one file can be mapped, so can another */
     for (int n = 0; made == NOT_SHARED && n < ASIDE_PLACES; n++)
         if (name_aside(path, n, run, variables)) {
             if (make_spool_at(path) == MADE && call3(SYS_symlinkat, path, AT_FDCWD, spool_path) == 0)
-                return true;
+                return JOIN(room_path, path, ".room") != NULL;
             discard_aside(path);
         }
     return made == MADE;
@@ -337,9 +339,28 @@ static void add_section(struct buffer *to, uint32_t kind, const struct buffer *c
 }
 
 static bool write_sections(const struct buffer *made) {
-    if (made->lost || !write_all(front_file, made->at, made->size, written)) return false;
+    if (made->lost) return false;
+    if (!write_all(front_file, made->at, made->size, written)) {
+        call2(SYS_ftruncate, front_file, written); /* nothing half behind what is written next */
+        return false;
+    }
     written += made->size;
     return true;
+}
+
+/* To `made`, or if it is large into the file: from where it is, so that there are not two of it. */
+static bool put_section(struct buffer *made, uint32_t kind, const struct buffer *content) {
+    uint32_t begin[] = {kind, (uint32_t)content->size};
+    uint64_t from = written;
+    if (content->size < LARGE_ROOM) {
+        add_section(made, kind, content);
+        return true;
+    }
+    bool all = write_all(front_file, begin, sizeof begin, written);
+    written += sizeof begin;
+    all = all && write_sections(content);
+    written = all ? written + (-content->size & 7) : from;
+    return call2(SYS_ftruncate, front_file, written) == 0 && all;
 }
 
 /* Where git finds who works here. */
@@ -536,12 +557,12 @@ static void list_packages(struct buffer *to) {
 /* Whether a process of this run was forked a moment ago and has written nothing yet. */
 static bool anybody_newborn(void) {
     static char text[1 << 17];
-    char raw[1 << 14], path[64];
-    char *mark = assignment("PROVGRAPH_RUN", slice_of(run), 0, (struct slice){"", 0});
+    char raw[1 << 14], path[64], mark[64];
+    JOIN(mark, "PROVGRAPH_RUN=", run);
     int folder = open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY, 0);
     bool found = false;
     long size;
-    while (folder >= 0 && mark && !found && (size = call3(SYS_getdents64, folder, raw, sizeof raw)) > 0)
+    while (folder >= 0 && !found && (size = call3(SYS_getdents64, folder, raw, sizeof raw)) > 0)
         for (long at = 0; at < size && !found; at += *(uint16_t *)(raw + at + 16)) {
             struct slice name = slice_of(raw + at + 19);
             if ((long)number_in(&name) <= program.pid || name.size) continue;
@@ -581,9 +602,29 @@ static int recordings_waiting(void) {
     return count;
 }
 
+static void head_digests(void) {
+    uint32_t begin[] = {DIGESTS, (uint32_t)digests.size - SECTION_HEAD};
+    memcpy(digests.at, begin, sizeof begin);
+}
+
+/* Those that there are so far, while the run goes on: they need no memory, and outlive us. On a full disk as many
+ * as MOST_KEPT bytes wait until there is room again. */
+static void write_digests(void) {
+    enum { MOST_KEPT = 8 * TOLD_AT_ONCE };
+    head_digests();
+    bool done = write_sections(&digests);
+    if (!done && digests.size < MOST_KEPT) {
+        enough_digests = digests.size + TOLD_AT_ONCE;
+        return;
+    }
+    digests_dropped = digests_dropped || !done;
+    digests.size = 0, enough_digests = TOLD_AT_ONCE;
+}
+
 /* All that is to be known now; whether it could be written. */
 static bool take_down(void) {
     struct buffer made = {0}, packages = {0};
+    bool all = true;
     read_spool(true);
     look_at_sources();
     look_at_tree(&after);
@@ -595,16 +636,19 @@ static bool take_down(void) {
     if (unchanged) head.flags |= TREE_UNCHANGED;
     if (stopped) head.flags |= HASHING_STOPPED;
     if (before.whole && after.whole && (!unchanged || project_touched)) {
-        add_section(&made, BEFORE, &before.entries);
-        if (!unchanged) add_section(&made, AFTER, &after.entries);
+        all = put_section(&made, BEFORE, &before.entries);
+        if (!unchanged) all = put_section(&made, AFTER, &after.entries) && all;
     }
-    if (digests.size) add_section(&made, DIGESTS, &digests);
+    if (digests.size) {
+        head_digests();
+        append(&made, digests.at, digests.size);
+    }
     if (packages.size) add_section(&made, PACKAGES, &packages);
-    if (!digests.lost && !packages.lost && write_sections(&made)) {
+    if (write_sections(&made) && all && !packages.lost) {
         made.size = 0;
         if (texts.size && !texts.lost) add_section(&made, CONTENTS, &texts);
         write_sections(&made); /* nothing depends on them */
-        return true;
+        return !digests_dropped && !room_lacks;
     }
     return false;
 }
@@ -741,7 +785,7 @@ static void run_captured(void) {
     if (now) head.flags |= TO_BE_FINISHED;
     if (!living) seal_spool();
     save_head();
-    save_cache(run);
+    save_cache();
     if (is_removed()) say("provgraph: the run was not recorded to its end: its recording was removed\n");
     else if (now) finish_by_python();
     end_as_it_ended();

@@ -159,9 +159,50 @@ static uint64_t number_in(struct slice *text) {
 
 static bool failed(const void *at) { return (unsigned long)at > -4096ul; }
 
-static void *map_memory(size_t size) {
+enum { PATH_ROOM = 4096 };
+
+static int open_at(int folder, const char *path, int flags, int mode) {
+    return (int)call4(SYS_openat, folder, path, flags | O_CLOEXEC, mode);
+}
+static void close_file(int file) { call1(SYS_close, file); }
+
+static void *map_own(size_t size) {
     return (void *)call6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* What is known of a run grows with it. The first MOST_OWN of it are memory; of what comes later each large
+ * piece is a file without a name, made at `room_path` and gone with its mapping, which the kernel can write
+ * out. It has its blocks before it is mapped, so that a full disk is seen here and not as a fault later.
+ * Where it cannot be had, `room_lacks`, and what would stand there is not known. */
+enum { MOST_OWN = 16 << 20, LARGE_ROOM = 1 << 20 };
+static char room_path[PATH_ROOM];
+static size_t own;
+static bool room_lacks;
+
+static void *map_room(size_t size) {
+    void *at = (void *)-1l;
+    int file = *room_path && !room_lacks ? open_at(AT_FDCWD, room_path, O_RDWR | O_CREAT | O_EXCL, 0600) : -1;
+    if (file >= 0) {
+        call3(SYS_unlinkat, AT_FDCWD, room_path, 0);
+        if (call4(SYS_fallocate, file, 0, 0, size) == 0)
+            at = (void *)call6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        close_file(file);
+    }
+    if (failed(at)) room_lacks = true;
+    return at;
+}
+
+static bool is_too_much(size_t size) { return size >= LARGE_ROOM && own + size > MOST_OWN; }
+
+static void *map_memory(size_t size) {
+    if (is_too_much(size)) return map_room(size);
+    own += size;
+    return map_own(size);
+}
+
+static void give_back(void *at, size_t size) {
+    if (size >= 1 << 16) call2(SYS_munmap, at, size);
 }
 
 /* Memory that is never given back. NULL where there is none. */
@@ -170,7 +211,8 @@ static void *keep(size_t size) {
     static size_t left = sizeof first;
     size = (size + 15) & ~(size_t)15;
     if (size > left) {
-        size_t room = size > 1 << 18 ? size : 1 << 18;
+        size_t least = is_too_much(LARGE_ROOM) ? 4 * LARGE_ROOM : 1 << 18;
+        size_t room = size > least ? size : least;
         char *fresh = map_memory(room);
         if (failed(fresh)) return NULL;
         at = fresh, left = room;
@@ -180,19 +222,32 @@ static void *keep(size_t size) {
     return found;
 }
 
-/* Bytes that grow. `lost` where there was no memory for them. */
+/* Bytes that grow. `lost` where there was no memory for some; then no others come behind them. */
 struct buffer {
     char *at;
     size_t size, room;
     bool lost;
 };
 
+static char *enlarged(const struct buffer *b, size_t room) {
+    size_t more = room - b->room; /* as much as it has, or more: one that is a file stays one */
+    if (b->at && !is_too_much(more)) {
+        own += more;
+        return (char *)call4(SYS_mremap, b->at, b->room, room, MREMAP_MAYMOVE);
+    }
+    char *fresh = map_memory(room);
+    if (failed(fresh) || !b->at) return fresh;
+    memcpy(fresh, b->at, b->size);
+    call2(SYS_munmap, b->at, b->room);
+    return fresh;
+}
+
 static char *extend(struct buffer *b, size_t by) {
+    if (b->lost) return NULL;
     if (b->size + by > b->room) {
         size_t room = b->room ? b->room * 2 : 1 << 14;
         while (room < b->size + by) room *= 2;
-        char *fresh = b->at ? (char *)call4(SYS_mremap, b->at, b->room, room, MREMAP_MAYMOVE)
-                            : map_memory(room);
+        char *fresh = enlarged(b, room);
         if (failed(fresh)) {
             b->lost = true;
             return NULL;
@@ -201,6 +256,11 @@ static char *extend(struct buffer *b, size_t by) {
     }
     b->size += by;
     return b->at + b->size - by;
+}
+
+static void empty(struct buffer *b) {
+    if (b->room) call2(SYS_munmap, b->at, b->room);
+    *b = (struct buffer){.lost = b->lost};
 }
 
 static void append(struct buffer *b, const void *from, size_t size) {
@@ -244,8 +304,6 @@ static uint64_t hash_of(struct slice text) { /* FNV-1a */
 
 /* ---- files ------------------------------------------------------------------------------------ */
 
-enum { PATH_ROOM = 4096 };
-
 /* What identifies one state of one file, as the spool and the journal have it. */
 struct state {
     uint64_t device, inode;
@@ -263,10 +321,6 @@ static bool same_state(const struct state *a, const struct state *b) {
            a->ctime == b->ctime && a->device == b->device;
 }
 
-static int open_at(int folder, const char *path, int flags, int mode) {
-    return (int)call4(SYS_openat, folder, path, flags | O_CLOEXEC, mode);
-}
-static void close_file(int file) { call1(SYS_close, file); }
 static bool stat_at(int folder, const char *path, struct stat *s, int flags) {
     return call4(SYS_newfstatat, folder, path, s, flags) == 0;
 }
@@ -353,8 +407,8 @@ static void restore_frame(void) {}
 static void on_bus_error(int number, siginfo_t *about, void *context) {
     (void)number, (void)context;
     char *page = (char *)((unsigned long)about->si_addr & ~4095ul);
-    long made = call6(SYS_mmap, (long)page, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                      -1, 0);
+    long made = call6(SYS_mmap, (long)page, 4096, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (made < 0) call1(SYS_exit_group, 128 + SIGBUS);
 }
 

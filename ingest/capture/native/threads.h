@@ -72,7 +72,7 @@ static void add_by_threads(struct blake3 *b, const uint8_t *at, size_t size, voi
     uint32_t running[MOST_THREADS] = {0}, now;
     if (threads < 0) {
         threads = cores() - 1;
-        stacks = threads > 0 ? map_memory((size_t)threads * STACK_BYTES) : NULL;
+        stacks = threads > 0 ? map_own((size_t)threads * STACK_BYTES) : NULL;
         if (failed(stacks)) threads = 0;
         blake3_group(at, 0, lot.values[0]); /* decides how, for all */
     }

@@ -46,9 +46,9 @@ static bool list_folder(int folder, struct buffer *names, size_t *count) {
             if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0))) continue;
             append(names, raw + at + 18, 1);
             append(names, name, length_of(name) + 1);
-            ++*count;
+            if (++*count > MOST_ENTRIES) return true;
         }
-    return size == 0;
+    return size == 0 && !names->lost;
 }
 
 static bool is_environment(const struct buffer *names) {
@@ -108,11 +108,11 @@ static void look_at_tree(struct look *l) {
         int file = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (file < 0 || !list_folder(file, &names, &seen)) add_entry(l, folder, UNREADABLE, NULL);
         else if (folder.size != root.size && is_environment(&names)) add_environment(l, folder);
-        else look_in(l, &waiting, file, path, folder.size, &names);
+        else if (seen <= MOST_ENTRIES) look_in(l, &waiting, file, path, folder.size, &names);
         if (file >= 0) close_file(file);
         if (seen > MOST_ENTRIES || names.lost || waiting.lost || l->entries.lost) l->whole = false;
     }
-    if (!l->whole) l->entries.size = 0;
+    if (!l->whole) empty(&l->entries);
 }
 
 static bool same_look(const struct look *a, const struct look *b) {
