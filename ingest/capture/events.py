@@ -113,6 +113,13 @@ class Drawn(Event, frozen=True):
     inode: int
 
 
+class Memory(Event, frozen=True):
+    """The process has memory that others write and read, too: those that it forks from now on (`segment` is 0), or
+    whoever attaches the same segment, and their forks."""
+
+    segment: int
+
+
 class Renamed(Event, frozen=True):
     """`stat` is the moved file, `replaced` what the new name had before. `seen` unless only the tree
     tells of it, at the end."""

@@ -1951,21 +1951,33 @@ static void drawn(int fd) {
     HOOK(void *, name, (void *at, size_t size, int protection, int flags, int fd, long from)) { \
         NEED(name, (fail(ENOSYS), MAP_FAILED));                                              \
         void *result = REAL(name)(at, size, protection, flags, fd, from);                    \
-        if (is_tracked(fd) && result != MAP_FAILED && awake()) {                             \
-            if (flags & MAP_SHARED && protection & PROT_WRITE) mapped(fd);                   \
-            drawn(fd);                                                                       \
-        }                                                                                    \
+        if (result == MAP_FAILED) return result;                                             \
+        bool written = flags & MAP_SHARED && protection & PROT_WRITE;                        \
+        if (UNLIKELY(written) && awake()) mapped(flags & MAP_ANONYMOUS ? -1 : fd);           \
+        if (is_tracked(fd) && awake()) drawn(fd);                                            \
         return result;                                                                       \
     }
 
+/* Forks have what is mapped so, too, and what one of them writes there the others read. What is in a file with a name
+ * is told by that. */
 static void mapped(int fd) {
-    const struct entry *e = entry(fd);
-    if (is_guest(caller())) return;
+    const struct entry *e = tracked(fd);
+    struct stat s;
+    uint32_t pid = caller();
+    if (is_guest(pid)) return;
+    if (fd < 0 || (raw_fstat(fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&state->shares, pid);
     EACH_TRACKED(other)
-        if (is_same_open(entry(other), e)) entry(other)->flags |= MAPPED;
+        if (e && is_same_open(entry(other), e)) entry(other)->flags |= MAPPED;
 }
 MMAP(mmap)
 MMAP(mmap64)
+
+HOOK(void *, shmat, (int segment, const void *at, int flags)) {
+    NEED(shmat, (fail(ENOSYS), (void *)-1));
+    void *result = REAL(shmat)(segment, at, flags);
+    if (result != (void *)-1 && awake()) write_bare(MEMORY, segment + 1, caller());
+    return result;
+}
 
 /* Reads that leave the position as it is; the last argument is that of some. */
 #define READ_AT(name, number)                                                             \

@@ -125,6 +125,7 @@ enum type {
     CONNECTED,
     PARTED,
     DRAWN,
+    MEMORY,
 };
 
 enum flag {

@@ -35,6 +35,7 @@ from provgraph.ingest.capture.events import (
     Forked,
     Image,
     Linked,
+    Memory,
     Missed,
     Moved,
     Opened,
@@ -699,6 +700,10 @@ def _preserved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: obje
     return Preserved(p.stat(), p.text(), pid=pid, tick=tick)
 
 
+def _memory(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Memory(value, pid=pid, tick=tick)
+
+
 _EXITED: Final = 13
 _READERS: dict[int, Read] = {
     1: _image,
@@ -720,6 +725,7 @@ _READERS: dict[int, Read] = {
     17: _connected,
     18: _parted,
     19: _drawn,
+    20: _memory,
 }
 
 

@@ -139,6 +139,7 @@ struct process {
     uint32_t threads;
     bool exited;
     struct addresses addresses;
+    uint32_t shares; /* it was said that it has memory that its forks share */
     bool elsewhere; /* its paths may begin at another root than ours */
     uint64_t forked;
     struct files *files;
@@ -653,8 +654,12 @@ static void paired(const struct task *t) {
     TELL(PAIRED, 0, ends[0], t->process->pid, next_tick(), d);
 }
 
+/* As the shim has it. */
 static void mapped(const struct task *t, int fd) {
-    struct entry *e = tracked(t->process, fd);
+    struct process *p = t->process;
+    struct entry *e = tracked(p, fd);
+    struct stat s;
+    if (fd < 0 || (stat_descriptor(t, fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&p->shares, p->pid);
     if (!e) return;
     EACH_TRACKED(t->process, other)
         if (is_same_open(&t->process->files->all[other], e)) t->process->files->all[other].flags |= MAPPED;
@@ -1398,6 +1403,9 @@ static int target_of(const struct task *t) {
     }
 }
 
+/* Whether what is mapped so is changed by others, too, and changes for them. */
+static bool is_written_by_others(const uint64_t *mmap) { return mmap[3] & MAP_SHARED && mmap[2] & PROT_WRITE; }
+
 /* At the begin of a call: whether its end is to be looked at. */
 static bool begins_call(struct task *t, bool *gone) {
     const uint64_t *a = t->arguments;
@@ -1426,7 +1434,8 @@ static bool begins_call(struct task *t, bool *gone) {
     }
     case SYS_dup: return true;
     case SYS_fcntl: return a[1] == F_DUPFD || a[1] == F_DUPFD_CLOEXEC;
-    case SYS_mmap: return tracked(p, (int)a[4]);
+    case SYS_mmap: return is_written_by_others(a) || tracked(p, (int)a[4]);
+    case SYS_shmat: return true;
     case SYS_socket: return takes_packets((long)a[0], (long)a[1]);
     case SYS_recvmsg:
     case SYS_recvmmsg:
@@ -1522,9 +1531,10 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_dup:
     case SYS_fcntl: duplicated(t, (int)a[0], (int)result); break;
     case SYS_mmap:
-        if (a[3] & MAP_SHARED && a[2] & PROT_WRITE) mapped(t, (int)a[4]);
+        if (is_written_by_others(a)) mapped(t, a[3] & MAP_ANONYMOUS ? -1 : (int)a[4]);
         drawn(t, (int)a[4], WATCHED);
         break;
+    case SYS_shmat: write_bare(MEMORY, (int)a[0] + 1, t->process->pid); break;
     case SYS_recvmmsg:
         if (result > 0) received_packet(t);
         for (long i = 0; i < result; i++) received(t, a[1] + (uint64_t)i * 64 /* struct mmsghdr */);

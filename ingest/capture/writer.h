@@ -34,6 +34,7 @@ struct state {
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
+    uint32_t shares; /* it was said that it has memory that its forks share */
     struct addresses addresses;
 };
 
@@ -543,6 +544,12 @@ SHARED void write_drawn(int fd, uint64_t opened, uint64_t device, uint64_t inode
     put_u64(&d, device);
     put_u64(&d, inode);
     WRITE(DRAWN, 0, fd, pid, next_tick(), d);
+}
+
+/* Says once that a process has memory that its forks will share. */
+SHARED void share_memory(uint32_t *said, uint32_t pid) {
+    uint32_t not_yet = 0;
+    if (swap(said, &not_yet, 1)) write_bare(MEMORY, 0, pid);
 }
 
 /* Whether a socket is one of a pair without names. */

@@ -162,7 +162,7 @@ class Invalidated(Record, frozen=True, tag="invalidated"):
 
 
 class Informed(Record, frozen=True, tag="informed"):
-    """`step` received from `by`. `channel`: pipe, fork, socket, message, continuation, call, variable (then
+    """`step` received from `by`. `channel`: pipe, fork, socket, memory, message, continuation, call, variable (then
     `name` is its name)."""
 
     step: str

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.pipes import Inform, Talk
+from provgraph.ingest.capture.assemble.pipes import Channel, Inform, Talk
 from provgraph.ingest.capture.assemble.processes import Execution, Story
 from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Source, Version
 from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
@@ -40,6 +40,20 @@ class Holder(msgspec.Struct, eq=False):
     until: int | None = None
     heard: bool = True
     hears: bool = True
+
+    def end(self, last: int) -> int:
+        """When it has that no more; `last` is the end of those who have none."""
+        if self.until is not None:
+            return self.until
+        return last if self.by.ended is None else self.by.ended
+
+
+def flow(by: Holder, to: Holder, last: int, channel: Channel) -> Iterator[Inform]:
+    """What one tells another as long as both have it."""
+    tick, end = max(by.since, to.since), to.end(last)
+    if to.heard and to.hears and tick <= end:
+        until = min(by.end(last), end)
+        yield Inform(to.by, by.by, channel, tick, held=False, until=until)
 
 
 class End(msgspec.Struct, eq=False):
@@ -74,12 +88,12 @@ class Connections(msgspec.Struct):
     def flows(self) -> Iterator[Inform]:
         """Who told whom something, and until when."""
         for pair in self.pairs:
-            one, other = (list(_with_parts(end.holders)) for end in pair)
+            one, other = (list(with_parts(end.holders)) for end in pair)
             for holder in one:
                 for peer in other:
                     if holder.by.process is not peer.by.process:
-                        yield from self._flow(holder, peer)
-                        yield from self._flow(peer, holder)
+                        yield from flow(holder, peer, self.last, "socket")
+                        yield from flow(peer, holder, self.last, "socket")
 
     def among(self, said: Talk) -> tuple[list[Inform], list[Inform]]:
         """The informs of a talk, and its flows. Those who talk through sockets may have said by other ways, too, at no
@@ -101,17 +115,6 @@ class Connections(msgspec.Struct):
             flows.append(msgspec.structs.replace(inform, held=False, until=until))
         return alone, flows
 
-    def _flow(self, by: Holder, to: Holder) -> Iterator[Inform]:
-        tick, end = max(by.since, to.since), self._end(to)
-        if to.heard and to.hears and tick <= end:
-            until = min(self._end(by), end)
-            yield Inform(to.by, by.by, "socket", tick, held=False, until=until)
-
-    def _end(self, holder: Holder) -> int:
-        if holder.until is not None:
-            return holder.until
-        return self.last if holder.by.ended is None else holder.by.ended
-
     def beyond(self, place: bytes, known: frozenset[int], going_on: bool) -> Iterator[Action]:
         """What was told to others than this run, and heard from them, as of files that are gone once the connection is.
         Whoever has the end may have heard all from its beginning on, and told all that was known at its end. While
@@ -131,7 +134,7 @@ class Connections(msgspec.Struct):
             own, peer = streams
             before: Version | None = None
             for holder in sorted(end.holders, key=lambda holder: holder.since):
-                since, until = holder.since, max(holder.since, self._end(holder))
+                since, until = holder.since, max(holder.since, holder.end(self.last))
                 if holder.heard or holder.until is None:
                     self.heard_by[holder.by, peer] = until
                     yield Read(holder.by, peer, since, 0, None, None)
@@ -253,7 +256,7 @@ def _matched(ends: Iterable[End]) -> tuple[list[tuple[End, End]], list[End]]:
     return pairs, list(alone.values())
 
 
-def _with_parts(holders: list[Holder]) -> Iterator[Holder]:
+def with_parts(holders: list[Holder]) -> Iterator[Holder]:
     """A part of a program that is a step has what the program has. A notebook's cell is asked by its kernel and
     tells it, but knows of others only by what cells connected."""
     for holder in holders:

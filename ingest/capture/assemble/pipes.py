@@ -20,7 +20,7 @@ import msgspec
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story, are_beside
 from provgraph.ingest.capture.events import Descriptor, Drawn, Forked, Image, Paired, Piped
 
-Channel = Literal["pipe", "fork", "socket", "message", "call", "variable"]
+Channel = Literal["pipe", "fork", "socket", "memory", "message", "call", "variable"]
 
 
 class Inform(msgspec.Struct, frozen=True):

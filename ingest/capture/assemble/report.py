@@ -20,6 +20,7 @@ from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroun
 from provgraph.ingest.capture.assemble.connections import SCHEME, Connections
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.files import Traffic
+from provgraph.ingest.capture.assemble.memory import through_memory
 from provgraph.ingest.capture.assemble.phases import (
     Course,
     Phase,
@@ -139,6 +140,7 @@ class Report:
         made.informs += informs(self.story)
         made.informs += self.by_files
         made.flows += self.connections.flows()
+        made.flows += through_memory(self.story, self.connections.last)
         made.orders += orders(
             self.story, self.shares_memory, self.works_for_its_parent, self.connections.last
         )
