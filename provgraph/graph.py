@@ -6,6 +6,7 @@ import fcntl
 import gc
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,10 @@ from msgspec import structs
 from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
-from provgraph.model.batches import batch_of
+from provgraph.model.batches import batch_of, uris_in
 from provgraph.model.collector import paused_collector
-from provgraph.model.elements import Node, Scalar, Watermark
-from provgraph.model.identity import new_run_id
+from provgraph.model.elements import Batch, Node, Scalar, Watermark
+from provgraph.model.identity import artifact_id, new_run_id
 from provgraph.model.journal import Reading, SegmentWriter, read_segment, segments
 from provgraph.model.kinds import Kinds
 from provgraph.model.makers import Makers
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from provgraph.store import Rows, Store
 
 _PART: Final = 20_000  # records that are applied in one transaction
+_FEW: Final = 4  # of names, this part: so many may be waited for where a batch is made
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
@@ -424,20 +426,43 @@ class Graph(Selectors):
         tails: Tails | None,
     ) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
+
+        def made(store: Store) -> Batch:
+            return batch_of(part.records, store, self.project.id, self.kinds, part.steps, tails)
+
         for left in reversed(range(_TRIES)):
-            batch = batch_of(
-                part.records, self.store, self.project.id, self.kinds, part.steps, tails
-            )
             try:
                 if part.last:
+                    batch = made(self.store)
                     self.store.apply(structs.replace(batch, watermarks=[mark()]))
                 else:
-                    self.store.begin(batch, ready)
+                    self._begin_part(part, made, ready, tails)
             except StoreChanged:
                 if not left:
                     raise
             else:
                 return
+
+    def _begin_part(
+        self,
+        part: _Part,
+        made: Callable[[Store], Batch],
+        ready: Callable[[], None],
+        tails: Tails | None,
+    ) -> None:
+        """Its batch is made beside others where few of its names are theirs. Else it is made here, where the ends of
+        timelines are known, and those others need not be waited for."""
+        uris = Counter(uris_in(part.records))
+        ids = {uri: artifact_id(self.project.id, uri) for uri in uris}
+        begun = self.store.begun()
+        busy = sum(count for uri, count in uris.items() if ids[uri] in begun)
+        if busy * _FEW > uris.total():
+            self.store.begin(made(self.store), ready)
+            return
+        self.store.begin_making(made, frozenset(ids.values()), ready)
+        if tails is not None:
+            begun = self.store.begun()
+            tails.forget(uri for uri in uris if ids[uri] in begun)
 
     # What other tools know.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from provgraph.model.components import declared
 from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.identity import artifact_id, named_id
 from provgraph.model.kinds import Kinds
-from provgraph.model.records import ComponentSeen, Observation
+from provgraph.model.records import ComponentSeen, Generated, Observation
 from provgraph.model.tails import Stored, Tails
 from provgraph.model.translate import Maker, Translation, translate
 
@@ -35,6 +35,16 @@ class Known(Protocol):
     def timelines(self, artifacts: Sequence[str]) -> Surroundings: ...
     def existing(self, ids: Sequence[str]) -> set[str]: ...
     def begun(self) -> frozenset[str]: ...
+
+
+def uris_in(records: Iterable[Observation]) -> Iterator[str]:
+    """The URIs whose artifacts records tell of, each as often as they do, and perhaps others."""
+    for record in records:
+        if isinstance(record, Generated):
+            for name in record.names:
+                yield name.uri
+        elif uri := getattr(record, "uri", ""):
+            yield uri
 
 
 def batch_of(

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
+from mmap import mmap
+from struct import Struct
 from typing import Final, Protocol
 
 import msgspec
@@ -48,6 +50,7 @@ LENGTH: Final = 8
 _BOOTS: Final = 64  # whose clocks are known: those of the latest
 _MOST_HELD: Final = 2_000  # tails in memory
 _SEVERAL: Final = "*"  # hosts
+_NUMBER: Final = Struct("q")
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -225,9 +228,22 @@ class Tails:
     def __init__(self, many: int = MANY) -> None:
         self._many = many
         self._held: dict[str, Tail] = {}
-        self.looked_up = 0
+        self._looked_up = mmap(-1, _NUMBER.size)  # forks share it: batches are made in them, too
+
+    @property
+    def looked_up(self) -> int:
         """How much was read of the names that the last batch tells of and whose tails were not enough. Where that is
         more than the batch, a larger one reads it less often."""
+        return int(_NUMBER.unpack_from(self._looked_up)[0])
+
+    @looked_up.setter
+    def looked_up(self, number: int) -> None:
+        _NUMBER.pack_into(self._looked_up, 0, number)
+
+    def forget(self, uris: Iterable[str]) -> None:
+        """Somebody else goes on with these."""
+        for uri in uris:
+            self._held.pop(uri, None)
 
     def note(self, timeline: Timeline, bound: Bound) -> dict[str, Value]:
         """A timeline has been decided; what its artifact keeps of that. Where somebody said something of a version that is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from provgraph.errors import StoreError
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
@@ -63,6 +63,15 @@ class Store(Protocol):
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         """The same, but perhaps beside what the caller does next. Whatever is asked or done next finds it applied, or
         raises what kept it from being. `ready` waits until it may be applied, wherever that is done, or raises why it may not."""
+
+    def begin_making(
+        self,
+        make: Callable[[Self], Batch],
+        artifacts: frozenset[str],
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        """The same with a batch that is yet to be made: `make` does so, wherever it is applied, and asks the store that it
+        is given. `artifacts` are those whose timelines the batch may change."""
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         """The rows of a plan, in its order. Raises `BudgetExceeded`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from provgraph.errors import StoreError
 from provgraph.model.binding import TAIL
@@ -50,6 +50,14 @@ class MemoryStore:
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         ready()
         self.apply(batch)
+
+    def begin_making(
+        self,
+        make: Callable[[Self], Batch],
+        artifacts: frozenset[str],
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.begin(make(self), ready)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         evaluator = self.evaluator(self.graph, budget)

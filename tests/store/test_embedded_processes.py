@@ -155,7 +155,7 @@ assert is_possible() or len(os.sched_getaffinity(0)) == 1
 with embedded.open(Path(sys.argv[1])) as store:
     store.begin(batch("a"))
     if sys.argv[2] == "killed" and store._begun:
-        os.kill(store._begun.pid, signal.SIGKILL)
+        os.kill(store._begun[0].pid, signal.SIGKILL)
     is_beside = is_possible() and sys.argv[2] != "no process"
     assert store.begun() == ({"a0", "a1"} if is_beside else set())
     assert (store.timelines(["b1"]).nodes, bool(store._begun)) == ([], is_beside)

@@ -44,17 +44,31 @@ class EmbeddedStore:
         self.read_only = opened.read_only
         self.warning = opened.warning
         self._open = opened.connection
-        self._begun: beside.Begun | None = None
+        self._begun: list[beside.Begun] = []
         self._warm = Warm(path, engine)
 
     @property
     def _connection(self) -> apsw.Connection:
         """As it is when what was begun is done."""
-        begun, self._begun = self._begun, None
-        if begun is not None and not begun.is_done():
-            begun.ready()
-            apply.apply(self._open, begun.batch)
+        self._finish()
         return self._open
+
+    def _finish(self, left: int = 0) -> None:
+        """Until no more than so many of those that were begun are left."""
+        while len(self._begun) > left:
+            if self._begun[0].is_done():
+                del self._begun[0]
+                continue
+            failed = [begun for begun in self._begun if not begun.is_done()]
+            self._begun = []
+            for begun in failed:
+                self._do(begun.work)
+
+    def _do(self, work: beside.Work) -> None:
+        """Here and now, when those that were begun before are done."""
+        batch = work.make(self)
+        work.ready()
+        apply.apply(self._connection, batch)
 
     def apply(self, batch: Batch) -> None:
         self._writable()
@@ -66,16 +80,41 @@ class EmbeddedStore:
             ready()
             self.apply(batch)
             return
+        self._begin(beside.Work(lambda _: batch, batch.artifacts, ready, batch), beside_others=0)
+
+    def begin_making(
+        self,
+        make: Callable[[Self], Batch],
+        artifacts: frozenset[str],
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        work = beside.Work(make, artifacts, ready)
+        if is_possible():
+            self._begin(work, beside_others=1)
+        else:
+            self._writable()
+            with explained(self.path):
+                self._do(work)
+
+    def _begin(self, work: beside.Work, beside_others: int) -> None:
         self._writable()
+
+        def do() -> None:
+            self._open = open_database(self.path).connection
+            self._do(work)
+            self._open.close()
+
         with explained(self.path):
-            beside.leave(self._connection)
+            self._finish(beside_others)
+            beside.leave(self._open)
             try:
-                self._begun = beside.begin(self.path, batch, ready)
+                begun = beside.begin(work, do)
             finally:
                 self._open = open_database(self.path).connection
-            if self._begun is None:
-                ready()
-                apply.apply(self._open, batch)
+            if begun is None:
+                self._do(work)
+            else:
+                self._begun.append(begun)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.path):
@@ -119,38 +158,38 @@ class EmbeddedStore:
 
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         with explained(self.path):
-            changing = self._begun.batch.artifacts if self._begun else frozenset[str]()
-            if changing is not None and changing.isdisjoint(artifacts):
+            if self._is_apart_from_begun(artifacts):
                 found = reading.timelines(self._open, artifacts)
                 # A version may tie an artifact to another.
-                if changing.isdisjoint(node.id for node in found.nodes):
+                if self._is_apart_from_begun([node.id for node in found.nodes]):
                     return found
             return reading.timelines(self._connection, artifacts)
+
+    def _is_apart_from_begun(self, artifacts: Sequence[str]) -> bool:
+        changing = [begun.work.artifacts for begun in self._begun]
+        return all(each is not None and each.isdisjoint(artifacts) for each in changing)
 
     def tails(self, artifacts: Sequence[str]) -> list[Stored]:
         if not artifacts:
             return []
         with explained(self.path):
-            begun = self._begun
-            if begun is None or (begun.batch.artifacts or frozenset(artifacts)).isdisjoint(
-                artifacts
-            ):
+            if self._is_apart_from_begun(artifacts):
                 found = reading.tails(self._open, artifacts)
                 held = {node.id for stored in found for node in (stored.newest, *stored.nodes())}
-                if not (
-                    begun and held and held.intersection(node.id for node in begun.batch.nodes)
-                ):
+                if not any(begun.work.may_make(held) for begun in self._begun):
                     return found
             return reading.tails(self._connection, artifacts)
 
     def existing(self, ids: Sequence[str]) -> set[str]:
         with explained(self.path):
-            nodes = self._begun.batch.nodes if self._begun else ()
-            making = {node.id for node in nodes}.intersection(ids)
-            return making.union(apply.numbers(self._open, ids))
+            batches = [begun.work.batch for begun in self._begun]
+            if None in batches:
+                return set(apply.numbers(self._connection, ids))
+            nodes = (node.id for batch in batches if batch is not None for node in batch.nodes)
+            return set(nodes).intersection(ids).union(apply.numbers(self._open, ids))
 
     def begun(self) -> frozenset[str]:
-        return (self._begun.batch.artifacts if self._begun else None) or frozenset()
+        return frozenset().union(*(begun.work.artifacts or () for begun in self._begun))
 
     def watermarks(self) -> dict[str, Watermark]:
         with explained(self.path):

@@ -1,62 +1,87 @@
-"""How is a batch applied while this process goes on? In a fork of it, which has the batch already.
+"""How is a batch made and applied while this process goes on? In a fork of it, which has in memory what it is made from.
 
-A connection is not to be taken across a fork, so the caller has none open then. What the fork could not do, whatever
-the reason, is done again by the one who waits for it: applying a batch twice is applying it once.
+A connection is not to be taken across a fork, so the caller has none open then. Any number of processes may wait for
+a fork. What it could not do, whatever the reason, is done again by who waits for it: applying a batch twice is
+applying it once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, BinaryIO
 
 import apsw
 
 from provgraph.model.elements import Batch
-from provgraph.store.embedded import apply
-from provgraph.store.embedded.opening import open_database
+
+_DONE = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A batch that process `pid` applies, when it is `ready` to be applied."""
+class Work:
+    """A batch that is to be made and applied, when it is `ready` to be. `artifacts` are those whose timelines it may
+    change, None where that is not known; `batch` is there where it has been made."""
 
-    pid: int
-    batch: Batch
+    make: Callable[[Any], Batch]
+    artifacts: frozenset[str] | None
     ready: Callable[[], None]
+    batch: Batch | None = None
+
+    def may_make(self, ids: Collection[str]) -> bool:
+        """Whether some of these nodes may be among its."""
+        if self.batch is None or not ids:
+            return bool(ids)
+        return any(node.id in ids for node in self.batch.nodes)
+
+
+class Begun:
+    """Process `pid` is at some work."""
+
+    def __init__(self, work: Work, pid: int, over: BinaryIO, told: int) -> None:
+        self.work, self.pid = work, pid
+        self._over: BinaryIO | None = over
+        self._told = told
+        self._is_done = False
 
     def is_done(self) -> bool:
         """Wait for it; whether it could be done."""
-        try:
-            _, status = os.waitpid(self.pid, 0)
-        except ChildProcessError:  # somebody else waited for it
-            return False
-        return status == 0
+        if self._over is not None:
+            self._over.read()  # ends with the process
+            self._is_done = os.pread(self._told, len(_DONE), 0) == _DONE
+            self._over.close()
+            self._over = None
+            os.close(self._told)
+            with suppress(ChildProcessError):  # another's, or somebody else waited for it
+                os.waitpid(self.pid, 0)
+        return self._is_done
 
 
-def begin(path: Path, batch: Batch, ready: Callable[[], None]) -> Begun | None:
-    """None where there is no process to be had."""
+def begin(work: Work, do: Callable[[], None]) -> Begun | None:
+    """Have a fork `do` the work. None where there is no process to be had."""
+    told = os.memfd_create("told")
+    over, open_until = os.pipe2(os.O_CLOEXEC)
     try:
         pid = os.fork()
     except OSError:
+        for file in (told, over, open_until):
+            os.close(file)
         return None
     if pid == 0:
-        _apply(path, batch, ready)
-    return Begun(pid, batch, ready)
+        _do(do, told)
+    os.close(open_until)
+    return Begun(work, pid, open(over, "rb", buffering=0), told)
 
 
-def _apply(path: Path, batch: Batch, ready: Callable[[], None]) -> None:
+def _do(do: Callable[[], None], told: int) -> None:
     """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
-    status = 1
     try:
-        ready()
-        connection = open_database(path).connection
-        apply.apply(connection, batch)
-        connection.close()
-        status = 0
+        do()
+        os.write(told, _DONE)
     finally:
-        os._exit(status)
+        os._exit(0)
 
 
 def leave(connection: apsw.Connection) -> None:

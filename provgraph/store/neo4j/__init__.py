@@ -77,6 +77,14 @@ class Neo4jStore:
         ready()
         self.apply(batch)
 
+    def begin_making(
+        self,
+        make: Callable[[Self], Batch],
+        artifacts: frozenset[str],
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.begin(make(self), ready)
+
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.uri):
             return self._runner.run(plan, budget)
