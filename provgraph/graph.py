@@ -20,7 +20,7 @@ from msgspec import structs
 from provgraph.asking.methods import Selectors
 from provgraph.config import Project, find_project
 from provgraph.errors import JournalError, NotFound, ProjectError, ProvgraphError, StoreError
-from provgraph.model.batches import batch_of, uris_in
+from provgraph.model.batches import batches_of, together, uris_in
 from provgraph.model.collector import paused_collector
 from provgraph.model.elements import Batch, Node, Scalar, Watermark
 from provgraph.model.identity import artifact_id, new_run_id
@@ -427,13 +427,13 @@ class Graph(Selectors):
     ) -> None:
         """Bound again where another machine wrote between what was read and what is written."""
 
-        def made(store: Store) -> Batch:
-            return batch_of(part.records, store, self.project.id, self.kinds, part.steps, tails)
+        def made(store: Store) -> Iterator[Batch]:
+            return batches_of(part.records, store, self.project.id, self.kinds, part.steps, tails)
 
         for left in reversed(range(_TRIES)):
             try:
                 if part.last:
-                    batch = made(self.store)
+                    batch = together(made(self.store))
                     self.store.apply(structs.replace(batch, watermarks=[mark()]))
                 else:
                     self._begin_part(part, made, ready, tails)
@@ -446,7 +446,7 @@ class Graph(Selectors):
     def _begin_part(
         self,
         part: _Part,
-        made: Callable[[Store], Batch],
+        made: Callable[[Store], Iterator[Batch]],
         ready: Callable[[], None],
         tails: Tails | None,
     ) -> None:
@@ -457,7 +457,7 @@ class Graph(Selectors):
         begun = self.store.begun()
         busy = sum(count for uri, count in uris.items() if ids[uri] in begun)
         if busy * _FEW > uris.total():
-            self.store.begin(made(self.store), ready)
+            self.store.begin(together(made(self.store)), ready)
             return
         self.store.begin_making(made, frozenset(ids.values()), ready)
         if tails is not None:

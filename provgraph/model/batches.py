@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
+from msgspec import structs
+
 from provgraph.model.annotations import TYPE, annotated
 from provgraph.model.apart import apart
 from provgraph.model.binding import Timelines, bound_batch, touched_uris
@@ -58,6 +60,35 @@ def batch_of(
     """The graph is then a function of the set of observations, whatever order they came in. `steps` are
     those of the same segment that came, or come, in another batch; `tails` is what the batches before, of
     one who writes alone, know of long timelines."""
+    return together(batches_of(records, known, project, kinds, steps, tails))
+
+
+def together(batches: Iterable[Batch]) -> Batch:
+    """One batch that does what these do."""
+    first, *others = batches
+    if not others:
+        return first
+    batches = (first, *others)
+    artifacts = [batch.artifacts or frozenset[str]() for batch in batches]
+    return Batch(
+        [node for batch in batches for node in batch.nodes],
+        [edge for batch in batches for edge in batch.edges],
+        [id for batch in batches for id in batch.removed_nodes],
+        [identity for batch in batches for identity in batch.removed_edges],
+        artifacts=frozenset().union(*artifacts),
+    )
+
+
+def batches_of(
+    records: Iterable[Observation],
+    known: Known,
+    project: str,
+    kinds: Kinds,
+    steps: Mapping[str, Maker] | None = None,
+    tails: Tails | None = None,
+) -> Iterator[Batch]:
+    """The same in pieces, to be applied together. What the store has begun need not be waited for until one comes that
+    has something to do with that."""
     translation = translate(records, project, steps)
     _declare(translation, known, project)
     _annotate(translation, known)
@@ -81,14 +112,12 @@ def batch_of(
 
     busy = {uri for uri, id in ids.items() if id in begun and uri not in followed.uris}
     alone, rest = apart(translation, busy)
-    batches = [bound(alone), *([bound(rest)] if touched_uris(rest) - followed.uris else [])]
-    return Batch(
-        [*(node for batch in batches for node in batch.nodes), *followed.nodes],
-        [*(edge for batch in batches for edge in batch.edges), *followed.edges],
-        [id for batch in batches for id in batch.removed_nodes],
-        [identity for batch in batches for identity in batch.removed_edges],
-        artifacts=frozenset(ids.values()),
-    )
+    batch = bound(alone)
+    batch.nodes.extend(followed.nodes)
+    batch.edges.extend(followed.edges)
+    yield structs.replace(batch, artifacts=frozenset(ids.values()))
+    if touched_uris(rest) - followed.uris:
+        yield bound(rest)
 
 
 def _declare(translation: Translation, known: Known, project: str) -> None:

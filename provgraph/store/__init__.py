@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -66,12 +66,12 @@ class Store(Protocol):
 
     def begin_making(
         self,
-        make: Callable[[Self], Batch],
+        make: Callable[[Self], Iterable[Batch]],
         artifacts: frozenset[str],
         ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """The same with a batch that is yet to be made: `make` does so, wherever it is applied, and asks the store that it
-        is given. `artifacts` are those whose timelines the batch may change."""
+        """The same with a batch that is yet to be made, in pieces: `make` does so, wherever it is applied, and asks the store
+        that it is given. `artifacts` are those whose timelines the batch may change."""
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         """The rows of a plan, in its order. Raises `BudgetExceeded`."""

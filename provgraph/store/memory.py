@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Self
 
 from provgraph.errors import StoreError
+from provgraph.model.batches import together
 from provgraph.model.binding import TAIL
 from provgraph.model.elements import Batch, Edge, Node, Properties, Value, Watermark
 from provgraph.model.tails import LENGTH, Stored
@@ -53,11 +54,11 @@ class MemoryStore:
 
     def begin_making(
         self,
-        make: Callable[[Self], Batch],
+        make: Callable[[Self], Iterable[Batch]],
         artifacts: frozenset[str],
         ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self.begin(make(self), ready)
+        self.begin(together(make(self)), ready)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         evaluator = self.evaluator(self.graph, budget)

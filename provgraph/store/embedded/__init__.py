@@ -6,7 +6,7 @@ store belongs to one thread, and to one process: open it again after a fork.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from provgraph.query.plan import Budget, Plan, Walk
 from provgraph.store import Rows, Statistics, Surroundings
 from provgraph.store.embedded import apply, beside, reading
 from provgraph.store.embedded import run as running
+from provgraph.store.embedded.apply import Prepared
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
@@ -66,25 +67,29 @@ class EmbeddedStore:
 
     def _do(self, work: beside.Work) -> None:
         """Here and now, when those that were begun before are done."""
-        batch = work.make(self)
+        prepared = Prepared()
+        for batch in work.make(self):
+            prepared.add(batch)
         work.ready()
-        apply.apply(self._connection, batch)
+        apply.apply(self._connection, prepared)
 
     def apply(self, batch: Batch) -> None:
         self._writable()
         with explained(self.path):
-            apply.apply(self._connection, batch)
+            prepared = Prepared()
+            prepared.add(batch)
+            apply.apply(self._connection, prepared)
 
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         if len(batch) < LARGE or not is_possible():
             ready()
             self.apply(batch)
             return
-        self._begin(beside.Work(lambda _: batch, batch.artifacts, ready, batch), beside_others=0)
+        self._begin(beside.Work(lambda _: [batch], batch.artifacts, ready, batch), beside_others=0)
 
     def begin_making(
         self,
-        make: Callable[[Self], Batch],
+        make: Callable[[Self], Iterable[Batch]],
         artifacts: frozenset[str],
         ready: Callable[[], None] = lambda: None,
     ) -> None:

@@ -12,7 +12,7 @@ import apsw
 
 from provgraph.errors import StoreError
 from provgraph.model.collector import paused_collector
-from provgraph.model.elements import Batch, Edge, Node, Properties, Value
+from provgraph.model.elements import Batch, Node, Properties, Value, Watermark
 from provgraph.store.embedded import changes
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
@@ -41,26 +41,67 @@ _REMOVE_TOUCHING: Final = (
 _REMOVE_NODE: Final = "DELETE FROM node WHERE id = ? RETURNING label"
 
 
-def apply(connection: apsw.Connection, batch: Batch) -> None:
+class Prepared:
+    """A batch, in pieces, with the rows that it becomes, as far as they do not depend on what the graph has: so much less
+    is to be done by who holds the database."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.rows: dict[str, tuple[list[Any], str | None]] = {}
+        self.spilled: set[str] = set()
+        self.edges = Edges()
+        self.removed_nodes: list[str] = []
+        self.removed_edges: list[tuple[str, str, str, str]] = []
+        self.watermarks: list[Watermark] = []
+
+    def add(self, batch: Batch) -> None:
+        """What is given twice is merged, nulls kept. Raises `StoreError` for what cannot be kept."""
+        try:
+            for node in batch.nodes:
+                self._add(node)
+            self.edges.add(batch.edges)
+        except UnicodeEncodeError as error:
+            raise _not_unicode(error) from error
+        self.removed_nodes += batch.removed_nodes
+        self.removed_edges += batch.removed_edges
+        self.watermarks += batch.watermarks
+
+    def _add(self, node: Node) -> None:
+        before = self.nodes.get(node.id)
+        if before is not None:
+            node = Node(node.id, node.label, {**before.properties, **node.properties})
+        self.nodes[node.id] = node
+        self.rows[node.id] = _split(node.id, node.properties, self.spilled)
+
+    def __len__(self) -> int:
+        removed = len(self.removed_nodes) + len(self.removed_edges)
+        return len(self.nodes) + len(self.edges) + removed
+
+
+def apply(connection: apsw.Connection, prepared: Prepared) -> None:
     """Raises `StoreError`, and then nothing has changed."""
-    if len(batch) >= LARGE:
+    if len(prepared) >= LARGE:
         give_room(connection)
     try:
         with writing(connection), paused_collector():
-            _apply(connection, batch)
+            _apply(connection, prepared)
     except UnicodeEncodeError as error:
-        raise StoreError(f"text that is not Unicode cannot be kept: {error.object!r}") from error
+        raise _not_unicode(error) from error
 
 
-def _apply(connection: apsw.Connection, batch: Batch) -> None:
+def _not_unicode(error: UnicodeEncodeError) -> StoreError:
+    return StoreError(f"text that is not Unicode cannot be kept: {error.object!r}")
+
+
+def _apply(connection: apsw.Connection, prepared: Prepared) -> None:
     lexicon = Lexicon(connection)
-    _remove_edges(connection, lexicon, batch.removed_edges)
-    _remove_nodes(connection, batch.removed_nodes)
-    given = _put_nodes(connection, lexicon, batch.nodes)
-    _put_edges(connection, lexicon, batch.edges, given)
+    _remove_edges(connection, lexicon, prepared.removed_edges)
+    _remove_nodes(connection, prepared.removed_nodes)
+    numbers = _put_nodes(connection, lexicon, prepared)
+    _put_edges(connection, lexicon, prepared.edges, numbers)
     connection.executemany(
         "INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?)",
-        ((mark.segment, mark.generation, mark.records, mark.stamp) for mark in batch.watermarks),
+        ((mark.segment, mark.generation, mark.records, mark.stamp) for mark in prepared.watermarks),
     )
 
 
@@ -106,38 +147,27 @@ def numbers(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
     )
 
 
-def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, nodes: list[Node]) -> dict[str, int]:
+def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, prepared: Prepared) -> dict[str, int]:
     """Insert or merge, and give the row ids of these nodes."""
-    if not nodes:
+    given, spilled = prepared.nodes, prepared.spilled
+    if not given:
         return {}
-    given = _by_id(nodes)
     last = connection.execute("SELECT max(id) FROM node").get or 0
-    spilled: set[str] = set()
     lexicon.add({node.label for node in given.values()}, (), ())
     numbers = _merge(connection, lexicon, given, spilled) if last else {}
     if last + len(given) > LARGEST_NUMBER:
         raise StoreError(f"more than {LARGEST_NUMBER} nodes cannot be kept")
-    rows = _new_rows(lexicon, given, numbers, last + 1, spilled)
+    labels = lexicon.labels
+    new = (uid for uid in given if uid not in numbers) if numbers else given
+    rows: list[tuple[Any, ...]] = []
+    for number, uid in enumerate(list(new), last + 1):
+        numbers[uid] = number
+        columns, rest = prepared.rows[uid]
+        rows.append((number, uid, labels[given[uid].label], *columns, rest))
     lexicon.add((), (), spilled)
     connection.executemany(_INSERT_NODE, rows)
     _tally(connection, "label", Counter(row[2] for row in rows))
     return numbers
-
-
-def _by_id(nodes: list[Node]) -> dict[str, Node]:
-    """One node for each id: what is given twice is merged, nulls kept."""
-    given = {node.id: node for node in nodes}
-    if len(given) == len(nodes):
-        return given
-    given = {}
-    for node in nodes:
-        before = given.get(node.id)
-        given[node.id] = (
-            node
-            if before is None
-            else Node(node.id, node.label, {**before.properties, **node.properties})
-        )
-    return given
 
 
 def _merge(
@@ -175,24 +205,6 @@ def _differ(old: dict[str, Value], new: dict[str, Value]) -> bool:
     return old != new or any(type(new[key]) is not type(value) for key, value in old.items())
 
 
-def _new_rows(
-    lexicon: Lexicon,
-    given: dict[str, Node],
-    numbers: dict[str, int],
-    first: int,
-    spilled: set[str],
-) -> list[tuple[Any, ...]]:
-    """The rows of those that have no number yet; they are numbered from `first`."""
-    labels = lexicon.labels
-    rows: list[tuple[Any, ...]] = []
-    for uid, node in given.items():
-        if uid not in numbers:
-            number = numbers[uid] = first + len(rows)
-            columns, rest = _split(uid, node.properties, spilled)
-            rows.append((number, uid, labels[node.label], *columns, rest))
-    return rows
-
-
 def _split(uid: str, properties: Properties, spilled: set[str]) -> tuple[list[Any], str | None]:
     try:
         return split(properties, spilled)
@@ -201,22 +213,19 @@ def _split(uid: str, properties: Properties, spilled: set[str]) -> tuple[list[An
 
 
 def _put_edges(
-    connection: apsw.Connection, lexicon: Lexicon, edges: list[Edge], given: dict[str, int]
+    connection: apsw.Connection, lexicon: Lexicon, edges: Edges, given: dict[str, int]
 ) -> None:
     """`given` are the row ids of the batch's nodes."""
     if not edges:
         return
-    lexicon.add((), {edge.type for edge in edges}, ())
-    ends = {edge.source for edge in edges if edge.source not in given}
-    ends.update([edge.target for edge in edges if edge.target not in given])
-    if ends:
+    lexicon.add((), edges.types, ())
+    if ends := edges.ends - given.keys():
         given = given | numbers(connection, ends)
-    rows = Edges(connection, edges, given, lexicon.types)
-    inserted = rows.insert()
+    inserted = edges.insert(connection, given, lexicon.types)
     _tally(connection, "edge_type", inserted)
-    changes.add(connection, {n: rows.added[n] for n in LINEAGE_NUMBERS if n in rows.added})
+    changes.add(connection, {n: edges.added[n] for n in LINEAGE_NUMBERS if n in edges.added})
     if inserted.total() < len(edges):
-        rows.merge()
+        edges.merge(connection, given, lexicon.types)
 
 
 def _tally(connection: apsw.Connection, table: str, changes: Mapping[int, int]) -> None:

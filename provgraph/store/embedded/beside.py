@@ -8,7 +8,7 @@ applying it once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -22,10 +22,10 @@ _DONE = b"\0"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch that is to be made and applied, when it is `ready` to be. `artifacts` are those whose timelines it may
+    """A batch that is to be made, in pieces, and applied, when it is `ready` to be. `artifacts` are those whose timelines it may
     change, None where that is not known; `batch` is there where it has been made."""
 
-    make: Callable[[Any], Batch]
+    make: Callable[[Any], Iterable[Batch]]
     artifacts: frozenset[str] | None
     ready: Callable[[], None]
     batch: Batch | None = None

@@ -10,6 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Final
 
 import apsw
@@ -33,97 +34,108 @@ WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
 
 _TARGET: Final = 4294967295  # the lower half of two ends in one integer
 
-_Alike = tuple[int, str, str | None]  # type, key, properties
-_Alone = tuple[int, str, str | None]  # ends, key, properties
+_Alike = tuple[str, str, str | None]  # type, key, properties
+_Alone = tuple[str, str, str, str | None]  # source, target, key, properties
 
 
 class Edges:
-    """A batch's edges, whose ends and types have the row ids `numbers` and `types`. Raises
-    `StoreError` if an end has none."""
+    """A batch's edges, made ready to be inserted: what does not depend on what the graph has is done when they are added."""
 
-    def __init__(
-        self,
-        connection: apsw.Connection,
-        edges: list[Edge],
-        numbers: Mapping[str, int],
-        types: Mapping[str, int],
-    ) -> None:
-        self._connection = connection
-        self._edges = edges
-        self._numbers = numbers
-        self._types = types
+    def __init__(self) -> None:
+        self._edges: list[Edge] = []
+        self._alike: dict[_Alike, list[Edge]] = {}
+        self._alone: dict[str, list[_Alone]] = {}
+        """One that keeps a moment is like no other. By type."""
+        self.ends: set[str] = set()
+        self.types: set[str] = set()
         self.added: dict[int, array[int]] = {}
         """The ends of what was inserted, by type, and perhaps of what was there already."""
 
-    def insert(self) -> Counter[int]:
-        """Insert those that do not exist, and count them by type."""
-        inserted: Counter[int] = Counter()
-        alone: dict[int, list[_Alone]] = {}
-        for (number, key, properties), ends in self._grouped(alone).items():
-            if len(ends) == 1:
-                alone.setdefault(number, []).append((ends[0], key, properties))
+    def add(self, edges: list[Edge]) -> None:
+        self._edges += edges
+        self.ends.update([edge.source for edge in edges])
+        self.ends.update([edge.target for edge in edges])
+        self.types.update([edge.type for edge in edges])
+        for edge in edges:
+            properties = edge.properties
+            if "at" in properties:
+                row = (edge.source, edge.target, edge.key, _fresh(edge))
+                self._alone.setdefault(edge.type, []).append(row)
                 continue
-            ends.sort()  # in the table's order, which SQLite inserts faster
-            given = array("q", ends)
-            with self._counted(inserted, number, given):
-                self._connection.execute(_INSERT, (apsw.carray(given), number, key, properties))
-        for number, rows in alone.items():
-            rows.sort(key=lambda row: row[0])
-            with self._counted(inserted, number, array("q", (ends for ends, _, _ in rows))):
-                self._connection.executemany(
-                    _INSERT_ONE,
-                    (
-                        (ends >> 32, number, ends & _TARGET, key, properties)
-                        for ends, key, properties in rows
-                    ),
+            alike = (edge.type, edge.key, _fresh(edge) if properties else None)
+            group = self._alike.get(alike)
+            if group is None:
+                self._alike[alike] = [edge]
+            else:
+                group.append(edge)
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    def insert(
+        self, connection: apsw.Connection, numbers: Mapping[str, int], types: Mapping[str, int]
+    ) -> Counter[int]:
+        """Insert those that do not exist, and count them by type. `numbers` and `types` are the row ids of ends and
+        types. Raises `StoreError` if an end has none."""
+        inserted: Counter[int] = Counter()
+        try:
+            for (name, key, properties), edges in self._alike.items():
+                # In the table's order, which SQLite inserts faster.
+                given = array(
+                    "q", sorted(numbers[e.source] << 32 | numbers[e.target] for e in edges)
                 )
+                with self._counted(connection, inserted, types[name], given):
+                    statement = (apsw.carray(given), types[name], key, properties)
+                    connection.execute(_INSERT, statement)
+            for name, alone in self._alone.items():
+                rows = [
+                    (numbers[source] << 32 | numbers[target], key, properties)
+                    for source, target, key, properties in alone
+                ]
+                rows.sort(key=itemgetter(0))
+                given, number = array("q", (ends for ends, _, _ in rows)), types[name]
+                with self._counted(connection, inserted, number, given):
+                    connection.executemany(
+                        _INSERT_ONE,
+                        (
+                            (ends >> 32, number, ends & _TARGET, key, properties)
+                            for ends, key, properties in rows
+                        ),
+                    )
+        except KeyError as missing:
+            raise self._no_node(missing.args[0]) from missing
         return inserted
 
     @contextmanager
-    def _counted(self, inserted: Counter[int], number: int, given: array[int]) -> Iterator[None]:
-        before = self._connection.total_changes()
+    def _counted(
+        self, connection: apsw.Connection, inserted: Counter[int], number: int, given: array[int]
+    ) -> Iterator[None]:
+        before = connection.total_changes()
         yield
-        if count := self._connection.total_changes() - before:
+        if count := connection.total_changes() - before:
             inserted[number] += count
             self.added.setdefault(number, array("q")).extend(given)
 
-    def merge(self) -> None:
+    def merge(
+        self, connection: apsw.Connection, numbers: Mapping[str, int], types: Mapping[str, int]
+    ) -> None:
         """Give all their properties, in order. Those just inserted have them already, and keep
         what they have."""
-        self._connection.executemany(
+        connection.executemany(
             _MERGE,
             (
-                (*self._ends(edge), edge.key, _patch(edge))
-                for edge in self._edges
-                if edge.properties
+                (numbers[e.source], types[e.type], numbers[e.target], e.key, _patch(e))
+                for e in self._edges
+                if e.properties
             ),
         )
 
-    def _ends(self, edge: Edge) -> tuple[int, int, int]:
-        return self._numbers[edge.source], self._types[edge.type], self._numbers[edge.target]
-
-    def _grouped(self, alone: dict[int, list[_Alone]]) -> dict[_Alike, list[int]]:
-        """The ends, source and target in one integer, of edges that are alike. One that keeps a moment is
-        like no other, and goes to those that are `alone`, by their type."""
-        groups: dict[_Alike, list[int]] = {}
-        numbers, types = self._numbers, self._types
-        for edge in self._edges:
-            try:
-                ends = numbers[edge.source] << 32 | numbers[edge.target]
-            except KeyError as missing:
-                raise _no_node(edge, missing.args[0]) from missing
-            properties = edge.properties
-            if "at" in properties:
-                row = (ends, edge.key, _fresh(edge))
-                alone.setdefault(types[edge.type], []).append(row)
-                continue
-            alike = (types[edge.type], edge.key, _fresh(edge) if properties else None)
-            group = groups.get(alike)
-            if group is None:
-                groups[alike] = [ends]
-            else:
-                group.append(ends)
-        return groups
+    def _no_node(self, id: str) -> StoreError:
+        edge = next(edge for edge in self._edges if id in (edge.source, edge.target))
+        return StoreError(
+            f"{_named(edge)}: there is no node {id}",
+            hint="an edge names nodes that exist or stand in the same batch",
+        )
 
 
 def _fresh(edge: Edge) -> str | None:
@@ -138,13 +150,6 @@ def _patch(edge: Edge) -> str | None:
         return written(edge.properties)
     except StoreError as error:
         raise StoreError(f"{_named(edge)}: {error.message}") from error
-
-
-def _no_node(edge: Edge, id: str) -> StoreError:
-    return StoreError(
-        f"{_named(edge)}: there is no node {id}",
-        hint="an edge names nodes that exist or stand in the same batch",
-    )
 
 
 def _named(edge: Edge) -> str:

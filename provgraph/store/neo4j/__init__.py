@@ -6,13 +6,14 @@ that are tried again where the server says so; a batch is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from provgraph.config import Project
 from provgraph.errors import StoreError
+from provgraph.model.batches import together
 from provgraph.model.elements import Batch, Edge, Node, Value, Watermark
 from provgraph.model.tails import Stored
 from provgraph.model.vocabulary import Label
@@ -79,11 +80,11 @@ class Neo4jStore:
 
     def begin_making(
         self,
-        make: Callable[[Self], Batch],
+        make: Callable[[Self], Iterable[Batch]],
         artifacts: frozenset[str],
         ready: Callable[[], None] = lambda: None,
     ) -> None:
-        self.begin(make(self), ready)
+        self.begin(together(make(self)), ready)
 
     def run(self, plan: Plan, budget: Budget = Budget()) -> Rows:  # noqa: B008
         with explained(self.uri):
