@@ -62,7 +62,7 @@ class Store(Protocol):
 
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         """The same, but perhaps beside what the caller does next. Whatever is asked or done next finds it applied, or
-        raises what kept it from being. `ready` waits until it may be applied, wherever that is done, or raises why it may not."""
+        raises what kept it from being; it is durable when what is applied next is. `ready` waits until it may be applied, wherever that is done, or raises why it may not."""
 
     def begin_making(
         self,
@@ -111,8 +111,8 @@ class Store(Protocol):
     def timelines(self, artifacts: Sequence[str]) -> Surroundings:
         """Everything that binding needs to know of these artifacts: the artifacts that exist, the
         versions that are VERSION_OF them (those versions' other artifacts too), and every edge of
-        a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions. Where what was
-        begun has nothing to do with them, that is not waited for."""
+        a bound type (`EdgeType.bound`), REVISION_OF and VERSION_OF that touches those versions; in any order. Where
+        what was begun has nothing to do with them, that is not waited for."""
 
     def tails(self, artifacts: Sequence[str]) -> list[Stored]:
         """Of those of these artifacts that keep where their timeline ends (`model.tails`), in order of id: that end. Where

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from provgraph.model.elements import Batch, Edge, Node, Value
 from provgraph.model.vocabulary import EDGE_TYPES, LABELS, LETTERS, Label
+from provgraph.store import Surroundings
 
 NOON: Final = 1_795_000_000_000_000_000  # nanoseconds: past what a double can tell apart
 TIMES: Final = tuple(NOON + tick for tick in range(4))
@@ -267,3 +268,9 @@ SHAPES: Final[dict[str, Shape]] = {
     "diamonds": diamonds(3),
     "fan": fan(6),
 }
+
+
+def in_order(around: Surroundings) -> Surroundings:
+    """Stores give timelines in any order."""
+    nodes = sorted(around.nodes, key=lambda node: node.id)
+    return Surroundings(nodes, sorted(around.edges, key=lambda edge: edge.identity))

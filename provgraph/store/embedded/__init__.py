@@ -106,6 +106,7 @@ class EmbeddedStore:
 
         def do() -> None:
             self._open = open_database(self.path).connection
+            beside.do_not_sync(self._open)
             self._do(work)
             self._open.close()
 

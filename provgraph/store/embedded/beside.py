@@ -88,3 +88,10 @@ def leave(connection: apsw.Connection) -> None:
     """Close a connection for a moment: what is in the log stays there."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.close()
+
+
+def do_not_sync(connection: apsw.Connection) -> None:
+    """What it commits is in the log, in order, and on the disk with what is committed next by another, at the latest: the
+    watermark comes last. So nobody waits for the disk meanwhile. A database without a log needs to."""
+    if connection.pragma("journal_mode") == "wal":
+        connection.execute("PRAGMA synchronous = NORMAL")

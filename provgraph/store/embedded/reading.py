@@ -50,7 +50,7 @@ SELECT {_NODE} FROM (
     SELECT id FROM artifact UNION SELECT id FROM version
     UNION SELECT e.dst FROM version v CROSS JOIN edge e
     ON e.src = v.id AND e.type = {_VERSION_OF}
-) r CROSS JOIN node n ON n.id = r.id JOIN label l ON l.id = n.label ORDER BY n.uid
+) r CROSS JOIN node n ON n.id = r.id JOIN label l ON l.id = n.label
 """
 _TIMELINE_EDGES: Final = f"""{_TIMELINES}
 SELECT {_EDGE} FROM (
@@ -60,7 +60,7 @@ SELECT {_EDGE} FROM (
     SELECT e.src, e.type, e.dst, e.key, e.properties
     FROM version v CROSS JOIN edge e ON e.dst = v.id AND e.type IN ({_TIMELINE_TYPES})
     WHERE e.src NOT IN (SELECT id FROM version)
-) e {_EDGE_ENDS} ORDER BY 1, 2, 3, 4
+) e {_EDGE_ENDS}
 """
 # The last version's place is 1; at 0 stands the newest.
 _TAILS: Final = f"""
