@@ -182,3 +182,59 @@ def test_what_is_applied_beside_is_there_when_it_is_asked_for(tmp_path: Path, fa
     assert done.stdout == (
         "{'Artifact': 60000, 'Step': 1, 'Version': 2} ['a0', 'b0', 'c0']\nTrue 8\n"
     )
+
+
+MAKING = """
+import os, signal, sys
+from pathlib import Path
+from provgraph.model.elements import Batch, Edge, Node
+from provgraph.model.forks import is_possible
+from provgraph.store import embedded
+
+path, fate = sys.argv[1:]
+parent = os.getpid()
+
+def maker(number):
+    own, before = f"a{number}", f"a{number - 1}"
+
+    def make(store):
+        if fate == "killed" and number == 1 and os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fate == "cannot be made" and number == 2:
+            raise ValueError("it cannot be made")
+        assert store.timelines([f"b{number}"]).nodes == []  # nobody is at that
+        yield Batch(nodes=[Node(own, "Artifact", {"name": own})])
+        known = [node.id for node in store.timelines([before]).nodes]  # the one before makes it
+        yield Batch(edges=[Edge(own, "PART_OF", id, "", {"at": number}) for id in known])
+
+    return make
+
+with embedded.open(Path(path)) as store:
+    for number in range(4):
+        store.begin_making(maker(number), frozenset({f"a{number}"}))
+        if is_possible():
+            assert f"a{number}" in store.begun() and len(store.begun()) <= 2
+    print([node.id for node in store.nodes([f"a{n}" for n in range(4)])])
+    edges = store.edges(["a1", "a2", "a3"])
+    print([(edge.source, edge.target) for edge in edges], store.begun())
+"""
+
+
+@pytest.mark.parametrize("fate", ["whole", "killed", "cannot be made"])
+def test_what_is_made_beside_is_there_when_it_is_asked_for(tmp_path: Path, fate: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MAKING, str(tmp_path / "graph.db"), fate],
+        check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    with embedded.open(tmp_path / "graph.db") as store:
+        made = [node.id for node in store.nodes([f"a{n}" for n in range(4)])]
+    if fate == "cannot be made":
+        assert (done.stdout, made) == ("", ["a0", "a1"])
+        assert done.stderr.endswith("ValueError: it cannot be made\n")
+        return
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "['a0', 'a1', 'a2', 'a3']\n[('a1', 'a0'), ('a2', 'a1'), ('a3', 'a2')] frozenset()\n"
+    )
+    assert made == ["a0", "a1", "a2", "a3"]
