@@ -94,59 +94,6 @@ static void put_cwd(struct draft *d) {
     d->at += n;
 }
 
-/* The absolute name of `path`, whose last part is not followed if it is a link. The folder may have
- * to be opened to be named; where it cannot, the name stays as it was given. */
-static void put_name(struct draft *d, int at, const char *path) {
-    size_t n = length_of(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    size_t base = n;
-    while (base && path[base - 1] != '/') base--;
-    if (n >= PATHS || (size_t)(d->end - d->at) < n + 16) {
-        d->cut = true;
-        put_u32(d, 0);
-        return;
-    }
-    unsigned char *start = d->at;
-    if (base == 0) {
-        if (at == AT_FDCWD)
-            put_cwd(d);
-        else
-            put_descriptor_path(d, at);
-    } else {
-        char *folder = (char *)d->at + 4;
-        memcpy(folder, path, base);
-        folder[base] = 0;
-        int fd = raw_open(at, folder, O_PATH | O_DIRECTORY);
-        if (fd >= 0) {
-            put_descriptor_path(d, fd);
-            raw_close(fd);
-        } else {
-            put_text(d, path, base - (base > 1));
-        }
-    }
-    if (d->cut && d->at == start + 4) return; /* an empty name is none; a part of one would be another's */
-    if (d->at == start + 4 + 1 && start[4] == '/') d->at--; /* the root has its slash already */
-    put(d, "/", 1);
-    put(d, path + base, n - base);
-    uint32_t whole = (uint32_t)(d->at - start - 4);
-    memcpy(start, &whole, 4);
-}
-
-/* Whether no part of `path` is a symbolic link, so that it can be made canonical by its text alone:
- * half as dear as to ask /proc for the name of a descriptor. From Linux 5.6 on. */
-static bool is_without_links(const char *path) {
-    static bool unknown;
-    if (unknown) return false;
-    struct {
-        uint64_t flags, mode, resolve;
-    } how = {O_PATH | O_CLOEXEC, 0, 4 /* RESOLVE_NO_SYMLINKS */};
-    int fd = (int)call4(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-    if (fd == -ENOSYS || fd == -EPERM) unknown = true;
-    if (fd < 0) return false;
-    raw_close(fd);
-    return true;
-}
-
 /* Writes the canonical text of a path without links; false, and nothing, if it does not fit. */
 static bool put_plain_path(struct draft *d, const char *path) {
     struct draft to = *d;
@@ -176,6 +123,65 @@ static bool put_plain_path(struct draft *d, const char *path) {
     uint32_t size = (uint32_t)(to.at - root);
     memcpy(d->at, &size, 4);
     d->at = to.at;
+    return true;
+}
+
+/* The absolute name of `path`, whose last part is not followed if it is a link. The folder may have
+ * to be opened to be named; where it cannot, its text is taken. */
+static void put_name(struct draft *d, int at, const char *path) {
+    size_t n = length_of(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t base = n;
+    while (base && path[base - 1] != '/') base--;
+    if (n >= PATHS || (size_t)(d->end - d->at) < n + 16) {
+        d->cut = true;
+        put_u32(d, 0);
+        return;
+    }
+    unsigned char *start = d->at;
+    if (base == 0) {
+        if (at == AT_FDCWD)
+            put_cwd(d);
+        else
+            put_descriptor_path(d, at);
+    } else {
+        char *folder = (char *)d->at + 4;
+        memcpy(folder, path, base);
+        folder[base] = 0;
+        int fd = raw_open(at, folder, O_PATH | O_DIRECTORY);
+        if (fd >= 0) {
+            put_descriptor_path(d, fd);
+            raw_close(fd);
+        } else if ((path[0] == '/' || at == AT_FDCWD) && put_plain_path(d, path)) {
+            return; /* no descriptor is free, or the folder may not be looked into: its text must do */
+        } else if (path[0] == '/') {
+            put_text(d, path, base - (base > 1));
+        } else {
+            put_descriptor_path(d, at);
+            put(d, "/", 1);
+            put(d, path, base - 1);
+        }
+    }
+    if (d->cut && d->at == start + 4) return; /* an empty name is none; a part of one would be another's */
+    if (d->at == start + 4 + 1 && start[4] == '/') d->at--; /* the root has its slash already */
+    put(d, "/", 1);
+    put(d, path + base, n - base);
+    uint32_t whole = (uint32_t)(d->at - start - 4);
+    memcpy(start, &whole, 4);
+}
+
+/* Whether no part of `path` is a symbolic link, so that it can be made canonical by its text alone:
+ * half as dear as to ask /proc for the name of a descriptor. From Linux 5.6 on. */
+static bool is_without_links(const char *path) {
+    static bool unknown;
+    if (unknown) return false;
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {O_PATH | O_CLOEXEC, 0, 4 /* RESOLVE_NO_SYMLINKS */};
+    int fd = (int)call4(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (fd == -ENOSYS || fd == -EPERM) unknown = true;
+    if (fd < 0) return false;
+    raw_close(fd);
     return true;
 }
 

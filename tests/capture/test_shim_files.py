@@ -360,6 +360,25 @@ def test_paths_are_canonical_through_links_dirfds_and_chdir(
     assert [m.cwd for m in seen.all(Moved)] == [traced.path("real"), bytes(traced.folder)]
 
 
+def test_names_are_whole_where_no_descriptor_is_free(traced: Tracing, compiled: Compile) -> None:
+    (traced.folder / "real").mkdir()
+    for name in "fgh":
+        (traced.folder / "real" / name).write_bytes(b"1")
+    text = HEADERS + (
+        '#include <sys/resource.h>\nint main(){int d=open("real",O_RDONLY|O_DIRECTORY);'
+        "struct rlimit none={0,0};setrlimit(RLIMIT_NOFILE,&none);"
+        'rename("real/f","./real/../real/a");unlink("real/g");chdir("real");'
+        'return renameat(d,"../real/h",d,"b");}'
+    )
+    seen = traced.run(compiled(text))
+    assert seen.status == 0
+    assert [(m.source, m.target) for m in seen.all(Renamed)] == [
+        (traced.path("real/f"), traced.path("real/a")),
+        (traced.path("real/../real/h"), traced.path("real/b")),
+    ]
+    assert seen.one(Unlinked).path == traced.path("real/g")
+
+
 @pytest.mark.parametrize(
     "name", [b"new\nline", b"\xff\xfe not utf-8", b"blank ' \" $x", b"a" * 255]
 )
