@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -88,13 +89,15 @@ def _tell(project: Project, folder: Path, ask: Ask, every: int, after: int) -> P
         evidence.going_on = True
         made = account(project, evidence, folder)
         evidence.contents.close()
-        records = [r for r in unsaid(project, run, made.records) if not is_of_the_run(r)]
-        if records:
+        records = (r for r in unsaid(project, run, made.records) if not is_of_the_run(r))
+        path = None
+        for first in records:
             with writer_for(project, run) as writer:
-                for record in records:
+                for record in chain([first], records):
                     writer.write(record)
+            path = writer.path
         turn.save(reached)
-    return writer.path if records else None
+    return path
 
 
 class _Turn:

@@ -16,13 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from blake3 import blake3
-
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
 from provgraph.ingest.capture.hashing import Contents, never
+from provgraph.ingest.capture.marks import Marks
 from provgraph.ingest.capture.recording import (
     EVENTS,
     MANIFEST,
@@ -41,7 +40,7 @@ from provgraph.ingest.capture.spool import Spool, is_running
 from provgraph.ingest.capture.streams import Events, Records, joined
 from provgraph.ingest.capture.surroundings import Machine, ancestors, boot_id
 from provgraph.model.collector import paused_collector
-from provgraph.model.journal import Reading, SegmentWriter, encoded, read_segment
+from provgraph.model.journal import Reading, SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 from provgraph.model.uri import shown, uri_of
 
@@ -322,15 +321,11 @@ def is_of_the_run(record: Record) -> bool:
 
 def unsaid(project: Project, run: str, records: Records) -> Iterable[Record]:
     """Those records that no segment of the run holds yet."""
-    held: set[bytes] = set()
+    said = Marks(project.spools)
     for path in _segments_of(project, run):
         with suppress(OSError, ProvgraphError):
-            held.update(_mark(record) for record in Reading(path))
-    return (record for record in records if _mark(record) not in held) if held else records
-
-
-def _mark(record: Record) -> bytes:
-    return blake3(encoded(record)).digest(length=16)
+            said.add(Reading(path))
+    return (record for record in records if record not in said) if said else records
 
 
 def _segments_of(project: Project, run: str) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from capture.workspace import Workspace
 
 from provgraph.errors import JournalError
 from provgraph.graph import Graph
-from provgraph.ingest.capture import ongoing
+from provgraph.ingest.capture import marks, ongoing
 from provgraph.model.journal import read_segment, segments
 from provgraph.model.records import Generated
 
@@ -68,6 +68,7 @@ def sources(graph: Graph, name: str) -> set[str]:
 def test_a_daemon_s_past_hours_can_be_asked_about_while_it_runs(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(marks, "MOST", 20)  # what was told is remembered on the disk, too
     day = Day(workspace, monkeypatch)
     try:
         with Graph.open(workspace.root) as graph:
