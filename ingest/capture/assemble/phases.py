@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import islice
+from itertools import islice, pairwise, starmap
 from typing import Final
 
 import msgspec
@@ -214,12 +214,11 @@ def _merged(phases: Phases) -> Phases:
     """At most `MOST`, if so few say nothing wrong: neighbours are merged from the oldest on, in pairs,
     round by round, so that the newest stay the finest. A phase that took in something made after the
     one before it had let something out stays apart from it: it may have come from there."""
-    while len(phases) > MOST:
+    while len(phases) > MOST and not all(starmap(_are_apart, pairwise(phases))):
         surplus, kept, last = len(phases) - MOST, Phases(), phases[0]
         grown = False
         for later in islice(phases, 1, None):
-            apart = last.out is not None and later.fresh >= last.out
-            if surplus and not grown and not apart:
+            if surplus and not grown and not _are_apart(last, later):
                 last.merge(later)
                 surplus -= 1
                 grown = True
@@ -227,7 +226,9 @@ def _merged(phases: Phases) -> Phases:
                 kept.append(last)
                 last, grown = later, False
         kept.append(last)
-        if len(kept) == len(phases):
-            break
         phases = kept
     return phases
+
+
+def _are_apart(phase: Phase, later: Phase) -> bool:
+    return phase.out is not None and later.fresh >= phase.out
