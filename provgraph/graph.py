@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from provgraph.query.syntax import Syntax
     from provgraph.store import Rows, Store
 
-_PART: Final = 20_000  # records that are applied in one transaction
+_PART: Final = 15_000  # records that are applied in one transaction
 _FEW: Final = 4  # of names, this part: so many may be waited for where a batch is made
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind

@@ -60,12 +60,12 @@ def together(*parts: list[T] | Stream[T]) -> list[T] | Stream[T]:
 def joined(events: Events, others: Iterable[Event]) -> Events:
     """Both in order of time; of those at one moment the others come last."""
     more = list(others)
+    if not more:
+        return events
     if isinstance(events, list):
         both = [*events, *more]
         both.sort(key=_tick)
         return both
-    if not more:
-        return events
     more.sort(key=_tick)
     return Stream(lambda: merge(events, more, key=_tick))
 

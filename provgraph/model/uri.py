@@ -9,6 +9,7 @@ comes back from it; people are shown `\\xNN`.
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 from typing import Final
 
 _ESCAPE: Final = 0x10FF00
@@ -125,6 +126,9 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+@lru_cache(
+    maxsize=1024
+)  # of a name that is new, kind and artifact are asked for at once; scripts come again and again
 def split(uri: str) -> tuple[str, str]:
     """The last part of a URI, and that part without its suffixes.
 

@@ -67,18 +67,14 @@ class EmbeddedStore:
 
     def _do(self, work: beside.Work) -> None:
         """Here and now, when those that were begun before are done."""
-        prepared = Prepared()
-        for batch in work.make(self):
-            prepared.add(batch)
+        prepared = Prepared(work.make(self))
         work.ready()
         apply.apply(self._connection, prepared)
 
     def apply(self, batch: Batch) -> None:
         self._writable()
         with explained(self.path):
-            prepared = Prepared()
-            prepared.add(batch)
-            apply.apply(self._connection, prepared)
+            apply.apply(self._connection, Prepared([batch]))
 
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
         if len(batch) < LARGE or not is_possible():

@@ -42,10 +42,10 @@ _REMOVE_NODE: Final = "DELETE FROM node WHERE id = ? RETURNING label"
 
 
 class Prepared:
-    """A batch, in pieces, with the rows that it becomes, as far as they do not depend on what the graph has: so much less
-    is to be done by who holds the database."""
+    """The rows that a batch, which comes in pieces, becomes, as far as they do not depend on what the graph has: so much
+    less is to be done by who holds the database. Raises `StoreError` for what cannot be kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, batches: Iterable[Batch]) -> None:
         self.nodes: dict[str, Node] = {}
         self.rows: dict[str, tuple[list[Any], str | None]] = {}
         self.spilled: set[str] = set()
@@ -53,9 +53,10 @@ class Prepared:
         self.removed_nodes: list[str] = []
         self.removed_edges: list[tuple[str, str, str, str]] = []
         self.watermarks: list[Watermark] = []
+        for batch in batches:
+            self._take(batch)
 
-    def add(self, batch: Batch) -> None:
-        """What is given twice is merged, nulls kept. Raises `StoreError` for what cannot be kept."""
+    def _take(self, batch: Batch) -> None:
         try:
             for node in batch.nodes:
                 self._add(node)
@@ -67,6 +68,7 @@ class Prepared:
         self.watermarks += batch.watermarks
 
     def _add(self, node: Node) -> None:
+        """What is given twice is merged, nulls kept."""
         before = self.nodes.get(node.id)
         if before is not None:
             node = Node(node.id, node.label, {**before.properties, **node.properties})

@@ -10,6 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from operator import itemgetter
 from typing import Final
 
@@ -36,41 +37,49 @@ _TARGET: Final = 4294967295  # the lower half of two ends in one integer
 
 _Alike = tuple[str, str, str | None]  # type, key, properties
 _Alone = tuple[str, str, str, str | None]  # source, target, key, properties
+_Patch = tuple[str, str, str, str, str | None]  # source, type, target, key, properties
 
 
 class Edges:
-    """A batch's edges, made ready to be inserted: what does not depend on what the graph has is done when they are added."""
+    """A batch's edges, made ready to be inserted: what does not depend on what the graph has is done when they are added.
+    Kept is what is inserted, not what it was made from."""
 
     def __init__(self) -> None:
-        self._edges: list[Edge] = []
-        self._alike: dict[_Alike, list[Edge]] = {}
+        self._count = 0
+        self._alike: dict[_Alike, list[tuple[str, str]]] = {}
         self._alone: dict[str, list[_Alone]] = {}
         """One that keeps a moment is like no other. By type."""
+        self._patches: list[_Patch] = []
         self.ends: set[str] = set()
         self.types: set[str] = set()
         self.added: dict[int, array[int]] = {}
         """The ends of what was inserted, by type, and perhaps of what was there already."""
 
     def add(self, edges: list[Edge]) -> None:
-        self._edges += edges
+        """Raises `StoreError` for what cannot be kept."""
+        self._count += len(edges)
         self.ends.update([edge.source for edge in edges])
         self.ends.update([edge.target for edge in edges])
         self.types.update([edge.type for edge in edges])
         for edge in edges:
-            properties = edge.properties
-            if "at" in properties:
-                row = (edge.source, edge.target, edge.key, _fresh(edge))
-                self._alone.setdefault(edge.type, []).append(row)
-                continue
-            alike = (edge.type, edge.key, _fresh(edge) if properties else None)
-            group = self._alike.get(alike)
+            patch = fresh = None
+            if edge.properties:
+                patch = _patch(edge)
+                fresh = _fresh(edge, patch)
+                self._patches.append((edge.source, edge.type, edge.target, edge.key, patch))
+                if "at" in edge.properties:
+                    row = (edge.source, edge.target, edge.key, fresh)
+                    self._alone.setdefault(edge.type, []).append(row)
+                    continue
+            ends = (edge.source, edge.target)
+            group = self._alike.get((edge.type, edge.key, fresh))
             if group is None:
-                self._alike[alike] = [edge]
+                self._alike[edge.type, edge.key, fresh] = [ends]
             else:
-                group.append(edge)
+                group.append(ends)
 
     def __len__(self) -> int:
-        return len(self._edges)
+        return self._count
 
     def insert(
         self, connection: apsw.Connection, numbers: Mapping[str, int], types: Mapping[str, int]
@@ -79,11 +88,9 @@ class Edges:
         types. Raises `StoreError` if an end has none."""
         inserted: Counter[int] = Counter()
         try:
-            for (name, key, properties), edges in self._alike.items():
+            for (name, key, properties), ends in self._alike.items():
                 # In the table's order, which SQLite inserts faster.
-                given = array(
-                    "q", sorted(numbers[e.source] << 32 | numbers[e.target] for e in edges)
-                )
+                given = array("q", sorted(numbers[s] << 32 | numbers[t] for s, t in ends))
                 with self._counted(connection, inserted, types[name], given):
                     statement = (apsw.carray(given), types[name], key, properties)
                     connection.execute(_INSERT, statement)
@@ -124,25 +131,28 @@ class Edges:
         connection.executemany(
             _MERGE,
             (
-                (numbers[e.source], types[e.type], numbers[e.target], e.key, _patch(e))
-                for e in self._edges
-                if e.properties
+                (numbers[source], types[name], numbers[target], key, patch)
+                for source, name, target, key, patch in self._patches
             ),
         )
 
     def _no_node(self, id: str) -> StoreError:
-        edge = next(edge for edge in self._edges if id in (edge.source, edge.target))
+        named = ((name, *ends) for (name, _, _), group in self._alike.items() for ends in group)
+        moved = ((name, *row[:2]) for name, rows in self._alone.items() for row in rows)
+        edge = next(Edge(s, name, t) for name, s, t in chain(named, moved) if id in (s, t))
         return StoreError(
             f"{_named(edge)}: there is no node {id}",
             hint="an edge names nodes that exist or stand in the same batch",
         )
 
 
-def _fresh(edge: Edge) -> str | None:
-    """The properties of a new edge, as JSON."""
+def _fresh(edge: Edge, patch: str | None) -> str | None:
+    """The properties of a new edge, as JSON. `patch` is that with nulls."""
     if None in edge.properties.values():
-        edge = Edge(edge.source, edge.type, edge.target, edge.key, merged({}, edge.properties))
-    return _patch(edge)
+        return _patch(
+            Edge(edge.source, edge.type, edge.target, edge.key, merged({}, edge.properties))
+        )
+    return patch
 
 
 def _patch(edge: Edge) -> str | None:
