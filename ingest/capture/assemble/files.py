@@ -789,13 +789,14 @@ class _Sweep:
 
     def linked(self, event: Linked, by: Execution, index: int) -> None:
         source, target, stat = event.source, event.target, event.stat
-        file = self.known.named(source) or self.file_at(b"", stat)
+        file = self.known.named(source) or self.file_at(source, stat)
         self.known.touched.add(target)
         file.touch(by)
         writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
             self.account(writer, stat, event.tick - 1)
-        version = file.names.get(source) or (file.last if not source or not file.names else None)
+        alone = not source or file.names.keys() <= {source}
+        version = file.names.get(source) or (file.last if alone else None)
         self.known.name(target, file)
         own = version if version and self.is_still_own(version, by, stat) else None
         if own is not None and not self.takes_over(own, target):
