@@ -27,7 +27,7 @@ from provgraph.store.embedded.apply import Prepared
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
-from provgraph.store.embedded.room import LARGE
+from provgraph.store.embedded.room import LARGE, MEMORY, MEMORY_OF_A_FORK
 from provgraph.store.embedded.warm import Engine, Warm
 
 __all__ = ["EmbeddedStore", "StoreOutdated", "open"]
@@ -65,11 +65,11 @@ class EmbeddedStore:
             for begun in failed:
                 self._do(begun.work)
 
-    def _do(self, work: beside.Work) -> None:
+    def _do(self, work: beside.Work, memory: int = MEMORY) -> None:
         """Here and now, when those that were begun before are done."""
         prepared = Prepared(work.make(self))
         work.ready()
-        apply.apply(self._connection, prepared)
+        apply.apply(self._connection, prepared, memory)
 
     def apply(self, batch: Batch) -> None:
         self._writable()
@@ -103,7 +103,7 @@ class EmbeddedStore:
         def do() -> None:
             self._open = open_database(self.path).connection
             beside.do_not_sync(self._open)
-            self._do(work)
+            self._do(work, MEMORY_OF_A_FORK)
             self._open.close()
 
         with explained(self.path):

@@ -16,7 +16,7 @@ from provgraph.model.elements import Batch, Node, Properties, Value, Watermark
 from provgraph.store.embedded import changes
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
-from provgraph.store.embedded.room import LARGE, give_room
+from provgraph.store.embedded.room import LARGE, MEMORY, give_room
 from provgraph.store.embedded.schema import COLUMNS, LINEAGE_NUMBERS, PLACES, Lexicon
 from provgraph.store.embedded.transactions import writing
 
@@ -80,10 +80,10 @@ class Prepared:
         return len(self.nodes) + len(self.edges) + removed
 
 
-def apply(connection: apsw.Connection, prepared: Prepared) -> None:
-    """Raises `StoreError`, and then nothing has changed."""
+def apply(connection: apsw.Connection, prepared: Prepared, memory: int = MEMORY) -> None:
+    """`memory` is for pages (KiB), where it is much. Raises `StoreError`, and then nothing has changed."""
     if len(prepared) >= LARGE:
-        give_room(connection)
+        give_room(connection, memory)
     try:
         with writing(connection), paused_collector():
             _apply(connection, prepared)

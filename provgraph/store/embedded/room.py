@@ -14,10 +14,14 @@ import apsw
 LARGE: Final = 20_000
 """Elements of a batch that is worth it. What runs usually leave behind is far smaller."""
 
-_MEMORY: Final = 256 << 10  # KiB, at most; pages are kept only of what the file has
+MEMORY: Final = 256 << 10
+"""KiB, at most; pages are kept only of what the file has."""
+MEMORY_OF_A_FORK: Final = 48 << 10
+"""The same for one batch: it comes back to few of the pages that it touches, and there are several forks at once."""
+
 _LOG: Final = 128 << 8  # pages of 4 KiB before the log is copied into the file: 128 MiB
 
 
-def give_room(connection: apsw.Connection) -> None:
+def give_room(connection: apsw.Connection, memory: int) -> None:
     """For this connection's life: a large batch seldom comes alone."""
-    connection.execute(f"PRAGMA cache_size = -{_MEMORY}; PRAGMA wal_autocheckpoint = {_LOG}")
+    connection.execute(f"PRAGMA cache_size = -{memory}; PRAGMA wal_autocheckpoint = {_LOG}")
