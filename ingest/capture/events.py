@@ -104,8 +104,8 @@ class Closed(Event, frozen=True):
 
 
 class Drawn(Event, frozen=True):
-    """Something was read through a descriptor above 2 that the image of `opened` had inherited, or that the fork
-    had, by when this is said."""
+    """Something was read from a file through a descriptor above 2 that the image of `opened` had inherited, or that
+    the fork had, by when this is said."""
 
     fd: int
     opened: int
@@ -177,6 +177,20 @@ class Paired(Event, frozen=True):
 
     inode: int
     peer: int
+
+
+class Talked(Event, frozen=True):
+    """Something was taken from a pipe or from a socket of a pair (`kind`) through a descriptor above 2, by when this is
+    said, or is about to be given into it: for the first time in this `turn` of the run. Or, if it is `lasting`, may be from
+    now on."""
+
+    fd: int
+    inode: int
+    kind: str
+    turn: int
+    took: bool
+    gave: bool
+    lasting: bool = False
 
 
 class Connected(Event, frozen=True):

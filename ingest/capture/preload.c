@@ -419,6 +419,15 @@ static uint32_t caller(void) {
 /* A child that shares our memory (vfork), whose descriptors are not those of our table. */
 static bool is_guest(uint32_t pid) { return pid != state->pid; }
 
+/* A descriptor that the table has no room for. */
+static void too_high(int fd, uint32_t pid) {
+    char number[12];
+    if (state->overflowed) return;
+    state->overflowed = 1;
+    decimal(number, (unsigned)fd);
+    missed(pid, "descriptor", number);
+}
+
 /* ---- waking up -------------------------------------------------------------------------------- */
 
 static bool find_auxiliary(char **env) {
@@ -567,11 +576,6 @@ static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
     return false;
 }
 
-/* How many bytes this process has read and written by now, after `asked` by this look itself; false where the kernel
- * does not count. */
-struct traffic {
-    uint64_t read, written, asked;
-};
 static uint64_t number_after(const char *text, const char *name) {
     while (*text && !begins(text, name)) text++;
     uint64_t number = 0;
@@ -580,70 +584,104 @@ static uint64_t number_after(const char *text, const char *name) {
     return number;
 }
 
-static bool look_at_traffic(struct traffic *t) {
+/* How many bytes this process has written by now, anywhere; some where the kernel does not count. */
+static uint64_t written_so_far(void) {
     char text[256];
     int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
-    if (fd < 0) return false;
+    if (fd < 0) return 1;
     long n = call3(SYS_read, fd, text, sizeof text - 1);
     raw_close(fd);
     text[n > 0 ? n : 0] = 0;
-    *t = (struct traffic){number_after(text, "rchar: "), number_after(text, "wchar: "), n > 0 ? (uint64_t)n : 0};
-    return n > 0;
+    return n > 0 ? number_after(text, "wchar: ") : 1;
 }
 
-/* Pipes and pairs of sockets that this program was started with under a number. Whether it used one is not seen, but
- * that it read or wrote nothing at all is. */
-enum { THROUGH = 8 };
+/* ---- what is said through pipes -------------------------------------------------------------------
+ *
+ * Each use of a descriptor that may be the end of a pipe, or of a pair of sockets, is told once in a turn in either
+ * direction. A turn ends when anybody who has such ends opens a file, has changed one or forks: in between nobody learns
+ * anything but what others say. Who has no such end pays for one test. */
+
+enum { NO_END, NEVER, TURNS }; /* the first turn is TURNS */
+
+/* By descriptor, in which turn it was told last that something was taken, and given. Behind what every process writes to,
+ * so that it stays in as few pages. */
 static struct {
+    uint32_t taken, given;
+} told[TRACKED] __attribute__((section(".bss.apart")));
+static uint32_t talks; /* some descriptor is an end, none above this */
+
+static inline bool may_talk(int fd) {
+    return UNLIKELY(load(&talks)) && fd > 2 && fd < TRACKED && load(&told[fd].taken) != NO_END;
+}
+
+/* What stands on descriptors 0 to 2 is used as long as a program runs, for all that anybody knows. */
+static void talks_through(int fd) {
+    if (fd <= 2) return;
+    if (fd >= TRACKED) {
+        too_high(fd, caller());
+        return;
+    }
+    store(&told[fd].given, NEVER);
+    store(&told[fd].taken, NEVER);
+    uint32_t most = load(&talks);
+    while (most < (uint32_t)fd && !swap(&talks, &most, (uint32_t)fd)) {
+    }
+}
+
+static void talks_no_more(int fd) { store(&told[fd].taken, NO_END); }
+
+static inline void end_turn(void) {
+    if (UNLIKELY(load(&talks))) add(&spool->turns, 1);
+}
+
+/* `how` it is used: to be called after something was taken, and before something is given. A child in our memory knows
+ * what its parent does, who waits for it; what it tells itself is not what we have told. */
+static void talked(int fd, uint32_t how) {
+    struct stat s;
+    if (load(&readiness) != READY) return;
+    uint32_t turn = (uint32_t)load(&spool->turns) + TURNS;
+    if ((!(how & READABLE) || load(&told[fd].taken) == turn) && (!(how & WRITABLE) || load(&told[fd].given) == turn)) return;
+    if (!raw_fstat(fd, &s) || !(S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_of_a_pair(fd)))) {
+        talks_no_more(fd); /* it was closed since */
+        return;
+    }
+    uint32_t pid = caller();
+    write_talked(how, fd, &s, turn, pid);
+    if (is_guest(pid) || how & MAPPED) return;
+    if (how & READABLE) store(&told[fd].taken, turn);
+    if (how & WRITABLE) store(&told[fd].given, turn);
+}
+
+/* A pipe whose two ends a program was started with tells nothing if it may be the jobserver's, which all that make starts
+ * have. */
+enum { THROUGH = 8 };
+struct through {
     uint32_t count;
-    uint64_t opened;
-    struct traffic before;
-    struct through {
+    struct {
         int fd;
         uint32_t access;
         uint64_t device, inode;
     } list[THROUGH];
-} given_through;
+};
 
-/* A pipe whose two ends a process has, as all that make starts have the jobserver's, tells nothing. */
-static void note_through(int fd, const struct stat *s) {
-    uint32_t access = S_ISSOCK(s->st_mode) ? READABLE | WRITABLE : access_of((int)raw_fcntl(fd, F_GETFL));
-    struct through new = {fd, access, (uint64_t)s->st_dev, (uint64_t)s->st_ino};
-    for (uint32_t i = 0; i < given_through.count; i++) {
-        struct through *other = &given_through.list[i];
-        if (other->inode != new.inode || other->device != new.device) continue;
-        other->access |= access;
-        return;
+static void note_through(struct through *all, int fd, const struct stat *s) {
+    talks_through(fd);
+    if (!S_ISFIFO(s->st_mode)) return;
+    uint32_t access = access_of((int)raw_fcntl(fd, F_GETFL));
+    bool both = access == (READABLE | WRITABLE);
+    const char *flags = &environ && environ ? variable(environ, "MAKEFLAGS") : NULL;
+    if (!flags || !contains(flags, "jobserver")) return;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (all->list[i].inode != s->st_ino || all->list[i].device != s->st_dev) continue;
+        both = both || all->list[i].access != access;
+        if (both) talks_no_more(all->list[i].fd);
     }
-    if (given_through.count < THROUGH) given_through.list[given_through.count++] = new;
-}
-
-static uint32_t put_through(struct draft *d, uint64_t tick) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < given_through.count; i++) {
-        struct through *t = &given_through.list[i];
-        struct stat s;
-        if (t->access == (READABLE | WRITABLE) && !is_of_a_pair(t->fd)) t->access = 0;
-        for (int fd = 0; fd <= 2; fd++) /* what it has as a standard stream needs no other number */
-            if (raw_fstat(fd, &s) && t->inode == (uint64_t)s.st_ino && t->device == (uint64_t)s.st_dev)
-                t->access &= ~(uint32_t)(fd ? WRITABLE : READABLE);
-        if (t->access) count += put_descriptor(d, t->fd, tick, NULL);
-    }
-    given_through.opened = tick;
-    if (count && look_at_traffic(&given_through.before)) given_through.before.read += given_through.before.asked;
-    if (!count) given_through.count = 0;
-    return count;
-}
-
-static void tell_through(uint32_t pid) {
-    struct traffic now;
-    if (!given_through.count || is_guest(pid)) return;
-    bool known = look_at_traffic(&now);
-    for (uint32_t i = 0; i < given_through.count; i++) {
-        const struct through *t = &given_through.list[i];
-        if ((t->access & READABLE && (!known || now.read != given_through.before.read)) ||
-            (t->access & WRITABLE && (!known || now.written != given_through.before.written)))
-            write_drawn(t->fd, given_through.opened, t->device, t->inode, pid);
+    if (both) talks_no_more(fd);
+    if (all->count < THROUGH) {
+        all->list[all->count].fd = fd;
+        all->list[all->count].access = both ? READABLE | WRITABLE : access;
+        all->list[all->count].device = s->st_dev;
+        all->list[all->count++].inode = s->st_ino;
     }
 }
 
@@ -660,18 +698,18 @@ static uint32_t put_others(struct draft *d, uint64_t tick, const struct legacy *
     struct timespec at_once = {0, 0};
     struct entry e;
     struct stat s;
+    struct through through = {.count = 0};
     uint32_t count = 0;
-    given_through.count = 0;
     for (int i = 0; i < OTHERS; i++) asked[i] = (struct pollfd){3 + i, 0, 0};
     if (call6(SYS_ppoll, (long)asked, OTHERS, (long)&at_once, 0, 0, 0) < 0) return 0;
     for (int i = 0; i < OTHERS; i++) {
         int fd = asked[i].fd;
         if (asked[i].revents & POLLNVAL || find_kept(&e, fd, kept) || !raw_fstat(fd, &s)) continue;
         if (S_ISREG(s.st_mode)) count += put_descriptor(d, fd, tick, NULL);
-        if (S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_of_a_pair(fd))) note_through(fd, &s);
-        else if (S_ISSOCK(s.st_mode)) await_packets(fd);
+        if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) note_through(&through, fd, &s);
+        if (S_ISSOCK(s.st_mode)) await_packets(fd);
     }
-    return given_through.count ? count + put_through(d, tick) : count;
+    return count;
 }
 
 /* How this program was started: what is known of the path, and the libraries that came with it. */
@@ -723,7 +761,8 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
     for (uint32_t i = 0; kept && i < kept->count; i++) {
         struct entry e;
         int fd = (int)kept->list[i].fd;
-        if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
+        if (!kept->list[i].access) talks_through(fd);
+        else if (fd > 2 && find_kept(&e, fd, kept)) count += put_descriptor(&d, fd, tick, &e);
     }
     count += put_others(&d, tick, kept);
     if (d.cut && !enough) return false;
@@ -1149,6 +1188,7 @@ static void tell_library(const char *name) {
         put_stat(&d, &s);
         if (!is_without_links(name) || !put_plain_path(&d, name)) put_descriptor_path(&d, fd);
         WRITE(OPENED, READABLE, -1, state->pid, next_tick(), d);
+        end_turn();
     }
     raw_close(fd);
 }
@@ -1423,12 +1463,10 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     } else if (fd < TRACKED) {
         track(fd, &e);
         if (folder && plain && written && is_environment(path)) let_stand(folder);
-    } else if (!state->overflowed) {
-        state->overflowed = 1;
-        char number[12];
-        decimal(number, (unsigned)fd);
-        missed(pid, "descriptor", number);
+    } else {
+        too_high(fd, pid);
     }
+    end_turn();
 }
 
 static bool is_same_open(const struct entry *a, const struct entry *b) {
@@ -1443,10 +1481,7 @@ static bool is_shared(const struct entry *e, int fd) {
 
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no. */
-static bool wrote_nothing(void) {
-    struct traffic t;
-    return look_at_traffic(&t) && t.written == 0;
-}
+static bool wrote_nothing(void) { return written_so_far() == 0; }
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
  * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. */
@@ -1478,7 +1513,9 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     else
         put_u32(&d, 0); /* as it was opened */
     WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
-    if (written) add(&spool->activity, 1);
+    if (!written) return;
+    add(&spool->activity, 1);
+    end_turn();
 }
 
 /* A forked child says what it inherited before it changes a standard descriptor. */
@@ -1526,6 +1563,7 @@ static void closing_from(unsigned first, unsigned last) {
 }
 
 static void duplicated(int from, int to) {
+    if (may_talk(from)) talks_through(to);
     if (UNLIKELY(load(&sharing))) {
         uint32_t pid = caller();
         int at = is_guest(pid) ? find_guest(pid, from) : -1;
@@ -1752,6 +1790,7 @@ HOOK(void *, fdopen, (int fd, const char *mode)) {
     if (stream && awake()) {
         struct entry *e = tracked(fd);
         if (e && !is_guest(caller())) e->stream = stream;
+        if (may_talk(fd)) talked(fd, access_of(flags_of(mode)) | MAPPED);
     }
     return stream;
 }
@@ -1813,20 +1852,39 @@ HOOK(void, closefrom, (int first)) {
 }
 
 /* The two ends of a pair of sockets have inodes of their own: ksh joins a pipeline by them. */
-static void paired(const int *ends) {
+static void paired(const int *both) {
     struct stat one, other;
-    if (!raw_fstat(ends[0], &one) || !raw_fstat(ends[1], &other)) return;
+    if (!raw_fstat(both[0], &one) || !raw_fstat(both[1], &other)) return;
     DRAFT(d, 16);
     put_u64(&d, (uint64_t)one.st_ino);
     put_u64(&d, (uint64_t)other.st_ino);
-    WRITE(PAIRED, 0, ends[0], caller(), next_tick(), d);
+    WRITE(PAIRED, 0, both[0], caller(), next_tick(), d);
+    talks_through(both[0]);
+    talks_through(both[1]);
 }
 
-HOOK(int, socketpair, (int domain, int type, int protocol, int *ends)) {
+HOOK(int, socketpair, (int domain, int type, int protocol, int *both)) {
     NEED(socketpair, (int)fail(ENOSYS));
-    int result = REAL(socketpair)(domain, type, protocol, ends);
-    if (result == 0 && awake()) paired(ends);
+    int result = REAL(socketpair)(domain, type, protocol, both);
+    if (result == 0 && awake()) paired(both);
     return result;
+}
+
+static int made_pipe(int result, const int *both) {
+    if (result != 0 || !awake()) return result;
+    talks_through(both[0]);
+    talks_through(both[1]);
+    return result;
+}
+
+HOOK(int, pipe, (int *both)) {
+    NEED(pipe, (int)fail(ENOSYS));
+    return made_pipe(REAL(pipe)(both), both);
+}
+
+HOOK(int, pipe2, (int *both, int flags)) {
+    NEED(pipe2, (int)fail(ENOSYS));
+    return made_pipe(REAL(pipe2)(both, flags), both);
 }
 
 /* A connection is told of. One that came with a message is told of only if its other end may be a process of the run: what is
@@ -1846,7 +1904,10 @@ static void connected(int fd, const void *to, unsigned size, int listener, uint3
 /* A descriptor that another process opened, which came with a message or was taken from it. */
 static void given(int fd) {
     long flags = raw_fcntl(fd, F_GETFL);
-    if (flags < 0) return;
+    struct stat s;
+    if (flags < 0 || !raw_fstat(fd, &s)) return;
+    if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) talks_through(fd);
+    if (S_ISFIFO(s.st_mode)) return;
     opened(fd, AT_FDCWD, NULL, (int)flags & (O_ACCMODE | O_APPEND | O_PATH), &not_looked, NULL);
     struct entry *e = tracked(fd);
     if (e) e->flags |= INHERITED;
@@ -1900,6 +1961,7 @@ HOOK(long, recvmsg, (int socket, struct msghdr *message, int flags)) {
     long result = REAL(recvmsg)(socket, message, flags);
     if (result > 0 && may_take_packets(socket)) packet_came(socket, message->msg_name, message->msg_namelen);
     if (result >= 0 && message->msg_control && awake()) came_with(message);
+    if (result > 0 && may_talk(socket)) talked(socket, READABLE);
     return result;
 }
 
@@ -1964,14 +2026,13 @@ static void drawn(int fd) {
         return result;                                                                       \
     }
 
-/* Forks have what is mapped so, too, and what one of them writes there the others read. What is in a file with a name
- * is told by that. */
+/* Forks have what is mapped so, too, and what one of them writes there the others read. */
 static void mapped(int fd) {
     const struct entry *e = tracked(fd);
     struct stat s;
     uint32_t pid = caller();
     if (is_guest(pid)) return;
-    if (fd < 0 || (raw_fstat(fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&state->shares, pid);
+    if (fd < 0 || e || (raw_fstat(fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&state->shares, pid);
     EACH_TRACKED(other)
         if (e && is_same_open(entry(other), e)) entry(other)->flags |= MAPPED;
 }
@@ -1991,6 +2052,7 @@ HOOK(void *, shmat, (int segment, const void *at, int flags)) {
         NEED(name, fail(ENOSYS));                                                         \
         long result = REAL(name)(fd, to, size, from, more);                               \
         if (UNLIKELY(is_tracked(fd)) && result > 0 && awake()) drawn(fd);                 \
+        if (result > 0 && may_talk(fd)) talked(fd, READABLE); /* from -1, as `read` */    \
         return result;                                                                    \
     }
 READ_AT(pread, size_t)
@@ -2004,25 +2066,91 @@ READ_AT(preadv64v2, int)
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
-HOOK(long, recvfrom, (int fd, void *to, size_t size, int flags, void *address, unsigned *length)) {
-    NEED(recvfrom, fail(ENOSYS));
-    long result = REAL(recvfrom)(fd, to, size, flags, address, length);
-    if (result > 0 && may_take_packets(fd)) packet_came(fd, address, address && length ? *length : 0);
+/* What is asked for very often is not looked up by a call. */
+#define QUICK(name, otherwise)                                        \
+    __typeof__(&shim_##name) real = load((void **)&next_##name);      \
+    if (UNLIKELY(!real) && !(real = REAL(name))) return otherwise
+
+/* What is taken from a descriptor, of whichever kind. */
+#define TAKE(type, name, parameters, ...)                          \
+    HOOK(type, name, parameters) {                                 \
+        QUICK(name, (type)fail(ENOSYS));                           \
+        type result = real(__VA_ARGS__);                           \
+        if (result > 0 && may_talk(fd)) talked(fd, READABLE);      \
+        return result;                                             \
+    }
+#define RECEIVE(name, parameters, from, size, ...)                         \
+    HOOK(long, name, parameters) {                                         \
+        QUICK(name, fail(ENOSYS));                                         \
+        long result = real(__VA_ARGS__);                                   \
+        if (result > 0 && may_take_packets(fd)) packet_came(fd, from, size); \
+        if (result > 0 && may_talk(fd)) talked(fd, READABLE);              \
+        return result;                                                     \
+    }
+#define GIVE(type, name, parameters, ...)                \
+    HOOK(type, name, parameters) {                       \
+        QUICK(name, (type)fail(ENOSYS));                 \
+        if (may_talk(fd)) talked(fd, WRITABLE);          \
+        return real(__VA_ARGS__);                        \
+    }
+TAKE(long, read, (int fd, void *to, size_t size), fd, to, size)
+TAKE(long, __read_chk, (int fd, void *to, size_t size, size_t room), fd, to, size, room)
+TAKE(long, readv, (int fd, const void *parts, int count), fd, parts, count)
+RECEIVE(recv, (int fd, void *to, size_t size, int flags), NULL, 0, fd, to, size, flags)
+RECEIVE(__recv_chk, (int fd, void *to, size_t size, size_t room, int flags), NULL, 0, fd, to, size, room, flags)
+RECEIVE(recvfrom, (int fd, void *to, size_t size, int flags, void *address, unsigned *length), address,
+        address && length ? *length : 0, fd, to, size, flags, address, length)
+RECEIVE(__recvfrom_chk, (int fd, void *to, size_t size, size_t room, int flags, void *address, unsigned *length), address,
+        address && length ? *length : 0, fd, to, size, room, flags, address, length)
+GIVE(long, write, (int fd, const void *from, size_t size), fd, from, size)
+GIVE(long, writev, (int fd, const void *parts, int count), fd, parts, count)
+GIVE(long, pwritev2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
+GIVE(long, pwritev64v2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
+GIVE(long, send, (int fd, const void *from, size_t size, int flags), fd, from, size, flags)
+GIVE(long, sendto, (int fd, const void *from, size_t size, int flags, const void *to, unsigned length), fd, from, size, flags,
+     to, length)
+GIVE(long, sendmsg, (int fd, const void *message, int flags), fd, message, flags)
+GIVE(int, sendmmsg, (int fd, void *messages, unsigned count, int flags), fd, messages, count, flags)
+GIVE(long, vmsplice, (int fd, const void *parts, size_t count, unsigned flags), fd, parts, count, flags)
+GIVE(int, vdprintf, (int fd, const char *format, va_list words), fd, format, words)
+GIVE(int, __vdprintf_chk, (int fd, int how, const char *format, va_list words), fd, how, format, words)
+
+HOOK(int, dprintf, (int fd, const char *format, ...)) {
+    va_list words;
+    va_start(words, format);
+    int result = shim_vdprintf(fd, format, words);
+    va_end(words);
     return result;
 }
 
-HOOK(long, recv, (int fd, void *to, size_t size, int flags)) {
-    NEED(recv, fail(ENOSYS));
-    long result = REAL(recv)(fd, to, size, flags);
-    if (result > 0 && may_take_packets(fd)) packet_came(fd, NULL, 0);
+HOOK(int, __dprintf_chk, (int fd, int how, const char *format, ...)) {
+    va_list words;
+    va_start(words, format);
+    int result = shim___vdprintf_chk(fd, how, format, words);
+    va_end(words);
     return result;
 }
+
+/* From one descriptor to another. */
+#define PASS(name, parameters, ...)                              \
+    HOOK(long, name, parameters) {                               \
+        NEED(name, fail(ENOSYS));                                \
+        if (may_talk(to)) talked(to, WRITABLE);                  \
+        long result = REAL(name)(__VA_ARGS__);                   \
+        if (result > 0 && may_talk(fd)) talked(fd, READABLE);    \
+        return result;                                           \
+    }
+PASS(splice, (int fd, long *at, int to, long *target, size_t size, unsigned flags), fd, at, to, target, size, flags)
+PASS(tee, (int fd, int to, size_t size, unsigned flags), fd, to, size, flags)
+PASS(sendfile, (int to, int fd, long *at, size_t size), to, fd, at, size)
+PASS(sendfile64, (int to, int fd, long *at, size_t size), to, fd, at, size)
 
 HOOK(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *until)) {
     NEED(recvmmsg, (int)fail(ENOSYS));
     int result = REAL(recvmmsg)(fd, messages, count, flags, until);
     if (result > 0 && may_take_packets(fd))
         packet_came(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
+    if (result > 0 && may_talk(fd)) talked(fd, READABLE);
     for (int i = 0; i < result; i++)
         if (messages[i].msg_hdr.msg_control && awake()) came_with(&messages[i].msg_hdr);
     return result;
@@ -2215,6 +2343,7 @@ static void truncated(const struct stat *before, const char *path) {
         put_descriptor_path(&d, fd);
         WRITE(TRUNCATED, HAS_BEFORE | HAS_STAT, 0, pid, next_tick(), d);
         add(&spool->activity, 1);
+        end_turn();
     }
     raw_close(fd);
 }
@@ -2316,7 +2445,7 @@ static void forked_at(uint64_t tick, uint32_t parent) {
     state->forked = tick;
     state->parent = parent;
     sharing = borrowed = 0;
-    if (given_through.count) given_through.before = (struct traffic){0, 0, 0};
+    end_turn(); /* the child has told nothing so far */
     /* What it writes to an inherited file shows only against a look from before. */
     EACH_TRACKED(fd) {
         if (!(entry(fd)->flags & WRITABLE)) continue;
@@ -2425,9 +2554,16 @@ static char *const *without_us(char *const *env, char **room) {
     return room;
 }
 
-/* Lists the tracked descriptors that an exec leaves open. */
+/* Lists the tracked descriptors that an exec leaves open, and the ends of pipes that the next image does not look for. */
 static uint32_t put_kept(struct draft *d) {
     uint32_t count = 0;
+    struct stat s;
+    for (int fd = 3 + OTHERS; fd <= (int)load(&talks); fd++) {
+        if (load(&told[fd].taken) == NO_END || raw_fcntl(fd, F_GETFD) != 0 || !raw_fstat(fd, &s)) continue;
+        struct kept k = {(uint32_t)fd, 0, (uint64_t)s.st_dev, (uint64_t)s.st_ino, 0, 0};
+        put(d, &k, sizeof k);
+        count += !d->cut;
+    }
     EACH_TRACKED(fd) {
         const struct entry *e = entry(fd);
         long flags = raw_fcntl(fd, F_GETFD);
@@ -2446,7 +2582,6 @@ static void close_on_exec(uint32_t pid) {
         if (guests[i].pid == pid && raw_fcntl(guests[i].fd, F_GETFD) & FD_CLOEXEC)
             write_closed(&guests[i].entry, guests[i].fd, pid);
     if (is_guest(pid)) return;
-    tell_through(pid);
     EACH_TRACKED(fd) {
         const struct entry *e = entry(fd);
         if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
@@ -2809,8 +2944,7 @@ static void write_exited(int status) {
         if (state->exited) return;
         state->exited = 1;
         tell_libraries();
-        tell_through(pid);
-        EACH_TRACKED(fd) closing(fd);
+            EACH_TRACKED(fd) closing(fd);
     } else {
         closing_of_guest(0, ~0u);
     }
@@ -2929,6 +3063,21 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_accept4: return shim_accept4((int)a, (void *)b, (unsigned *)c, (int)d);
     case SYS_socketpair: return shim_socketpair((int)a, (int)b, (int)c, (int *)d);
     case SYS_socket: return shim_socket((int)a, (int)b, (int)c);
+#ifdef SYS_pipe
+    case SYS_pipe: return shim_pipe((int *)a);
+#endif
+    case SYS_pipe2: return shim_pipe2((int *)a, (int)b);
+    case SYS_read: return shim_read((int)a, (void *)b, (size_t)c);
+    case SYS_readv: return shim_readv((int)a, (const void *)b, (int)c);
+    case SYS_write: return shim_write((int)a, (const void *)b, (size_t)c);
+    case SYS_writev: return shim_writev((int)a, (const void *)b, (int)c);
+    case SYS_sendto:
+        return shim_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const void *)e, (unsigned)f);
+    case SYS_sendmsg: return shim_sendmsg((int)a, (const void *)b, (int)c);
+    case SYS_sendmmsg: return shim_sendmmsg((int)a, (void *)b, (unsigned)c, (int)d);
+    case SYS_splice: return shim_splice((int)a, (long *)b, (int)c, (long *)d, (size_t)e, (unsigned)f);
+    case SYS_tee: return shim_tee((int)a, (int)b, (size_t)c, (unsigned)d);
+    case SYS_sendfile: return shim_sendfile((int)a, (int)b, (long *)c, (size_t)d);
     case SYS_recvfrom: return shim_recvfrom((int)a, (void *)b, (size_t)c, (int)d, (void *)e, (unsigned *)f);
     case SYS_recvmsg: return shim_recvmsg((int)a, (struct msghdr *)b, (int)c);
     case SYS_recvmmsg:

@@ -67,7 +67,8 @@ struct spool {
     uint64_t began;     /* when the run did, in the time of files; what is older was there before */
     uint64_t preserved; /* how much was spent on keeping what files held before */
     uint64_t looked_at; /* where the text is that names a file of `struct look`, or 0 */
-    uint32_t unused[20];
+    uint64_t turns;     /* grows with what those who talk through pipes do to files, and with their forks */
+    uint32_t unused[18];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };
@@ -88,7 +89,7 @@ struct chunk {
 /* One descriptor in EXECUTING's list. */
 struct kept {
     uint32_t fd;
-    uint32_t access;
+    uint32_t access; /* 0: the end of a pipe or of a pair of sockets */
     uint64_t device, inode;
     uint64_t path; /* offset of its text, */
     uint64_t names; /* which is right while the spool's `names` is this */
@@ -126,16 +127,17 @@ enum type {
     PARTED,
     DRAWN,
     MEMORY,
+    TALKED,
 };
 
 enum flag {
-    READABLE = 1 << 0, /* opened, piped, descriptor */
-    WRITABLE = 1 << 1,
+    READABLE = 1 << 0, /* opened, piped, descriptor; talked: something was taken */
+    WRITABLE = 1 << 1, /* talked: or given */
     TRUNCATES = 1 << 2, /* opened */
     APPENDS = 1 << 3,
     CREATED = 1 << 4,
     HAS_BEFORE = 1 << 5, /* opened, truncated: a second stat follows */
-    MAPPED = 1 << 6,     /* closed */
+    MAPPED = 1 << 6,     /* closed; talked: from now on, through a stream, which is not seen */
     HAS_STAT = 1 << 7,   /* renamed, linked, unlinked, truncated */
     HAS_REPLACED = 1 << 8,
     DIRECTORY = 1 << 9,

@@ -44,6 +44,7 @@ from provgraph.ingest.capture.events import (
     Piped,
     Preserved,
     Renamed,
+    Talked,
     Truncated,
     Unlinked,
 )
@@ -684,6 +685,12 @@ def _drawn(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) 
     return Drawn(value, p.long(), p.long(), p.long(), pid=pid, tick=tick)
 
 
+def _talked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    inode, turn, kind = p.long(), p.word(), KINDS[p.word()]
+    took, gave, lasting = (bool(flags & which) for which in (READABLE, WRITABLE, MAPPED))
+    return Talked(value, inode, kind, turn, took, gave, lasting, pid=pid, tick=tick)
+
+
 def _moved(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     return Moved(p.text(), pid=pid, tick=tick)
 
@@ -726,6 +733,7 @@ _READERS: dict[int, Read] = {
     18: _parted,
     19: _drawn,
     20: _memory,
+    21: _talked,
 }
 
 

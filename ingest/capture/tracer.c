@@ -122,9 +122,10 @@ struct entry {
     uint64_t device, inode;
     int64_t size, modified;
     uint64_t path; /* where its text is in the spool, or 0 */
+    uint32_t taken, given, teller; /* the turns in which it was told last that something was, and who did it */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
-       WATCHED = 1 << 21, FED = 1 << 22,
+       WATCHED = 1 << 21,
        THROUGH = 1 << 23, PACKETS = 1 << 24 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
@@ -140,6 +141,7 @@ struct process {
     bool exited;
     struct addresses addresses;
     uint32_t shares; /* it was said that it has memory that its forks share */
+    bool talks; /* it may have ends of pipes or of pairs of sockets */
     bool elsewhere; /* its paths may begin at another root than ours */
     uint64_t forked;
     struct files *files;
@@ -447,7 +449,10 @@ static struct entry entry_of(uint64_t tick, uint32_t flags, const struct stat *s
                       (uint64_t)s->st_ino,
                       (int64_t)s->st_size,
                       nanoseconds(&s->st_mtim),
-                      path};
+                      path,
+                      0,
+                      0,
+                      0};
     return e;
 }
 
@@ -505,8 +510,7 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
     uint16_t kind = kind_of(&s);
     uint16_t access = READABLE | WRITABLE;
     if (known)
-        access = (uint16_t)(known->flags & THROUGH ? (known->flags & WATCHED ? READABLE : 0) | (known->flags & FED ? WRITABLE : 0)
-                                                   : known->flags & (READABLE | WRITABLE));
+        access = (uint16_t)(known->flags & (READABLE | WRITABLE));
     else if (kind == KIND_FILE || kind == KIND_PIPE)
         access = (uint16_t)access_of(flags_of(t, fd));
     if (kind == KIND_PIPE && access == READABLE && is_dead_pipe(t, fd)) kind = KIND_OTHER;
@@ -530,6 +534,11 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
     return true;
 }
 
+static bool is_watched(const struct process *p, int fd, uint32_t how) {
+    const struct entry *e = tracked(p, fd);
+    return e && e->flags & how;
+}
+
 /* Descriptors 0 to 2 and those that are tracked, counted. */
 static void put_descriptors(struct draft *d, const struct task *t, uint64_t tick) {
     unsigned char *counted = d->at;
@@ -537,7 +546,7 @@ static void put_descriptors(struct draft *d, const struct task *t, uint64_t tick
     put_u32(d, 0);
     for (int fd = 0; fd <= 2; fd++) count += put_descriptor(d, t, fd, tick);
     EACH_TRACKED(t->process, fd)
-        if (fd > 2) count += put_descriptor(d, t, fd, tick);
+        if (fd > 2 && !is_watched(t->process, fd, THROUGH)) count += put_descriptor(d, t, fd, tick);
     memcpy(counted, &count, 4);
 }
 
@@ -557,10 +566,15 @@ static bool wrote_nothing(const struct process *p) {
     return line && number_in(line, 10) == 0;
 }
 
+/* Those who talk through pipes learn from files, or have made one. */
+static void end_turn(const struct process *p) {
+    if (p->talks) add(&spool->turns, 1);
+}
+
 static void write_closed(const struct task *t, const struct entry *e, int fd) {
     struct process *p = t->process;
     struct stat s;
-    if (e->flags & PACKETS) return;
+    if (e->flags & (PACKETS | THROUGH)) return;
     if (!stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;
     if (e->flags & CONNECTION) {
         int own = borrow(t, fd);
@@ -581,7 +595,9 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     else
         put_u32(&d, 0); /* as it was opened */
     TELL(CLOSED, e->flags & MAPPED, fd, p->pid, next_tick(), d);
-    if (written) add(&spool->activity, 1);
+    if (!written) return;
+    add(&spool->activity, 1);
+    end_turn(p);
 }
 
 static bool is_same_open(const struct entry *a, const struct entry *b) {
@@ -608,17 +624,35 @@ static void closing_from(const struct task *t, unsigned first, unsigned last) {
         if ((unsigned)fd >= first && (unsigned)fd <= last) closing(t, fd);
 }
 
-static bool is_watched(const struct process *p, int fd, uint32_t how) {
-    const struct entry *e = tracked(p, fd);
-    return e && e->flags & how;
+/* Something was read from a file that a program was started with. */
+static void drawn(const struct task *t, int fd) {
+    if (!is_watched(t->process, fd, WATCHED)) return;
+    struct entry *e = tracked(t->process, fd);
+    e->flags &= ~(uint32_t)WATCHED;
+    write_drawn(fd, e->opened, e->device, e->inode, t->process->pid);
 }
 
-/* Something was read (WATCHED) through what a program was started with, or written (FED). */
-static void drawn(const struct task *t, int fd, uint32_t how) {
-    if (!is_watched(t->process, fd, how)) return;
+/* The end of a pipe, or of a pair of sockets, whose uses are told: each once in a turn in either direction. */
+static void talks_through(const struct task *t, int fd) {
+    struct stat s;
+    if (fd <= 2 || !stat_descriptor(t, fd, &s)) return;
+    struct entry e = entry_of(next_tick(), THROUGH, &s, 0);
+    track(t->process, fd, &e);
+    t->process->talks = true;
+}
+
+/* Something was taken (READABLE), or is about to be given. */
+static void talked(const struct task *t, int fd, uint32_t how) {
+    struct stat s;
+    if (!is_watched(t->process, fd, THROUGH)) return;
     struct entry *e = tracked(t->process, fd);
-    e->flags &= ~(uint32_t)(WATCHED | FED);
-    write_drawn(fd, e->opened, e->device, e->inode, t->process->pid);
+    uint32_t turn = (uint32_t)load(&spool->turns) + 1, pid = t->process->pid;
+    uint32_t *told = how == READABLE ? &e->taken : &e->given;
+    if (e->teller != pid) e->taken = e->given = 0;
+    if (*told == turn || !stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;
+    write_talked(how, fd, &s, turn, pid);
+    e->teller = pid;
+    *told = turn;
 }
 
 static void piped(const struct task *t, int fd, const struct stat *s) {
@@ -635,8 +669,9 @@ static void duplicated(const struct task *t, int from, int to) {
     if (e) {
         e->flags |= DUPED;
         struct entry copy = *e;
-        track(p, to, &copy);
-        if (!(copy.flags & CONNECTION)) return;
+        copy.teller = 0;
+        if (to > 2 || !(copy.flags & THROUGH)) track(p, to, &copy);
+        if (!(copy.flags & (CONNECTION | THROUGH))) return;
     }
     struct stat s;
     if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s);
@@ -652,6 +687,15 @@ static void paired(const struct task *t) {
     put_u64(&d, (uint64_t)one.st_ino);
     put_u64(&d, (uint64_t)other.st_ino);
     TELL(PAIRED, 0, ends[0], t->process->pid, next_tick(), d);
+    talks_through(t, ends[0]);
+    talks_through(t, ends[1]);
+}
+
+static void made_pipe(const struct task *t) {
+    int ends[2];
+    if (read_memory(t, t->arguments[0], ends, sizeof ends) != sizeof ends) return;
+    talks_through(t, ends[0]);
+    talks_through(t, ends[1]);
 }
 
 /* As the shim has it. */
@@ -659,7 +703,7 @@ static void mapped(const struct task *t, int fd) {
     struct process *p = t->process;
     struct entry *e = tracked(p, fd);
     struct stat s;
-    if (fd < 0 || (stat_descriptor(t, fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&p->shares, p->pid);
+    if (fd < 0 || e || (stat_descriptor(t, fd, &s) && S_ISREG(s.st_mode) && !s.st_nlink)) share_memory(&p->shares, p->pid);
     if (!e) return;
     EACH_TRACKED(t->process, other)
         if (is_same_open(&t->process->files->all[other], e)) t->process->files->all[other].flags |= MAPPED;
@@ -750,6 +794,7 @@ static void tell_opened(const struct task *t, int fd, int flags, const struct be
     struct entry e = entry_of(tick, access | more | (given ? INHERITED : 0), &s, 0);
     if (written) e.path = written + (b->existed ? 80 : 40);
     track(p, fd, &e);
+    end_turn(p);
 }
 
 static void opened(const struct task *t, int fd) {
@@ -818,10 +863,19 @@ static void received_packet(const struct task *t) {
     packet_came(t, (int)a[0], message.name, message.size);
 }
 
+static bool is_one_of_a_pair(const struct task *t, int fd) {
+    int own = borrow(t, fd);
+    bool paired = own >= 0 && is_of_a_pair(own);
+    return_it(own);
+    return paired;
+}
+
 static void given(const struct task *t, int fd) {
     static const struct before nothing;
     long flags = flags_of(t, fd);
-    if (flags < 0) return;
+    struct stat s;
+    if (flags < 0 || !stat_descriptor(t, fd, &s)) return;
+    if (S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_one_of_a_pair(t, fd))) talks_through(t, fd);
     tell_opened(t, fd, (int)flags & (O_ACCMODE | O_APPEND), &nothing, true);
     connected(t, fd, 0, 0, -1, GIVEN, next_tick());
 }
@@ -979,6 +1033,7 @@ static void truncated(const struct task *t) {
         put_own_descriptor_path(&d, fd);
         TELL(TRUNCATED, HAS_BEFORE | HAS_STAT, 0, t->process->pid, next_tick(), d);
         add(&spool->activity, 1);
+        end_turn(t->process);
     }
     raw_close(fd);
 }
@@ -1060,6 +1115,8 @@ static void born(struct task *parent, uint32_t child, int event) {
                        call6(SYS_kcmp, parent->tid, child, SAME_FILES, 0, 0, 0) == 0;
         struct process *own = new_process(child, p->pid, sharing ? p->files : copy_of(p->files));
         own->elsewhere = p->elsewhere;
+        own->talks = p->talks;
+        end_turn(p);
         own->forked = tick;
         if (!t)
             t = new_task(child, own);
@@ -1125,22 +1182,29 @@ static void put_argv_at(struct draft *d, const struct task *t, uint64_t argv) {
     memcpy(counted, &count, 4);
 }
 
-/* A pipe whose two ends a process has, as all that make starts have the jobserver's, tells nothing. */
-static uint32_t ways_of(const struct task *t, int fd, const struct stat *s) {
-    if (S_ISFIFO(s->st_mode)) {
-        uint32_t access = access_of(flags_of(t, fd));
-        EACH_TRACKED(t->process, other) {
-            struct entry *e = &t->process->files->all[other];
-            if (other == fd || !(e->flags & THROUGH) || !same_file(e, s)) continue;
-            uint32_t ways = e->flags & (WATCHED | FED);
-            if (ways != (access & READABLE ? WATCHED : FED)) return e->flags &= ~(uint32_t)(WATCHED | FED), 0;
-        }
-        return access == READABLE ? WATCHED : access == WRITABLE ? FED : 0;
+static bool is_run_by_make(const struct task *t) {
+    static char text[1 << 15];
+    long n = read_about(t->tid, "/environ", text, sizeof text);
+    for (long at = 0; at < n; at += (long)length_of(text + at) + 1)
+        if (begins(text + at, "MAKEFLAGS=") && contains(text + at, "jobserver")) return true;
+    return false;
+}
+
+/* Whether something is said through a pipe, or a socket of a pair, that a program was started with. A pipe whose two ends
+ * it has tells nothing if it may be the jobserver's, which all that make starts have. */
+static bool is_spoken_through(const struct task *t, int fd, const struct stat *s) {
+    if (!S_ISFIFO(s->st_mode)) return is_one_of_a_pair(t, fd);
+    if (!is_run_by_make(t)) return true;
+    uint32_t access = access_of(flags_of(t, fd));
+    if (access == (READABLE | WRITABLE)) return false;
+    EACH_TRACKED(t->process, other) {
+        struct entry *e = tracked(t->process, other);
+        if (other == fd || !(e->flags & THROUGH) || !same_file(e, s)) continue;
+        if (access_of(flags_of(t, other)) == access) continue;
+        e->opened = 0;
+        return false;
     }
-    int own = borrow(t, fd);
-    bool paired = own >= 0 && is_of_a_pair(own);
-    return_it(own);
-    return paired ? WATCHED | FED : 0;
+    return true;
 }
 
 static uint64_t told_through; /* the inode of the pipe by which a shim that called us is told */
@@ -1163,9 +1227,12 @@ static void track_all(const struct task *t, uint64_t tick, bool again) {
             if (!S_ISREG(s.st_mode) && !S_ISSOCK(s.st_mode) && !S_ISFIFO(s.st_mode)) continue;
             if (S_ISFIFO(s.st_mode) && s.st_ino == told_through) continue;
             if (again && (S_ISREG(s.st_mode) || is_watched(t->process, fd, CONNECTION))) continue;
-            uint32_t ways = S_ISREG(s.st_mode) ? 0 : ways_of(t, fd, &s);
-            uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : ways ? ways | THROUGH : READABLE | CONNECTION;
-            if (!ways && (again || S_ISFIFO(s.st_mode))) continue;
+            if (!S_ISREG(s.st_mode) && is_spoken_through(t, fd, &s)) {
+                talks_through(t, fd);
+                continue;
+            }
+            if (again || S_ISFIFO(s.st_mode)) continue;
+            uint32_t access = S_ISREG(s.st_mode) ? access_of(flags_of(t, fd)) : READABLE | CONNECTION;
             struct entry e = entry_of(tick, access | INHERITED, &s, 0);
             track(t->process, fd, &e);
         }
@@ -1174,6 +1241,7 @@ static void track_all(const struct task *t, uint64_t tick, bool again) {
 
 static void write_image(struct task *t, bool first) {
     struct process *p = t->process;
+    p->talks = false;
     uint64_t tick = next_tick();
     if (!first) drop_closed(t);
     track_all(t, tick, !first);
@@ -1253,6 +1321,8 @@ static void write_executing(const struct task *t, enum reason reason, int fd, ui
     slot->kept = at;
 }
 
+enum { LOOKED_FOR = 63 }; /* the shim finds pipes up to here by itself */
+
 /* The descriptors that an exec leaves open, for the shim of the next image. */
 static uint32_t list_kept(const struct task *t, unsigned char *list, size_t room) {
     struct draft d = {list, list + room, false};
@@ -1260,7 +1330,7 @@ static uint32_t list_kept(const struct task *t, unsigned char *list, size_t room
     EACH_TRACKED(t->process, fd) {
         const struct entry *e = &t->process->files->all[fd];
         long flags = flags_of(t, fd);
-        if (flags < 0 || flags & O_CLOEXEC) continue;
+        if (flags < 0 || flags & O_CLOEXEC || (e->flags & THROUGH && fd <= LOOKED_FOR)) continue;
         struct kept k = {(uint32_t)fd, e->flags & (READABLE | WRITABLE), e->device, e->inode, e->path, e->names};
         put(&d, &k, sizeof k);
         count += !d.cut;
@@ -1382,8 +1452,11 @@ static int source_of(const struct task *t) {
     case SYS_preadv:
     case SYS_preadv2:
     case SYS_splice:
+    case SYS_tee:
     case SYS_copy_file_range:
-    case SYS_recvfrom: return (int)t->arguments[0];
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_recvmmsg: return (int)t->arguments[0];
     case SYS_sendfile: return (int)t->arguments[1];
     default: return -1;
     }
@@ -1394,9 +1467,13 @@ static int target_of(const struct task *t) {
     switch (t->number) {
     case SYS_write:
     case SYS_writev:
+    case SYS_pwritev2:
+    case SYS_vmsplice:
     case SYS_sendto:
     case SYS_sendmsg:
+    case SYS_sendmmsg:
     case SYS_sendfile: return (int)t->arguments[0];
+    case SYS_tee: return (int)t->arguments[1];
     case SYS_splice:
     case SYS_copy_file_range: return (int)t->arguments[2];
     default: return -1;
@@ -1439,7 +1516,11 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_socket: return takes_packets((long)a[0], (long)a[1]);
     case SYS_recvmsg:
     case SYS_recvmmsg:
-    case SYS_socketpair: return true;
+    case SYS_socketpair:
+#ifdef SYS_pipe
+    case SYS_pipe:
+#endif
+    case SYS_pipe2: return true;
     case SYS_connect: t->tick = next_tick(); return true;
 #ifdef SYS_accept
     case SYS_accept:
@@ -1501,7 +1582,7 @@ static bool begins_call(struct task *t, bool *gone) {
         }
         return false;
     }
-    default: return is_watched(p, source_of(t), WATCHED | PACKETS) || is_watched(p, target_of(t), FED);
+    default: talked(t, target_of(t), WRITABLE); return is_watched(p, source_of(t), WATCHED | PACKETS | THROUGH);
     }
 }
 
@@ -1532,22 +1613,23 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_fcntl: duplicated(t, (int)a[0], (int)result); break;
     case SYS_mmap:
         if (is_written_by_others(a)) mapped(t, a[3] & MAP_ANONYMOUS ? -1 : (int)a[4]);
-        drawn(t, (int)a[4], WATCHED);
+        drawn(t, (int)a[4]);
         break;
     case SYS_shmat: write_bare(MEMORY, (int)a[0] + 1, t->process->pid); break;
     case SYS_recvmmsg:
-        if (result > 0) received_packet(t);
+        if (result > 0) received_packet(t), talked(t, (int)a[0], READABLE);
         for (long i = 0; i < result; i++) received(t, a[1] + (uint64_t)i * 64 /* struct mmsghdr */);
         break;
     case SYS_socket: opened_for_packets(t, (int)result); break;
     case SYS_recvmsg:
-        if (result > 0) {
-            drawn(t, (int)a[0], WATCHED);
-            received_packet(t);
-        }
+        if (result > 0) received_packet(t), talked(t, (int)a[0], READABLE);
         received(t, a[1]);
         break;
     case SYS_socketpair: paired(t); break;
+#ifdef SYS_pipe
+    case SYS_pipe:
+#endif
+    case SYS_pipe2: made_pipe(t); break;
 #ifdef SYS_accept
     case SYS_accept:
 #endif
@@ -1574,8 +1656,8 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_io_uring_setup: missed(t->process->pid, "io_uring", ""); break;
     default:
         if (result == 0) break;
-        drawn(t, source_of(t), WATCHED);
-        drawn(t, target_of(t), FED);
+        drawn(t, source_of(t));
+        talked(t, source_of(t), READABLE);
         if (source_of(t) >= 0) received_packet(t);
     }
 }

@@ -552,6 +552,15 @@ SHARED void share_memory(uint32_t *said, uint32_t pid) {
     if (swap(said, &not_yet, 1)) write_bare(MEMORY, 0, pid);
 }
 
+/* Says that something was taken from a pipe or socket of a pair, or given: for the first time in this turn. */
+SHARED void write_talked(uint32_t how, int fd, const struct stat *s, uint32_t turn, uint32_t pid) {
+    DRAFT(d, 16);
+    put_u64(&d, (uint64_t)s->st_ino);
+    put_u32(&d, turn);
+    put_u32(&d, kind_of(s));
+    WRITE(TALKED, how, fd, pid, next_tick(), d);
+}
+
 /* Whether a socket is one of a pair without names. */
 SHARED bool is_of_a_pair(int fd) {
     unsigned char own[ADDRESS] = {0}, peer[ADDRESS] = {0};

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.pipes import Channel, Inform, Talk
+from provgraph.ingest.capture.assemble.pipes import Inform, Talk, Way
 from provgraph.ingest.capture.assemble.processes import Execution, Story
 from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Source, Version
 from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
@@ -27,7 +27,7 @@ _OF_SERVICES: Final = (
     b"/tmp/ssh-",
 )
 _NAMED_FOR_SERVICES: Final = (b"/pymp-", b"/.gnupg/", b"/tmp/dbus-", b"/ibus/")
-_BY_TURNS: Final = ("pipe", "socket", "message")
+_BY_TURNS: Final = ("pipe", "socket")
 _SPOKEN_OF: Final = 8
 """So many addresses of a process are named at most."""
 
@@ -48,7 +48,7 @@ class Holder(msgspec.Struct, eq=False):
         return last if self.by.ended is None else self.by.ended
 
 
-def flow(by: Holder, to: Holder, last: int, channel: Channel) -> Iterator[Inform]:
+def flow(by: Holder, to: Holder, last: int, channel: Way) -> Iterator[Inform]:
     """What one tells another as long as both have it."""
     tick, end = max(by.since, to.since), to.end(last)
     if to.heard and to.hears and tick <= end:

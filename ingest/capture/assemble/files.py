@@ -68,7 +68,6 @@ class Kinship(Protocol):
 
     def is_shell(self, execution: Execution) -> bool: ...
     def lends(self, execution: Execution) -> bool: ...
-    def is_worker(self, execution: Execution) -> bool: ...
     def of(self, execution: Execution) -> Program: ...
 
 
@@ -380,9 +379,7 @@ class _Sweep:
         return [
             other
             for other in file.writers
-            if not other.forked
-            and not self.programs.is_worker(other.by)  # its parent speaks for it
-            and other.by.process.exited is None
+            if other.by.process.exited is None
             and other.by.process.last < tick
             and not same(other.base, stat)
         ]

@@ -90,13 +90,10 @@ class Phases:
 
 
 class Sent(msgspec.Struct, eq=False):
-    """Something went out of an execution: a fork (`fork`), or the word to a child's pipe or through a socket.
-    `everything`: it may be all that was heard by then."""
+    """Something went out of an execution: a fork, or a word through a pipe, a socket or memory. It may be all that
+    was heard by then."""
 
     tick: int
-    fork: bool
-    everything: bool = False
-    hears: bool = True
 
 
 class Course(msgspec.Struct):
@@ -135,14 +132,13 @@ class _Split:
                 case Version(renamed=int()):
                     self.now.count += 1
                 case Version():
-                    self.hear(item.tick, item.index, everything=True)
+                    self.hear(item.tick, item.index)
                     self.now.count += 1
                     self.went_out(item.tick)
                 case Removal():
                     self.now.count += 1
                 case Sent():
-                    if item.hears:
-                        self.hear(item.tick, self.now.number, everything=item.everything)
+                    self.hear(item.tick, self.now.number)
                     self.went_out(item.tick)
                 case Inform():
                     if item.held:
@@ -152,7 +148,7 @@ class _Split:
         if self.waiting:
             end = by.ended if by.ended is not None else self.waiting[-1].tick
             said = max((sent.tick + 1 for sent in course.sent), default=0)
-            self.hear(max(end, said, self.now.started), by.events, everything=True)
+            self.hear(max(end, said, self.now.started), by.events)
         self.phases.append(self.now)
 
     def take_in(self, tick: int, index: int) -> Phase:
@@ -167,16 +163,11 @@ class _Split:
         if self.now.out is None:
             self.now.out = tick
 
-    def hear(self, tick: int, index: int, *, everything: bool) -> None:
+    def hear(self, tick: int, index: int) -> None:
         """What is said at an unknown moment is taken to be heard as late as it can matter: before
-        the next thing that goes out. To a fork, that is what processes that are over have said."""
-        heard: list[Inform] = []
-        kept: list[Inform] = []
-        for inform in self.waiting:
-            over = inform.by.ended is not None and inform.by.ended <= tick
-            (heard if everything or over or inform.channel != "message" else kept).append(inform)
-        self.waiting = kept
-        for inform in heard:
+        the next thing that goes out."""
+        waiting, self.waiting = self.waiting, []
+        for inform in waiting:
             self.listen(inform, tick, index)
 
     def listen(self, inform: Inform, tick: int, index: int) -> None:

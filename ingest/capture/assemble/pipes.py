@@ -1,9 +1,9 @@
 """Who could tell whom something without a file: pipes, sockets, forks.
 
-Only descriptors 0 to 2 are seen, FIFOs that were opened, and ends that a program was started with under another number
-and may have used. Where both ends of a pipe are on
-programs' standard descriptors, each writer informs each reader. Where one end alone is, the other is
-with whoever made the pipe: the nearest ancestor that does not have it itself. Of a pipe that came
+Of descriptors 0 to 2, of FIFOs that were opened and of streams, only who has them is seen; whoever has an end may use it
+as long as it lives. Of an end under another number each use is told (`uses`). Where both ends of a pipe are with somebody,
+each writer informs each reader. Where one end alone is, the other is with whoever made the pipe: the nearest ancestor
+that does not have it itself. Of a pipe that came
 from outside the run there is none. A pair of sockets is two pipes, one in each direction; so is a terminal, whose other
 end is always with its maker (`script`, `expect`). What goes through
 sockets with addresses stands in `connections`.
@@ -12,15 +12,16 @@ sockets with addresses stands in `connections`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
 
-from provgraph.ingest.capture.assemble.processes import Execution, Process, Story, are_beside
-from provgraph.ingest.capture.events import Descriptor, Drawn, Forked, Image, Paired, Piped
+from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
+from provgraph.ingest.capture.assemble.uses import Acted, Channel, channels, is_one_program
+from provgraph.ingest.capture.events import Forked, Image, Paired, Piped, Talked
 
-Channel = Literal["pipe", "fork", "socket", "memory", "message", "call", "variable"]
+Way = Literal["pipe", "fork", "socket", "memory", "call", "variable"]
 
 
 class Inform(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Inform(msgspec.Struct, frozen=True):
 
     reader: Execution
     by: Execution
-    channel: Channel
+    channel: Way
     tick: int
     held: bool = True
     until: int | None = None
@@ -43,13 +44,10 @@ class Inform(msgspec.Struct, frozen=True):
 
 
 class Pipe(msgspec.Struct):
-    """One inode: the executions with its ends, and since when. `openers` are those who did so to read by its
-    name, `output`: it is one of somebody."""
+    """One inode: the executions with its ends, and since when."""
 
     inode: int
     socket: bool = False
-    output: bool = False
-    openers: list[Execution] = []
     readers: dict[Execution, int] = {}
     writers: dict[Execution, int] = {}
 
@@ -69,18 +67,18 @@ class Joint(msgspec.Struct):
 
 
 class Talk(msgspec.Struct):
-    """`flows` are the informs of those who talk both ways, until they stop (`rounds`); `orders` those of
-    forks by who began them."""
+    """`flows` are the informs of those who may talk at any time, until they stop (`rounds`); `told` those of which each
+    use of a pipe is told."""
 
     informs: list[Inform]
     joints: list[Joint]
+    told: list[Inform] = []
     flows: list[Inform] = []
-    orders: list[Inform] = []
 
     @property
     def ends(self) -> set[Execution]:
         """Everybody who told or was told something."""
-        said = (*self.informs, *self.flows, *self.orders)
+        said = (*self.informs, *self.told, *self.flows)
         found = {end for inform in said for end in (inform.reader, inform.by)}
         for joint in self.joints:
             found.update(joint.writers, joint.readers)
@@ -95,6 +93,7 @@ def talk(
     story: Story,
     is_step: Callable[[Execution], bool],
     lends: Callable[[Execution], bool],
+    acted: Acted,
     connected: Container[int] = (),
 ) -> Talk:
     """`is_step` says whether an execution does something apart from holding pipes, `lends` whether the
@@ -106,6 +105,7 @@ def talk(
         del pipes[inode]
     holders = _holders(story, lends)
     peers = _peers(story)
+    used = channels(story, peers, acted)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.terminal:
             made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
@@ -113,8 +113,66 @@ def talk(
             _join(pipe, made)
         else:
             alone = _joined_with(pipes.get(peers.get(pipe.inode, 0)), pipe, made)
-            made.informs.extend(_with_maker(alone, holders[pipe.inode]))
+            made.informs.extend(_with_maker(_untold(alone, used, peers), holders[pipe.inode]))
+    for inode, channel in used.items():
+        target, source = (
+            pipes.get(inode),
+            pipes.get(peers.get(inode, 0) if channel.socket else inode),
+        )
+        readers, writers = target.readers if target else {}, source.writers if source else {}
+        _join_uses(inode, channel, readers, writers, made)
+        if channel.takes and not channel.gives and not writers:
+            alone = Pipe(inode, channel.socket, {}, {})
+            for take in channel.takes:
+                alone.readers.setdefault(take.by, take.tick)
+            made.informs.extend(_with_maker(alone, holders[inode]))
     return made
+
+
+def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:
+    """Without the ends whose other end somebody is told to use."""
+    into = used.get(pipe.inode)
+    out_of = used.get(peers.get(pipe.inode, 0) if pipe.socket else pipe.inode)
+    return Pipe(
+        pipe.inode,
+        pipe.socket,
+        readers={} if into and into.gives else pipe.readers,
+        writers={} if out_of and out_of.takes else pipe.writers,
+    )
+
+
+def _join_uses(
+    inode: int,
+    channel: Channel,
+    readers: Mapping[Execution, int],
+    writers: Mapping[Execution, int],
+    made: Talk,
+) -> None:
+    """Join those whose uses are told with each other, and with those who may use their ends at any time."""
+    takers = dict.fromkeys(take.by for take in channel.takes)
+    givers = dict.fromkeys(give.by for give in channel.gives)
+    if (len(takers) + len(readers)) * (len(givers) + len(writers)) > MANY:
+        tick = min(use.tick for use in (*channel.takes, *channel.gives))
+        made.joints.append(Joint(inode, tick, [*givers, *writers], [*takers, *readers]))
+        return
+    name: Way = "socket" if channel.socket else "pipe"
+    for take, give in channel.heard():
+        made.told.append(Inform(take.by, give.by, name, take.tick, until=give.until))
+    for reader, since in readers.items():
+        for give in channel.gives:
+            tick = max(give.tick, since)
+            if not is_one_program(give.by, reader) and tick <= _end(reader):
+                made.told.append(Inform(reader, give.by, name, tick, until=give.until))
+    over: set[tuple[Execution, Execution]] = set()
+    for take in channel.takes:
+        for writer, since in writers.items():
+            heard = take.by, writer
+            if is_one_program(writer, take.by) or since > take.until or heard in over:
+                continue
+            tick = max(take.tick, since)
+            made.told.append(Inform(take.by, writer, name, tick, until=take.until))
+            if writer.ended is not None and writer.ended < take.tick:
+                over.add(heard)
 
 
 def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[int, set[Process]]:
@@ -161,7 +219,7 @@ def _join(pipe: Pipe, made: Talk) -> None:
     for reader, tick in pipe.readers.items():
         for writer, begun in pipe.writers.items():
             if writer is not reader and (reader.ended is None or begun <= reader.ended):
-                channel: Channel = "socket" if pipe.socket else "pipe"
+                channel: Way = "socket" if pipe.socket else "pipe"
                 made.informs.append(Inform(reader, writer, channel, tick))
 
 
@@ -175,7 +233,7 @@ def _pipes(
     story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
 ) -> dict[int, Pipe]:
     pipes: dict[int, Pipe] = {}
-    used: list[tuple[Execution, Descriptor]] = []
+    streams: list[tuple[Talked, Process]] = []
     for event, by, _ in story.happenings:
         match event:
             case Image():
@@ -188,58 +246,34 @@ def _pipes(
                     for held in by.process.standard.values():
                         pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                         _hold(pipe, by, held.fd, held.readable, event.tick)
-            case Drawn():
-                used += _given(event, by)
+            case Talked() if event.lasting:
+                streams.append((event, by.process))
+                _hold_stream(pipes, event, by, event.tick)
+            case Forked() if event.inherited and by.process.parent is not None:
+                for stream, process in streams:
+                    if process is by.process.parent.process:
+                        _hold_stream(pipes, stream, by, event.tick)
             case Piped() if _is_lent(event, by, lends):
                 pass
             case Piped() if not by.stretch or not by.process.images:
                 pipe = pipes.setdefault(event.inode, Pipe(event.inode))
-                if event.fd > 2 and event.readable:
-                    pipe.openers.append(by)
                 _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
             case _:
                 pass
     for process in story.processes:
-        if process.exited is None and process.executions and process.program.image is not None:
-            inherited = process.program.image.inherited
-            used += [(process.program, end) for end in inherited if end.kind == "pipe"]
         if process.forked and not process.images and is_step(process.program):
             own = process.given if lends(process.program) else process.standard
             for held in own.values():
                 pipe = pipes.setdefault(held.inode, Pipe(held.inode))
                 _hold(pipe, process.program, held.fd, held.readable, process.started)
-    _use(pipes, used)
     return pipes
 
 
-def _given(event: Drawn, by: Execution) -> list[tuple[Execution, Descriptor]]:
-    """Which pipe the image was started with that told of one, or whose fork did."""
-    holder: Execution | None = by
-    while holder is not None:
-        for begun in holder.process.executions:
-            if begun.image is not None and begun.image.tick == event.opened:
-                given = (end for end in begun.image.inherited if end.kind != "file")
-                return [(begun, end) for end in given if end.stat.inode == event.inode]
-        holder = holder.process.parent
-    return []
-
-
-def _use(pipes: dict[int, Pipe], ends: list[tuple[Execution, Descriptor]]) -> None:
-    """What programs may have used that they had under another number. Where somebody has opened a pipe by its name,
-    as that of a substitution, or writes into it as an output, the others only happen to have it."""
-    outputs = {inode for inode, pipe in pipes.items() if pipe.output}
-    for by, end in ends:
-        if end.kind == "file" or end.fd <= 2:
-            continue
-        pipe = pipes.setdefault(end.stat.inode, Pipe(end.stat.inode))
-        pipe.socket = end.kind == "socket"
-        readable = end.readable and all(_comes_of(by, opener) for opener in pipe.openers)
-        writable = end.writable and pipe.inode not in outputs
-        _hold(pipe, by, end.fd, readable, by.started, writable)
-
-
-def _comes_of(by: Execution, other: Execution) -> bool:
-    return not are_beside(by.process, other.process)
+def _hold_stream(pipes: dict[int, Pipe], event: Talked, by: Execution, tick: int) -> None:
+    """A stream's own reads and writes are not seen; a fork has its copy of it."""
+    pipe = pipes.setdefault(event.inode, Pipe(event.inode))
+    pipe.socket = event.kind == "socket"
+    _hold(pipe, by, event.fd, event.took, tick, event.gave)
 
 
 def _hold(
@@ -250,12 +284,11 @@ def _hold(
         pipe.readers.setdefault(by, tick)
     if fd in (1, 2) or (fd > 2 and writable):
         pipe.writers.setdefault(by, tick)
-    pipe.output = pipe.output or fd in (1, 2)
 
 
 def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
     """The other end of a pipe is with the process that made it."""
-    channel: Channel = "socket" if pipe.socket else "pipe"
+    channel: Way = "socket" if pipe.socket else "pipe"
     makers: dict[Process, Execution | None] = {}
     for writer, tick in pipe.writers.items():
         maker = _maker(writer.process, holders, makers)
@@ -286,38 +319,6 @@ def _maker(
     for process in passed:
         makers[process] = found
     return found
-
-
-def workers(
-    story: Story, works: Callable[[Execution], bool], is_worker: Callable[[Execution], bool]
-) -> Iterable[Inform]:
-    """Processes that share a program with their parent answer it by ways that are not seen.
-    `works` says whether a fork may have something to answer."""
-    for execution, parent in _begun(story):
-        if works(execution) if execution.stretch else is_worker(execution):
-            yield Inform(parent, execution, "message", execution.started, held=False)
-
-
-def orders(
-    story: Story,
-    shares: Callable[[Execution], bool],
-    is_worker: Callable[[Execution], bool],
-    last: int,
-) -> Iterator[Inform]:
-    """What they may be told by it as long as they live, by ways that are not seen: what it had read by then.
-    `shares` says whether a fork works with what it is told; `last` is the end of those who have none."""
-    for execution, parent in _begun(story):
-        if shares(execution) if execution.stretch else is_worker(execution):
-            ends = (last if end.ended is None else end.ended for end in (execution, parent))
-            until = max(execution.started, min(ends) - 1)
-            yield Inform(execution, parent, "message", execution.started, held=False, until=until)
-
-
-def _begun(story: Story) -> Iterator[tuple[Execution, Execution]]:
-    for process in story.processes:
-        if process.parent is not None:
-            for execution in process.executions:
-                yield execution, process.parent
 
 
 def _end(execution: Execution) -> int:

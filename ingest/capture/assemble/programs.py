@@ -110,9 +110,6 @@ class Programs:
         interpreter = self.of(execution).interpreter
         return interpreter is not None and interpreter.lends
 
-    def is_worker(self, execution: Execution) -> bool:
-        return self.of(execution).worker
-
     def properties(self, execution: Execution) -> dict[str, Scalar]:
         told = self.told.get(execution)
         given = told.properties if told else {}

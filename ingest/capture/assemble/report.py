@@ -29,7 +29,7 @@ from provgraph.ingest.capture.assemble.phases import (
     phase_at,
     phases,
 )
-from provgraph.ingest.capture.assemble.pipes import Inform, Talk, orders, talk, workers
+from provgraph.ingest.capture.assemble.pipes import Inform, Talk, talk
 from provgraph.ingest.capture.assemble.processes import Execution, Story, ancestors
 from provgraph.ingest.capture.assemble.programs import Programs
 from provgraph.ingest.capture.assemble.rounds import in_rounds
@@ -135,30 +135,33 @@ class Report:
         """What reached somebody who made something of it, or comes from somebody who read something.
         The rest (`cd "$(dirname "$0")"`) tells nothing."""
         connected = self.connections.inodes
-        made = talk(self.story, self.active.__contains__, self.programs.lends, connected)
-        made.informs += workers(self.story, self.answers_in_memory, self.works_for_its_parent)
+        made = talk(
+            self.story, self.active.__contains__, self.programs.lends, self.acted, connected
+        )
         made.informs += informs(self.story)
         made.informs += self.by_files
         made.flows += self.connections.flows()
         made.flows += through_memory(self.story, self.connections.last)
-        made.orders += orders(
-            self.story, self.shares_memory, self.works_for_its_parent, self.connections.last
-        )
         relevant = self.relevant(made)
         made.informs = [inform for inform in made.informs if {inform.reader, inform.by} <= relevant]
+        made.told = [told for told in made.told if {told.reader, told.by} <= relevant]
         made.flows = [flow for flow in made.flows if {flow.reader, flow.by} <= relevant]
-        made.orders = [order for order in made.orders if {order.reader, order.by} <= relevant]
         for joint in made.joints:
             joint.readers = [end for end in joint.readers if end in relevant]
             joint.writers = [end for end in joint.writers if end in relevant]
         made.joints = [joint for joint in made.joints if joint.readers and joint.writers]
         return made
 
+    def acted(self, by: Execution) -> list[int]:
+        """When it read or made something, in order of time."""
+        done = self.actions.of(by)
+        return sorted(action.tick for action in done if isinstance(action, Read | Version))
+
     def relevant(self, said: Talk) -> set[Execution]:
         """The executions that have records of their own, and those that told the makers of versions
         something, directly or not."""
         sources: defaultdict[Execution, list[Execution]] = defaultdict(list)
-        for inform in (*said.informs, *said.flows, *said.orders):
+        for inform in (*said.informs, *said.told, *said.flows):
             sources[inform.reader].append(inform.by)
         for stretch, parent, _ in self.forks_among(self.active | said.ends):
             sources[stretch].append(parent)
@@ -174,20 +177,6 @@ class Report:
                     found.add(source)
                     waiting.append(source)
         return found | self.active | self.calls
-
-    def answers_in_memory(self, stretch: Execution) -> bool:
-        """A fork of a program that is no shell has read for its parent, too: pools of workers send
-        their results through memory and pipes that are not seen."""
-        return stretch in self.readers and self.shares_memory(stretch)
-
-    def shares_memory(self, stretch: Execution) -> bool:
-        parent = stretch.process.parent
-        if stretch.process.images or parent is None or self.programs.is_shell(parent):
-            return False
-        return stretch in self.active
-
-    def works_for_its_parent(self, execution: Execution) -> bool:
-        return execution in self.active and self.programs.is_worker(execution)
 
     @cached_property
     def forks(self) -> list[Fork]:
@@ -218,20 +207,22 @@ class Report:
             return courses.setdefault(by, Course(by))
 
         for _, parent, tick in self.forks:
-            course(parent).sent.append(Sent(tick, fork=True))
+            course(parent).sent.append(Sent(tick))
         alone, flows = self.connections.among(self.talk)
         for inform in alone:
             course(inform.reader).heard.append(inform)
             if not inform.held or inform.until is not None:
                 course(inform.by)
             if inform.until is not None:
-                course(inform.by).sent.append(Sent(inform.tick, fork=False))
+                course(inform.by).sent.append(Sent(inform.tick))
+        spoken = {(inform.by, inform.end): None for inform in self.talk.told}
+        for inform in self.talk.told:
+            course(inform.reader).heard.append(inform)
+        for by, until in spoken:
+            course(by).sent.append(Sent(until))
         for flow in list(in_rounds(flows, course, self.actions.of)):
             course(flow.reader).heard.append(flow)
-            course(flow.by).sent.append(Sent(flow.end, fork=False, everything=True))
-        for order in list(in_rounds(self.talk.orders, course, self.actions.of)):
-            course(order.reader).heard.append(order)
-            course(order.by).sent.append(Sent(order.end, fork=False, hears=False))
+            course(flow.by).sent.append(Sent(flow.end))
         for execution in self.talk.ends | self.calls:
             course(execution)
         return {by: phases(course) for by, course in courses.items()}

@@ -162,17 +162,6 @@ INTERPRETERS: Final[dict[str, Interpreter]] = {
 _MANY_IN_ONE: Final = ("busybox", "toybox")
 """Programs that are what their first word says, or the one after their own name."""
 
-_WORKERS: Final = (
-    "--multiprocessing-fork",
-    "multiprocessing.spawn",
-    "multiprocessing.forkserver",
-    "multiprocessing.resource_tracker",
-    "joblib.externals.loky.backend.popen_loky_posix",
-    "loky.backend.popen_loky_posix",
-)
-"""Words of a command line that say: this process works for the one that started it, and answers it
-by pipes that no capture sees."""
-
 
 class Program(msgspec.Struct, frozen=True):
     """What a command line says. `scripts` are absolute paths one of which may be its script."""
@@ -180,14 +169,13 @@ class Program(msgspec.Struct, frozen=True):
     name: str
     interpreter: Interpreter | None = None
     scripts: tuple[bytes, ...] = ()
-    worker: bool = False
 
 
 def program_of(executable: bytes, argv: list[bytes], cwd: bytes) -> Program:
     """
     >>> program_of(b"/usr/bin/python3.11", [b"python3", b"-W", b"ignore", b"train.py"], b"/p")
     ... # doctest: +ELLIPSIS
-    Program(name='python3.11', interpreter=Interpreter(...), scripts=(b'/p/train.py',), worker=False)
+    Program(name='python3.11', interpreter=Interpreter(...), scripts=(b'/p/train.py',))
     >>> program_of(b"/bin/dash", [b"sh", b"-ec", b"make all"], b"/p").scripts
     ()
     >>> program_of(b"/usr/bin/make", [b"make", b"-j2"], b"/p").scripts
@@ -212,8 +200,7 @@ def program_of(executable: bytes, argv: list[bytes], cwd: bytes) -> Program:
         posixpath.normpath(posixpath.join(cwd, named.encode("utf-8", "surrogateescape")))
         for named in _scripts(interpreter, words[1:])
     ]
-    worker = any(marker in word for word in words[1:] for marker in _WORKERS)
-    return Program(name, interpreter, tuple(scripts), worker)
+    return Program(name, interpreter, tuple(scripts))
 
 
 def _interpreter(name: str) -> Interpreter | None:
