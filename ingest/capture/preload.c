@@ -603,35 +603,46 @@ static uint64_t written_so_far(void) {
 
 enum { NO_END, NEVER, TURNS }; /* the first turn is TURNS */
 
-/* By descriptor, in which turn it was told last that something was taken, and given. Behind what every process writes to,
- * so that it stays in as few pages. */
-static struct {
+/* By descriptor, in which turn it was told last that something was taken, and given. There from the first end on. */
+struct told {
     uint32_t taken, given;
-} told[TRACKED] __attribute__((section(".bss.apart")));
-static uint32_t talks; /* some descriptor is an end, none above this */
+};
+static struct told *told;
+static uint32_t highest; /* of all that were ever ends */
 
 static inline bool may_talk(int fd) {
-    return UNLIKELY(load(&talks)) && fd > 2 && fd < TRACKED && load(&told[fd].taken) != NO_END;
+    const struct told *all = load(&told);
+    return UNLIKELY(all != NULL) && fd > 2 && fd < TRACKED && load(&all[fd].taken) != NO_END;
+}
+
+static bool find_room_to_tell(void) {
+    struct told *none = NULL, *all = load(&told);
+    if (all) return true;
+    all = raw_mmap(TRACKED * sizeof *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all && !swap(&told, &none, all)) call2(SYS_munmap, all, TRACKED * sizeof *all);
+    return load(&told) != NULL;
 }
 
 /* What stands on descriptors 0 to 2 is used as long as a program runs, for all that anybody knows. */
 static void talks_through(int fd) {
     if (fd <= 2) return;
-    if (fd >= TRACKED) {
+    if (fd >= TRACKED || !find_room_to_tell()) {
         too_high(fd, caller());
         return;
     }
     store(&told[fd].given, NEVER);
     store(&told[fd].taken, NEVER);
-    uint32_t most = load(&talks);
-    while (most < (uint32_t)fd && !swap(&talks, &most, (uint32_t)fd)) {
+    uint32_t most = load(&highest);
+    while (most < (uint32_t)fd && !swap(&highest, &most, (uint32_t)fd)) {
     }
 }
 
-static void talks_no_more(int fd) { store(&told[fd].taken, NO_END); }
+static void talks_no_more(int fd) {
+    if (told) store(&told[fd].taken, NO_END);
+}
 
 static inline void end_turn(void) {
-    if (UNLIKELY(load(&talks))) add(&spool->turns, 1);
+    if (UNLIKELY(load(&told) != NULL)) add(&spool->turns, 1);
 }
 
 /* `how` it is used: to be called after something was taken, and before something is given. A child in our memory knows
@@ -2558,7 +2569,7 @@ static char *const *without_us(char *const *env, char **room) {
 static uint32_t put_kept(struct draft *d) {
     uint32_t count = 0;
     struct stat s;
-    for (int fd = 3 + OTHERS; fd <= (int)load(&talks); fd++) {
+    for (int fd = 3 + OTHERS; fd <= (int)load(&highest); fd++) {
         if (load(&told[fd].taken) == NO_END || raw_fcntl(fd, F_GETFD) != 0 || !raw_fstat(fd, &s)) continue;
         struct kept k = {(uint32_t)fd, 0, (uint64_t)s.st_dev, (uint64_t)s.st_ino, 0, 0};
         put(d, &k, sizeof k);
