@@ -601,8 +601,6 @@ static uint64_t written_so_far(void) {
  * direction. A turn ends when anybody who has such ends opens a file, has changed one or forks: in between nobody learns
  * anything but what others say. Who has no such end pays for one test. */
 
-enum { NO_END, NEVER, TURNS }; /* the first turn is TURNS */
-
 /* By descriptor, in which turn it was told last that something was taken, and given. There from the first end on. */
 struct told {
     uint32_t taken, given;
@@ -650,7 +648,7 @@ static inline void end_turn(void) {
 static void talked(int fd, uint32_t how) {
     struct stat s;
     if (load(&readiness) != READY) return;
-    uint32_t turn = (uint32_t)load(&spool->turns) + TURNS;
+    uint32_t turn = turn_of_run();
     if ((!(how & READABLE) || load(&told[fd].taken) == turn) && (!(how & WRITABLE) || load(&told[fd].given) == turn)) return;
     if (!raw_fstat(fd, &s) || !(S_ISFIFO(s.st_mode) || (S_ISSOCK(s.st_mode) && is_of_a_pair(fd)))) {
         talks_no_more(fd); /* it was closed since */

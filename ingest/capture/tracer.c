@@ -646,7 +646,7 @@ static void talked(const struct task *t, int fd, uint32_t how) {
     struct stat s;
     if (!is_watched(t->process, fd, THROUGH)) return;
     struct entry *e = tracked(t->process, fd);
-    uint32_t turn = (uint32_t)load(&spool->turns) + 1, pid = t->process->pid;
+    uint32_t turn = turn_of_run(), pid = t->process->pid;
     uint32_t *told = how == READABLE ? &e->taken : &e->given;
     if (e->teller != pid) e->taken = e->given = 0;
     if (*told == turn || !stat_descriptor(t, fd, &s) || !same_file(e, &s)) return;

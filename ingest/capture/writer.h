@@ -552,6 +552,10 @@ SHARED void share_memory(uint32_t *said, uint32_t pid) {
     if (swap(said, &not_yet, 1)) write_bare(MEMORY, 0, pid);
 }
 
+enum { NO_END, NEVER, FIRST_TURN }; /* what may stand where a turn is kept */
+
+SHARED uint32_t turn_of_run(void) { return (uint32_t)load(&spool->turns) + FIRST_TURN; }
+
 /* Says that something was taken from a pipe or socket of a pair, or given: for the first time in this turn. */
 SHARED void write_talked(uint32_t how, int fd, const struct stat *s, uint32_t turn, uint32_t pid) {
     DRAFT(d, 16);
