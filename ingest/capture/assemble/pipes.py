@@ -11,14 +11,22 @@ sockets with addresses stands in `connections`.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping
+from operator import attrgetter
 from typing import Final, Literal
 
 import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process, Story
-from provgraph.ingest.capture.assemble.uses import Acted, Channel, channels, is_one_program
+from provgraph.ingest.capture.assemble.uses import (
+    Acted,
+    Channel,
+    by_execution,
+    channels,
+    is_one_program,
+)
 from provgraph.ingest.capture.events import Forked, Image, Paired, Piped, Talked
 
 Way = Literal["pipe", "fork", "socket", "memory", "call", "variable"]
@@ -85,6 +93,8 @@ class Talk(msgspec.Struct):
         return found
 
 
+_tick: Final = attrgetter("tick")
+_until: Final = attrgetter("until")
 MANY: Final = 2000
 """From so many pairs of a writer and a reader on, a pipe becomes a `Joint`."""
 
@@ -159,20 +169,24 @@ def _join_uses(
     for take, give in channel.heard():
         made.told.append(Inform(take.by, give.by, name, take.tick, until=give.until))
     for reader, since in readers.items():
-        for give in channel.gives:
-            tick = max(give.tick, since)
-            if not is_one_program(give.by, reader) and tick <= _end(reader):
-                made.told.append(Inform(reader, give.by, name, tick, until=give.until))
-    over: set[tuple[Execution, Execution]] = set()
-    for take in channel.takes:
-        for writer, since in writers.items():
-            heard = take.by, writer
-            if is_one_program(writer, take.by) or since > take.until or heard in over:
+        for gives in by_execution(channel.gives):
+            if is_one_program(gives[0].by, reader):
                 continue
-            tick = max(take.tick, since)
-            made.told.append(Inform(take.by, writer, name, tick, until=take.until))
-            if writer.ended is not None and writer.ended < take.tick:
-                over.add(heard)
+            first = max(0, bisect_right(gives, since, key=_tick) - 1)
+            for give in gives[first : bisect_right(gives, _end(reader), key=_tick)]:
+                tick = max(give.tick, since)
+                made.told.append(Inform(reader, give.by, name, tick, until=give.until))
+    for writer, since in writers.items():
+        for takes in by_execution(channel.takes):
+            if is_one_program(writer, takes[0].by):
+                continue
+            first = bisect_left(takes, since, key=_until)
+            last = (
+                len(takes) if writer.ended is None else bisect_right(takes, writer.ended, key=_tick)
+            )
+            for take in takes[first : last + 1]:
+                tick = max(take.tick, since)
+                made.told.append(Inform(take.by, writer, name, tick, until=take.until))
 
 
 def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[int, set[Process]]:

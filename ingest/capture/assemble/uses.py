@@ -31,6 +31,14 @@ class Use(msgspec.Struct, frozen=True):
     until: int
 
 
+def by_execution(uses: Iterable[Use]) -> Iterable[list[Use]]:
+    """Those of each, in their order."""
+    found: defaultdict[Execution, list[Use]] = defaultdict(list)
+    for use in uses:
+        found[use.by].append(use)
+    return found.values()
+
+
 def is_one_program(one: Execution, other: Execution) -> bool:
     """Whether both are it, or parts of it."""
     return one.process is other.process and one.place == other.place
@@ -45,10 +53,8 @@ class Channel(msgspec.Struct):
 
     def heard(self) -> Iterator[tuple[Use, Use]]:
         """What was taken, and the last that everybody else had given by then, each time that it was more."""
-        takes: defaultdict[Execution, list[Use]] = defaultdict(list)
-        for take in self.takes:
-            takes[take.by].append(take)
-        for taker, own in takes.items():
+        for own in by_execution(self.takes):
+            taker = own[0].by
             at = 0
             for take in own:
                 fresh: dict[Execution, Use] = {}
