@@ -360,7 +360,7 @@ def in_time(draw: st.DrawFn) -> list[list[Observation]]:
             st.sampled_from(["make", "make", "add", "rename", "read", "remove", "say", "again"])
         ):
             case "again" if told:
-                again = draw(st.sampled_from(told))
+                again = _told_last(draw(st.sampled_from(told)), told)
                 told.append([_named_anew(each, Name(uri, when)) for each in again])
             case "again":
                 pass
@@ -388,6 +388,16 @@ def in_time(draw: st.DrawFn) -> list[list[Observation]]:
                 made.append(content)
                 told.append(records)
     return told
+
+
+def _told_last(of: list[Observation], told: list[list[Observation]]) -> list[Observation]:
+    """What was told of the same last: who tells again says all names that he said before."""
+    named = {each.version for each in of if isinstance(each, Generated)}
+    return next(
+        since
+        for since in reversed(told)
+        if since is of or any(isinstance(e, Generated) and e.version in named for e in since)
+    )
 
 
 def _named_anew(record: Observation, name: Name) -> Observation:
