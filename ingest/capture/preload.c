@@ -584,15 +584,19 @@ static uint64_t number_after(const char *text, const char *name) {
     return number;
 }
 
-/* How many bytes this process has written by now, anywhere; some where the kernel does not count. */
-static uint64_t written_so_far(void) {
+/* How many bytes this process has read (`rchar: `) or written (`wchar: `) by now, anywhere; some where the kernel does not
+ * count. */
+static uint64_t so_far(const char *what) {
     char text[256];
     int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
     if (fd < 0) return 1;
     long n = call3(SYS_read, fd, text, sizeof text - 1);
     raw_close(fd);
-    text[n > 0 ? n : 0] = 0;
-    return n > 0 ? number_after(text, "wchar: ") : 1;
+    if (n <= 0) return 1;
+    text[n] = 0;
+    uint64_t own = what[0] == 'r' ? state->looked : 0;
+    state->looked += (uint32_t)n; /* which is read, too */
+    return number_after(text, what) - own;
 }
 
 /* ---- what is said through pipes -------------------------------------------------------------------
@@ -1490,13 +1494,16 @@ static bool is_shared(const struct entry *e, int fd) {
 
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no. */
-static bool wrote_nothing(void) { return written_so_far() == 0; }
+static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
- * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. */
+ * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. The position is
+ * its parent's, too: a fork that has read nothing at all, as one that a shell begins while it goes on with its script,
+ * has not moved it. */
 static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
     int64_t position = e->flags & WATCHED ? position_of(fd) : -1;
-    if (position >= 0 && position != e->position) write_drawn(fd, e->opened, e->device, e->inode, pid);
+    if (position < 0 || position == e->position || (state->forked && so_far("rchar: ") == 0)) return;
+    write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
 /* Says that `e`, which is open as `fd`, is closed. */
@@ -2337,6 +2344,43 @@ HOOK(int, unlinkat, (int at, const char *path, int flags)) {
     bool known = !(flags & AT_REMOVEDIR) && awake() && look_at_file(&s, at, path);
     int result = REAL(unlinkat)(at, path, flags);
     if (known && result == 0) unlinked(&s, at, path);
+    return result;
+}
+
+/* A FIFO may get the inode of one that was removed, and that nobody has any more. */
+static void made_fifo(int at, const char *path) {
+    struct stat s;
+    if (!raw_stat(at, path, &s, AT_SYMLINK_NOFOLLOW) || !S_ISFIFO(s.st_mode)) return;
+    DRAFT(d, 8);
+    put_u64(&d, (uint64_t)s.st_ino);
+    WRITE(PIPED, 0, -1, caller(), next_tick(), d);
+}
+
+HOOK(int, mkfifo, (const char *path, unsigned mode)) {
+    NEED(mkfifo, (int)fail(ENOSYS));
+    int result = REAL(mkfifo)(path, mode);
+    if (result == 0 && awake()) made_fifo(AT_FDCWD, path);
+    return result;
+}
+
+HOOK(int, mkfifoat, (int at, const char *path, unsigned mode)) {
+    NEED(mkfifoat, (int)fail(ENOSYS));
+    int result = REAL(mkfifoat)(at, path, mode);
+    if (result == 0 && awake()) made_fifo(at, path);
+    return result;
+}
+
+HOOK(int, mknod, (const char *path, unsigned mode, unsigned long device)) {
+    NEED(mknod, (int)fail(ENOSYS));
+    int result = REAL(mknod)(path, mode, device);
+    if (result == 0 && awake()) made_fifo(AT_FDCWD, path);
+    return result;
+}
+
+HOOK(int, mknodat, (int at, const char *path, unsigned mode, unsigned long device)) {
+    NEED(mknodat, (int)fail(ENOSYS));
+    int result = REAL(mknodat)(at, path, mode, device);
+    if (result == 0 && awake()) made_fifo(at, path);
     return result;
 }
 

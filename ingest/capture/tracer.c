@@ -663,6 +663,17 @@ static void piped(const struct task *t, int fd, const struct stat *s) {
     TELL(PIPED, access, fd, t->process->pid, next_tick(), d);
 }
 
+/* As the shim has it. */
+static void made_fifo(const struct task *t, bool relative) {
+    struct stat s;
+    int at = relative ? (int)t->arguments[0] : AT_FDCWD;
+    if (!read_text(t, t->arguments[relative], asked[0]) || !stat_path(t, at, asked[0], &s, false) || !S_ISFIFO(s.st_mode))
+        return;
+    BEGIN(d);
+    put_u64(&d, (uint64_t)s.st_ino);
+    TELL(PIPED, 0, -1, t->process->pid, next_tick(), d);
+}
+
 static void duplicated(const struct task *t, int from, int to) {
     struct process *p = t->process;
     struct entry *e = tracked(p, from);
@@ -1543,6 +1554,10 @@ static bool begins_call(struct task *t, bool *gone) {
 #endif
     case SYS_unlinkat:
         return !(t->number == SYS_unlinkat && a[2] & AT_REMOVEDIR) && look_at_single(t, false);
+#ifdef SYS_mknod
+    case SYS_mknod: return S_ISFIFO(a[1]);
+#endif
+    case SYS_mknodat: return S_ISFIFO(a[2]);
     case SYS_truncate: return look_at_single(t, true);
     case SYS_ftruncate: {
         struct stat s;
@@ -1650,6 +1665,10 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_unlink:
 #endif
     case SYS_unlinkat: unlinked(t); break;
+#ifdef SYS_mknod
+    case SYS_mknod:
+#endif
+    case SYS_mknodat: made_fifo(t, t->number == SYS_mknodat); break;
     case SYS_truncate: truncated(t); break;
     case SYS_chdir:
     case SYS_fchdir: moved(t); break;

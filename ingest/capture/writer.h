@@ -34,6 +34,7 @@ struct state {
     uint32_t guest; /* the last child in our own memory that was announced */
     uint32_t overflowed;
     uint32_t stuck; /* no more space can be had in this process */
+    uint32_t looked; /* how much this process has read to find out how much it has read */
     uint32_t shares; /* it was said that it has memory that its forks share */
     struct addresses addresses;
 };

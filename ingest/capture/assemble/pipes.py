@@ -52,7 +52,8 @@ class Inform(msgspec.Struct, frozen=True):
 
 
 class Pipe(msgspec.Struct):
-    """One inode: the executions with its ends, and since when."""
+    """One inode: the executions with its ends, and since when. Above its 64 bits is which of the FIFOs that had it one
+    after the other."""
 
     inode: int
     socket: bool = False
@@ -110,10 +111,11 @@ def talk(
     pipes that it plugs in are those of the child that it is about to fork. `connected` are sockets of
     which it is known by other means who is at their other end."""
     made = Talk([], [])
-    pipes = _pipes(story, is_step, lends)
+    number = _Numbers(story)
+    pipes = _pipes(story, is_step, lends, number)
     for inode in [inode for inode in pipes if inode in connected]:
         del pipes[inode]
-    holders = _holders(story, lends)
+    holders = _holders(story, lends, number)
     peers = _peers(story)
     used = channels(story, peers, acted)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
@@ -189,7 +191,23 @@ def _join_uses(
                 made.told.append(Inform(take.by, writer, name, tick, until=take.until))
 
 
-def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[int, set[Process]]:
+class _Numbers:
+    """Tells FIFOs apart that had one inode one after the other."""
+
+    def __init__(self, story: Story) -> None:
+        self._made: defaultdict[int, list[int]] = defaultdict(list)
+        for event, _, _ in story.happenings:
+            if isinstance(event, Piped) and event.fd < 0:
+                self._made[event.inode].append(event.tick)
+
+    def __call__(self, inode: int, tick: int) -> int:
+        made = self._made.get(inode)
+        return inode if made is None else inode | bisect_right(made, tick) << 64
+
+
+def _holders(
+    story: Story, lends: Callable[[Execution], bool], number: _Numbers
+) -> defaultdict[int, set[Process]]:
     """Who was given which pipe among its standard descriptors, used or not. A program that plugs one
     in by itself has made it (a shell's here-document), a fork on its way has not."""
     holders: defaultdict[int, set[Process]] = defaultdict(set)
@@ -198,9 +216,9 @@ def _holders(story: Story, lends: Callable[[Execution], bool]) -> defaultdict[in
             case Image() | Forked():
                 for descriptor in event.inherited:
                     if descriptor.end is not None:
-                        holders[descriptor.end].add(by.process)
-            case Piped() if by.stretch and not _is_lent(event, by, lends):
-                holders[event.inode].add(by.process)
+                        holders[number(descriptor.end, event.tick)].add(by.process)
+            case Piped() if event.fd >= 0 and by.stretch and not _is_lent(event, by, lends):
+                holders[number(event.inode, event.tick)].add(by.process)
             case _:
                 pass
     return holders
@@ -244,21 +262,29 @@ def _is_lent(plugged: Piped, by: Execution, lends: Callable[[Execution], bool]) 
 
 
 def _pipes(
-    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+    story: Story,
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
+    number: _Numbers,
 ) -> dict[int, Pipe]:
     pipes: dict[int, Pipe] = {}
+
+    def pipe_of(inode: int, tick: int) -> Pipe:
+        key = number(inode, tick)
+        return pipes.setdefault(key, Pipe(key))
+
     streams: list[tuple[Talked, Process]] = []
     for event, by, _ in story.happenings:
         match event:
             case Image():
                 for descriptor in event.inherited:
                     if descriptor.end is not None and descriptor.fd <= 2:
-                        pipe = pipes.setdefault(descriptor.end, Pipe(descriptor.end))
+                        pipe = pipe_of(descriptor.end, event.tick)
                         pipe.socket = descriptor.kind == "socket"
                         _hold(pipe, by, descriptor.fd, descriptor.readable, event.tick)
                 if not by.traced:
                     for held in by.process.standard.values():
-                        pipe = pipes.setdefault(held.inode, Pipe(held.inode))
+                        pipe = pipe_of(held.inode, held.tick)
                         _hold(pipe, by, held.fd, held.readable, event.tick)
             case Talked() if event.lasting:
                 streams.append((event, by.process))
@@ -267,10 +293,10 @@ def _pipes(
                 for stream, process in streams:
                     if process is by.process.parent.process:
                         _hold_stream(pipes, stream, by, event.tick)
-            case Piped() if _is_lent(event, by, lends):
+            case Piped() if event.fd < 0 or _is_lent(event, by, lends):
                 pass
             case Piped() if not by.stretch or not by.process.images:
-                pipe = pipes.setdefault(event.inode, Pipe(event.inode))
+                pipe = pipe_of(event.inode, event.tick)
                 _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
             case _:
                 pass
@@ -278,7 +304,7 @@ def _pipes(
         if process.forked and not process.images and is_step(process.program):
             own = process.given if lends(process.program) else process.standard
             for held in own.values():
-                pipe = pipes.setdefault(held.inode, Pipe(held.inode))
+                pipe = pipe_of(held.inode, held.tick)
                 _hold(pipe, process.program, held.fd, held.readable, process.started)
     return pipes
 

@@ -339,7 +339,7 @@ class _Teller:
             case Exited():
                 process.exit, process.exited = event.status, event.tick
                 process.end(event.tick)
-            case Piped() if event.fd <= 2:
+            case Piped() if 0 <= event.fd <= 2:
                 process.standard[event.fd] = event
             case Moved():
                 for execution in (process.program, *process.active):
