@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from capture.machine import Machine, Process, Told
 from capture.test_assemble_any_history import FILES, Witness
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from provgraph.ingest.capture.assemble import uses
 from provgraph.ingest.capture.events import Paired, Talked
 
 PIPES = 3
@@ -153,6 +155,26 @@ def test_very_many_turns_are_made_coarser_and_lose_nothing() -> None:
         found = told.lineage(f"out{n}")
         assert {f"in{k}" for k in range(n + 1)} <= found
         assert f"in{n + 50}" not in found
+
+
+def test_turns_of_more_processes_than_are_kept_apart_end_and_stay_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uses, "_MOST", 8)
+    m = Machine(*(f"in{n}" for n in range(20)))
+    p = m.program("python3", "x.py")
+    for n in range(20):
+        worker = p.fork()
+        worker.read(f"in{n}")
+        worker.say(Talked, 4, 77 + n, "pipe", 2 * n + 1, False, True)
+        p.say(Talked, 3, 77 + n, "pipe", 2 * n + 2, True, False)
+        if n in (5, 15):
+            p.write(f"out{n}")
+    told = m.assemble()
+    for n in (5, 15):
+        assert {f"in{k}" for k in range(20)} & told.lineage(f"out{n}") == {
+            f"in{k}" for k in range(n + 1)
+        }
 
 
 def test_a_pipe_that_thousands_use_stays_linear() -> None:

@@ -35,6 +35,7 @@ from provgraph.ingest.capture.assemble.states import (
     same,
     source_of,
 )
+from provgraph.ingest.capture.assemble.writers import Writers
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
@@ -259,7 +260,7 @@ class _Sweep:
             opening.read = self.read(by, event.path, event.tick, index, event.after, file)
         file.touch(by)
         if event.writable:
-            file.writers[opening] = None
+            self.may_write(opening)
             self.unsettled[opening] = None
         self.openings.setdefault(by.process, {}).setdefault(event.tick, []).append(opening)
 
@@ -279,14 +280,7 @@ class _Sweep:
             return None
         if file.last is not None and same(file.last.stat, state):
             return None
-        forked = None
-        for opening in reversed(file.writers):
-            changed = not same(opening.base, state) or (opening.fresh and reading)
-            if changed and not opening.forked:
-                return opening
-            if changed:
-                forked = forked or opening
-        return forked
+        return file.writers.changer(state, reading=reading)
 
     def account(self, opening: Opening, state: Stat, tick: int) -> None:
         """Make a version of what a writer had written by then."""
@@ -341,12 +335,18 @@ class _Sweep:
             index = self.progress[borrower]
             self.version(opening, borrower, event.stat, event.tick, index)
 
+    def may_write(self, opening: Opening) -> None:
+        file = opening.file
+        file.writers = file.writers or Writers()
+        file.writers.add(opening)
+
     def let_go(self, opening: Opening) -> None:
         opening.closed = True
         writers = opening.file.writers
-        writers.pop(opening, None)
+        if writers:
+            writers.remove(opening)
         if not writers:
-            opening.file.writers = {}  # an emptied one keeps its room
+            opening.file.writers = None
         self.unsettled.pop(opening, None)
 
     def changed_while_read(
@@ -376,13 +376,7 @@ class _Sweep:
             return []
         if file.last is not None and same(file.last.stat, stat):
             return []
-        return [
-            other
-            for other in file.writers
-            if other.by.process.exited is None
-            and other.by.process.last < tick
-            and not same(other.base, stat)
-        ]
+        return file.writers.orphans(stat, tick)
 
     def is_due(self, opening: Opening, by: Execution, stat: Stat | None) -> bool:
         """Whether it wrote something that is not accounted for."""
@@ -436,9 +430,9 @@ class _Sweep:
         a here-document so, and takes a substitution's output. Who can read it does so at some later moment;
         nobody reads from the output that was given to them."""
         file.teller = by
-        for other in file.writers:
+        for other in file.writers.readers() if file.writers else ():
             is_output = other.inherited and other.fd in (1, 2)
-            if other.readable and not (is_output or other.forked or other.by is by):
+            if not is_output and other.by is not by:
                 self.informs.append(Inform(other.by, by, "pipe", tick, held=False))
 
     def is_told(self, file: File, by: Execution, tick: int) -> bool:
@@ -507,7 +501,7 @@ class _Sweep:
                 opening.unaccounted = self.changer(file, descriptor.stat, reading=False)
                 if opening.file not in (other.file for other in table):
                     table.append(opening)
-                    file.writers[opening] = None
+                    self.may_write(opening)
 
     def began(self, event: Image, by: Execution, index: int) -> None:
         process = by.process
@@ -552,6 +546,8 @@ class _Sweep:
     def hand_over(self, opening: Opening, by: Execution) -> None:
         """What a fork opened for the program that it becomes is that program's."""
         opening.by, opening.forked = by, False
+        if opening.file.writers:
+            opening.file.writers.adopt(opening)
         read = opening.read
         if read is not None:
             before = self.known.forget(read.by, read.path)
@@ -596,7 +592,7 @@ class _Sweep:
         if self.is_input(opening) and descriptor.fd == 0:
             self.draw(opening)
         if descriptor.writable:
-            file.writers[opening] = None
+            self.may_write(opening)
             self.unsettled[opening] = None
         return opening
 
@@ -658,7 +654,7 @@ class _Sweep:
                 if opening.readable:
                     self.read(by, opening.path, tick, 0, stat, opening.file)
                 if opening.writable:
-                    opening.file.writers[borrowed] = None
+                    self.may_write(borrowed)
                     self.unsettled[borrowed] = None
                 table.setdefault(tick, []).append(borrowed)
 

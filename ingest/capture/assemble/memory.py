@@ -27,11 +27,12 @@ def through_memory(story: Story, last: int) -> Iterator[Inform]:
 
 def _members(story: Story) -> dict[Place, list[Holder]]:
     members: defaultdict[Place, list[Holder]] = defaultdict(list)
-    held: defaultdict[Execution, list[tuple[int, Place]]] = defaultdict(list)
+    held: defaultdict[Execution, dict[Place, int]] = defaultdict(dict)
 
     def hold(by: Execution, since: int, place: Place) -> None:
-        held[by].append((since, place))
-        members[place].append(Holder(by, since))
+        if place not in held[by]:  # a segment may be attached any number of times
+            held[by][place] = since
+            members[place].append(Holder(by, since))
 
     for event, by, _ in story.happenings:
         if isinstance(event, Memory):
@@ -40,7 +41,7 @@ def _members(story: Story) -> dict[Place, list[Holder]]:
     for process in sorted(story.processes, key=lambda process: process.started) if held else ():
         if process.parent is None or not process.executions or not process.executions[0].stretch:
             continue
-        for since, place in list(held.get(_whole(process.parent), ())):
+        for place, since in held.get(_whole(process.parent), {}).items():
             if since <= process.started:
                 hold(process.executions[0], process.started, place)
     return members

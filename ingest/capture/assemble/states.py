@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from provgraph.ingest.capture.assemble.processes import Execution, Process
 from provgraph.ingest.capture.events import Closed
 from provgraph.model.records import Stat
+
+if TYPE_CHECKING:
+    from provgraph.ingest.capture.assemble.writers import Writers
 
 GONE: Final = b" (deleted)"
 """How the kernel ends the path of a file that has no name (any more)."""
@@ -23,7 +26,7 @@ class File(msgspec.Struct, eq=False):
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
     others: dict[Execution, Version] | None = None
-    writers: dict[Opening, None] = {}
+    writers: Writers | None = None
     created: bool = False
     removed: bool = False
     user: Process | None = None

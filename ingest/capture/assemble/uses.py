@@ -19,7 +19,7 @@ from provgraph.ingest.capture.assemble.processes import Execution, Story
 from provgraph.ingest.capture.events import Talked
 
 _MOST: Final = 8192
-"""From more uses than this on, neighbouring turns become one."""
+"""From more uses than this on, and than two a user, neighbouring turns become one."""
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -109,7 +109,8 @@ class _Turns:
         self._acted = acted
         self._last = max(process.last for process in story.processes)
         self._width = 1
-        while len({(by, event.turn // self._width) for event, by in told}) > _MOST:
+        most = max(_MOST, 2 * len({by for _, by in told}))
+        while len({(by, event.turn // self._width) for event, by in told}) > most:
             self._width *= 2
         first: dict[int, int] = {}
         self._spoke: dict[tuple[Execution, int], int] = {}

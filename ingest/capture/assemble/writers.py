@@ -1,0 +1,99 @@
+"""Who has a file open and may still change it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from provgraph.ingest.capture.assemble.states import Opening, same
+from provgraph.model.records import Stat
+
+
+class Writers:
+    """The openings of a file by which it may still be changed. Very many forks may have one and the same, such as a
+    log that all of a run are given: what began with the same state is looked at once."""
+
+    def __init__(self) -> None:
+        self._own = _Runs()
+        self._forked = _Runs()
+        self._mortal: dict[Opening, None] = {}  # of processes that nobody saw end
+
+    def __bool__(self) -> bool:
+        return bool(self._own or self._forked)
+
+    def add(self, opening: Opening) -> None:
+        (self._forked if opening.forked else self._own).add(opening)
+        if opening.by.process.exited is None:
+            self._mortal[opening] = None
+
+    def remove(self, opening: Opening) -> None:
+        """Where it is one of them."""
+        self._own.remove(opening)
+        self._forked.remove(opening)
+        self._mortal.pop(opening, None)
+
+    def adopt(self, opening: Opening) -> None:
+        """What a fork was given is its own program's now."""
+        if opening in self._forked:
+            self._forked.remove(opening)
+            self._own.add(opening)
+
+    def changer(self, state: Stat, *, reading: bool) -> Opening | None:
+        """The last to have opened it that had found it in another state, rather one that opened it for itself
+        than a fork. `reading`: one that created it counts, too."""
+        own = self._own.changer(state, reading=reading)
+        return own if own is not None else self._forked.changer(state, reading=reading)
+
+    def orphans(self, state: Stat, tick: int) -> list[Opening]:
+        """Those of processes that were killed before `tick` and had found it in another state."""
+        return [
+            opening
+            for opening in self._mortal
+            if opening.by.process.last < tick and not same(opening.base, state)
+        ]
+
+    def readers(self) -> Iterable[Opening]:
+        """Those that can read as well, but for what forks were given."""
+        return (opening for opening in self._own if opening.readable)
+
+
+class _Runs:
+    """Openings in order. Neighbours that cannot be told apart by the state that they began with make one run."""
+
+    def __init__(self) -> None:
+        self._runs: list[dict[Opening, None]] = []
+        self._run_of: dict[Opening, dict[Opening, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._run_of)
+
+    def __contains__(self, opening: Opening) -> bool:
+        return opening in self._run_of
+
+    def __iter__(self) -> Iterator[Opening]:
+        return iter(self._run_of)
+
+    def add(self, opening: Opening) -> None:
+        while self._runs and not self._runs[-1]:
+            self._runs.pop()
+        if not self._runs or not _alike(next(reversed(self._runs[-1])), opening):
+            self._runs.append({})
+        self._runs[-1][opening] = None
+        self._run_of[opening] = self._runs[-1]
+
+    def remove(self, opening: Opening) -> None:
+        run = self._run_of.pop(opening, None)
+        if run is not None:
+            del run[opening]
+
+    def changer(self, state: Stat, *, reading: bool) -> Opening | None:
+        for run in reversed(self._runs):
+            opening = next(reversed(run), None)
+            if opening is None:
+                continue
+            if not same(opening.base, state) or (opening.fresh and reading):
+                return opening
+        return None
+
+
+def _alike(one: Opening, other: Opening) -> bool:
+    return one.fresh == other.fresh and same(one.base, other.base)
