@@ -22,7 +22,7 @@ Relation = Literal[
 ]
 
 FOLD: Final = 8
-"""How many inputs of one relation and one folder are shown before the rest fold."""
+"""How many inputs of one relation and one folder, or steps of one command, are shown before the rest fold."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Branch:
     run: Node | None = None
     starter: str = ""
     commit: Node | None = None
-    repeated: Literal["", "above", "below"] = ""
+    repeated: Literal["", "above", "below", "folded"] = ""
     branches: list[Branch] = field(default_factory=list)
     folded: list[Node] = field(default_factory=list)
 
@@ -159,13 +159,20 @@ def tree(origins: Origins, *, fold: bool = True) -> Branch:
 def _say_where(root: Branch) -> None:
     """Set `repeated` by the order in which the tree is read."""
     seen: set[str] = set()
+    waiting: defaultdict[str, list[Branch]] = defaultdict(list)
     stack = [root]
     while stack:
         branch = stack.pop()
-        if branch.repeated:
-            branch.repeated = "above" if branch.node.id in seen else "below"
+        node = branch.node.id
+        if not branch.repeated:
+            seen.add(node)
+            for before in waiting.pop(node, ()):
+                before.repeated = "below"
+        elif node in seen:
+            branch.repeated = "above"
         else:
-            seen.add(branch.node.id)
+            branch.repeated = "folded"
+            waiting[node].append(branch)
         stack += reversed(branch.branches)
 
 
@@ -182,10 +189,12 @@ def _processes(origins: Origins) -> dict[str, str]:
     }
     stands: dict[str, str] = {}
     for step in before:
-        chain = [step]
-        while chain[-1] in before and before[chain[-1]] not in chain:
-            chain.append(before[chain[-1]])
-        stands |= dict.fromkeys(chain, chain[-1])
+        chain: dict[str, None] = {}
+        at = step
+        while at in before and at not in stands and at not in chain:
+            chain[at] = None
+            at = before[at]
+        stands |= dict.fromkeys(chain, stands.get(at, at))
     return stands
 
 
@@ -257,15 +266,17 @@ def _fold(root: Branch) -> None:
 
 
 def _folded(branches: Sequence[Branch]) -> list[Branch]:
-    """Leaves beyond `FOLD` of one relation and folder become the folded siblings of the last one
-    that is shown; what has origins of its own is always shown."""
+    """What is beyond `FOLD` of one relation and folder, or of one relation and command, becomes the folded
+    siblings of the last one that is shown; what has origins that are shown under it is kept."""
     kept: list[Branch] = []
-    leaves: defaultdict[tuple[str, str], list[Branch]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str, str], list[Branch]] = defaultdict(list)
     for branch in branches:
-        group = leaves[branch.relation, _folder(branch.node)]
-        if branch.branches or branch.node.label == "Step" or len(group) < FOLD:
-            if not branch.branches and branch.node.label != "Step":
-                group.append(branch)
+        if any(not below.repeated for below in branch.branches):
+            kept.append(branch)
+            continue
+        group = alike[branch.relation, branch.node.label, _folder(branch.node)]
+        if len(group) < FOLD:
+            group.append(branch)
             kept.append(branch)
         else:
             group[-1].folded.append(branch.node)
@@ -273,4 +284,7 @@ def _folded(branches: Sequence[Branch]) -> list[Branch]:
 
 
 def _folder(node: Node) -> str:
+    """That of a file; of a step, what it ran."""
+    if node.label == "Step":
+        return str(node.properties.get("command", ""))
     return str(node.properties.get("name", "")).rpartition("/")[0]

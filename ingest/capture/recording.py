@@ -482,7 +482,7 @@ def of_ended(records: Iterable[Record], living: set[int]) -> list[Record]:
     known only at its end is left out."""
     records = [r for r in records if not isinstance(r, (RunStarted, EnvironmentSeen, RunEnded))]
     steps = [record for record in records if isinstance(record, StepSeen)]
-    open_ = {s.step for s in steps if s.pid in living or s.kind == "unattributed"}
+    open_ = {s.step for s in steps if s.pid in living or s.kind in ("pipe", "unattributed")}
     open_ |= {r.version for r in records if isinstance(r, Generated) and r.step in open_}
     return [
         record

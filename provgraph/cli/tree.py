@@ -88,11 +88,14 @@ def _line(branch: Branch, words: dict[str, str]) -> Text:
     return _version(text, branch)
 
 
+_WHERE = {"above": "shown above", "below": "shown below", "folded": "among those not shown"}
+
+
 def _version(text: Text, branch: Branch) -> Text:
     properties = branch.node.properties
     text.append(shown(str(properties.get("name", branch.node.id))), style="bold cyan")
     if branch.repeated:
-        return text.append(f"  (shown {branch.repeated})", style="dim")
+        return text.append(f"  ({_WHERE[branch.repeated]})", style="dim")
     details = [str(properties.get("kind", ""))]
     if isinstance(held := properties.get("size"), int):
         details.append(size(held))
@@ -120,12 +123,14 @@ def _step(text: Text, branch: Branch) -> Text:
     command = str(properties.get("command") or properties.get("name") or branch.node.id)
     if properties.get("how") == "unattributed":
         text.append("a program that was not seen", style="yellow")
+    elif properties.get("how") == "pipe":
+        text.append("all that share a pipe", style="green")
     else:
         is_cell = properties.get("how") == "cell"
         command = str(properties.get("name")) if is_cell else _shortened(command)
         text.append(shown(command), style="green")
     if branch.repeated:
-        return text.append(f"  (shown {branch.repeated})", style="dim")
+        return text.append(f"  ({_WHERE[branch.repeated]})", style="dim")
     details = []
     if isinstance(at := properties.get("at"), int):
         details.append(moment(at))
@@ -169,9 +174,8 @@ def _shortened(command: str, limit: int = 160) -> str:
 def _fold_line(branch: Branch) -> Text:
     from rich.text import Text
 
-    sizes = [held for node in branch.folded if isinstance(held := node.properties.get("size"), int)]
-    return Text(
-        f"… and {count(len(branch.folded), 'more like it', 'more like these')}, {size(sum(sizes))}"
-        " (`--full` shows them)",
-        style="dim",
-    )
+    found = count(len(branch.folded), "more like it", "more like these")
+    if branch.node.label != "Step":
+        sizes = (node.properties.get("size") for node in branch.folded)
+        found += f", {size(sum(held for held in sizes if isinstance(held, int)))}"
+    return Text(f"… and {found} (`--full` shows them)", style="dim")

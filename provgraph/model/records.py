@@ -114,7 +114,7 @@ class StepSeen(Record, frozen=True, tag="step"):
     parent: str = ""
     exit: int | None = None
     signal: str = ""
-    kind: str = "process"  # process, fork, cell, task, function, block, unattributed
+    kind: str = "process"  # process, fork, cell, task, function, block, pipe, unattributed
     properties: dict[str, Scalar] = {}
 
 

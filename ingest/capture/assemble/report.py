@@ -368,7 +368,7 @@ class Report:
         for joint in self.talk.joints:
             step = step_id(context.run, context.boot, 0, joint.inode, 0)
             started = context.when(joint.tick)
-            yield StepSeen(step, context.run, [], ".", started, program="pipe", kind="unattributed")
+            yield StepSeen(step, context.run, [], ".", started, program="pipe", kind="pipe")
             for writer in sorted(joint.writers, key=_in_order):
                 yield Informed(step, self.step_of(self.steps[writer][-1]), "pipe", started)
             for reader in sorted(joint.readers, key=_in_order):
