@@ -20,7 +20,7 @@ def step(id: str, command: str, how: str = "process") -> Node:
 
 
 def edge(source: str, type: str, target: str, **properties: str) -> Edge:
-    return Edge(source, type, target, "", properties)
+    return Edge(source, type, target, "", {**properties})
 
 
 def lines(nodes: list[Node], edges: list[Edge], *, fold: bool = True) -> list[str]:
