@@ -95,11 +95,16 @@ class Connections(msgspec.Struct):
                         yield from flow(holder, peer, self.last, "socket")
                         yield from flow(peer, holder, self.last, "socket")
 
-    def among(self, said: Talk) -> tuple[list[Inform], list[Inform]]:
-        """The informs of a talk, and its flows. Those who talk through sockets may have said by other ways, too, at no
-        known moment, what they know."""
+    def among(self, said: Talk) -> tuple[list[Inform], list[Inform], list[Inform]]:
+        """The informs of a talk, those of uses that are told, and its flows. Those who talk through sockets may have
+        said by other ways, too, at no known moment, what they know: turns do not bound what they hear so."""
         talking = {end for flow in said.flows for end in (flow.reader, flow.by)}
-        alone, flows = [], list(said.flows)
+        alone, told, flows = [], [], list(said.flows)
+        for inform in said.told:
+            if inform.tick < inform.end and {inform.reader, inform.by} <= talking:
+                flows.append(msgspec.structs.replace(inform, held=False))
+            else:
+                told.append(inform)
         for inform in said.informs:
             bound = inform.held and inform.until is None
             if (
@@ -113,7 +118,7 @@ class Connections(msgspec.Struct):
             if until is None:
                 until = self.last if inform.by.ended is None else inform.by.ended
             flows.append(msgspec.structs.replace(inform, held=False, until=until))
-        return alone, flows
+        return alone, told, flows
 
     def beyond(self, place: bytes, known: frozenset[int], going_on: bool) -> Iterator[Action]:
         """What was told to others than this run, and heard from them, as of files that are gone once the connection is.

@@ -9,6 +9,7 @@ rest:
   makes no version of what they wrote.
 - A state that somebody sees (opens, inherits, moves, links, removes) while somebody else has the file
   open and has changed it becomes a version of the latter then, not at its close.
+- Who has a file open to read may read what others write there meanwhile.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ from provgraph.model.records import Content, Stat
 
 class Traffic(msgspec.Struct):
     """All that was done to files. `touched` are paths with a captured change, `informs` what was told
-    through files without a name, `passed` paths of noise at which the run made what it went on with."""
+    through files without a name, `flows` what may have been through those that others had open, `passed` paths of noise at which the run made what it went on with."""
 
     actions: Actions
     touched: Container[bytes]
     environment: set[bytes]
     informs: list[Inform]
+    flows: list[Inform]
     passed: set[bytes]
 
 
@@ -94,7 +96,7 @@ def traffic(
             known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
-    return Traffic(*known.all(), sweep.environment, sweep.informs, sweep.passed)
+    return Traffic(*known.all(), sweep.environment, sweep.informs, sweep.flows, sweep.passed)
 
 
 class _Sweep:
@@ -103,6 +105,7 @@ class _Sweep:
         self.known = Known(room)
         self.environment: set[bytes] = set()
         self.informs: list[Inform] = []
+        self.flows: list[Inform] = []
         self.passed: set[bytes] = set()
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
         self.unsettled: dict[Opening, None] = {}
@@ -259,6 +262,8 @@ class _Sweep:
         if reads and not self.is_told(file, by, event.tick):
             opening.read = self.read(by, event.path, event.tick, index, event.after, file)
         file.touch(by)
+        if event.readable:
+            file.readers[opening] = None
         if event.writable:
             self.may_write(opening)
             self.unsettled[opening] = None
@@ -299,6 +304,8 @@ class _Sweep:
             return
         if self.only_lent(opening):
             self.hand_back(opening, event)
+        if not event.mapped:
+            opening.file.readers.pop(opening, None)
         if not opening.writable:
             opening.closed = True
             if not same(event.stat, opening.base) and opening.read is not None:
@@ -306,6 +313,8 @@ class _Sweep:
             return
         if event.mapped:
             opening.late = event
+            if not same(opening.base, event.stat):
+                self.settle(opening, by, event.stat, event.tick, index)
             return
         self.let_go(opening)
         self.settle(opening, by, event.stat, event.tick, index)
@@ -323,6 +332,8 @@ class _Sweep:
 
     def hand_back(self, opening: Opening, event: Closed) -> None:
         borrower, read = opening.borrowers[0], opening.read
+        for later in opening.later:
+            later.void = True
         if read is not None:
             read.void = True
             self.known.forget(read.by, read.path)
@@ -423,7 +434,33 @@ class _Sweep:
             made.sources = (source,)
         self.accept(made)
         self.show_under_all_names(made)
+        self.read_while_open(made, opening.tick)
         return made
+
+    def read_while_open(self, made: Version, since: int) -> None:
+        """Who has the file open may have read what another wrote there, and before that was done what there was of
+        it by then."""
+        file, stat, tick = made.file, made.stat, made.tick
+        if file is None or stat is None or not stat.size:
+            return
+        for opening in list(file.readers):
+            by = opening.by
+            if (
+                by.ended is not None and by.ended < tick
+            ):  # a part of a program may leave it to what follows
+                by = by.process.executions[by.place]
+            if by.process is made.by.process or tick < opening.tick:
+                continue
+            begun = max(since, opening.tick)
+            if begun < tick and (by.ended is None or begun <= by.ended):
+                until = tick if by.ended is None else min(tick, by.ended)
+                self.flows.append(Inform(by, made.by, "memory", begun, held=False, until=until))
+            if by.ended is None or tick <= by.ended:
+                read = self.read(by, made.path, tick, self.progress.get(by, 0), stat, file)
+                if read is not None:
+                    opening.later.append(read)
+            else:
+                file.readers.pop(opening)
 
     def pass_on(self, file: File, by: Execution, tick: int) -> None:
         """A file without a name passes what is written to it between those who have it open: a shell gives
@@ -516,6 +553,7 @@ class _Sweep:
         self.openings[process] = table
         states = {(d.stat.device, d.stat.inode): d.stat for d in event.inherited if d.writable}
         for opening in held:
+            opening.file.readers.pop(opening, None)
             base = opening.base
             state = states.get((base.device, base.inode), base) if opening.writable else base
             if opening.forked and by.traced:
@@ -524,6 +562,8 @@ class _Sweep:
                 self.exec_over(opening, state, event.tick)
             elif before is not None and before.stretch:
                 self.hand_over(opening, by)
+                if opening.readable:
+                    opening.file.readers[opening] = None
                 table.setdefault(opening.tick, []).append(opening)
         self.executed(event, by, index)
         if not by.traced:
@@ -618,6 +658,11 @@ class _Sweep:
             read = opening.read = self.read(by, opening.path, opening.tick, index, stat, file)
             if read is not None:
                 read.made = opening.made
+        if not opening.closed:
+            file.readers[opening] = None
+        last = file.last
+        if last is not None and last.tick > opening.tick and last.by.process is not by.process:
+            self.read_while_open(last, last.tick)
 
     def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
         parent = by.process.parent

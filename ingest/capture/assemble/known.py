@@ -146,7 +146,7 @@ class Known:
         shelf.renew(active)
         shelf.put_files([self._let_go(file) for file in rest])
         for file in rest:  # the collector is paused, so nothing may hold itself
-            file.names, file.last, file.others = {}, None, None
+            file.names, file.last, file.others, file.readers = {}, None, None, {}
         for by, seen in self._seen.items():
             shelf.put_seen(by, self._states_of(seen))
         shelf.put_touched(self.touched)

@@ -78,7 +78,7 @@ class Report:
         connections: Connections,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
-        self.by_files, self.passed, self.connections = seen.informs, seen.passed, connections
+        self.by_files, self.passed, self.connections = seen, seen.passed, connections
         self.recorded: dict[bytes, bool] = {}
         self.actions = actions = seen.actions
         actions.keep(self.matters)
@@ -139,7 +139,8 @@ class Report:
             self.story, self.active.__contains__, self.programs.lends, self.acted, connected
         )
         made.informs += informs(self.story)
-        made.informs += self.by_files
+        made.informs += self.by_files.informs
+        made.flows += self.by_files.flows
         made.flows += self.connections.flows()
         made.flows += through_memory(self.story, self.connections.last)
         relevant = self.relevant(made)
@@ -208,15 +209,15 @@ class Report:
 
         for _, parent, tick in self.forks:
             course(parent).sent.append(Sent(tick))
-        alone, flows = self.connections.among(self.talk)
+        alone, told, flows = self.connections.among(self.talk)
         for inform in alone:
             course(inform.reader).heard.append(inform)
             if not inform.held or inform.until is not None:
                 course(inform.by)
             if inform.until is not None:
                 course(inform.by).sent.append(Sent(inform.tick))
-        spoken = {(inform.by, inform.end): None for inform in self.talk.told}
-        for inform in self.talk.told:
+        spoken = {(inform.by, inform.end): None for inform in told}
+        for inform in told:
             course(inform.reader).heard.append(inform)
         for by, until in spoken:
             course(by).sent.append(Sent(until))

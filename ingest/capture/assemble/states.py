@@ -20,13 +20,14 @@ GONE: Final = b" (deleted)"
 class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
     this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may
-    still change it. `user` and `shared` tell whether one process alone ever had to do with it. `teller` wrote to it
+    still change it, `readers` those through which what others write there may be read. `user` and `shared` tell whether one process alone ever had to do with it. `teller` wrote to it
     last while it had no name. `key` is its inode, where that was seen, and `number` what a shelf calls it."""
 
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
     others: dict[Execution, Version] | None = None
     writers: Writers | None = None
+    readers: dict[Opening, None] = {}
     created: bool = False
     removed: bool = False
     user: Process | None = None
@@ -152,7 +153,7 @@ class Opening(msgspec.Struct, eq=False):
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
     a fork, `forked` by a fork; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
-    until then."""
+    until then. `read` is what was read when it was opened, `later` what others wrote while it was open."""
 
     file: File
     by: Execution
@@ -172,6 +173,7 @@ class Opening(msgspec.Struct, eq=False):
     borrowers: tuple[Execution, ...] = ()
     lent: int = 0
     read: Read | None = None
+    later: list[Read] = []
     late: Closed | None = None
     closed: bool = False
 
