@@ -36,6 +36,7 @@ from provgraph.ingest.capture.assemble.states import (
     same,
     source_of,
 )
+from provgraph.ingest.capture.assemble.together import holder, in_few_words, told_together
 from provgraph.ingest.capture.assemble.writers import Writers
 from provgraph.ingest.capture.events import (
     Closed,
@@ -96,7 +97,9 @@ def traffic(
             known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
-    return Traffic(*known.all(), sweep.environment, sweep.informs, sweep.flows, sweep.passed)
+    return Traffic(
+        *known.all(), sweep.environment, sweep.informs, in_few_words(sweep.flows), sweep.passed
+    )
 
 
 class _Sweep:
@@ -304,18 +307,20 @@ class _Sweep:
             return
         if self.only_lent(opening):
             self.hand_back(opening, event)
-        if not event.mapped:
-            opening.file.readers.pop(opening, None)
+        else:
+            self.flows += told_together(opening, event.stat, event.tick)
         if not opening.writable:
             opening.closed = True
             if not same(event.stat, opening.base) and opening.read is not None:
                 self.changed_while_read(opening, by, event, index)
+            opening.file.readers.pop(opening, None)
             return
         if event.mapped:
             opening.late = event
             if not same(opening.base, event.stat):
                 self.settle(opening, by, event.stat, event.tick, index)
             return
+        opening.file.readers.pop(opening, None)
         self.let_go(opening)
         self.settle(opening, by, event.stat, event.tick, index)
 
@@ -434,33 +439,24 @@ class _Sweep:
             made.sources = (source,)
         self.accept(made)
         self.show_under_all_names(made)
-        self.read_while_open(made, opening.tick)
+        self.read_while_open(made)
         return made
 
-    def read_while_open(self, made: Version, since: int) -> None:
-        """Who has the file open may have read what another wrote there, and before that was done what there was of
-        it by then."""
+    def read_while_open(self, made: Version) -> None:
+        """Who has the file open may have read what another wrote there."""
         file, stat, tick = made.file, made.stat, made.tick
         if file is None or stat is None or not stat.size:
             return
         for opening in list(file.readers):
-            by = opening.by
-            if (
-                by.ended is not None and by.ended < tick
-            ):  # a part of a program may leave it to what follows
-                by = by.process.executions[by.place]
+            by = holder(opening, tick)
             if by.process is made.by.process or tick < opening.tick:
                 continue
-            begun = max(since, opening.tick)
-            if begun < tick and (by.ended is None or begun <= by.ended):
-                until = tick if by.ended is None else min(tick, by.ended)
-                self.flows.append(Inform(by, made.by, "memory", begun, held=False, until=until))
-            if by.ended is None or tick <= by.ended:
-                read = self.read(by, made.path, tick, self.progress.get(by, 0), stat, file)
-                if read is not None:
-                    opening.later.append(read)
-            else:
+            if by.ended is not None and by.ended < tick:
                 file.readers.pop(opening)
+                continue
+            read = self.read(by, made.path, tick, self.progress.get(by, 0), stat, file)
+            if read is not None:
+                opening.later.append(read)
 
     def pass_on(self, file: File, by: Execution, tick: int) -> None:
         """A file without a name passes what is written to it between those who have it open: a shell gives
@@ -662,7 +658,7 @@ class _Sweep:
             file.readers[opening] = None
         last = file.last
         if last is not None and last.tick > opening.tick and last.by.process is not by.process:
-            self.read_while_open(last, last.tick)
+            self.read_while_open(last)
 
     def borrow(self, file: File, by: Execution, descriptor: Descriptor) -> None:
         parent = by.process.parent
@@ -897,6 +893,9 @@ class _Sweep:
             for opening in (o for openings in table.values() for o in openings):
                 if opening.inherited and self.is_input(opening) and process.exited is None:
                     self.draw(opening)
+        for opening in dict.fromkeys(self.open):
+            if opening.by.ended is None and opening.file.writers:
+                self.flows += told_together(opening, None, ended)
         for left, opening in enumerate(list(self.unsettled), -len(self.unsettled)):
             file, by = opening.file, opening.by
             if file.name is None:

@@ -51,6 +51,10 @@ class Writers:
             if opening.by.process.last < tick and not same(opening.base, state)
         ]
 
+    def own(self) -> Iterable[Opening]:
+        """Those but for what forks were given."""
+        return self._own
+
     def readers(self) -> Iterable[Opening]:
         """Those that can read as well, but for what forks were given."""
         return (opening for opening in self._own if opening.readable)
