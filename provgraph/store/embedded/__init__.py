@@ -65,11 +65,12 @@ class EmbeddedStore:
             for begun in failed:
                 self._do(begun.work)
 
-    def _do(self, work: beside.Work, memory: int = MEMORY) -> None:
-        """Here and now, when those that were begun before are done."""
+    def _do(self, work: beside.Work, memory: int = MEMORY) -> Prepared:
+        """Here and now, when those that were begun before are done. What was applied."""
         prepared = Prepared(work.make(self))
         work.ready()
         apply.apply(self._connection, prepared, memory)
+        return prepared
 
     def apply(self, batch: Batch) -> None:
         self._writable()
@@ -100,11 +101,12 @@ class EmbeddedStore:
     def _begin(self, work: beside.Work, beside_others: int) -> None:
         self._writable()
 
-        def do() -> None:
+        def do() -> Prepared:
             self._open = open_database(self.path).connection
             beside.do_not_sync(self._open)
-            self._do(work, MEMORY_OF_A_FORK)
+            prepared = self._do(work, MEMORY_OF_A_FORK)
             self._open.close()
+            return prepared
 
         with explained(self.path):
             self._finish(beside_others)

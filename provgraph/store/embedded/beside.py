@@ -59,7 +59,7 @@ class Begun:
         return self._is_done
 
 
-def begin(work: Work, do: Callable[[], None]) -> Begun | None:
+def begin(work: Work, do: Callable[[], object]) -> Begun | None:
     """Have a fork `do` the work. None where there is no process to be had."""
     told = os.memfd_create("told")
     over, open_until = os.pipe2(os.O_CLOEXEC)
@@ -75,10 +75,11 @@ def begin(work: Work, do: Callable[[], None]) -> Begun | None:
     return Begun(work, pid, open(over, "rb", buffering=0), told)
 
 
-def _do(do: Callable[[], None], told: int) -> None:
-    """Ends the process, with nothing that its end would do otherwise: that is its parent's."""
+def _do(do: Callable[[], object], told: int) -> None:
+    """Ends the process, with nothing that its end would do otherwise: that is its parent's. What was made is held until
+    then: to take it apart would take longer than to end."""
     try:
-        do()
+        _made = do()
         os.write(told, _DONE)
     finally:
         os._exit(0)
