@@ -525,7 +525,6 @@ class Contents:
             self._hash_now(event.path, event.stat)
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
-        self._recall(stat, changing=True)
         seen = self._named(stat, path)
         if stat not in self._closed:  # a shell closes, after its command, what it has not written
             self._closed.add(stat)
@@ -561,11 +560,17 @@ class Contents:
         self._recall(stat)
         if stat.size == 0:
             return EMPTY
-        # chmod, link and rename change the ctime alone.
-        for known in (self._digests.get(stat), self._by_change.get(_change(stat))):
-            if known and self._set_back(known[1]) == self._set_back(stat):
-                return known[0]
+        known = self._digests.get(stat)
+        if known and self._is_of(known[1], stat):
+            return known[0]
+        known = self._by_change.get(_change(stat))  # chmod, link and rename change the ctime alone
+        if known and self._is_of(known[1], stat):
+            return known[0]
         return self._cache.find(stat) if self._cache else ""
+
+    def _is_of(self, hashed: Stat, stat: Stat) -> bool:
+        """Whether a digest that was taken at the one counts for the other."""
+        return hashed is stat or self._set_back(hashed) == self._set_back(stat)
 
     def _hash(self, path: bytes, stat: Stat, *, lenient: bool = False) -> str:
         def accept(found: Stat) -> bool:

@@ -39,12 +39,14 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
     carriers = _Carriers()
     for event in events:
         match event:
-            case Opened() if event.writable:
-                writers.add((event.pid, event.tick))
-            case Closed() if (event.pid, event.opened) in writers:
-                identity = _identity(event.stat)
-                if identity in wanted:
-                    written[identity] = event
+            case Opened():
+                if event.writable:
+                    writers.add((event.pid, event.tick))
+            case Closed():
+                if (event.pid, event.opened) in writers:
+                    identity = _identity(event.stat)
+                    if identity in wanted:
+                        written[identity] = event
             case Renamed() if event.directory:
                 carriers.add(event)
             case Renamed() | Linked():

@@ -452,9 +452,12 @@ def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembl
     parts = calls.read(_text(recorded / METRICS), context.run, context.root, context.host)
     evidence.texts += parts.texts
     told = [found.event for found in evidence.interpretations]
-    events = through(evidence.events, _without_contents)
-    events = through(events, lambda all: calls.attributed(all, parts.marks))
-    evidence.events = list(_saying_more(evidence.events))
+    events = evidence.events
+    evidence.events = list(_saying_more(events))
+    if any(isinstance(event, Preserved) for event in evidence.events):
+        events = through(events, _without_contents)
+    if parts.marks:
+        events = through(events, lambda all: calls.attributed(all, parts.marks))
     return assemble(joined(events, [*told, *parts.events]), context)
 
 

@@ -80,8 +80,10 @@ RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 _WHOSE = Struct("=I4xI")  # of a record, its length and its pid
 PROGRESS = Struct("=Q")
 WORD = Struct("=I")
-_WORD_OF = WORD.unpack_from
 STAT = Struct("=QQqqq")
+_OPENED = Struct("=40sI")  # a stat, and the length of a path
+_OPENED_ANEW = Struct("=40s40sI")
+_CLOSED = Struct("=Q40sI")
 DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
 ELSEWHERE: Final = 0xFFFFFFFF
@@ -446,9 +448,9 @@ def _all(data: mmap.mmap, index: Mapping[int, array[int]]) -> list[Event]:
 
 def _ordered(data: mmap.mmap, offsets: array[int] | list[int]) -> array[int] | list[int]:
     """Threads and their chunks mix the order of ticks; most processes have one thread."""
-    last = 0
+    last, tick_at = 0, PROGRESS.unpack_from
     for at in offsets:
-        tick = _tick(data, at)
+        (tick,) = tick_at(data, at + 16)
         if tick < last:
             return sorted(offsets, key=lambda at: _tick(data, at))
         last = tick
@@ -529,24 +531,23 @@ class _Payload:
         self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.own, self.at)[0]
 
     def stat(self) -> Stat:
-        """One object where it is what the stat before was: as what a file was left in, then opened in."""
         begin = self.at
         self.at = end = begin + STAT.size
-        raw = self.own[begin:end]
+        return self.stat_of(self.own[begin:end])
+
+    def stat_of(self, raw: bytes) -> Stat:
+        """One object where it is what the stat before was: as what a file was left in, then opened in."""
         if raw != self.raw:
             self.state = stat_like(self.state, STAT.unpack(raw))
             self.raw = raw
         return self.state
 
-    def named(self) -> bytes:
-        """A text, as one object where it is what the one before was."""
-        length: int = _WORD_OF(self.own, self.at)[0]
+    def named(self, begin: int, length: int) -> bytes:
+        """A text of that length, as one object where it is what the one before was."""
         if length == ELSEWHERE:
-            text = self.text()
+            text = self.text_at(PROGRESS.unpack_from(self.own, begin)[0])
         else:
-            begin = self.at + 4
-            self.at = begin + length
-            text = self.own[begin : self.at]
+            text = self.own[begin : begin + length]
         if text and text != self.path:
             self.path = text
         return self.path if text else text
@@ -594,18 +595,26 @@ def _exec_failed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: ob
 def _opened(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
-    after, before, path = p.stat(), p.stat_if(flags & HAS_BEFORE), p.named()
+    own = p.own
+    if flags & HAS_BEFORE:
+        raw, earlier, length = _OPENED_ANEW.unpack_from(own)
+        after, before, begin = p.stat_of(raw), p.stat_of(earlier), _OPENED_ANEW.size
+    else:
+        raw, length = _OPENED.unpack_from(own)
+        after, before, begin = p.stat_of(raw), None, _OPENED.size
+    path = p.named(begin, length)
+    readable, writable, truncates, appends, created = _ACCESS[flags & (len(_ACCESS) - 1)]
     p.opened = tick
-    if not flags & WRITABLE:
+    if not writable:
         paths[tick] = path
     return Opened(
         value,
         path,
-        bool(flags & READABLE),
-        bool(flags & WRITABLE),
-        bool(flags & TRUNCATES),
-        bool(flags & APPENDS),
-        bool(flags & CREATED),
+        readable,
+        writable,
+        truncates,
+        appends,
+        created,
         after,
         before,
         pid=pid,
@@ -613,11 +622,20 @@ def _opened(
     )
 
 
+_ACCESS: Final = [
+    tuple(bool(flags & which) for which in (READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED))
+    for flags in range(1 << 5)
+]
+"""What the flags of an `Opened` say, by those flags."""
+
+
 def _closed(
     p: _Payload, flags: int, value: int, pid: int, tick: int, paths: dict[int, bytes]
 ) -> Event:
-    opened, stat, path = p.long(), p.stat(), p.named()
-    opened = p.opened if opened == p.opened else opened
+    opened, raw, length = _CLOSED.unpack_from(p.own)
+    stat, path = p.stat_of(raw), p.named(_CLOSED.size, length)
+    if opened == p.opened:
+        opened = p.opened  # one object
     path = path or paths.pop(opened, b"")
     return Closed(value, path, opened, stat, bool(flags & MAPPED), pid=pid, tick=tick)
 
@@ -747,9 +765,9 @@ def _decoded(
     data: mmap.mmap, offsets: array[int] | list[int], paths: dict[int, dict[int, bytes]]
 ) -> Iterator[Event]:
     payload = _Payload(data)
-    last = 0
+    last, head = 0, RECORD.unpack_from
     for at in offsets:
-        length, kind, flags, pid, value, tick = RECORD.unpack_from(data, at)
+        length, kind, flags, pid, value, tick = head(data, at)
         last = pid = last if pid == last else pid  # one object for all events of a process
         payload.own, payload.at = data[at + RECORD.size : at + length], 0
         try:

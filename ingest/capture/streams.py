@@ -6,11 +6,12 @@ records need not know which it is.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
-from itertools import chain
-from operator import attrgetter
-from typing import Generic, TypeVar
+from itertools import chain, islice
+from operator import attrgetter, lt
+from typing import Final, Generic, TypeVar
 
 from provgraph.ingest.capture.events import Event
 from provgraph.model.records import Record
@@ -31,6 +32,9 @@ class Stream(Generic[T]):
 Events = list[Event] | Stream[Event]
 """In order of time."""
 Records = list[Record] | Stream[Record]
+
+_FEW: Final = 64
+"""So many are put among very many sooner than all are sorted."""
 
 _tick = attrgetter("tick")
 _pid = attrgetter("pid")
@@ -62,17 +66,23 @@ def joined(events: Events, others: Iterable[Event]) -> Events:
     more = list(others)
     if not more:
         return events
-    if isinstance(events, list):
-        both = [*events, *more]
-        both.sort(key=_tick)
-        return both
     more.sort(key=_tick)
+    if isinstance(events, list):
+        if len(more) > _FEW:
+            return sorted([*events, *more], key=_tick)
+        both = list(events)
+        for event in more:
+            insort(both, event, key=_tick)
+        return both
     return Stream(lambda: merge(events, more, key=_tick))
 
 
 def in_order(events: Events) -> Events:
     """By their ticks, then by their processes."""
     if isinstance(events, list):
+        ticks = list(map(_tick, events))
+        if all(map(lt, ticks, islice(ticks, 1, None))):  # as usual: no two at one moment
+            return events
         ordered = sorted(events, key=_pid)
         ordered.sort(key=_tick)
         return ordered

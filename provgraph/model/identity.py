@@ -20,7 +20,9 @@ def _id(letter: str, *parts: str) -> str:
 
 
 def _key(beginning: str, *parts: str) -> str:
-    key = beginning + "".join([f"{len(part)}:{part}" for part in parts])
+    key = beginning
+    for part in parts:
+        key += f"{len(part)}:{part}"
     if not key.isascii():  # lengths count bytes
         key = beginning + "".join([f"{len(_bytes(part))}:{part}" for part in parts])
     return key

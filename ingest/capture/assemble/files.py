@@ -471,8 +471,8 @@ class _Sweep:
     def is_told(self, file: File, by: Execution, tick: int) -> bool:
         """Whether what a program gets to read has no name any more, and another wrote to it since: then that one
         tells it what is there."""
-        teller = file.teller if file.name is None else None
-        if teller is None or teller is by:
+        teller = file.teller
+        if teller is None or teller is by or file.name is not None:
             return False
         self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
         return True

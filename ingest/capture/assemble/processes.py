@@ -12,6 +12,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -191,13 +192,15 @@ class Happenings:
 
     def all(self) -> Iterator[Happening]:
         """The events are gone through once more."""
-        executions, instead = self._executions, self._instead
-        whose = zip(self._events, self._by, self._numbers, strict=True)
-        for place, (event, by, number) in enumerate(whose):
-            if place in instead:
-                yield instead[place]
-            else:
-                yield event, executions[by], number
+        whose = map(self._executions.__getitem__, self._by)
+        told = zip(self._events, whose, self._numbers, strict=True)
+        begin = 0
+        for place in sorted(self._instead):
+            yield from islice(told, place - begin)
+            next(told)
+            yield self._instead[place]
+            begin = place + 1
+        yield from told
 
     def append(self, event: Event, by: Execution, number: int) -> None:
         place = self._places.get(by)
@@ -206,10 +209,11 @@ class Happenings:
             self._executions.append(by)
         self._by.append(place)
         self._numbers.append(number)
-        if not isinstance(event, _OF_FILES) or (
+        if isinstance(event, _OF_FILES) and not (
             isinstance(event, Opened) and event.path.endswith(b"/pyvenv.cfg")
         ):
-            self._others.append((event, by, number))
+            return
+        self._others.append((event, by, number))
 
     def replace(self, place: int, before: Event, happening: Happening) -> None:
         """What happened at a place was something else than the event before."""
@@ -282,9 +286,10 @@ class _Teller:
                 self._note(process, event)
         process.last = event.tick
         by = process.doer(event) if process.calls else process.executions[-1]
-        self.happenings.append(event, by, by.events)
-        if not _is_said_late(event):
-            by.events += 1
+        number = by.events
+        self.happenings.append(event, by, number)
+        if not isinstance(event, _SAID_LATE) or not _is_said_late(event):
+            by.events = number + 1
 
     def _execution(self, pid: int) -> Execution | None:
         """What a process runs now. One that was not seen (it did nothing but fork, or the parent that
@@ -382,6 +387,9 @@ def _asks_loader(event: Executing) -> bool:
     if not _LOADER.fullmatch(os.path.basename(event.path)):
         return False
     return not event.reason or bool({*event.argv[1:2]} & _ASKING)
+
+
+_SAID_LATE: Final = (Interpreted, Renamed)
 
 
 def _is_said_late(event: Event) -> bool:

@@ -107,9 +107,10 @@ class Report:
         """`passing`: its file came and went with one process."""
         if passing and self.is_outside(action):
             return False
-        if isinstance(action, Version):
+        if isinstance(action, Version) and len(action.names) != 1:
             return any(self.is_recorded(name) for name, _ in action.names)
-        return self.is_recorded(action.path)
+        path = action.names[0][0] if isinstance(action, Version) else action.path
+        return self.is_recorded(path)
 
     def is_recorded(self, path: bytes) -> bool:
         known = self.recorded.get(path)
@@ -391,9 +392,18 @@ class Report:
                 if before:
                     yield Informed(step, before, "continuation", self.when(phase.started))
                 first, before = first or step, step
-                yield from self.said_to(phase, step)
+                if phase.heard or phase.by.call is not None:
+                    yield from self.said_to(phase, step)
                 for action in _by_tick(islice(actions, phase.count)):
-                    yield from self.deed(action, step, first)
+                    match action:
+                        case Read():
+                            yield self.used(action, step)
+                        case Version():
+                            yield from self.generated(action, step, first)
+                        case Removal():
+                            yield self.invalidated(action, step)
+                        case _:
+                            pass
 
     def said_to(self, phase: Phase, step: str) -> Iterator[Record]:
         context = self.context
@@ -405,24 +415,19 @@ class Report:
             if by != step:
                 yield Informed(step, by, channel, context.when(inform.tick), name)
 
-    def deed(self, action: Action, step: str, first: str) -> Iterable[Record]:
-        """`first` is the step of its execution's first phase."""
-        match action:
-            case Read():
-                content = self.content(action.path, action.stat, action.tick)
-                role = self.programs.role(action.by, action.path, action.compiled)
-                # What came over a connection was told by its end, and is then what the other end tells.
-                heard = self.connections.heard_by
-                tick = heard.get((action.by, action.path), action.tick) if heard else action.tick
-                return (Used(step, self.uri(action.path), self.when(tick), content, role),)
-            case Version():
-                return self.generated(action, step, first)
-            case Removal():
-                when = self.context.when(action.tick)
-                held = self.held(action)
-                return (Invalidated(step, self.uri(action.path), when, held, action.how),)
-            case _:
-                return ()
+    def used(self, read: Read, step: str) -> Used:
+        path, tick = read.path, read.tick
+        content = self.content(path, read.stat, tick)
+        role = self.programs.role(read.by, path, read.compiled)
+        # What came over a connection was told by its end, and is then what the other end tells.
+        if heard := self.connections.heard_by:
+            tick = heard.get((read.by, path), tick)
+        return Used(step, self.uri(path), self.when(tick), content, role)
+
+    def invalidated(self, removal: Removal, step: str) -> Invalidated:
+        when = self.context.when(removal.tick)
+        held = self.held(removal)
+        return Invalidated(step, self.uri(removal.path), when, held, removal.how)
 
     def told(self, inform: Inform) -> tuple[str, str, str]:
         spoken = self.steps[inform.by]
@@ -430,6 +435,7 @@ class Report:
         return self.step_of(phase), inform.channel, inform.name
 
     def generated(self, version: Version, step: str, first: str) -> Iterator[Record]:
+        """`first` is the step of its execution's first phase."""
         names = [
             Name(self.uri(path), self.when(tick))
             for path, tick in version.names

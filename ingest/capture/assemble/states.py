@@ -183,7 +183,7 @@ def same(one: Stat | None, other: Stat | None) -> bool:
     or a chmod changes ctime, so it does not count."""
     if one is None or other is None:
         return False
-    return (
+    return one is other or (
         one.inode == other.inode
         and one.mtime == other.mtime
         and one.size == other.size
@@ -197,7 +197,9 @@ def source_of(path: bytes) -> bytes:
     >>> source_of(b"/p/src/__pycache__/load.cpython-311.opt-1.pyc"), source_of(b"/p/load.py")
     (b'/p/src/load.py', b'/p/load.py')
     """
+    if not path.endswith(b".pyc"):  # as nearly all
+        return path
     folder, _, name = path.rpartition(b"/")
-    if not folder.endswith(b"/__pycache__") or not name.endswith(b".pyc"):
+    if not folder.endswith(b"/__pycache__"):
         return path
     return folder.removesuffix(b"__pycache__") + name.split(b".", 1)[0] + b".py"
