@@ -366,7 +366,7 @@ class Contents:
         ends: Callable[[bytes], Stat | None] = lambda path: None,
         room: Path | None = None,
     ) -> None:
-        self._cache = cache
+        self.cache = cache
         self.matters = matters
         self._interrupted = interrupted
         self._until = until
@@ -498,13 +498,8 @@ class Contents:
             self.plain_blobs[found.asked] = self.plain_blobs[found.found] = found.blob
 
     def close(self) -> None:
-        if self._cache:
-            self._cache.close()
-
-    def hand_over(self) -> None:
-        """A fork of this process closes them."""
-        if self._cache:
-            self._cache.leave()
+        if self.cache:
+            self.cache.close()
 
     def _is_later(self, stat: Stat) -> bool:
         return 0 < self._until < stat.ctime
@@ -566,7 +561,7 @@ class Contents:
         known = self._by_change.get(_change(stat))  # chmod, link and rename change the ctime alone
         if known and self._is_of(known[1], stat):
             return known[0]
-        return self._cache.find(stat) if self._cache else ""
+        return self.cache.find(stat) if self.cache else ""
 
     def _is_of(self, hashed: Stat, stat: Stat) -> bool:
         """Whether a digest that was taken at the one counts for the other."""
@@ -592,8 +587,8 @@ class Contents:
             if hashed:
                 now = time.time_ns()
                 self._remember(stat, *hashed, now)
-                if self._cache:
-                    self._cache.keep(hashed[1], hashed[0], now)
+                if self.cache:
+                    self.cache.keep(hashed[1], hashed[0], now)
                 return hashed[0]
         return ""
 

@@ -20,7 +20,7 @@ from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
 from provgraph.ingest.capture.events import Exited, Image
-from provgraph.ingest.capture.hashing import Contents, never
+from provgraph.ingest.capture.hashing import Cache, never
 from provgraph.ingest.capture.marks import Marks
 from provgraph.ingest.capture.recording import (
     EVENTS,
@@ -138,6 +138,7 @@ def _recover(project: Project, recording: Recording, ask: Ask, hand: Hand | None
     _refuse_elsewhere(recording, manifest)
     late = is_whole(project.journal / f"{manifest.started.run}.segment")
     found = _found(project, recording, manifest, None if late else told, late=late)
+    told = manifest = None  # much, where the run is large
     if found is None:
         recording.remove()
         return None
@@ -183,12 +184,12 @@ def _is_described(folder: Path) -> bool:
 
 class _Found(NamedTuple):
     """What is to be written down of a run: its records, and the contents that are kept. `late`: the run has been recorded,
-    but for what it left behind did afterwards."""
+    but for what it left behind did afterwards. Nothing else: a fork would hold it, and what is let go of beside one is copied."""
 
     run: str
     host: str
     records: Records
-    contents: Contents
+    cache: Cache | None
     texts: list[bytes]
     late: bool
 
@@ -201,8 +202,7 @@ def _found(
     *,
     late: bool,
 ) -> _Found | None:
-    """None where there is nothing to be told. `told`: what happened until the end, if that has not been written down. The events are let go
-    of, which a fork would hold twice."""
+    """None where there is nothing to be told. `told`: what happened until the end, if that has not been written down."""
     events, gaps = seen_events(recording)
     # A runner saves the end only if something stayed behind.
     if late and not any(0 < manifest.ended < event.tick for event in events):
@@ -221,7 +221,7 @@ def _found(
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
         return None
     run, host = manifest.started.run, manifest.machine.host
-    return _Found(run, host, made.records, evidence.contents, texts_of(evidence), late)
+    return _Found(run, host, made.records, evidence.contents.cache, texts_of(evidence), late)
 
 
 def _write(project: Project, recording: Recording, found: _Found, hand: Hand | None) -> Path:
@@ -237,7 +237,8 @@ def _write(project: Project, recording: Recording, found: _Found, hand: Hand | N
     def clear_up() -> None:
         from provgraph.ingest.capture.keeping import keep
 
-        found.contents.close()
+        if found.cache:
+            found.cache.close()
         keep(project, found.records, found.texts, found.host)
         recording.remove()
 
@@ -248,7 +249,8 @@ def _write(project: Project, recording: Recording, found: _Found, hand: Hand | N
         clear_up()
     else:
         writer.hand_over()
-        found.contents.hand_over()
+        if found.cache:
+            found.cache.leave()
         recording.release()
     if hand is not None and held:
         hand(beside.Writing(found.run, writer.path, held, begun))

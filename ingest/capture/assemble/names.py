@@ -29,13 +29,14 @@ class Names(Generic[T]):
 
     def __setitem__(self, path: bytes, file: T) -> None:
         self._files[path] = file
-        folder = path.rpartition(b"/")[0]
         while path:
-            entries = self._entries.setdefault(folder, {})
-            if path in entries:
+            folder = path.rpartition(b"/")[0]
+            entries = self._entries.get(folder)
+            if entries is not None:  # then it stands in those above it
+                entries[path] = None
                 break
-            entries[path] = None
-            path, folder = folder, folder.rpartition(b"/")[0]
+            self._entries[folder] = {path: None}
+            path = folder
 
     def pop(self, path: bytes) -> T | None:
         file = self._files.pop(path, None)
