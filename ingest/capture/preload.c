@@ -36,12 +36,11 @@
 #undef truncate64
 #undef fcntl64
 
-/* What most processes never write lies behind what they all do, in the second page of our data. Both together are
- * just below two pages, so that the linker lets them begin with one (tests/capture/test_shim_build.py). */
-#define RARE __attribute__((section(".bss.rare")))
 #define NAMED(name) __asm__(name) __attribute__((visibility("default"), used))
 
-enum { TRACKED = 4096, NEAREST = 24 };
+/* All our data are one page (tests/capture/test_shim_build.py): a second one would be a map more in every process. What
+ * few processes need is in the table. */
+enum { TRACKED = 4096, NEAREST = 8, LIBRARIES = 32, GUESTS = 8, MODULE_FOLDERS = 512 };
 
 /* ---- what the process keeps ------------------------------------------------------------------- */
 
@@ -57,21 +56,37 @@ struct entry {
     int64_t position; /* of what is WATCHED: where it stood at first */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21 };
-enum { MODULE_FOLDERS = 512, TABLE = TRACKED * sizeof(struct entry) + MODULE_FOLDERS * sizeof(uint64_t) };
+
+/* What a child in our memory has open. */
+struct guest {
+    uint32_t pid;
+    int fd;
+    struct entry entry;
+};
+
+/* Mapped when it is first needed. The first of `entries` and `tracks` stand in our own page. */
+struct table {
+    struct entry entries[TRACKED];
+    uint64_t tracks[TRACKED / 64];
+    uint64_t packets[TRACKED / 64];     /* a bit for each socket of packets that nothing came to so far */
+    uint64_t folders[MODULE_FOLDERS];   /* of modules that one was told of for all */
+    uint64_t libraries[LIBRARIES];      /* those that were told: hashes of their names */
+    struct guest guests[GUESTS];        /* one child at a time is usual: the entries are not theirs */
+};
 
 enum { ASLEEP, WAKING, READY, SILENT };
 
 static uint32_t readiness;
 static uint32_t sharing; /* a vfork or the like was asked for */
-static struct entry *table; /* of descriptors that are not among the nearest; behind its end the folders of modules */
-static uint64_t tracks[TRACKED / 64]; /* a bit for each tracked descriptor */
-static uint32_t top;                  /* the words of it that were ever used */
+static struct table *table;
+static uint64_t nearest_tracks; /* a bit for each tracked descriptor */
+static uint32_t top;            /* how many words of such bits were ever used */
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
 static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
 static uint32_t borrowed;
 static unsigned char scratch[1024]; /* for short records: the stack would be one page more */
-static struct entry nearest[NEAREST] RARE;
+static struct entry nearest[NEAREST];
 
 extern char **environ __attribute__((weak));
 extern ElfW(Dyn) _DYNAMIC[] HIDDEN;
@@ -187,18 +202,21 @@ static bool is_without_links(const char *path) {
 
 /* ---- descriptors ------------------------------------------------------------------------------ */
 
+/* Only words below `top` may be asked for, or those that there is a table for. */
+static uint64_t *tracks(uint32_t word) { return word ? &load(&table)->tracks[word] : &nearest_tracks; }
+
 static bool is_tracked(int fd) {
-    return fd >= 0 && fd < TRACKED && load(&tracks[fd / 64]) >> fd % 64 & 1;
+    return fd >= 0 && (uint32_t)fd / 64 < load(&top) && load(tracks((uint32_t)fd / 64)) >> fd % 64 & 1;
 }
 
-static struct entry *entry(int fd) { return fd < NEAREST ? &nearest[fd] : &load(&table)[fd]; }
+static struct entry *entry(int fd) { return fd < NEAREST ? &nearest[fd] : &load(&table)->entries[fd]; }
 
 static struct entry *tracked(int fd) { return is_tracked(fd) ? entry(fd) : NULL; }
 
 /* The first tracked descriptor from `fd` on, or -1. */
 static int first_tracked(int fd) {
     for (uint32_t word = (uint32_t)fd / 64; word < load(&top); word++, fd = (int)word * 64) {
-        uint64_t bits = load(&tracks[word]) >> fd % 64;
+        uint64_t bits = load(tracks(word)) >> fd % 64;
         if (bits) return fd + __builtin_ctzll(bits);
     }
     return -1;
@@ -207,25 +225,26 @@ static int first_tracked(int fd) {
 #define EACH_TRACKED(fd) \
     for (int fd = first_tracked(0); fd >= 0; fd = fd + 1 < TRACKED ? first_tracked(fd + 1) : -1)
 
-static bool make_table(void) {
-    if (load(&table)) return true;
-    struct entry *none = NULL, *all = raw_mmap(TABLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all && !swap(&table, &none, all)) call2(SYS_munmap, all, TABLE);
-    return load(&table) != NULL;
+static struct table *make_table(void) {
+    struct table *none = NULL, *all = load(&table);
+    if (all) return all;
+    all = raw_mmap(sizeof *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all && !swap(&table, &none, all)) call2(SYS_munmap, all, sizeof *all);
+    return load(&table);
 }
 
 static bool track(int fd, const struct entry *e) {
     if (fd >= NEAREST && !make_table()) return false;
     *entry(fd) = *e;
     uint32_t seen = load(&top), words = (uint32_t)fd / 64 + 1;
-    __atomic_fetch_or(&tracks[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
+    __atomic_fetch_or(tracks((uint32_t)fd / 64), 1ull << fd % 64, __ATOMIC_ACQ_REL);
     while (seen < words && !swap(&top, &seen, words)) {
     }
     return true;
 }
 
 static void untrack(int fd) {
-    __atomic_fetch_and(&tracks[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+    __atomic_fetch_and(tracks((uint32_t)fd / 64), ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
 }
 
 static struct entry entry_of(uint64_t tick, uint32_t flags, const struct stat *s, uint64_t path) {
@@ -699,10 +718,18 @@ static void note_through(struct through *all, int fd, const struct stat *s) {
 }
 
 /* Sockets of packets are told of when something first comes: who only sends hears nothing. */
-static uint64_t of_packets[TRACKED / 64] RARE;
-
 static void await_packets(int fd) {
-    if (fd < TRACKED) __atomic_fetch_or(&of_packets[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
+    struct table *all = fd < TRACKED ? make_table() : NULL;
+    if (all) __atomic_fetch_or(&all->packets[fd / 64], 1ull << fd % 64, __ATOMIC_ACQ_REL);
+}
+
+static void await_no_packets(int fd) {
+    __atomic_fetch_and(&load(&table)->packets[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+}
+
+static inline bool may_take_packets(int fd) {
+    const struct table *all = load(&table);
+    return UNLIKELY(all != NULL) && fd >= 0 && fd < TRACKED && UNLIKELY(load(&all->packets[fd / 64]) >> fd % 64 & 1);
 }
 
 /* Others than those that were tracked in the image before, or that came without it. */
@@ -1176,16 +1203,16 @@ static void about_to_lose(int at, const char *path, const struct stat *s) {
  * the project is as much part of what a program makes as the program itself. */
 
 static uint32_t loading; /* something may have been loaded since the last look */
-static uint64_t libraries[32] RARE; /* those that were told: hashes of their names */
 
 static bool is_new_library(const char *name) {
     if (!name || !name[0] || begins(name, "/usr/") || begins(name, "/lib") || contains(name, "-packages/") ||
         begins(name, "linux-vdso") || (own_map && equal(name, own_map->l_name)))
         return false;
     uint64_t hash = hash_of(name);
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+    struct table *all = make_table();
+    for (size_t i = 0; all && i < LIBRARIES; i++) {
         uint64_t none = 0;
-        if (swap(&libraries[i], &none, hash)) return true;
+        if (swap(&all->libraries[i], &none, hash)) return true;
         if (none == hash) return false;
     }
     return false;
@@ -1292,10 +1319,6 @@ static bool is_uninteresting(const char *path) {
  * thousands: the first of a folder is told as any file is, and stands for the others. It does where its path
  * has no links, so that the folder is where it seems to be, and until something gets another name. */
 
-static uint64_t *module_folders(void) {
-    return make_table() ? (uint64_t *)(load(&table) + TRACKED) : NULL;
-}
-
 /* The folder of such a module, with the names as they are: a number, 0 of any other file. */
 static uint64_t folder_of_module(const char *path, int flags) {
     static const char cache[] = "/__pycache__/";
@@ -1317,8 +1340,8 @@ static uint64_t folder_of_module(const char *path, int flags) {
 }
 
 static bool is_told_of(uint64_t folder) {
-    const uint64_t *all = module_folders();
-    return all && load(&all[folder / 2 % MODULE_FOLDERS]) == folder;
+    const struct table *all = load(&table);
+    return all && load(&all->folders[folder / 2 % MODULE_FOLDERS]) == folder;
 }
 
 /* How much of the path of the interpreter that runs here is the folder it is installed in; 0 of other programs. */
@@ -1364,8 +1387,8 @@ static bool is_environment(const char *path) {
 }
 
 static void let_stand(uint64_t folder) {
-    uint64_t *all = module_folders();
-    if (all) store(&all[folder / 2 % MODULE_FOLDERS], folder);
+    struct table *all = make_table();
+    if (all) store(&all->folders[folder / 2 % MODULE_FOLDERS], folder);
 }
 
 static void piped(int fd, uint32_t pid, const struct stat *s) {
@@ -1406,28 +1429,25 @@ static void find_clock(void) {
     clock_in_memory = (__typeof__(clock_in_memory))look_up(maps, name);
 }
 
-/* What children in our memory have opened, of whom one at a time is usual: the table is not theirs. */
-static struct {
-    uint32_t pid;
-    int fd;
-    struct entry entry;
-} guests[8] RARE;
-enum { GUESTS = sizeof guests / sizeof *guests };
-
-static int find_guest(uint32_t pid, int fd) {
-    for (int i = 0; i < GUESTS; i++)
-        if (guests[i].pid == pid && guests[i].fd == fd) return i;
-    return -1;
+/* What a child in our memory has open as a number from `first` to `last`, or NULL. */
+static struct guest *find_guest(uint32_t pid, unsigned first, unsigned last) {
+    struct table *all = load(&table);
+    for (int i = 0; all && i < GUESTS; i++) {
+        struct guest *g = &all->guests[i];
+        if (g->pid == pid && (unsigned)g->fd >= first && (unsigned)g->fd <= last) return g;
+    }
+    return NULL;
 }
 
 static void note_guest(uint32_t pid, int fd, const struct entry *e) {
-    int at = find_guest(pid, fd);
-    for (int i = 0; at < 0 && i < GUESTS; i++)
-        if (guests[i].pid != pid) at = i;
-    if (at < 0) return;
-    guests[at].fd = fd;
-    guests[at].entry = *e;
-    store(&guests[at].pid, pid);
+    struct table *all = make_table();
+    struct guest *g = find_guest(pid, (unsigned)fd, (unsigned)fd);
+    for (int i = 0; all && !g && i < GUESTS; i++)
+        if (all->guests[i].pid != pid) g = &all->guests[i];
+    if (!g) return;
+    g->fd = fd;
+    g->entry = *e;
+    store(&g->pid, pid);
 }
 
 static void opened(int fd, int at, const char *path, int flags, const struct before *b, void *stream) {
@@ -1539,12 +1559,14 @@ static void about_to_change(int fd) {
     if (fd >= 0 && fd <= 2 && !load(&state->pid)) caller();
 }
 
-static void closing_guest(uint32_t pid, int at) {
-    struct entry e = guests[at].entry;
-    store(&guests[at].pid, 0);
+static void closing_guest(struct guest *g) {
+    const struct table *all = load(&table);
+    struct entry e = g->entry;
+    uint32_t pid = g->pid;
+    store(&g->pid, 0);
     for (int i = 0; i < GUESTS; i++)
-        if (guests[i].pid == pid && is_same_open(&guests[i].entry, &e)) return;
-    write_closed(&e, guests[at].fd, pid);
+        if (all->guests[i].pid == pid && is_same_open(&all->guests[i].entry, &e)) return;
+    write_closed(&e, g->fd, pid);
 }
 
 /* What a child in our memory closes from `first` to `last`; false where the caller is none. */
@@ -1552,9 +1574,7 @@ static bool closing_of_guest(unsigned first, unsigned last) {
     if (LIKELY(!load(&sharing))) return false;
     uint32_t pid = caller();
     if (!is_guest(pid)) return false;
-    for (int i = 0; i < GUESTS; i++)
-        if (guests[i].pid == pid && (unsigned)guests[i].fd >= first && (unsigned)guests[i].fd <= last)
-            closing_guest(pid, i);
+    for (struct guest *g; (g = find_guest(pid, first, last)) != NULL;) closing_guest(g);
     return true;
 }
 
@@ -1582,8 +1602,8 @@ static void duplicated(int from, int to) {
     if (may_talk(from)) talks_through(to);
     if (UNLIKELY(load(&sharing))) {
         uint32_t pid = caller();
-        int at = is_guest(pid) ? find_guest(pid, from) : -1;
-        if (at >= 0) note_guest(pid, to, &guests[at].entry);
+        const struct guest *g = is_guest(pid) ? find_guest(pid, (unsigned)from, (unsigned)from) : NULL;
+        if (g) note_guest(pid, to, &g->entry);
     }
     struct entry *e = tracked(from);
     if (e) {
@@ -1937,10 +1957,6 @@ HOOK(int, socket, (int family, int type, int protocol)) {
     return fd;
 }
 
-static inline bool may_take_packets(int fd) {
-    return fd >= 0 && fd < TRACKED && UNLIKELY(load(&of_packets[fd / 64]) >> fd % 64 & 1);
-}
-
 /* Told once of each socket, and of each address in a process. What answers for a name is waited past. */
 static void packet_came(int fd, const void *from, unsigned size) {
     char name[ADDRESS];
@@ -1949,10 +1965,10 @@ static void packet_came(int fd, const void *from, unsigned size) {
     if (!awake()) return;
     if (!look_at_packet(fd, from, size, &what, name)) {
         if (ask_socket(fd, SOCKETS, 3 /* SO_TYPE */, &type, sizeof type) < 0 || type == STREAM)
-            __atomic_fetch_and(&of_packets[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+            await_no_packets(fd);
         return;
     }
-    __atomic_fetch_and(&of_packets[fd / 64], ~(1ull << fd % 64), __ATOMIC_ACQ_REL);
+    await_no_packets(fd);
     uint32_t pid = caller();
     if (is_guest(pid) || is_news(&state->addresses, name)) missed(pid, what, name);
 }
@@ -2631,10 +2647,14 @@ static uint32_t put_kept(struct draft *d) {
 
 /* What an exec closes is said to be closed; should it fail, a later close says so again. */
 static void close_on_exec(uint32_t pid) {
-    for (int i = 0; is_guest(pid) && i < GUESTS; i++)
-        if (guests[i].pid == pid && raw_fcntl(guests[i].fd, F_GETFD) & FD_CLOEXEC)
-            write_closed(&guests[i].entry, guests[i].fd, pid);
-    if (is_guest(pid)) return;
+    if (is_guest(pid)) {
+        const struct table *all = load(&table);
+        for (int i = 0; all && i < GUESTS; i++) {
+            const struct guest *g = &all->guests[i];
+            if (g->pid == pid && raw_fcntl(g->fd, F_GETFD) & FD_CLOEXEC) write_closed(&g->entry, g->fd, pid);
+        }
+        return;
+    }
     EACH_TRACKED(fd) {
         const struct entry *e = entry(fd);
         if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
