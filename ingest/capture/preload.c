@@ -490,11 +490,16 @@ static void find_maps(void) {
         }
 }
 
-static const char *variable(char **env, const char *name) {
-    size_t n = length_of(name);
-    for (; env && *env; env++)
-        if (begins(*env, name) && (*env)[n] == '=') return *env + n + 1;
-    return NULL;
+/* What stands behind `name` and `=`, or NULL. */
+static inline const char *value_of(const char *entry, const char *name) {
+    while (*name && *entry == *name) entry++, name++;
+    return !*name && *entry == '=' ? entry + 1 : NULL;
+}
+
+static const char *variable(char *const *env, const char *name) {
+    const char *value = NULL;
+    for (; env && *env && !value; env++) value = value_of(*env, name);
+    return value;
 }
 
 /* The chunk of this process's image before an exec, if there is room in it and all is whole. */
@@ -541,17 +546,26 @@ static uint64_t hash_of(const char *text) {
     return hash;
 }
 
-static bool find_program(struct program *to, const char *path, const struct stat *s) {
-    uint64_t name = hash_of(path);
+static bool copy_program(struct program *to, uint64_t name) {
     const struct program *p = &spool->programs[name % PROGRAMS];
     uint32_t turn = load(&p->turn);
-    if (turn & 1 || p->name != name || p->inode != (uint64_t)s->st_ino ||
-        p->device != (uint64_t)s->st_dev || p->changed != (uint64_t)nanoseconds(&s->st_ctim))
-        return false;
+    if (turn & 1 || p->name != name) return false;
     *to = *p;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return load(&p->turn) == turn && to->length <= sizeof to->path;
 }
+
+static bool find_program(struct program *to, const char *path, const struct stat *s) {
+    uint64_t name = hash_of(path);
+    const struct program *p = &spool->programs[name % PROGRAMS];
+    return p->inode == (uint64_t)s->st_ino && p->changed == (uint64_t)nanoseconds(&s->st_ctim) &&
+           copy_program(to, name) && to->inode == (uint64_t)s->st_ino && to->device == (uint64_t)s->st_dev &&
+           to->changed == (uint64_t)nanoseconds(&s->st_ctim);
+}
+
+/* Which program an exec was about to run, as the slot of its process says to the next image: what was true of the
+ * file then need not be asked again. Never 0; another after the program's place was written again. */
+static uint64_t mark_of(const struct program *p) { return ((p->name >> 32) + p->turn) % (1u << 16) | 1; }
 
 static void keep_program(const char *path, const struct stat *s, const char *canonical, size_t n,
                          uint16_t reason, uint64_t modules) {
@@ -567,6 +581,15 @@ static void keep_program(const char *path, const struct stat *s, const char *can
     p->reason = reason;
     p->length = (uint16_t)n;
     memcpy(p->path, canonical, n);
+    store(&p->turn, turn + 2);
+}
+
+/* With which libraries a program that is known was seen now. */
+static void keep_modules(const struct program *known, uint64_t modules) {
+    struct program *p = &spool->programs[known->name % PROGRAMS];
+    uint32_t turn = known->turn;
+    if (!swap(&p->turn, &turn, turn + 1)) return;
+    p->modules = modules;
     store(&p->turn, turn + 2);
 }
 
@@ -761,9 +784,12 @@ struct started {
     struct program program;
 };
 
-static void look_at_start(struct started *from) {
+static void look_at_start(struct started *from, uint64_t mark) {
     from->path = (const char *)auxiliary_value(AT_EXECFN);
-    from->absolute = from->path && from->path[0] == '/' && raw_stat(AT_FDCWD, from->path, &from->stat, 0);
+    if (!from->path || from->path[0] != '/') return;
+    from->known = mark && copy_program(&from->program, hash_of(from->path)) && mark_of(&from->program) == mark;
+    if (from->known) return;
+    from->absolute = raw_stat(AT_FDCWD, from->path, &from->stat, 0);
     from->known = from->absolute && find_program(&from->program, from->path, &from->stat);
 }
 
@@ -773,9 +799,7 @@ static void put_executable(struct draft *d, const struct started *from) {
     struct stat real;
     if (from->known) {
         put_text(d, from->program.path, from->program.length);
-        if (from->program.modules != from->modules)
-            keep_program(from->path, &from->stat, from->program.path, from->program.length,
-                         from->program.reason, from->modules);
+        if (from->program.modules != from->modules) keep_modules(&from->program, from->modules);
         return;
     }
     unsigned char *text = d->at + 4;
@@ -869,9 +893,10 @@ static bool wake(char **env) {
         return false;
     }
     state->pid = raw_getpid();
-    const struct legacy *kept = find_legacy(resume(state->pid));
+    uint64_t left = resume(state->pid);
+    const struct legacy *kept = find_legacy(left & KEPT_AT);
     struct started from = {0};
-    look_at_start(&from);
+    look_at_start(&from, left >> KEPT_BITS);
     from.modules = hash_of_modules();
     bool looked = from.known && from.modules && from.program.modules == from.modules;
     const char *direct = looked ? NULL : find_direct();
@@ -2576,11 +2601,23 @@ __asm__(".text\n.globl vfork\n.type vfork, %function\nvfork:\n.cfi_startproc\n"
 
 static const char *own_path(void) { return own_map && own_map->l_name ? own_map->l_name : ""; }
 
-static bool is_scrubbed(char *const *env) {
-    const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
-    const char *preload = variable((char **)env, "LD_PRELOAD");
-    return !spooled || !equal(spooled, spool_path) || !preload || !contains(preload, own_path());
+/* What an environment says of us, found in one pass: there is one before each exec. */
+struct ours {
+    const char *spool, *preload;
+    bool loaded; /* `preload` names us */
+};
+
+static struct ours ours_in(char *const *env) {
+    struct ours o = {NULL, NULL, false};
+    for (; env && *env; env++) {
+        if (**env == 'P' && !o.spool) o.spool = value_of(*env, "PROVGRAPH_SPOOL");
+        if (**env == 'L' && !o.preload) o.preload = value_of(*env, "LD_PRELOAD");
+    }
+    o.loaded = o.preload && contains(o.preload, own_path());
+    return o;
 }
+
+static bool is_scrubbed(const struct ours *o) { return !o->loaded || !o->spool || !equal(o->spool, spool_path); }
 
 /* Why a program that is run from here cannot load us: its root is another (chroot, pivot_root), or its user may not
  * read what another's home has. */
@@ -2592,12 +2629,11 @@ static enum reason why_unseen(void) {
 
 /* Its loader would complain. How much room an environment without us needs; 0 where we are seen, or not in it. */
 static size_t room_without_us(char *const *env) {
-    const char *preload = variable((char **)env, "LD_PRELOAD");
-    if (!preload || !contains(preload, own_path())) return 0;
-    if (why_unseen() == SEEN) return 0;
+    struct ours o = ours_in(env);
+    if (!o.loaded || why_unseen() == SEEN) return 0;
     size_t count = 0;
     while (env[count]) count++;
-    return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(preload);
+    return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(o.preload);
 }
 
 static char *const *without_us(char *const *env, char **room) {
@@ -2607,7 +2643,7 @@ static char *const *without_us(char *const *env, char **room) {
     char *text = (char *)(at + 2), *end = text + sizeof "LD_PRELOAD=" - 1;
     memcpy(text, "LD_PRELOAD=", sizeof "LD_PRELOAD=");
     size_t own = length_of(own_path());
-    const char *left = variable((char **)env, "LD_PRELOAD");
+    const char *left = variable(env, "LD_PRELOAD");
     while (*left) {
         size_t n = 0;
         while (left[n] && left[n] != ':' && left[n] != ' ') n++;
@@ -2664,15 +2700,14 @@ static void close_on_exec(uint32_t pid) {
     }
 }
 
-/* Where the next image of this process finds that list. */
-static void leave(uint32_t pid, uint64_t list) {
+/* Where the next image of this process finds that list, and which program it is. */
+static void leave(uint32_t pid, uint64_t left) {
     struct slot *slot = &spool->slots[pid % SLOTS];
-    if (is_guest(pid)) {
-        if (!list) return;
+    if (is_guest(pid) && left) {
         slot->chunk = 0;
         store(&slot->pid, pid);
     }
-    if (slot->pid == pid && slot->kept != list) slot->kept = list;
+    if (slot->pid == pid && slot->kept != left) slot->kept = left;
 }
 
 static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
@@ -2696,7 +2731,8 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
     if (d.cut && !enough) return false;
     uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d,
                              t->reason && argv ? argv : no_arguments);
-    if (leaving) leave(pid, head.count ? at : 0);
+    uint64_t mark = t->known && !t->reason ? mark_of(&t->program) : 0;
+    if (leaving) leave(pid, (head.count ? at : 0) | mark << KEPT_BITS);
     return true;
 }
 
@@ -2749,10 +2785,9 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
 /* ---- the tracer, for programs that cannot load us ------------------------------------------------ */
 
 /* Whether the tracer shall follow the program. What belongs to another run is the other's. */
-static bool wants_tracer(const struct target *t, char *const *env) {
-    const char *spooled = variable((char **)env, "PROVGRAPH_SPOOL");
-    if (!tracer() || (spooled && !equal(spooled, spool_path))) return false;
-    if (t->reason == SEEN) return is_scrubbed(env);
+static bool wants_tracer(const struct target *t, const struct ours *o) {
+    if (!tracer() || (o->spool && !equal(o->spool, spool_path))) return false;
+    if (t->reason == SEEN) return is_scrubbed(o);
     return t->reason == STATIC || t->reason == GO;
 }
 
@@ -2821,11 +2856,11 @@ static uint32_t executing(int at, const char *path, char *const *argv, char *con
     uint32_t pid = caller(), follower = 0;
     int fd = look_at_target(&t, at, path, flags);
     if (fd == -1) return 0;
-    bool scrubbed = is_scrubbed(env);
-    if (!unseen && wants_tracer(&t, env)) follower = call_tracer("seize");
+    struct ours o = ours_in(env);
+    if (!unseen && wants_tracer(&t, &o)) follower = call_tracer("seize");
     if (follower)
         t.reason = SEEN;
-    else if (scrubbed)
+    else if (is_scrubbed(&o))
         unloaded(&t, unseen, pid, path);
     close_on_exec(pid);
     uint64_t tick = next_tick();
@@ -2839,6 +2874,7 @@ static int exec_failed(uint32_t said, int result) {
     int code = *errno_at();
     if (said > 1) call2(SYS_kill, said, 9 /* it waits in vain */);
     uint32_t pid = caller();
+    leave(pid, 0);
     write_bare(EXEC_FAILED, code, pid);
     *errno_at() = code;
     return result;
@@ -2959,9 +2995,10 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd == -1) return;
     uint32_t pid = caller();
+    struct ours o = ours_in(env);
     if (followed)
         t.reason = SEEN;
-    else if (is_scrubbed(env))
+    else if (is_scrubbed(&o))
         unloaded(&t, unseen, pid, path);
     DRAFT(d, 8);
     put_u32(&d, 0);
@@ -2975,7 +3012,8 @@ static bool spawns_tracer(const char *path, char *const *env) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd >= 0) raw_close(fd);
-    return fd != -1 && wants_tracer(&t, env) &&
+    struct ours o = ours_in(env);
+    return fd != -1 && wants_tracer(&t, &o) &&
            call3(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */) == 0;
 }
 

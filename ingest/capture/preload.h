@@ -27,7 +27,10 @@ enum gap {
 };
 
 /* Where a process's records are, so that its next image goes on there after an exec. `kept` is the
- * offset of the tracked descriptors that the exec leaves open (in its EXECUTING record), or 0. */
+ * offset of the tracked descriptors that the exec leaves open (in its EXECUTING record), or 0; its highest bits
+ * say which of `programs` the exec runs, or 0. */
+#define KEPT_BITS 48
+#define KEPT_AT ((1ull << KEPT_BITS) - 1)
 struct slot {
     uint32_t pid;
     uint32_t chunk; /* its offset / GRANULE */

@@ -76,6 +76,54 @@ def test_the_executable_is_canonical_the_second_time_too(traced: Tracing) -> Non
     assert [i.executable for i in seen.all(Image)][1:] == [true] * 4
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])  # which makes its children by vfork, and by fork
+def test_a_program_that_was_replaced_is_not_taken_for_the_old_one(
+    traced: Tracing, compiled: Compile, shell: str
+) -> None:
+    one, other = (compiled(main(f'return write(1, "{n}", 1) != 1;')) for n in "12")
+    place = traced.folder / "program"
+    place.symlink_to(one)
+    again = f"ln -sfn {other} {place}"
+    seen = traced.run(shell, "-c", f"{place}; {place}; {again}; {place}; {place}; exit 0")
+    assert seen.stdout == b"1122"
+    ran = [i.executable for i in seen.all(Image) if i.argv == [bytes(place)]]
+    assert ran == [bytes(one.resolve())] * 2 + [bytes(other.resolve())] * 2
+
+
+@pytest.mark.parametrize("begin", ["0", "vfork()"])
+def test_an_exec_that_failed_says_nothing_of_the_next_one(
+    traced: Tracing, compiled: Compile, begin: str
+) -> None:
+    """What is left to the next image is taken back: that one may be run by a libc that was not asked through us."""
+    one, other = traced.folder / "one", traced.folder / "other"
+    for path in (one, other):
+        path.write_bytes(Path("/bin/true").read_bytes())
+        path.chmod(0o755)
+    place = traced.folder / "program"
+    place.symlink_to(one)
+    program = compiled(
+        "#include <dlfcn.h>\n"
+        + main(
+            f"""
+            int (*real)(const char *, char *const *, char *const *) = dlsym(dlopen("libc.so.6", RTLD_NOW), "execve");
+            static char long_one[1 << 18];
+            char *const args[] = {{argv[1], NULL}}, *const too_many[] = {{argv[1], long_one, NULL}};
+            memset(long_one, 'x', sizeof long_one - 1);
+            if ({begin}) return wait(NULL) < 0;
+            execve(argv[1], too_many, environ);
+            rename("next", argv[1]);
+            real(argv[1], args, environ);
+            _exit(1);
+            """
+        )
+    )
+    (traced.folder / "next").symlink_to(other)
+    seen = traced.run("dash", "-c", f"{place}; {place}; {program} {place}")
+    assert (seen.status, len(seen.all(ExecFailed))) == (0, 1)
+    ran = [i.executable for i in seen.all(Image) if i.argv == [bytes(place)]]
+    assert ran == [bytes(one)] * 2 + [bytes(other)]
+
+
 def test_a_script_runs_as_its_interpreter(traced: Tracing) -> None:
     script = traced.folder / "script"
     script.write_text("#!/bin/sh\n:\n")
