@@ -76,7 +76,9 @@ def test_the_executable_is_canonical_the_second_time_too(traced: Tracing) -> Non
     assert [i.executable for i in seen.all(Image)][1:] == [true] * 4
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash"])  # which makes its children by vfork, and by fork
+@pytest.mark.parametrize(
+    "shell", ["dash", "bash"]
+)  # which makes its children by vfork, and by fork
 def test_a_program_that_was_replaced_is_not_taken_for_the_old_one(
     traced: Tracing, compiled: Compile, shell: str
 ) -> None:
