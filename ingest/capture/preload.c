@@ -369,6 +369,22 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
 
 /* ---- who is calling --------------------------------------------------------------------------- */
 
+enum { MANY_TOLD = 64 };
+static uint32_t told_of; /* files that were opened, and children in our memory */
+
+static void *look_up(const struct link_map *from, const char *name);
+
+/* Who tells much asks the time without a system call. To find out how takes longer than that spares one who tells
+ * little. */
+static void count_told(void) {
+#if defined(__x86_64__)
+    static const char name[] = "__vdso_clock_gettime";
+#else
+    static const char name[] = "__kernel_clock_gettime";
+#endif
+    if (UNLIKELY(add(&told_of, 1) == MANY_TOLD)) clock_in_memory = (__typeof__(clock_in_memory))look_up(maps, name);
+}
+
 /* The three records that every process writes are short but for long paths: they are tried in the
  * scratch, and only then on the stack. `enough` says that what does not fit is cut. */
 #define TRY(function, ...)                                                           \
@@ -428,6 +444,7 @@ static uint32_t caller(void) {
     }
     if (load(&state->guest) != pid) {
         store(&state->guest, pid);
+        count_told();
         DRAFT(d, 8);
         put_u32(&d, 0);
         WRITE(FORKED, 0, (int32_t)call1(SYS_getppid, 0), pid, next_tick(), d);
@@ -1440,20 +1457,6 @@ static void look_before(struct before *b, int at, const char *path, int flags) {
     if (b->existed && flags & O_TRUNC) about_to_lose(at, path, &b->stat);
 }
 
-enum { MANY_OPENS = 64 };
-static uint32_t opens;
-
-/* A process with many files asks the time without a system call. To find out how takes longer than that spares
- * one with few. */
-static void find_clock(void) {
-#if defined(__x86_64__)
-    static const char name[] = "__vdso_clock_gettime";
-#else
-    static const char name[] = "__kernel_clock_gettime";
-#endif
-    clock_in_memory = (__typeof__(clock_in_memory))look_up(maps, name);
-}
-
 /* What a child in our memory has open as a number from `first` to `last`, or NULL. */
 static struct guest *find_guest(uint32_t pid, unsigned first, unsigned last) {
     struct table *all = load(&table);
@@ -1509,7 +1512,7 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
         d.at -= 4;
         put_name(&d, at, path);
     }
-    if (UNLIKELY(add(&opens, 1) == MANY_OPENS)) find_clock();
+    count_told();
     uint64_t tick = next_tick();
     uint64_t written = WRITE(OPENED, seen, fd, pid, tick, d);
     uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;

@@ -554,6 +554,19 @@ static void list_packages(struct buffer *to) {
     }
 }
 
+/* Lists processes from ourselves on: where one stands in /proc follows from its number, which is tried with our own. All
+ * of them cost a tenth of what a short run takes. */
+static long list_processes(int folder, char *raw, size_t room) {
+    enum { FIRST = 258 };
+    uint64_t pid = (uint64_t)call0(SYS_getpid);
+    call3(SYS_lseek, folder, FIRST + pid, 0 /* SEEK_SET */);
+    long size = (long)pid < program.pid ? call3(SYS_getdents64, folder, raw, room) : 0;
+    struct slice name = slice_of(size > 0 ? raw + 19 : "");
+    if (number_in(&name) == pid && !name.size) return size;
+    call3(SYS_lseek, folder, 0, 0);
+    return call3(SYS_getdents64, folder, raw, room);
+}
+
 /* Whether a process of this run was forked a moment ago and has written nothing yet. */
 static bool anybody_newborn(void) {
     static char text[1 << 17];
@@ -561,8 +574,8 @@ static bool anybody_newborn(void) {
     JOIN(mark, "PROVGRAPH_RUN=", run);
     int folder = open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY, 0);
     bool found = false;
-    long size;
-    while (folder >= 0 && !found && (size = call3(SYS_getdents64, folder, raw, sizeof raw)) > 0)
+    long size = folder < 0 ? 0 : list_processes(folder, raw, sizeof raw);
+    for (; size > 0 && !found; size = call3(SYS_getdents64, folder, raw, sizeof raw))
         for (long at = 0; at < size && !found; at += *(uint16_t *)(raw + at + 16)) {
             struct slice name = slice_of(raw + at + 19);
             if ((long)number_in(&name) <= program.pid || name.size) continue;
