@@ -39,9 +39,9 @@ def told_together(opening: Opening, stat: Stat | None, tick: int) -> Iterator[In
         later = max(opening, other, key=lambda one: one.tick)
         if stat is not None and same(later.base, stat) and not later.fresh:
             continue
-        if other.writable and opening.readable:
+        if other.writable and opening in file.readers:
             yield from _between(other, opening, tick)
-        if opening.writable and other.readable:
+        if opening.writable and other in file.readers:
             yield from _between(opening, other, tick)
 
 
