@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from provgraph.store import Rows, Store
 
 _PART: Final = 15_000  # records that are applied in one transaction
+_QUICK: Final = 1_000  # records of a last part that are applied sooner than a fork is made
 _FEW: Final = 4  # of names, this part: so many may be waited for where a batch is made
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
@@ -432,11 +433,11 @@ class Graph(Selectors):
 
         for left in reversed(range(_TRIES)):
             try:
-                if part.last:
-                    batch = together(made(self.store))
-                    self.store.apply(structs.replace(batch, watermarks=[mark()]))
-                else:
+                if not part.is_quick:
                     self._begin_part(part, made, ready, tails)
+                if part.last:
+                    batch = together(made(self.store)) if part.is_quick else Batch()
+                    self.store.apply(structs.replace(batch, watermarks=[mark()]))
             except StoreChanged:
                 if not left:
                     raise
@@ -730,12 +731,14 @@ class _Written:
 
 class _Part(NamedTuple):
     """Records of a segment that are applied together: `size` of its own, and the beginnings of the
-    runs that end in it. `steps` are those that came before."""
+    runs that end in it. `steps` are those that came before. `is_quick`: not worth a fork. Of a large segment, the process
+    that brings it in makes and applies no part that is: it would keep the room that this took."""
 
     records: list[Observation]
     size: int
     steps: Mapping[str, Maker]
     last: bool
+    is_quick: bool
 
 
 def _stamp(path: Path) -> str:
@@ -755,11 +758,14 @@ def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[
     begun: dict[str, RunStarted] = {}
     coming = iter(records)
     part = list(islice(coming, size()))
+    is_first = True
     while True:
         following = list(islice(coming, 1))
+        is_quick = not following and (is_first or len(part) < _QUICK)
+        is_first = False
         ended = {record.run for record in part if isinstance(record, RunEnded)}
         before = [begun[run] for run in sorted(ended & begun.keys())]
-        yield _Part([*before, *part], len(part), steps.of(part), last=not following)
+        yield _Part([*before, *part], len(part), steps.of(part), not following, is_quick)
         if not following:
             return
         steps.add(part)

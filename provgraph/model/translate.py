@@ -138,7 +138,8 @@ def translate(
     other parts of it."""
     records = list(records)
     steps = steps or {}
-    known = {**steps, **makers(records)}
+    named = {record.step for record in records if isinstance(record, Generated)}
+    known = {step: steps[step] for step in named if step in steps} | makers(records)
     made = Translation(steps=steps)
     for record in records:
         _translate(record, project, known, made)
