@@ -10,7 +10,7 @@ import pytest
 from provgraph.config import Project, create_project
 from provgraph.errors import JournalError, ProjectError, StoreError
 from provgraph.graph import Graph
-from provgraph.model.elements import Edge, Node
+from provgraph.model.elements import Batch, Edge, Node
 from provgraph.model.identity import generated_version_id, new_run_id, step_id
 from provgraph.model.journal import SegmentWriter
 from provgraph.model.records import (
@@ -282,6 +282,30 @@ def test_a_segment_that_is_applied_in_parts_gives_what_it_gives_at_once(
         assert contents(graph) == whole
     made = [node for node in whole[0] if node.properties.get("generated")]
     assert [node.properties["by"] for node in made] == ["cp", "cp"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_of_a_large_segment_nothing_but_the_watermark_is_left_to_apply_at_once(
+    project: Project, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(project, 1)
+    with Graph(project) as graph:
+        graph.sync()
+        whole, watermarks = contents(graph), graph.store.watermarks()
+        applied: list[Batch] = []
+        apply = EmbeddedStore.apply
+
+        def applying(store: EmbeddedStore, batch: Batch) -> None:
+            applied.append(batch)
+            apply(store, batch)
+
+        monkeypatch.setattr(EmbeddedStore, "apply", applying)
+        monkeypatch.setattr("provgraph.graph._PART", size)
+        monkeypatch.setattr("provgraph.graph._QUICK", 1)
+        graph.rebuild()
+        assert contents(graph) == whole
+        assert graph.store.watermarks() == watermarks
+    assert [(len(batch), len(batch.watermarks)) for batch in applied] == [(0, 1)]
 
 
 @pytest.mark.parametrize("each", ["in one run", "in a run of its own"])
