@@ -227,7 +227,7 @@ def _put_edges(
     _tally(connection, "edge_type", inserted)
     changes.add(connection, {n: edges.added[n] for n in LINEAGE_NUMBERS if n in edges.added})
     if inserted.total() < len(edges):
-        edges.merge(connection, given, lexicon.types)
+        edges.merge(connection, given, lexicon.types, inserted)
 
 
 def _tally(connection: apsw.Connection, table: str, changes: Mapping[int, int]) -> None:

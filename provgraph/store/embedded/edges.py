@@ -45,19 +45,17 @@ class Edges:
     Kept is what is inserted, not what it was made from."""
 
     def __init__(self) -> None:
-        self._count = 0
         self._alike: dict[_Alike, list[tuple[str, str]]] = {}
         self._alone: dict[str, list[_Alone]] = {}
         """One that keeps a moment is like no other. By type."""
         self._patches: list[_Patch] = []
         self.ends: set[str] = set()
-        self.types: set[str] = set()
+        self.types: Counter[str] = Counter()
         self.added: dict[int, array[int]] = {}
         """The ends of what was inserted, by type, and perhaps of what was there already."""
 
     def add(self, edges: list[Edge]) -> None:
         """Raises `StoreError` for what cannot be kept."""
-        self._count += len(edges)
         self.ends.update([edge.source for edge in edges])
         self.ends.update([edge.target for edge in edges])
         self.types.update([edge.type for edge in edges])
@@ -79,7 +77,7 @@ class Edges:
                 group.append(ends)
 
     def __len__(self) -> int:
-        return self._count
+        return self.types.total()
 
     def insert(
         self, connection: apsw.Connection, numbers: Mapping[str, int], types: Mapping[str, int]
@@ -124,15 +122,21 @@ class Edges:
             self.added.setdefault(number, array("q")).extend(given)
 
     def merge(
-        self, connection: apsw.Connection, numbers: Mapping[str, int], types: Mapping[str, int]
+        self,
+        connection: apsw.Connection,
+        numbers: Mapping[str, int],
+        types: Mapping[str, int],
+        inserted: Mapping[int, int],
     ) -> None:
-        """Give all their properties, in order. Those just inserted have them already, and keep
-        what they have."""
+        """Give all their properties, in order, but those of a type of which all were just inserted: these have
+        them already. So have the others that were, which keep what they have."""
+        met = {name for name, count in self.types.items() if inserted.get(types[name], 0) < count}
         connection.executemany(
             _MERGE,
             (
                 (numbers[source], types[name], numbers[target], key, patch)
                 for source, name, target, key, patch in self._patches
+                if name in met
             ),
         )
 
