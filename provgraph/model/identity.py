@@ -56,7 +56,7 @@ def _execution(run: str, boot: str, *numbers: int) -> str:
     return _key("s", run, boot, *map(str, numbers))
 
 
-@lru_cache(maxsize=32768)  # asked for twice: to look the artifact up, and to make it; a part of a segment has fewer
+@lru_cache(maxsize=32768)  # asked for twice: to look the artifact up, and to make it
 def artifact_id(project: str, uri: str) -> str:
     """
     >>> artifact_id("p", "a.csv") == artifact_id("p", "a.csv") != artifact_id("q", "a.csv")
