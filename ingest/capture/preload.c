@@ -369,7 +369,7 @@ static bool put_descriptor(struct draft *d, int fd, uint64_t tick, const struct 
 
 /* ---- who is calling --------------------------------------------------------------------------- */
 
-enum { MANY_TOLD = 64 };
+enum { MANY_TOLD = 16 };
 static uint32_t told_of; /* files that were opened, and children in our memory */
 
 static void *look_up(const struct link_map *from, const char *name);
