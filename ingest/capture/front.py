@@ -42,7 +42,9 @@ SETTINGS: Final = (
     "GIT_CONFIG_NOSYSTEM",
 )
 
-TREE_UNCHANGED, TREE_TOO_LARGE, HASHING_STOPPED, TO_BE_FINISHED = (1 << n for n in range(4))
+TREE_UNCHANGED, TREE_TOO_LARGE, HASHING_STOPPED, TO_BE_FINISHED, INPUT_HEARD = (
+    1 << n for n in range(5)
+)
 _HEAD: Final = struct.Struct("=QIIQiI32x")
 _SECTION: Final = struct.Struct("=II")
 _BEGUN: Final = struct.Struct("=QqIIII")
@@ -60,7 +62,7 @@ class Told(msgspec.Struct):
     is the program's exit status, or the negative number of the signal that ended it. `flags` are
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
     of packages that were used, `settings` the variables that say where git's settings are. `before` and
-    `after` are None where nobody looked. `texts` are contents of scripts and small texts, `variables` those of the environment
+    `after` are None where nobody looked. `heard`: something was taken out of a pipe from outside. `texts` are contents of scripts and small texts, `variables` those of the environment
     that are always kept. `shell` is the one at whose prompt the command was typed, as the one word of `argv`."""
 
     run: str
@@ -78,6 +80,7 @@ class Told(msgspec.Struct):
     status: int = 0
     to_be_finished: bool = False
     stopped: bool = False
+    heard: bool = False
     start: worktree.Start = worktree.Start()
     before: tree.Look | None = None
     after: tree.Look | None = None
@@ -113,6 +116,7 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     told = _started(folder.name, sections[_START])
     told.pid, told.ended, told.status = pid, ended, os.waitstatus_to_exitcode(status)
     told.to_be_finished, told.stopped = bool(marks & TO_BE_FINISHED), bool(marks & HASHING_STOPPED)
+    told.heard = bool(marks & INPUT_HEARD)
     if work_tree is not None and _STATUS in sections:
         told.start = _status(work_tree, sections[_STATUS])
     if ended:

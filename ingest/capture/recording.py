@@ -24,7 +24,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
-from provgraph.ingest.capture import aside, audit, front, line, surroundings, tree, worktree
+from provgraph.ingest.capture import aside, audit, front, given, line, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -233,6 +233,7 @@ def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> 
         told.ended,
         told.status if told.status >= 0 and told.ended else None,
         signal.Signals(-told.status).name if told.status < 0 else "",
+        gaps=[given.GAP] if told.heard else [],
         properties=without_secrets(front.properties(told)),
         variables=surroundings.variables(told.variables, project),
     )

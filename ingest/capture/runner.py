@@ -20,7 +20,7 @@ import msgspec
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import ProvgraphError, reason_of
-from provgraph.ingest.capture import aside, audit, redact, shim, tree, worktree
+from provgraph.ingest.capture import aside, audit, given, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
 from provgraph.ingest.capture.program import (
@@ -176,6 +176,7 @@ class Capture:
         self._due: Due | None = None
         self._teller = 0
         self._backend = backend
+        self._given = given.Given.now()
         self._tracer: Path | None = None
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
@@ -245,6 +246,8 @@ class Capture:
             self._recording.save(self._manifest)
         status = program.wait(self._watch)
         self._manifest.ended = program.ended
+        if given.was_heard(self._given, given.Given.now()):
+            self._manifest.gaps.append(given.GAP)
         return status
 
     def finish(self, status: int) -> RunEnded | None:

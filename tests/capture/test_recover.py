@@ -170,10 +170,12 @@ def test_a_run_that_cannot_be_written_down_keeps_nobody_from_asking(
 
 
 def test_a_run_that_lives_is_left_alone(workspace: Workspace) -> None:
-    process = workspace.start("sh", "-c", "touch begun; cat", stdin=subprocess.PIPE)
+    os.mkfifo(workspace.root / "fifo")
+    process = workspace.start("sh", "-c", "touch begun; cat fifo")
     until((workspace.root / "begun").exists)
     assert orphans(workspace.project) == recover(workspace.project) == []
-    process.communicate("")
+    (workspace.root / "fifo").write_text("")
+    process.wait()
     assert workspace.ended.verdict == "complete"
 
 

@@ -16,7 +16,7 @@ import pytest
 from blake3 import blake3
 from capture.workspace import Workspace
 
-from provgraph.ingest.capture import recording
+from provgraph.ingest.capture import given, recording
 from provgraph.model.journal import read_segment, segments
 from provgraph.model.records import (
     EnvironmentSeen,
@@ -265,6 +265,28 @@ def test_a_run_within_a_run_names_the_step_that_started_it(workspace: Workspace)
     assert steps[parents[within]] == outer
     assert [steps[record.step] for record in workspace.all(Generated)] == [within]
     assert {ends[outer].verdict, ends[within].verdict} == {"complete"}
+
+
+def test_what_is_read_from_a_pipe_of_others_is_a_gap(workspace: Workspace) -> None:
+    assert workspace.run("sort", "-o", "out", input="2\n1\n").returncode == 0
+    assert (workspace.root / "out").read_text() == "1\n2\n"
+    assert workspace.ended.gaps == [given.GAP]
+
+
+@pytest.mark.parametrize("said", [b"", b"nobody reads it"])
+def test_a_pipe_of_others_that_nobody_reads_is_none(workspace: Workspace, said: bytes) -> None:
+    read, write = os.pipe()
+    os.write(write, said)
+    (workspace.root / "a").write_text("1\n")
+    try:
+        assert workspace.run("cp", "a", "b", stdin=read).returncode == 0
+        assert workspace.ended.verdict == "complete"
+        os.close(write)
+        assert workspace.run("cp", "a", "b", stdin=read).returncode == 0
+        assert workspace.ended.verdict == "complete"
+        assert os.read(read, 99) == said
+    finally:
+        os.close(read)
 
 
 def test_ignored_files_are_not_recorded(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@
  * file serves every Linux of its machine. */
 
 #include "aside.h"
+#include "given.h"
 #include "watch.h"
 #include "worktree.h"
 
@@ -24,6 +25,7 @@ enum flag_of_run {
     TREE_TOO_LARGE = 1 << 1,
     HASHING_STOPPED = 1 << 2,
     TO_BE_FINISHED = 1 << 3, /* by whoever started the run, not by the next sync */
+    INPUT_HEARD = 1 << 4,    /* from a pipe that comes from outside */
 };
 
 struct head {
@@ -769,6 +771,7 @@ static void run_captured(void) {
     }
     take_signals();
     bool ready = make_recording(began);
+    struct given input = given_now();
     long number = take_signal(ENDING, 0, &about);
     if (number > 0) {
         remove_recording();
@@ -796,6 +799,7 @@ static void run_captured(void) {
                asks_for_more ||
                recordings_waiting() >= MOST_WAITING;
     if (now) head.flags |= TO_BE_FINISHED;
+    if (was_heard(input, given_now())) head.flags |= INPUT_HEARD;
     if (!living) seal_spool();
     save_head();
     save_cache();
