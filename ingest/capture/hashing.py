@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,8 @@ _YOUNG: Final = 2_000_000_000
 file systems count time in steps of two seconds)."""
 _TICK: Final = 20_000_000
 """The same within a run: the step of the kernel's own file times, with room."""
+_NAMES_TRIED: Final = 64
+"""Of the names that a file had, so many of the last ones are looked at for what is there now."""
 
 MOST_KNOWN: Final = 50_000
 """What is known of more files than these is not all held in memory, where there is room elsewhere."""
@@ -506,6 +509,8 @@ class Contents:
 
     def _opened(self, event: Opened, hashing: bool) -> None:
         seen = self._named(event.after, event.path)
+        if event.created:  # its inode may have been another's, of whose names none leads to it
+            seen.before = None
         self._open[event.pid, event.tick, event.path] = event.writable
         if event.writable:
             seen.written = event.tick
@@ -576,7 +581,7 @@ class Contents:
 
         self._recall(stat)
         seen = self._seen.get(_inode(stat))
-        for name in (path, *(seen.names() if seen else ())):
+        for name in (path, *(islice(seen.names(), _NAMES_TRIED) if seen else ())):
             if self.stopped:
                 break
             try:

@@ -43,7 +43,7 @@ COMMANDS = [
     "mkfifo p && {{ cat {a} > p & cat p > {x}; wait; rm p; }}",
     "cat {a} > {x} & cat {b} > {y}.2 & wait; mv -f {y}.2 {y}",
     "exec 7>> {x}; cat {a} >&7; exec 7>&-",
-    "echo {a} {b} | xargs -P2 -n1 cat >> {x}",
+    "echo {a} {b} | xargs -P2 -n1 head -n 99 >> {x}",  # cat never ends where {a} is {x}, was empty and {b} comes in
 ]
 LENGTH = 12
 RUNS = int(os.environ.get("PROVGRAPH_SCRIPTS", "2"))

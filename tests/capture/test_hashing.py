@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from blake3 import blake3
 from provgraph.ingest.capture import hashing
 from provgraph.ingest.capture.events import Closed, Opened, Renamed
 from provgraph.ingest.capture.hashing import MAGIC, Cache, Contents, hash_file, stat_of
-from provgraph.model.records import Stat
+from provgraph.model.records import Content, Stat
 
 OLD = 1_600_000_000_000_000_000
 
@@ -219,6 +220,55 @@ def test_a_temporary_file_that_was_renamed_is_hashed_under_its_final_name(tmp_pa
         contents.observe(event)
     assert contents.content(name(temporary), written, 2).digest == digest_of(b"data")
     assert contents.content(name(final), stat(final), 5).digest == digest_of(b"data")
+
+
+def test_names_of_files_whose_inode_a_new_one_has_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"t{number}" for number in range(200)]
+    contents = Contents()
+    first = Stat(1, 77, 5, OLD, OLD)
+    for number, path in enumerate(paths):
+        path.write_bytes(b"gone")
+        found = msgspec.structs.replace(first, mtime=OLD + number, ctime=OLD + number)
+        for event in write_events(path, 10 * number + 1):
+            field = "after" if isinstance(event, Opened) else "stat"
+            contents.observe(msgspec.structs.replace(event, **{field: found}), hashing=False)
+        path.unlink()
+    looked = []
+    monkeypatch.setattr(hashing, "hash_file", lambda name, *_: looked.append(name))
+    assert contents.content(name(paths[0]), first, 2) == Content("", "", 5, first)
+    assert looked == [name(paths[0]), name(paths[-1])]
+
+
+def test_of_very_many_names_that_a_file_had_the_last_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_NAMES_TRIED", 3)
+    path = tmp_path / "x0"
+    path.write_bytes(b"data")
+    written, contents = stat(path), Contents()
+    for event in write_events(path, 1):
+        contents.observe(event, hashing=False)
+    for number in range(1, 9):
+        before, path = path, path.rename(tmp_path / f"x{number}")
+        moved = Renamed(
+            pid=1, tick=10 * number, source=name(before), target=name(path), stat=stat(path)
+        )
+        contents.observe(moved, hashing=False)
+    looked = []
+
+    def counted(path: bytes, *given: Any) -> Any:
+        looked.append(path)
+        return hash_file(path, *given)
+
+    monkeypatch.setattr(hashing, "hash_file", counted)
+    assert contents.content(name(tmp_path / "x0"), written, 2).digest == digest_of(b"data")
+    path.unlink()
+    looked.clear()
+    other = msgspec.structs.replace(written, mtime=OLD)
+    assert contents.content(name(tmp_path / "x0"), other, 2).digest == ""
+    assert looked == [name(tmp_path / f"x{number}") for number in (0, 8, 7, 6)]
 
 
 def test_a_copy_whose_times_were_set_after_it_was_closed_is_hashed(tmp_path: Path) -> None:
