@@ -43,6 +43,8 @@ COMMANDS = [
     "mkfifo p && {{ cat {a} > p & cat p > {x}; wait; rm p; }}",
     "cat {a} > {x} & cat {b} > {y}.2 & wait; mv -f {y}.2 {y}",
     "exec 7>> {x}; cat {a} >&7; exec 7>&-",
+    "touch {x}; exec 8< {x}; cat {a} >> {x}; cat <&8 > {y}; exec 8<&-",
+    "perl -e 'open R, qq({x}); system qq(cat {a} >> {x}); open W, qq(>{y}); print W <R>'",
     "echo {a} {b} | xargs -P2 -n1 head -n 99 >> {x}",  # cat never ends where {a} is {x}, was empty and {b} comes in
 ]
 LENGTH = 12
