@@ -36,7 +36,7 @@ from provgraph.ingest.capture.assemble.states import (
     same,
     source_of,
 )
-from provgraph.ingest.capture.assemble.together import holder, in_few_words, told_together
+from provgraph.ingest.capture.assemble.together import Told, holder, told_together
 from provgraph.ingest.capture.assemble.writers import Writers
 from provgraph.ingest.capture.events import (
     Closed,
@@ -97,9 +97,8 @@ def traffic(
             known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
-    return Traffic(
-        *known.all(), sweep.environment, sweep.informs, in_few_words(sweep.flows), sweep.passed
-    )
+    flows = sweep.told.all()
+    return Traffic(*known.all(), sweep.environment, sweep.informs, flows, sweep.passed)
 
 
 class _Sweep:
@@ -108,7 +107,7 @@ class _Sweep:
         self.known = Known(room)
         self.environment: set[bytes] = set()
         self.informs: list[Inform] = []
-        self.flows: list[Inform] = []
+        self.told = Told()
         self.passed: set[bytes] = set()
         self.openings: dict[Process, dict[int, list[Opening]]] = {}
         self.unsettled: dict[Opening, None] = {}
@@ -308,7 +307,7 @@ class _Sweep:
         if self.only_lent(opening):
             self.hand_back(opening, event)
         else:
-            self.flows += told_together(opening, event.stat, event.tick)
+            self.told.add(told_together(opening, event.stat, event.tick))
         if not opening.writable:
             opening.closed = True
             if not same(event.stat, opening.base) and opening.read is not None:
@@ -895,7 +894,7 @@ class _Sweep:
                     self.draw(opening)
         for opening in dict.fromkeys(self.open):
             if opening.by.ended is None and opening.file.writers:
-                self.flows += told_together(opening, None, ended)
+                self.told.add(told_together(opening, None, ended))
         for left, opening in enumerate(list(self.unsettled), -len(self.unsettled)):
             file, by = opening.file, opening.by
             if file.name is None:

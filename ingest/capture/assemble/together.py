@@ -7,7 +7,7 @@ open (`rounds`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -29,13 +29,14 @@ def told_together(opening: Opening, stat: Stat | None, tick: int) -> Iterator[In
     file = opening.file
     if not file.readers or not file.writers:
         return
-    others = list(dict.fromkeys([*file.readers, *file.writers.own()]))
-    if len(others) > _MANY:
-        first = min(others, key=lambda other: other.tick)
+    own = file.writers.own()
+    if len(file.readers) + len(own) > _MANY:
+        firsts = [next(iter(those)) for those in (file.readers, own) if those]
+        first = min(firsts, key=lambda one: one.tick)
         yield from _between(opening, first, tick)
         yield from _between(first, opening, tick)
         return
-    for other in others:
+    for other in dict.fromkeys([*file.readers, *own]):
         later = max(opening, other, key=lambda one: one.tick)
         if stat is not None and same(later.base, stat) and not later.fresh:
             continue
@@ -59,9 +60,25 @@ def holder(opening: Opening, tick: int) -> Execution:
     return by if by.ended is None or tick <= by.ended else by.process.executions[by.place]
 
 
-def in_few_words(told: list[Inform]) -> list[Inform]:
-    if len(told) <= _MOST:
-        return told
+class Told:
+    """What was told so. Much of it is held in few words."""
+
+    def __init__(self) -> None:
+        self._told: list[Inform] = []
+        self._room, self._is_much = 2 * _MOST, False
+
+    def add(self, told: Iterable[Inform]) -> None:
+        self._told += told
+        self._is_much = self._is_much or len(self._told) > _MOST
+        if len(self._told) > self._room:
+            self._told = _in_few_words(self._told)
+            self._room = 2 * max(_MOST, len(self._told))
+
+    def all(self) -> list[Inform]:
+        return _in_few_words(self._told) if self._is_much else self._told
+
+
+def _in_few_words(told: list[Inform]) -> list[Inform]:
     found: dict[tuple[Execution, Execution], Inform] = {}
     for inform in told:
         known = found.get((inform.reader, inform.by), inform)

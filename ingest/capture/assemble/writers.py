@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from provgraph.ingest.capture.assemble.states import Opening, same
 from provgraph.model.records import Stat
@@ -51,7 +51,7 @@ class Writers:
             if opening.by.process.last < tick and not same(opening.base, state)
         ]
 
-    def own(self) -> Iterable[Opening]:
+    def own(self) -> Collection[Opening]:
         """Those but for what forks were given."""
         return self._own
 
@@ -67,10 +67,10 @@ class _Runs:
         self._runs: list[dict[Opening, None]] = []
         self._run_of: dict[Opening, dict[Opening, None]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._run_of)
+    def __len__(self) -> int:
+        return len(self._run_of)
 
-    def __contains__(self, opening: Opening) -> bool:
+    def __contains__(self, opening: object) -> bool:
         return opening in self._run_of
 
     def __iter__(self) -> Iterator[Opening]:
