@@ -121,8 +121,8 @@ def _watch(folder):
 
     def load(name):
         made = {"__name__": "provgraph_" + name[:-3]}
-        with open(here + "/" + name, encoding="utf-8") as file:
-            exec(compile(file.read(), file.name, "exec"), made)
+        loader = sys.modules["_frozen_importlib_external"].SourceFileLoader
+        exec(loader(made["__name__"], here + "/" + name).get_code(made["__name__"]), made)
         return made
 
     def install(module, hook):
