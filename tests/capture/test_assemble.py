@@ -412,6 +412,29 @@ def test_a_rename_by_another_program_is_a_version_of_its_own() -> None:
     assert told.lineage("b") == {"a", "raw.csv"}
 
 
+@pytest.mark.parametrize("mover", ["tool", "mv"])
+@pytest.mark.parametrize("how", ["rename", "link"])
+def test_a_name_is_a_file_s_from_when_it_was_seen_there_on_if_that_is_told_later(
+    mover: str, how: str
+) -> None:
+    m = Machine("raw.csv")
+    p, reader = m.program("tool"), m.program("reader")
+    p.read("raw.csv")
+    p.write("part")
+    q = p if mover == "tool" else m.program("mv")
+    early = m.files[b"/p/part"]
+    if how == "rename":
+        m.files[b"/p/port"] = m.files.pop(b"/p/part")
+    else:
+        m.files[b"/p/port"] = early
+    reader.read("port")
+    q.say(Renamed if how == "rename" else Linked, b"/p/part", b"/p/port", early.stat())
+    reader.write("out")
+    told = m.assemble()
+    assert {"port", "raw.csv"} <= told.lineage("out")
+    assert told.lineage("port") == {"raw.csv"} | ({"part"} if mover == "mv" else set())
+
+
 def test_renaming_over_a_file_replaces_it() -> None:
     m = Machine("out.csv")
     p = m.program("tool")

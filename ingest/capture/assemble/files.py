@@ -113,6 +113,7 @@ class _Sweep:
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
+        self.sighted: dict[bytes, tuple[File, int]] = {}  # names of which it was not yet told
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
 
     @property
@@ -150,11 +151,12 @@ class _Sweep:
 
     # Files and their names
 
-    def file_at(self, path: bytes, stat: Stat | None, created: bool = False) -> File:
-        """The file that has this name and inode now. A name that turns out to belong to another
-        inode was taken over unseen."""
+    def file_at(self, path: bytes, stat: Stat | None, created: bool = False, tick: int = 0) -> File:
+        """The file that has this name and inode now, or at `tick`, when somebody opened it. A name that turns out to
+        belong to another inode was taken over unseen."""
         key = (stat.device, stat.inode) if stat else None
         file = self.known.at(key) if key else self.known.named(path)
+        is_new = file is None or created
         if file is None or created:
             file = File(created=created)
             if key:
@@ -166,7 +168,17 @@ class _Sweep:
                     before.names.pop(path, None)
                 self.known.name(path, file)
                 file.names.setdefault(path, None)
+                if tick and not is_new:
+                    self.sighted[path] = (file, tick)
         return file
+
+    def named_since(self, file: File, target: bytes, tick: int) -> int:
+        """From when on a file has a name, of which `tick` says that it got it: somebody may have opened it there
+        before that could be told."""
+        seen_as, seen = self.sighted.pop(target, (None, 0))
+        is_early = seen_as is file and target in file.names
+        before = file.last.tick if file.last else 0
+        return seen - 1 if is_early and before < seen - 1 < tick else tick
 
     # Noise
 
@@ -239,7 +251,7 @@ class _Sweep:
                 self.environment.add(folded)
                 return
         created = event.created and not self.is_there(event)
-        file = self.file_at(event.path, event.after, created)
+        file = self.file_at(event.path, event.after, created, event.tick)
         fresh = created or event.truncates
         opening = Opening(
             file,
@@ -743,9 +755,10 @@ class _Sweep:
             if file is None:
                 file = self.file_at(b"", stat) if stat else File()
             file.touch(by)
+            tick = self.named_since(file, target, event.tick)
             if not event.exchange:
-                self.replace(target, file, replaced if single else None, event.tick, by, index)
-            self.move(file, source, target, stat, event.tick, by, index)
+                self.replace(target, file, replaced if single else None, tick, by, index)
+            self.move(file, source, target, stat, tick, by, index)
 
     def lost(self, path: bytes, version: Version | None) -> None:
         if version is not None:
@@ -824,24 +837,25 @@ class _Sweep:
         source, target, stat = event.source, event.target, event.stat
         file = self.known.named(source) or self.file_at(source, stat)
         self.known.touched.add(target)
+        tick = self.named_since(file, target, event.tick)
         file.touch(by)
         writer = self.changer(file, stat, reading=True)
         if writer is not None and stat is not None:
-            self.account(writer, stat, event.tick - 1)
+            self.account(writer, stat, tick - 1)
         alone = not source or file.names.keys() <= {source}
         version = file.names.get(source) or (file.last if alone else None)
         self.known.name(target, file)
         own = version if version and self.is_still_own(version, by, stat) else None
         if own is not None and not self.takes_over(own, target):
-            own.names.append((target, event.tick))
+            own.names.append((target, tick))
             own.moved = stat or own.moved
             file.names[target] = own
             return
         state = stat or (version.stat if version else None)
-        made = self.make(by, target, event.tick, index, state, file)
+        made = self.make(by, target, tick, index, state, file)
         made.renamed = own.tick if own is not None else None
         if source:
-            made.sources = (Source(source, event.tick, state, "copy", version),)
+            made.sources = (Source(source, tick, state, "copy", version),)
             self.pass_through(version)
         file.names[target] = made
         self.accept(made)
