@@ -269,12 +269,12 @@ def _folded(branches: Sequence[Branch]) -> list[Branch]:
     """What is beyond `FOLD` of one relation and folder, or of one relation and command, becomes the folded
     siblings of the last one that is shown; what has origins that are shown under it is kept."""
     kept: list[Branch] = []
-    alike: defaultdict[tuple[str, str, str], list[Branch]] = defaultdict(list)
+    shown: defaultdict[tuple[str, str, str], list[Branch]] = defaultdict(list)
     for branch in branches:
         if any(not below.repeated for below in branch.branches):
             kept.append(branch)
             continue
-        group = alike[branch.relation, branch.node.label, _folder(branch.node)]
+        group = shown[branch.relation, *_label_and_place(branch.node)]
         if len(group) < FOLD:
             group.append(branch)
             kept.append(branch)
@@ -283,8 +283,8 @@ def _folded(branches: Sequence[Branch]) -> list[Branch]:
     return kept
 
 
-def _folder(node: Node) -> str:
-    """That of a file; of a step, what it ran."""
+def _label_and_place(node: Node) -> tuple[str, str]:
+    """A file's place is its folder, a step's its command."""
     if node.label == "Step":
-        return str(node.properties.get("command", ""))
-    return str(node.properties.get("name", "")).rpartition("/")[0]
+        return node.label, str(node.properties.get("command", ""))
+    return node.label, str(node.properties.get("name", "")).rpartition("/")[0]

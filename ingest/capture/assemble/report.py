@@ -78,7 +78,8 @@ class Report:
         connections: Connections,
     ) -> None:
         self.story, self.programs, self.noise, self.context = story, programs, noise, context
-        self.by_files, self.passed, self.connections = seen, seen.passed, connections
+        self.passed, self.connections = seen.passed, connections
+        self.said_by_files, self.flows_by_files = seen.informs, seen.flows
         self.recorded: dict[bytes, bool] = {}
         self.actions = actions = seen.actions
         actions.keep(self.matters)
@@ -140,8 +141,8 @@ class Report:
             self.story, self.active.__contains__, self.programs.lends, self.acted, connected
         )
         made.informs += informs(self.story)
-        made.informs += self.by_files.informs
-        made.flows += self.by_files.flows
+        made.informs += self.said_by_files
+        made.flows += self.flows_by_files
         made.flows += self.connections.flows()
         made.flows += through_memory(self.story, self.connections.last)
         relevant = self.relevant(made)
