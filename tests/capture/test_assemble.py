@@ -330,6 +330,17 @@ def test_an_exec_in_place_keeps_apart_what_each_program_wrote() -> None:
     assert told.lineage("log") == {"a", "b"}
 
 
+def test_a_killed_fork_with_an_older_opening_does_not_take_what_its_shell_writes() -> None:
+    m = Machine("a", "b")
+    p = m.program("bash")
+    p.read("a")
+    p.open("log", "w")
+    p.fork()
+    p.read("b")
+    p.write("log")
+    assert m.assemble().lineage("log") == {"a", "b"}
+
+
 # Names
 
 

@@ -414,7 +414,8 @@ class _Sweep:
             return False
         if last is None or last.tick < opening.tick or not same(last.stat, stat):
             return True
-        if not (last.shared or opening.inherited):
+        given = last.shared and last.by.process.started >= opening.tick
+        if not (given or opening.inherited):
             # Each opened it for itself: who of the two wrote last is not known.
             return stat is not None and stat.size > 0
         return not opening.forked and self.leaves_doubt(last.by, by)
