@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -441,8 +442,67 @@ def _context(
         runners=frozenset(evidence.nested.runners),
         known=known,
         databases=of_databases,
+        given=given.GAP in manifest.gaps,
+        passed_on=_passed_on(project, evidence, recorded),
         room=Room(recorded),
     )
+
+
+def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[bytes]:
+    """The streams of pipes that this run was started with, to write to, and another was, to read from."""
+    from provgraph.ingest.capture.assemble.connections import stream_of
+    from provgraph.ingest.capture.assemble.pipes import pipes_given
+
+    manifest = evidence.manifest
+    machine = manifest.machine
+    place = f"{machine.host}/{machine.boot}".encode()
+    first = next((event for event in evidence.events if isinstance(event, Image)), None)
+    if first is None or evidence.shell is not None:
+        return frozenset()
+    streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
+    if not streams:
+        return frozenset()
+    found = {stream_of(stat, place) for stat in _given_to_living(project, own)}
+    found.update(_given_to_ended(project, manifest))
+    return frozenset(streams & found)
+
+
+def _given_to_living(project: Project, own: Path) -> Iterator[Stat]:
+    """The pipes that runs have as their standard input which are not written down."""
+    for folder in recordings(project):
+        if folder != own:
+            with suppress(OSError, ProvgraphError, ValueError, LookupError):
+                yield from _given_to(folder)
+
+
+@lru_cache(maxsize=1024)  # each of the runs that wait to be written down asks all others
+def _given_to(folder: Path) -> tuple[Stat, ...]:
+    """The pipe that is a run's standard input. Raises LookupError where its program has not begun."""
+    from provgraph.ingest.capture.assemble.pipes import pipes_given
+    from provgraph.ingest.capture.spool import Spool
+
+    with Spool(folder / EVENTS) as spool:
+        events = (event for _, own in spool.processes() for event in own)
+        first = next((event for event in events if isinstance(event, Image)), None)
+    if first is None:
+        raise LookupError
+    return tuple(held.stat for held in pipes_given(first) if held.fd == 0)
+
+
+def _given_to_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
+    """The streams of pipes that runs heard which have been written down since this one began."""
+    for path in _told_since(project, manifest):
+        with suppress(OSError, ProvgraphError):
+            yield from _heard_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _heard_in(segment: Path, written: int) -> frozenset[bytes]:
+    from provgraph.ingest.capture.assemble.connections import OF_PIPES
+    from provgraph.model.journal import Reading
+
+    used = (r.uri.encode() for r in Reading(segment) if isinstance(r, Used))
+    return frozenset(uri for uri in used if uri.startswith(OF_PIPES))
 
 
 def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembly:
@@ -840,14 +900,11 @@ def _without_siblings(
 
 
 def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
-    from provgraph.model.journal import read_segment, segments
+    from provgraph.model.journal import read_segment
 
     root = os.fsencode(project.root)
-    since = manifest.started.when.at
-    for path in segments(project.journal):
+    for path in _told_since(project, manifest):
         with suppress(OSError, ProvgraphError):
-            if path.stat().st_mtime_ns < since or path.stem == manifest.started.run:
-                continue
             for record in read_segment(path).records:
                 if isinstance(record, Generated):
                     uris = [name.uri for name in record.names]
@@ -856,6 +913,17 @@ def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
                 else:
                     continue
                 yield from (root + b"/" + bytes_of(uri) for uri in uris if "://" not in uri)
+
+
+def _told_since(project: Project, manifest: Manifest) -> Iterator[Path]:
+    """The segments of others that have been written since a run began."""
+    from provgraph.model.journal import segments
+
+    since = manifest.started.when.at
+    for path in segments(project.journal):
+        with suppress(OSError):
+            if path.stat().st_mtime_ns >= since and path.stem != manifest.started.run:
+                yield path
 
 
 def _told_by_living(project: Project, own: Path) -> Iterator[bytes]:

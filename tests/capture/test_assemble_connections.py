@@ -148,6 +148,21 @@ def test_sockets_of_services_are_no_gaps(path: bytes, said: str) -> None:
     assert m.assemble().gaps == gaps
 
 
+def test_a_pipe_from_outside_is_what_it_gave_and_was_given_under_one_name() -> None:
+    m = Machine("a")
+    pipe = m.pipe()
+    name = f"pipe://here/b007/1-{pipe.inode.number}"
+    reader = m.program("sort", out=pipe.read())
+    reader.write("out")
+    assert m.assemble().lineage("out") == set()
+    assert m.assemble(given=True).lineage("out") == {name}
+    m = Machine("a")
+    writer = m.program("cat", out=pipe.write())
+    writer.read("a")
+    assert m.assemble().generated == []
+    assert m.assemble(passed_on=frozenset({name.encode()})).lineage(name) == {"a"}
+
+
 def test_namespaces_of_the_network_do_not_mix() -> None:
     m = Machine("a")
     shell = m.program("bash")

@@ -192,7 +192,8 @@ def test_what_somebody_else_changed_meanwhile_is_told_from_what_changed_since(
         "seen": True,
     }
     assert made["made"].content.digest == digest_of(b"bytes")
-    assert [record.uri for record in native_workspace.all(Invalidated)] == ["gone"]
+    removed = {record.uri for record in native_workspace.all(Invalidated)}
+    assert {uri for uri in removed if "://" not in uri} == {"gone"}
     assert native_workspace.ended.gaps == [
         given.GAP,
         "2 files changed by a program that was not seen",

@@ -21,6 +21,7 @@ from manual.pages import ROOT, left_to
 
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
+from provgraph.ingest.capture import given
 from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen, Used
 
 PAGE = "docs/where-it-runs.md"
@@ -103,6 +104,36 @@ def test_runs_beside_each_other_keep_to_what_each_of_them_did(workspace: Workspa
     makers = {name: by[record.step] for name, record in workspace.generated().items()}
     assert makers["b"] == makers["y"] != makers["c"] == makers["d"]
     assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
+
+
+def test_runs_that_a_pipe_joins_join_up(workspace: Workspace) -> None:
+    for name in ("a", "b", "c"):
+        (workspace.root / name).write_text(f"{name}\n")
+    wait = "while [ ! -e {} ]; do sleep 0.02; done".format
+    first = workspace.shell("sh", "-c", f"{wait('second')}; cat a")
+    second = workspace.shell("sh", "-c", f"{wait('third')}; : > second; tee copy; cat b")
+    third = workspace.shell("sh", "-c", ": > third; sort -o out; cat c")
+    done = subprocess.run(
+        f"{first} | {second} | {third}",
+        shell=True,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=workspace.root,
+        env=workspace.environment,
+        timeout=120,
+    )
+    assert (done.stdout, (workspace.root / "out").read_text()) == ("c\n", "a\nb\n")
+    assert len({record.run for record in workspace.all(RunStarted)}) == 3
+    found = {name: lineage(workspace, name) for name in ("copy", "out")}
+    files = {name: {uri for uri in uris if "://" not in uri} for name, uris in found.items()}
+    assert files == {"copy": {"a"}, "out": {"a", "b"}}
+    assert all(uri.startswith("pipe://") for uri in found["out"] - files["out"])
+    gaps = [record.gaps for record in workspace.all(RunEnded)]
+    assert sorted(gaps) == [[], [given.GAP], [given.GAP]]
+    # Who reads the last one's output is no run, so it made nothing of it.
+    made = {name.uri for record in workspace.all(Generated) for name in record.names}
+    assert len([uri for uri in made if uri.startswith("pipe://")]) == 2
 
 
 SERVER = """

@@ -8,21 +8,28 @@ respected, `report` writes records and leaves out what says nothing. `scripts` a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import provgraph
 from provgraph.ingest.capture.assemble.actions import OnShelf
-from provgraph.ingest.capture.assemble.connections import Connections, connections
+from provgraph.ingest.capture.assemble.connections import (
+    Connections,
+    Holder,
+    connections,
+    stream_of,
+)
 from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
-from provgraph.ingest.capture.assemble.processes import Story, lives
+from provgraph.ingest.capture.assemble.pipes import from_outside
+from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
+from provgraph.ingest.capture.assemble.states import Action
 from provgraph.ingest.capture.events import Event, Missed
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.streams import Records
@@ -60,6 +67,9 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     talking = connections(story)
     place = f"{context.host}/{context.boot}".encode()
     seen.actions.add(talking.beyond(place, context.databases, context.going_on))
+    if (context.given or context.passed_on) and not context.going_on:
+        active = {action.by for action in seen.actions}
+        seen.actions.add(_through_pipes(story, context, talking, active, programs, place))
     report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
@@ -69,6 +79,27 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     told = gaps(story, context, talking)
     within = frozenset(talking.inodes)
     return Assembly(records, told, seen.touched, sorted(seen.environment), within)
+
+
+def _through_pipes(
+    story: Story,
+    context: Context,
+    talking: Connections,
+    active: set[Execution],
+    programs: Programs,
+    place: bytes,
+) -> Iterator[Action]:
+    """What came by the pipe that the run was given, and went by those that other runs were given."""
+    for held, pipe in from_outside(story, active.__contains__, programs.lends):
+        name = stream_of(held.stat, place)
+        if context.given and pipe.readers:
+            yield from talking.through(b"", name, _holding(pipe.readers))
+        if name in context.passed_on and pipe.writers:
+            yield from talking.through(name, b"", _holding(pipe.writers))
+
+
+def _holding(ends: Mapping[Execution, int]) -> list[Holder]:
+    return [Holder(by, since, by.ended) for by, since in ends.items()]
 
 
 def gaps(story: Story, context: Context, talking: Connections) -> list[str]:

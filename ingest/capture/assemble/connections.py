@@ -17,6 +17,7 @@ from provgraph.ingest.capture.assemble.pipes import Inform, Talk, Way
 from provgraph.ingest.capture.assemble.processes import Execution, Story
 from provgraph.ingest.capture.assemble.states import Action, Read, Removal, Source, Version
 from provgraph.ingest.capture.events import Connected, Forked, Image, Parted
+from provgraph.model.records import Stat
 
 _OF_SERVICES: Final = (
     b"/run/",
@@ -136,21 +137,25 @@ class Connections(msgspec.Struct):
                 or end.seen.inode in known
             ):
                 continue
-            own, peer = streams
-            before: Version | None = None
-            for holder in sorted(end.holders, key=lambda holder: holder.since):
-                since, until = holder.since, max(holder.since, holder.end(self.last))
-                if holder.heard or holder.until is None:
-                    self.heard_by[holder.by, peer] = until
-                    yield Read(holder.by, peer, since, 0, None, None)
-                    yield Removal(holder.by, peer, until + 1, 0, None, None)
+            yield from self.through(*streams, end.holders)
+
+    def through(self, own: bytes, peer: bytes, holders: Iterable[Holder]) -> Iterator[Action]:
+        """What goes out under one name and comes in under the other; an empty name is of nothing."""
+        before: Version | None = None
+        for holder in sorted(holders, key=lambda holder: holder.since):
+            since, until = holder.since, max(holder.since, holder.end(self.last))
+            if peer and (holder.heard or holder.until is None):
+                self.heard_by[holder.by, peer] = until
+                yield Read(holder.by, peer, since, 0, None, None)
+                yield Removal(holder.by, peer, until + 1, 0, None, None)
+            if own:
                 made = Version(holder.by, own, until, 0, None, None, names=[(own, since)])
                 if before is not None:
                     made.sources = (Source(own, since, None, "append", before),)
                 yield made
                 before = made
-            if before is not None:
-                yield Removal(before.by, own, before.tick + 1, 0, None, None, version=before)
+        if before is not None:
+            yield Removal(before.by, own, before.tick + 1, 0, None, None, version=before)
 
     def unseen(self, known: frozenset[int]) -> Iterator[tuple[int, str, bytes]]:
         """Tick, kind and address of what came from somebody who was not seen. `known` are the sockets, by inode, of
@@ -169,11 +174,18 @@ class Connections(msgspec.Struct):
 
 
 SCHEME: Final = b"socket://"
-"""How the names begin of what went over connections to others than this run. They are no paths."""
+OF_PIPES: Final = b"pipe://"
+STREAMS: Final = (SCHEME, OF_PIPES)
+"""How the names begin of what went over connections and pipes to others than this run. They are no paths."""
 
 
 def is_stream(uri: str) -> bool:
-    return uri.startswith(SCHEME.decode())
+    return uri.encode().startswith(STREAMS)
+
+
+def stream_of(pipe: Stat, place: bytes) -> bytes:
+    """What goes through a pipe, by a name that each run with an end of it gives it."""
+    return OF_PIPES + place + b"/%d-%d" % (pipe.device, pipe.inode)
 
 
 _MOST_BEYOND: Final = 64

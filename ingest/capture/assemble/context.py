@@ -18,7 +18,8 @@ class Context(msgspec.Struct, frozen=True):
     a state at a tick, never raising; without a stat it means the file as it is now. `parent` is the
     step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
-    `databases` those of them whose other end is no program of any run.
+    `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
+    standard input; `passed_on` are the streams of pipes that other runs were given.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -36,6 +37,8 @@ class Context(msgspec.Struct, frozen=True):
     runners: frozenset[int] = frozenset()
     known: frozenset[int] = frozenset()
     databases: frozenset[int] = frozenset()
+    given: bool = False
+    passed_on: frozenset[bytes] = frozenset()
     room: Room | None = None
 
     def when(self, tick: int) -> When:

@@ -27,7 +27,14 @@ from provgraph.ingest.capture.assemble.uses import (
     channels,
     is_one_program,
 )
-from provgraph.ingest.capture.events import Forked, Image, Paired, Piped, Talked
+from provgraph.ingest.capture.events import (
+    Descriptor,
+    Forked,
+    Image,
+    Paired,
+    Piped,
+    Talked,
+)
 
 Way = Literal["pipe", "fork", "socket", "memory", "call", "variable"]
 
@@ -139,6 +146,28 @@ def talk(
                 alone.readers.setdefault(take.by, take.tick)
             made.informs.extend(_with_maker(alone, holders[inode]))
     return made
+
+
+def from_outside(
+    story: Story,
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
+) -> Iterator[tuple[Descriptor, Pipe]]:
+    """The pipes that the run was started with, and who has them. Each is told once."""
+    image = story.processes[0].executions[0].image if story.processes else None
+    if image is None:
+        return
+    number = _Numbers(story)
+    pipes = _pipes(story, is_step, lends, number)
+    given = {held.stat.inode: held for held in pipes_given(image)}
+    for inode, held in given.items():
+        if pipe := pipes.get(number(inode, image.tick)):
+            yield held, pipe
+
+
+def pipes_given(image: Image) -> Iterator[Descriptor]:
+    """Those that a program has as its standard descriptors."""
+    return (held for held in image.inherited if held.kind == "pipe" and held.fd <= 2)
 
 
 def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from provgraph.ingest.capture.assemble.calls import calls, informs, with_surroundings
-from provgraph.ingest.capture.assemble.connections import SCHEME, Connections
+from provgraph.ingest.capture.assemble.connections import STREAMS, Connections
 from provgraph.ingest.capture.assemble.context import Context
 from provgraph.ingest.capture.assemble.files import Traffic
 from provgraph.ingest.capture.assemble.memory import through_memory
@@ -278,13 +278,13 @@ class Report:
         uri = self.uris.get(path)
         if uri is None:
             _limit(self.uris)
-            beyond = path.startswith(SCHEME)
+            beyond = path.startswith(STREAMS)
             uri = text_of(path) if beyond else uri_of(path, self.context.root, self.context.host)
             self.uris[path] = uri
         return uri
 
     def content(self, path: bytes, stat: Stat | None, tick: int) -> Content:
-        if path.startswith(SCHEME):
+        if path.startswith(STREAMS):
             return Content()
         content = self.contents.get((path, stat))
         if content is None:
