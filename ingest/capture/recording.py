@@ -28,6 +28,7 @@ from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import aside, audit, front, given, line, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
+    Descriptor,
     Event,
     Forked,
     Image,
@@ -81,7 +82,7 @@ RUN: Final = "PROVGRAPH_RUN"
 class Manifest(msgspec.Struct):
     """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
     the program runs. `exit` and `signal` are as in `RunEnded`. `variables` are those of the environment that
-    are kept, `NAME=value`."""
+    are kept, `NAME=value`. `around` is the folder of the recording of the run that this one is within."""
 
     started: RunStarted
     machine: Machine
@@ -93,6 +94,7 @@ class Manifest(msgspec.Struct):
     gaps: list[str] = []
     properties: dict[str, Scalar] = {}
     variables: list[str] = []
+    around: str = ""
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -449,7 +451,7 @@ def _context(
 
 
 def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[bytes]:
-    """The streams of pipes that this run was started with, to write to, and another was, to read from."""
+    """The streams of pipes that this run was started with, to write to, and another has to read from."""
     from provgraph.ingest.capture.assemble.connections import stream_of
     from provgraph.ingest.capture.assemble.pipes import pipes_given
 
@@ -462,22 +464,31 @@ def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[byt
     streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
     if not streams:
         return frozenset()
-    found = {stream_of(stat, place) for stat in _given_to_living(project, own)}
+    found = {
+        stream_of(held.stat, place)
+        for folder in recordings(project)
+        if folder != own
+        for held in _pipes_of(folder)
+        if held.fd == 0
+    }
     found.update(_given_to_ended(project, manifest))
+    if manifest.around:  # what it has not been given itself is between it and this one
+        found |= streams - {
+            stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))
+        }
     return frozenset(streams & found)
 
 
-def _given_to_living(project: Project, own: Path) -> Iterator[Stat]:
-    """The pipes that runs have as their standard input which are not written down."""
-    for folder in recordings(project):
-        if folder != own:
-            with suppress(OSError, ProvgraphError, ValueError, LookupError):
-                yield from _given_to(folder)
+def _pipes_of(folder: Path) -> tuple[Descriptor, ...]:
+    """Those that a run was started with, as far as that can be told now."""
+    with suppress(OSError, ProvgraphError, ValueError, LookupError):
+        return _pipes_in(folder)
+    return ()
 
 
 @lru_cache(maxsize=1024)  # each of the runs that wait to be written down asks all others
-def _given_to(folder: Path) -> tuple[Stat, ...]:
-    """The pipe that is a run's standard input. Raises LookupError where its program has not begun."""
+def _pipes_in(folder: Path) -> tuple[Descriptor, ...]:
+    """Raises LookupError where its program has not begun."""
     from provgraph.ingest.capture.assemble.pipes import pipes_given
     from provgraph.ingest.capture.spool import Spool
 
@@ -486,7 +497,7 @@ def _given_to(folder: Path) -> tuple[Stat, ...]:
         first = next((event for event in events if isinstance(event, Image)), None)
     if first is None:
         raise LookupError
-    return tuple(held.stat for held in pipes_given(first) if held.fd == 0)
+    return tuple(pipes_given(first))
 
 
 def _given_to_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:

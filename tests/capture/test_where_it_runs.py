@@ -136,6 +136,33 @@ def test_runs_that_a_pipe_joins_join_up(workspace: Workspace) -> None:
     assert len([uri for uri in made if uri.startswith("pipe://")]) == 2
 
 
+BY_PYTHON = """
+import subprocess, sys
+said = subprocess.run([*sys.argv[1:], "cat", "a"], capture_output=True, check=True).stdout
+open("out", "wb").write(said)
+"""
+
+
+@pytest.mark.parametrize("how", ["from", "into", "substituted", "by Python", "both"])
+def test_a_run_within_a_run_joins_up_with_it_by_pipes(workspace: Workspace, how: str) -> None:
+    for name in ("a", "b"):
+        (workspace.root / name).write_text(f"{name}\n")
+    (workspace.root / "by.py").write_text(BY_PYTHON)
+    cat, sort = workspace.shell("cat", "a"), workspace.shell("sort", "-o", "out")
+    script = {
+        "from": f"{cat} | sort -o out",
+        "into": f"cat a | {sort}",
+        "substituted": f"said=$({cat}); echo $said > out",
+        "by Python": f"{sys.executable} by.py {workspace.shell()}",
+        "both": f"{cat} | {sort}",
+    }
+    done = workspace.run("sh", "-c", f"cat b; {script[how]}")
+    assert (done.returncode, (workspace.root / "out").read_text()) == (0, "a\n"), done.stderr
+    origins = lineage(workspace, "out")
+    assert "a" in origins
+    assert {uri for uri in origins if uri.startswith("pipe://")}
+
+
 SERVER = """
 import os, socket, sys
 family, at = (socket.AF_UNIX, "socket") if sys.argv[1] == "local" else (socket.AF_INET, ("127.0.0.1", 0))

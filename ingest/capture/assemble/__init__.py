@@ -25,7 +25,7 @@ from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
-from provgraph.ingest.capture.assemble.pipes import from_outside
+from provgraph.ingest.capture.assemble.pipes import shared_with_others
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
@@ -67,7 +67,8 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     talking = connections(story)
     place = f"{context.host}/{context.boot}".encode()
     seen.actions.add(talking.beyond(place, context.databases, context.going_on))
-    if (context.given or context.passed_on) and not context.going_on:
+    beside = context.given or context.passed_on or context.runners
+    if beside and not context.going_on:
         active = {action.by for action in seen.actions}
         seen.actions.add(_through_pipes(story, context, talking, active, programs, place))
     report = Report(story, seen, programs, noise, context, talking)
@@ -89,12 +90,13 @@ def _through_pipes(
     programs: Programs,
     place: bytes,
 ) -> Iterator[Action]:
-    """What came by the pipe that the run was given, and went by those that other runs were given."""
-    for held, pipe in from_outside(story, active.__contains__, programs.lends):
-        name = stream_of(held.stat, place)
-        if context.given and pipe.readers:
+    """What came by the pipe that the run was given, and went by those that other runs were given, those within it too."""
+    shared = shared_with_others(story, active.__contains__, programs.lends, context.runners)
+    for held, pipe, is_runner in shared:
+        name, reads = stream_of(held.stat, place), held.fd == 0
+        if (not is_runner and reads and context.given) or (is_runner and not reads):
             yield from talking.through(b"", name, _holding(pipe.readers))
-        if name in context.passed_on and pipe.writers:
+        if (not is_runner and name in context.passed_on) or (is_runner and reads):
             yield from talking.through(name, b"", _holding(pipe.writers))
 
 

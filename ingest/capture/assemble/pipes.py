@@ -148,21 +148,37 @@ def talk(
     return made
 
 
-def from_outside(
+def shared_with_others(
     story: Story,
     is_step: Callable[[Execution], bool],
     lends: Callable[[Execution], bool],
-) -> Iterator[tuple[Descriptor, Pipe]]:
-    """The pipes that the run was started with, and who has them. Each is told once."""
-    image = story.processes[0].executions[0].image if story.processes else None
-    if image is None:
-        return
+    runners: Container[int],
+) -> Iterator[tuple[Descriptor, Pipe, bool]]:
+    """The pipes that the run was started with, and those that runners within it were, whose programs are runs of their own:
+    each as its first program or the runner has it, who else has it, and whether a runner does."""
     number = _Numbers(story)
     pipes = _pipes(story, is_step, lends, number)
-    given = {held.stat.inode: held for held in pipes_given(image)}
-    for inode, held in given.items():
-        if pipe := pipes.get(number(inode, image.tick)):
-            yield held, pipe
+    holders = _holders(story, lends, number) if runners else {}
+    first = story.processes[0].executions[0] if story.processes else None
+    told = set[tuple[int, bool, bool]]()
+    for event, by, _ in story.happenings:
+        is_runner = by.process.pid in runners
+        if not isinstance(event, Image) or not (is_runner or by is first):
+            continue
+        for held in pipes_given(event):
+            inode, reads = number(held.stat.inode, event.tick), held.fd == 0
+            if inode in pipes and (inode, reads, is_runner) not in told:
+                told.add((inode, reads, is_runner))
+                ends = pipes[inode].readers, pipes[inode].writers
+                readers, writers = (
+                    {by: since for by, since in end.items() if by.process.pid not in runners}
+                    for end in ends
+                )
+                other = writers if reads else readers
+                if is_runner and not other:
+                    maker = _maker(by.process, holders[inode], {})
+                    other |= {maker: event.tick} if maker else {}
+                yield held, Pipe(inode, False, readers, writers), is_runner
 
 
 def pipes_given(image: Image) -> Iterator[Descriptor]:
