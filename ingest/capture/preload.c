@@ -1347,10 +1347,16 @@ __asm__(".text\n.globl dlopen\n.type dlopen, %function\ndlopen:\n.cfi_startproc\
 
 /* ---- opens and closes -------------------------------------------------------------------------- */
 
-/* Devices and the kernel's own files are nobody's data; a descriptor's name may stand for any. */
+/* Devices and the kernel's own files are nobody's data; what /proc has of a process's descriptors, folders and maps may
+ * stand for any. */
 static bool is_uninteresting(const char *path) {
+    static const char any[][12] = {"/fd/", "/cwd", "/root", "/exe", "/map_files/"};
     if (path[0] != '/') return false;
-    if (begins(path, "/proc/")) return !contains(path, "/fd/");
+    if (begins(path, "/proc/")) {
+        for (size_t i = 0; i < sizeof any / sizeof *any; i++)
+            if (contains(path, any[i])) return false;
+        return true;
+    }
     if (begins(path, "/sys/")) return true;
     if (!begins(path, "/dev/")) return false;
     path += 5;
@@ -1550,7 +1556,8 @@ static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
  * has not moved it. */
 static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
     int64_t position = e->flags & WATCHED ? position_of(fd) : -1;
-    if (position < 0 || position == e->position || (state->forked && so_far("rchar: ") == 0)) return;
+    if (position < 0 || position == e->position) return;
+    if (!is_guest(pid) && state->forked && so_far("rchar: ") == 0) return;
     write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
@@ -2684,23 +2691,27 @@ static uint32_t put_kept(struct draft *d) {
     return count;
 }
 
-/* What an exec closes is said to be closed; should it fail, a later close says so again. */
-static void close_on_exec(uint32_t pid) {
-    if (is_guest(pid)) {
-        const struct table *all = load(&table);
-        for (int i = 0; all && i < GUESTS; i++) {
-            const struct guest *g = &all->guests[i];
-            if (g->pid == pid && raw_fcntl(g->fd, F_GETFD) & FD_CLOEXEC) write_closed(&g->entry, g->fd, pid);
-        }
+/* What an exec closes is said to be closed; should it fail, a later close says so again. What it leaves open of that which
+ * a child opened for itself is the next program's, which it may have been opened for, and the child's where it has read. */
+static void leave_open(struct entry e, int fd, uint32_t pid) {
+    bool child = is_guest(pid) || (state->forked && e.opened >= state->forked);
+    bool own = child && e.flags & READABLE && !(e.flags & (INHERITED | CONNECTION));
+    if ((own || e.flags & WRITABLE) && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC) {
+        write_closed(&e, fd, pid);
         return;
     }
-    EACH_TRACKED(fd) {
-        const struct entry *e = entry(fd);
-        if (e->flags & WRITABLE && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)
-            write_closed(e, fd, pid);
-        else
-            about_to_leave(e, fd, pid);
+    if (own) e.flags |= WATCHED;
+    about_to_leave(&e, fd, pid);
+}
+
+static void close_on_exec(uint32_t pid) {
+    const struct table *all = load(&table);
+    if (!is_guest(pid)) {
+        EACH_TRACKED(fd) leave_open(*entry(fd), fd, pid);
+        return;
     }
+    for (int i = 0; all && i < GUESTS; i++)
+        if (all->guests[i].pid == pid) leave_open(all->guests[i].entry, all->guests[i].fd, pid);
 }
 
 /* Where the next image of this process finds that list, and which program it is. */

@@ -325,15 +325,18 @@ static unsigned long number_in(const char *text, unsigned base) {
     return number;
 }
 
-/* The flags that a descriptor was opened with, O_CLOEXEC among them; -1 if there is none. */
-static long flags_of(const struct task *t, int fd) {
+/* What the kernel tells of a descriptor, as a number: -1 if there is none. */
+static long told_of(const struct task *t, int fd, const char *what, unsigned base) {
     char text[256];
-    char what[24];
-    decimal(append(what, "/fdinfo/"), (unsigned)fd);
-    if (read_about(t->tid, what, text, sizeof text) < 0) return -1;
-    const char *line = find_line(text, "flags:");
-    return line ? (long)number_in(line, 8) : -1;
+    char link[24];
+    decimal(append(link, "/fdinfo/"), (unsigned)fd);
+    if (read_about(t->tid, link, text, sizeof text) < 0) return -1;
+    const char *line = find_line(text, what);
+    return line ? (long)number_in(line, base) : -1;
 }
+
+/* The flags that it was opened with, O_CLOEXEC among them. */
+static long flags_of(const struct task *t, int fd) { return told_of(t, fd, "flags:", 8); }
 
 static uint32_t parent_of(uint32_t tid) {
     long n = read_about(tid, "/status", buffer, sizeof buffer);
@@ -1349,10 +1352,18 @@ static uint32_t list_kept(const struct task *t, unsigned char *list, size_t room
     return count;
 }
 
+/* What it leaves open of that which a fork opened for itself is the next program's, and the fork's where it has read. */
 static void close_on_exec(const struct task *t) {
-    EACH_TRACKED(t->process, fd) {
-        const struct entry *e = &t->process->files->all[fd];
-        if (e->flags & WRITABLE && flags_of(t, fd) & O_CLOEXEC) write_closed(t, e, fd);
+    const struct process *p = t->process;
+    EACH_TRACKED(p, fd) {
+        const struct entry *e = &p->files->all[fd];
+        bool own = p->forked && e->opened >= p->forked && e->flags & READABLE &&
+                   !(e->flags & (INHERITED | CONNECTION | PACKETS | THROUGH));
+        if (!own && !(e->flags & WRITABLE)) continue;
+        if (flags_of(t, fd) & O_CLOEXEC)
+            write_closed(t, e, fd);
+        else if (own && told_of(t, fd, "pos:", 10) > 0)
+            write_drawn(fd, e->opened, e->device, e->inode, p->pid);
     }
 }
 

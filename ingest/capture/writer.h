@@ -538,7 +538,7 @@ SHARED void write_parted(int fd, uint64_t inode, bool heard, uint32_t pid) {
     WRITE(PARTED, heard ? HEARD : 0, fd, pid, next_tick(), d);
 }
 
-/* Says that something was read from a file that the image of `opened` had inherited. */
+/* Says that something was read from a file that the image of `opened` had inherited, or that a fork opened then. */
 SHARED void write_drawn(int fd, uint64_t opened, uint64_t device, uint64_t inode, uint32_t pid) {
     DRAFT(d, 24);
     put_u64(&d, opened);

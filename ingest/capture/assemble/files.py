@@ -592,12 +592,14 @@ class _Sweep:
             self.read(by, path, event.tick, index, made.moved or made.stat, file)
 
     def hand_over(self, opening: Opening, by: Execution) -> None:
-        """What a fork opened for the program that it becomes is that program's."""
+        """What a fork opened for the program that it becomes is that program's, and the fork's where it has read."""
         opening.by, opening.forked = by, False
         if opening.file.writers:
             opening.file.writers.adopt(opening)
         read = opening.read
-        if read is not None:
+        if read is not None and opening.drawn:
+            opening.read = self.read(by, read.path, by.started, 0, read.stat, opening.file)
+        elif read is not None:
             before = self.known.forget(read.by, read.path)
             seen = self.known.reads(by, read.path)
             if before is not None and seen is not None:
@@ -648,13 +650,16 @@ class _Sweep:
         return opening.readable and (opening.fd == 0 or not opening.writable)
 
     def drawn(self, event: Drawn, by: Execution) -> None:
-        """A program reads what it was started with, or a fork of it does."""
+        """A program reads what it was started with, or a fork of it does; or a fork has read what it leaves
+        open for the program that it becomes."""
         holder: Execution | None = by
         while holder is not None:
             for opening in self.openings.get(holder.process, {}).get(event.opened, ()):
                 base = opening.base
-                if (base.device, base.inode) == (event.device, event.inode) and opening.inherited:
-                    self.draw(opening)
+                if (base.device, base.inode) == (event.device, event.inode):
+                    if opening.inherited:
+                        self.draw(opening)
+                    opening.drawn = True
                     return
             holder = holder.process.parent
 
