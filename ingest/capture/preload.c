@@ -1244,7 +1244,11 @@ static void about_to_lose(int at, const char *path, const struct stat *s) {
  * The loader opens them past our hooks. Those of the system and of installed packages are noise; one of
  * the project is as much part of what a program makes as the program itself. */
 
-static uint32_t loading; /* something may have been loaded since the last look */
+#ifndef RTLD_DEEPBIND
+#define RTLD_DEEPBIND 8
+#endif
+enum { LOADED = 1, APART = 2 };
+static uint32_t loading; /* something may have been loaded since the last look, and whether it finds libc before us */
 
 static bool is_new_library(const char *name) {
     if (!name || !name[0] || begins(name, "/usr/") || begins(name, "/lib") || contains(name, "-packages/") ||
@@ -1279,10 +1283,26 @@ static void tell_library(const char *name) {
  * counts that, the first ones are those that the walk before has passed. */
 struct walk {
     uint32_t passed, removed, known;
+    bool apart;
     uint64_t *looks;
 };
 
 static uint64_t walked; /* the last: how many it passed, how many had been taken out */
+
+/* Whether it asks libc for files. What it takes from others stands before what it has. */
+static bool opens_files(const struct link_map *m) {
+    static const char names[][16] = {"open",    "open64",   "openat",    "openat64",   "__open_2", "__open64_2", "creat",
+                                     "creat64", "fopen",    "fopen64",   "freopen",    "freopen64", "mkstemp",   "mkstemp64",
+                                     "mkostemp", "tmpfile", "mkostemp64", "tmpfile64", "syscall"};
+    struct symbols s = symbols_of(m);
+    uint32_t count = s.gnu ? s.gnu[1] : s.sysv ? s.sysv[1] : 0;
+    for (uint32_t i = 1; s.symbols && s.names && i < count; i++)
+        for (size_t n = 0; s.symbols[i].st_shndx == SHN_UNDEF && n < sizeof names / sizeof *names; n++)
+            if (equal(s.names + s.symbols[i].st_name, names[n])) return true;
+    return false;
+}
+
+static void tell_apart(const char *name) { missed(state->pid, "loaded apart", name); }
 
 static int tell_object(struct dl_phdr_info *object, size_t size, void *argument) {
     struct walk *walk = argument;
@@ -1294,12 +1314,13 @@ static int tell_object(struct dl_phdr_info *object, size_t size, void *argument)
     if (++walk->passed <= walk->known) return 0;
     const char *name = object->dlpi_name;
     tell_library(name);
-    if (!name || !name[0] || (own_map && equal(name, own_map->l_name)) ||
-        !is_direct_library(name, walk->looks))
-        return 0;
+    if (!name || !name[0] || (own_map && equal(name, own_map->l_name))) return 0;
+    bool direct = is_direct_library(name, walk->looks);
+    if (!direct && !walk->apart) return 0;
     const struct link_map *m = maps;
     while (m && !(m->l_name && equal(m->l_name, name))) m = m->l_next;
-    if (!m || !is_sanitizer(m)) tell_direct(name);
+    if (direct && (!m || !is_sanitizer(m))) tell_direct(name);
+    if (walk->apart && m && opens_files(m)) tell_apart(name);
     return 0;
 }
 
@@ -1311,10 +1332,11 @@ static void tell_first_libraries(void) {
 /* To be called before anything is told that may have come from a library. */
 static void tell_libraries(void) {
     static void *slot;
-    if (LIKELY(!load(&loading)) || state->pid != raw_getpid()) return;
+    uint32_t loaded = load(&loading);
+    if (LIKELY(!loaded) || state->pid != raw_getpid()) return;
     store(&loading, 0);
     int (*iterate)(int (*)(struct dl_phdr_info *, size_t, void *), void *) = next(&slot, "dl_iterate_phdr");
-    struct walk walk = {0};
+    struct walk walk = {.apart = loaded & APART};
     if (!iterate) return;
     walk.looks = open_looks();
     iterate(tell_object, &walk);
@@ -1322,28 +1344,53 @@ static void tell_libraries(void) {
     store(&walked, (uint64_t)walk.removed << 32 | walk.passed);
 }
 
-/* By whom dlopen is called decides where it looks: our frame must be gone. */
-HIDDEN __attribute__((used)) void *shim_before_dlopen(void) {
+/* By whom these are called decides where they look: our frame must be gone. */
+static void *find_loader(void **slot, const char *name) {
+    void *at = next(slot, name);
+    return at || !own_map ? at : look_up_until(own_map->l_next, NULL, name); /* in a libdl that came later */
+}
+
+HIDDEN __attribute__((used)) void *shim_before_dlopen(const char *name, int flags) {
     static void *slot;
-    store(&loading, 1);
-    void *at = next(&slot, "dlopen");
-    return at ? at : look_up_until(own_map->l_next, NULL, "dlopen"); /* in a libdl that came later */
+    (void)name;
+    uint32_t apart = flags & RTLD_DEEPBIND ? APART : 0;
+    if (UNLIKELY((load(&loading) ^ apart) & APART) && awake()) tell_libraries(); /* what came before is otherwise */
+    store(&loading, LOADED | apart);
+    return find_loader(&slot, "dlopen");
+}
+
+static void *load_nothing(void) { return NULL; }
+
+/* Whose libraries have a libc of their own. */
+HIDDEN __attribute__((used)) void *shim_before_dlmopen(long among, const char *name) {
+    static void *slot;
+    void *at = find_loader(&slot, "dlmopen");
+    if (!among)
+        store(&loading, LOADED | (load(&loading) & APART));
+    else if (at && name && awake() && state->pid == raw_getpid())
+        tell_apart(name);
+    return at ? at : (void *)load_nothing;
 }
 
 #if defined(__x86_64__)
-__asm__(".text\n.globl dlopen\n.type dlopen, @function\ndlopen:\n.cfi_startproc\n"
-        "pushq %rdi\n.cfi_adjust_cfa_offset 8\npushq %rsi\n.cfi_adjust_cfa_offset 8\n"
-        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\ncall shim_before_dlopen\n"
-        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\npopq %rsi\n.cfi_adjust_cfa_offset -8\n"
-        "popq %rdi\n.cfi_adjust_cfa_offset -8\njmp *%rax\n"
-        ".cfi_endproc\n.size dlopen, .-dlopen\n");
+#define BEFORE(name)                                                                    \
+    __asm__(".text\n.globl " name "\n.type " name ", @function\n" name ":\n.cfi_startproc\n" \
+            "pushq %rdi\n.cfi_adjust_cfa_offset 8\npushq %rsi\n.cfi_adjust_cfa_offset 8\n" \
+            "pushq %rdx\n.cfi_adjust_cfa_offset 8\ncall shim_before_" name "\n"           \
+            "popq %rdx\n.cfi_adjust_cfa_offset -8\npopq %rsi\n.cfi_adjust_cfa_offset -8\n" \
+            "popq %rdi\n.cfi_adjust_cfa_offset -8\njmp *%rax\n"                           \
+            ".cfi_endproc\n.size " name ", .-" name "\n")
 #else
-__asm__(".text\n.globl dlopen\n.type dlopen, %function\ndlopen:\n.cfi_startproc\n"
-        "stp x29, x30, [sp, #-32]!\n.cfi_adjust_cfa_offset 32\n.cfi_rel_offset x29, 0\n"
-        ".cfi_rel_offset x30, 8\nstp x0, x1, [sp, #16]\nbl shim_before_dlopen\nmov x16, x0\n"
-        "ldp x0, x1, [sp, #16]\nldp x29, x30, [sp], #32\n.cfi_adjust_cfa_offset -32\n"
-        ".cfi_restore x29\n.cfi_restore x30\nbr x16\n.cfi_endproc\n.size dlopen, .-dlopen\n");
+#define BEFORE(name)                                                                    \
+    __asm__(".text\n.globl " name "\n.type " name ", %function\n" name ":\n.cfi_startproc\n" \
+            "stp x29, x30, [sp, #-48]!\n.cfi_adjust_cfa_offset 48\n.cfi_rel_offset x29, 0\n" \
+            ".cfi_rel_offset x30, 8\nstp x0, x1, [sp, #16]\nstr x2, [sp, #32]\n"            \
+            "bl shim_before_" name "\nmov x16, x0\nldr x2, [sp, #32]\n"                    \
+            "ldp x0, x1, [sp, #16]\nldp x29, x30, [sp], #48\n.cfi_adjust_cfa_offset -48\n"  \
+            ".cfi_restore x29\n.cfi_restore x30\nbr x16\n.cfi_endproc\n.size " name ", .-" name "\n")
 #endif
+BEFORE("dlopen");
+BEFORE("dlmopen");
 
 /* ---- opens and closes -------------------------------------------------------------------------- */
 
@@ -2579,6 +2626,22 @@ HOOK(int, forkpty, (int *fd, char *name, const void *terminal, const void *size)
     int pid = REAL(forkpty)(fd, name, terminal, size);
     if (pid == 0 && load(&readiness) == READY) forked_at(tick, parent);
     return pid;
+}
+
+enum { NEW_TIME = 0x80 }; /* CLONE_NEWTIME */
+
+HOOK(int, unshare, (int what)) {
+    NEED(unshare, (int)fail(ENOSYS));
+    int result = REAL(unshare)(what);
+    if (result == 0 && what & NEW_TIME && awake()) missed(caller(), "clock", "");
+    return result;
+}
+
+HOOK(int, setns, (int fd, int what)) {
+    NEED(setns, (int)fail(ENOSYS));
+    int result = REAL(setns)(fd, what);
+    if (result == 0 && what & NEW_TIME && awake()) missed(caller(), "clock", "");
+    return result;
 }
 
 /* A child of clone begins in a function and on a stack of its own, never in ours. */
