@@ -268,6 +268,7 @@ class _Sweep:
         )
         state = event.before if event.truncates else event.after
         if not created:
+            self.sight(file, state)
             opening.unaccounted = self.changer(file, state, reading=event.readable)
             if opening.unaccounted and state and (event.truncates or event.readable):
                 self.account(opening.unaccounted, state, event.tick)
@@ -289,6 +290,16 @@ class _Sweep:
         if file is None or event.path not in file.names:
             return False
         return bool(file.writers) or event.after.size > 0
+
+    def sight(self, file: File, state: Stat | None) -> None:
+        """Somebody sees a file that nobody has open to write. Who writes gives it the time that it is: one from before
+        its newest version was set (`cmake --install`, `shutil.copy2`), and the bytes are that version's."""
+        last = file.last
+        if last is None or last.stat is None or state is None or file.writers:
+            return
+        is_set_back = state.size == last.stat.size and state.mtime < last.stat.mtime
+        if is_set_back and (state.device, state.inode) == (last.stat.device, last.stat.inode):
+            last.moved = state
 
     # Writes
 
@@ -497,7 +508,7 @@ class _Sweep:
         elif opening.fresh:
             return None
         else:
-            known = last if last and same(last.stat, base) else None
+            known = last if last and same(last.moved or last.stat, base) else None
             source = Source(path, opening.tick, base, "change", known)
         before = source.stat.size if source.stat else -1
         shared = opening.inherited or opening.fresh  # then each goes on where another stopped
@@ -634,6 +645,7 @@ class _Sweep:
                     self.exec_over(opening, stat, event.tick)
         opening = self.inherited(descriptor, file, event.tick, by, index)
         self.borrow(file, by, descriptor)
+        self.sight(file, stat)
         opening.unaccounted = self.changer(file, stat, reading=False)
         if self.is_input(opening) and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
@@ -895,10 +907,11 @@ class _Sweep:
         writer = self.changer(file, before, reading=True)
         if writer is not None and before is not None:
             self.account(writer, before, event.tick - 1)
+        self.sight(file, before)
         last = file.last
         made = self.make(by, event.path, event.tick, index, after, file)
         if before is not None and before.size and (after is None or after.size):
-            version = last if last and same(last.stat, before) else None
+            version = last if last and same(last.moved or last.stat, before) else None
             made.sources = (Source(event.path, event.tick, before, "change", version),)
         self.accept(made)
         self.show_under_all_names(made)

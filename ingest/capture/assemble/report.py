@@ -457,8 +457,7 @@ class Report:
 
     def source_content(self, source: Source) -> Content:
         if source.version is not None:
-            content = self.content_of(source.version)
-            return msgspec.structs.replace(content, stat=source.version.stat or content.stat)
+            return self.content_of(source.version)
         return self.content(source.path, source.stat, source.tick)
 
     def held(self, removal: Removal) -> Content:

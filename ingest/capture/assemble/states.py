@@ -123,7 +123,7 @@ class Source(msgspec.Struct, eq=False):
 
 class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
-    its stat under the last of them. `shared`: its maker had the descriptor from another. `linked`: it was
+    its stat under the last of them, or once its times were set. `shared`: its maker had the descriptor from another. `linked`: it was
     written while its file had several names, and has them all. `renamed` is when that was made which it is under
     another name, by the same program: it belongs to its phase."""
 

@@ -59,6 +59,16 @@ def command(name: str, number: int | None, depth: int | None, full: bool, as_jso
         _remarks(graph.path(str(target.properties["name"])), target, list(found.runs.values()))
 
 
+def _still_holds(path: str, version: Node) -> bool:
+    """Whether nothing but its times changed (`touch`, `cp -p`): it is read, as `sha256sum` would."""
+    import os
+
+    from provgraph.ingest.capture.hashing import hash_file
+
+    found = hash_file(os.fsencode(os.path.realpath(path)), lambda stat: True)
+    return found is not None and found[0] == version.properties.get("digest")
+
+
 def _remarks(path: object, target: Node, runs: list[Node]) -> None:
     import os
 
@@ -70,7 +80,8 @@ def _remarks(path: object, target: Node, runs: list[Node]) -> None:
             note(f"{target.properties['name']} is not on disk any more")
         else:
             _, _, size, mtime, _ = str(stat).split(":")
-            if (str(now.st_size), str(now.st_mtime_ns)) != (size, mtime):
+            alike = str(now.st_size) == size
+            if not alike or (str(now.st_mtime_ns) != mtime and not _still_holds(str(path), target)):
                 note(f"{target.properties['name']} on disk has changed since this version")
     for run in runs:
         gaps = run.properties.get("gaps") or ()
