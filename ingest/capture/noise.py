@@ -42,8 +42,12 @@ KEPT: Final = (
     b"/.cache/huggingface/datasets",
     b"/.cache/torch/hub",
     b"/.cache/kagglehub",
+    b"/.snakemake/scripts",
+    b"/.snakemake/shadow",
+    b"/.snakemake/storage",
 )
-"""Ends of folders that hold data although they lie within noise: mounted disks, downloaded models."""
+"""Ends of folders that hold data although they lie within noise: mounted disks, downloaded models, and what
+Snakemake has a rule run, work in and fetch."""
 
 SUFFIXES: Final = (b".so", b".dll", b".dylib", b".mo", b".ttf", b".otf", b".ttc", b".pfb", b".afm")
 """Files outside the project that programs load for themselves."""
@@ -75,6 +79,8 @@ class Noise:
     b'/home/ann/p/.venv'
     >>> noise.fold(b"/home/ann/.cache/pip/x"), noise.fold(b"/home/ann/.cache/huggingface/hub/m")
     (b'/home/ann/.cache', None)
+    >>> noise.fold(b"/home/ann/p/.snakemake/log/x"), noise.fold(b"/home/ann/p/.snakemake/scripts/a.py")
+    (b'/home/ann/p/.snakemake', None)
     >>> noise.fold(b"/tmp/hsperfdata_ann/4711"), noise.fold(b"/tmp/sorted")
     (b'/tmp/hsperfdata_ann', None)
     """

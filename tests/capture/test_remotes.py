@@ -85,6 +85,22 @@ def test_what_a_program_stored_is_what_it_reads(workspace: Workspace) -> None:
     ]
 
 
+def test_what_a_file_system_without_a_name_opens_is_the_file(workspace: Workspace) -> None:
+    (workspace.root / "work.py").write_text(
+        "import fsspec\n"
+        "class Local(fsspec.AbstractFileSystem):\n"
+        "    def open(self, path, mode='rb'): return open(path, mode)\n"
+        "    def put_file(self, one, other): open(other, 'wb').write(open(one, 'rb').read())\n"
+        "Local().put_file('in.csv', 'out.csv')\n"
+    )
+    (workspace.root / "in.csv").write_text("x")
+    assert workspace.run(sys.executable, "work.py").returncode == 0
+    assert inputs(workspace, 'dataset "**"@all | select name, state') == [
+        ("in.csv", "external"),
+        ("out.csv", "present"),
+    ]
+
+
 def test_a_program_that_reads_nothing_remote_loads_nothing_for_it(workspace: Workspace) -> None:
     code = "import sys, json; print('provgraph_remote' in sys.modules, 'inspect' in sys.modules)"
     alone = workspace.run(sys.executable, "-c", code)

@@ -304,6 +304,9 @@ class Report:
             if not content.digest:
                 content = self.content(path, version.moved, tick)
             content = msgspec.structs.replace(content, stat=version.moved)
+        if not content.digest and (moved := _moved_from(version)) is not None:
+            found = self.content(moved.path, moved.stat, moved.tick)
+            content = msgspec.structs.replace(content, digest=found.digest)
         return content
 
     def when(self, tick: int) -> When:
@@ -466,6 +469,19 @@ class Report:
         if removal.stat is None:
             return Content()
         return self.content(removal.path, removal.stat, removal.tick)
+
+
+def _moved_from(version: Version) -> Version | None:
+    """What it was before it was renamed, once or more: it has the same bytes."""
+    first = version
+    while first.sources and first.sources[0].how == "rename":
+        before = first.sources[0].version
+        if before is None or before.stat is None or first.stat is None:
+            return None
+        if before.stat.size != first.stat.size:
+            return None
+        first = before
+    return None if first is version else first
 
 
 _MANY: Final = 50_000

@@ -16,6 +16,7 @@ _PASSED_ON = {
     "https",
     "file",
     "local",
+    "abstract",  # one that gave itself no name, as DVC's for local files: no URL leads to it
     "zip",
     "tar",
     "libarchive",

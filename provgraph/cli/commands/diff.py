@@ -53,8 +53,14 @@ def command(before: str, after: str | None, on: tuple[Aspect, ...], as_json: boo
 
 
 def _brief(cell: str) -> str:
-    """A digest as the other commands show it."""
-    return value("digest", cell) if cell.startswith("blake3:") else cell
+    """Digests as the other commands show them.
+
+    >>> _brief("blake3:93f0f1652a61faccc8, blake3:eaf6d55d671a707cce"), _brief("0.7, 0.8")
+    ('93f0f1652a, eaf6d55d67', '0.7, 0.8')
+    """
+    if not cell.startswith("blake3:"):
+        return cell
+    return ", ".join(value("digest", each) for each in cell.split(", "))
 
 
 def _compared(graph: Graph, before: str, after: str | None) -> tuple[Node, Node]:
