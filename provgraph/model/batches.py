@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -103,7 +103,7 @@ def batches_of(
         more = tails.follow(part, known, project, kinds, stored)
         touched -= more.uris
         around = known.timelines([ids[uri] for uri in sorted(touched)])
-        tails.looked_up += len(around.nodes) + len(around.edges)
+        tails.looked_up += _of_long_timelines(around, tails.many)
         timelines = Timelines(around.nodes, around.edges, touched)
         batch = bound_batch(part, timelines, project, kinds, tails.note)
         batch.nodes.extend(more.nodes)
@@ -118,6 +118,12 @@ def batches_of(
     yield structs.replace(batch, artifacts=frozenset(ids.values()))
     if touched_uris(rest) - followed.uris:
         yield bound(rest)
+
+
+def _of_long_timelines(around: Surroundings, many: int) -> int:
+    """How much of it is of names of which much is known. Of others no more is read than a part that tells of as many takes."""
+    count = Counter(str(edge.properties.get("uri", edge.target)) for edge in around.edges)
+    return sum(number for number in count.values() if number >= many)
 
 
 def _declare(translation: Translation, known: Known, project: str) -> None:

@@ -226,7 +226,7 @@ class Tails:
     the graph."""
 
     def __init__(self, many: int = MANY) -> None:
-        self._many = many
+        self.many = many
         self._held: dict[str, Tail] = {}
         self._looked_up = mmap(-1, _NUMBER.size)  # forks share it: batches are made in them, too
 
@@ -249,7 +249,7 @@ class Tails:
         """A timeline has been decided; what its artifact keeps of that. Where somebody said something of a version that is
         not known yet, any observation may tell of it, and nothing is kept."""
         self._held.pop(timeline.uri, None)
-        if len(timeline.candidates) + len(bound.targets) < self._many:
+        if len(timeline.candidates) + len(bound.targets) < self.many:
             return {}
         if any(each.of and each.of != target for each, target in bound.targets.items()):
             return {}

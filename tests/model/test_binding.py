@@ -496,6 +496,22 @@ def test_what_is_read_for_a_version_more_does_not_grow_with_their_number() -> No
         assert [edge.target for edge in before] == ["v199", "v199"]
 
 
+def test_only_names_of_which_much_is_known_make_the_next_part_larger() -> None:
+    """Else each part of a run over the same files would be larger than the one before, up to all of it."""
+
+    def told(second: int, count: int) -> list[Observation]:
+        names = [f"{number}.csv" for number in range(count)]
+        return [Used("s", name, at(second), bytes_of(f"{second}")) for name in names]
+
+    store, tails = MemoryStore(), Tails(many=10)
+    for second in range(1, 5):
+        store.apply(batch_of(told(second, 50), store, PROJECT, KINDS, tails=tails))
+        assert tails.looked_up == 0
+    for second in range(5, 16):
+        store.apply(batch_of(told(second, 1), store, PROJECT, KINDS, tails=tails))
+    assert 10 <= tails.looked_up < 50, "of one name, read whole each time"
+
+
 def test_a_name_that_is_used_again_and_again_is_not_looked_up_until_something_else_is_told_of_it() -> (
     None
 ):
