@@ -792,6 +792,10 @@ class _Sweep:
         it, because the newest version of a name is the one that was made last."""
         return version.tick <= self.held.get(target, 0)
 
+    def leaves(self, source: bytes, target: bytes) -> bool:
+        """Whether it is moved into the environment, where it has no name that is told (`.pytest_cache`)."""
+        return self.noise.fold(target) is not None and self.noise.fold(source) is None
+
     def moves(self, source: bytes, target: bytes, event: Renamed) -> list[tuple[bytes, bytes]]:
         if not event.directory:
             return [(source, target)]
@@ -835,7 +839,7 @@ class _Sweep:
         version = file.names.pop(source, None)
         self.known.name(target, file)
         own = version if version and self.is_still_own(version, by, stat) else None
-        if own is not None and not self.takes_over(own, target):
+        if own is not None and not self.takes_over(own, target) and not self.leaves(source, target):
             file.names[target] = own
             own.names.append((target, tick))
             own.moved = stat or own.moved
