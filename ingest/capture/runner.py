@@ -76,7 +76,6 @@ _PATIENCE: Final = 1.0
 """Workers that end by themselves when their parent is gone are given so many seconds."""
 _GOES_ON: Final = 1_000_000_000
 """Nanoseconds after which a run is not short."""
-_SMALL_SPOOL: Final = 8 * 1024 * 1024
 
 
 def run(
@@ -535,10 +534,8 @@ def _parent(machine: Machine) -> str:
     tell_outer(spool)
     pid = os.getpid()
     with suppress(OSError, ProvgraphError, ValueError):
-        if os.path.getsize(spool) > _SMALL_SPOOL:
-            return ""
         with Spool(Path(spool)) as seen:
-            ours = [event for event in seen.events() if event.pid == pid]
+            ours = seen.of(pid)
         forks = [at for at, event in enumerate(ours) if isinstance(event, Forked)]
         ours = ours[forks[-1] :] if forks else ours
         images = sum(isinstance(event, Image) for event in ours)

@@ -364,6 +364,11 @@ class Spool:
             for pid in sorted(index, key=lambda pid: min(_tick(data, at) for at in index[pid])):
                 yield pid, _decoded(data, _ordered(data, index.pop(pid)), {pid: {}})
 
+    def of(self, pid: int) -> list[Event]:
+        """The events of one process, in order of tick."""
+        with self._mapped() as data:
+            return _decode(data, _ordered(data, _index(data).get(pid, array("Q"))), {pid: {}})
+
     def lives(self) -> list[Life]:
         """The processes seen, by their first event."""
         with self._mapped() as data:

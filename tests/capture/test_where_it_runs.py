@@ -136,6 +136,28 @@ def test_runs_that_a_pipe_joins_join_up(workspace: Workspace) -> None:
     assert len([uri for uri in made if uri.startswith("pipe://")]) == 2
 
 
+MUCH = """
+import os, subprocess, sys
+for number in range(40_000):
+    open("made", "w").close()
+spool = os.path.getsize(os.environ["PROVGRAPH_SPOOL"])
+subprocess.run([*sys.argv[1:], "cp", "a", "b"], check=True)
+print(spool)
+"""
+
+
+def test_a_run_within_one_that_has_done_very_much_is_its_child(workspace: Workspace) -> None:
+    (workspace.root / "a").write_text("x")
+    (workspace.root / "much.py").write_text(MUCH)
+    begin = shlex.split(workspace.shell())
+    done = workspace.run(sys.executable, "much.py", *begin)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 8 * 1024 * 1024
+    started = {record.argv[0]: record for record in workspace.all(RunStarted)}
+    steps = {record.step: record.run for record in workspace.all(StepSeen)}
+    assert steps[started["cp"].parent] == started[sys.executable].run
+
+
 BY_PYTHON = """
 import subprocess, sys
 said = subprocess.run([*sys.argv[1:], "cat", "a"], capture_output=True, check=True).stdout
