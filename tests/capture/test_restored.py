@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -65,6 +66,15 @@ def test_what_git_brings_back_is_a_copy_of_what_a_commit_has(
     assert workspace.run("git", *words.split()).returncode == 0
     assert origins(workspace, "f") == [("f", f"2026-01-0{day}")]
     assert workspace.ended.verdict == "complete"
+
+
+def test_a_file_that_git_knows_and_that_was_only_given_another_time_is_no_change(
+    workspace: Workspace,
+) -> None:
+    touch = "import os; os.utime('f', (1, 1))"  # as `pathlib.Path.touch` does
+    assert workspace.run(sys.executable, "-c", touch).returncode == 0
+    assert workspace.ended.gaps == []
+    assert "f" not in workspace.generated()
 
 
 def test_a_switch_of_branches_and_a_stash_bring_back_what_a_run_made(workspace: Workspace) -> None:
