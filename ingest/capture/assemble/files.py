@@ -268,7 +268,7 @@ class _Sweep:
         )
         state = event.before if event.truncates else event.after
         if not created:
-            self.sight(file, state)
+            self.sight(file, event.path, state)
             opening.unaccounted = self.changer(file, state, reading=event.readable)
             if opening.unaccounted and state and (event.truncates or event.readable):
                 self.account(opening.unaccounted, state, event.tick)
@@ -291,14 +291,14 @@ class _Sweep:
             return False
         return bool(file.writers) or event.after.size > 0
 
-    def sight(self, file: File, state: Stat | None) -> None:
-        """Somebody sees a file that nobody has open to write. Who writes gives it the time that it is: one from before
-        its newest version was set (`cmake --install`, `shutil.copy2`), and the bytes are that version's."""
+    def sight(self, file: File, path: bytes, state: Stat | None) -> None:
+        """Somebody sees a file, by a name that its newest version has, that nobody has open to write: if it was given
+        other times since (`cmake --install`, snakemake), its bytes are still that version's."""
         last = file.last
         if last is None or last.stat is None or state is None or file.writers:
             return
-        is_set_back = state.size == last.stat.size and state.mtime < last.stat.mtime
-        if is_set_back and (state.device, state.inode) == (last.stat.device, last.stat.inode):
+        is_same = (state.device, state.inode) == (last.stat.device, last.stat.inode)
+        if is_same and state.size == last.stat.size and path == last.names[-1][0]:
             last.moved = state
 
     # Writes
@@ -645,7 +645,7 @@ class _Sweep:
                     self.exec_over(opening, stat, event.tick)
         opening = self.inherited(descriptor, file, event.tick, by, index)
         self.borrow(file, by, descriptor)
-        self.sight(file, stat)
+        self.sight(file, descriptor.path, stat)
         opening.unaccounted = self.changer(file, stat, reading=False)
         if self.is_input(opening) and opening.unaccounted is not None:
             self.account(opening.unaccounted, stat, event.tick)
@@ -911,7 +911,7 @@ class _Sweep:
         writer = self.changer(file, before, reading=True)
         if writer is not None and before is not None:
             self.account(writer, before, event.tick - 1)
-        self.sight(file, before)
+        self.sight(file, event.path, before)
         last = file.last
         made = self.make(by, event.path, event.tick, index, after, file)
         if before is not None and before.size and (after is None or after.size):
