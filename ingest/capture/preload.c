@@ -1486,9 +1486,9 @@ static void let_stand(uint64_t folder) {
     if (all) store(&all->folders[folder / 2 % MODULE_FOLDERS], folder);
 }
 
-static void piped(int fd, uint32_t pid, const struct stat *s) {
+static void piped(int fd, uint32_t pid, const struct stat *s, uint32_t named) {
     uint32_t access = READABLE | WRITABLE;
-    if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL));
+    if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL)) | named;
     DRAFT(d, 8);
     put_u64(&d, (uint64_t)s->st_ino);
     WRITE(PIPED, access, fd, pid, next_tick(), d);
@@ -1542,7 +1542,8 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     }
     if (!raw_fstat(fd, &s)) return;
     if (!S_ISREG(s.st_mode)) {
-        if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s);
+        bool through = path && (begins(path, "/proc/") || begins(path, "/dev/")); /* to a pipe that somebody has */
+        if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s, path && !through ? BY_NAME : 0);
         return;
     }
     uint32_t pid = caller();
@@ -1698,7 +1699,7 @@ static void duplicated(int from, int to) {
     }
     struct stat s;
     if (to > 2 || !raw_fstat(to, &s)) return;
-    if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) piped(to, caller(), &s);
+    if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) piped(to, caller(), &s, 0);
 }
 
 #define OPEN(name)                                                                \

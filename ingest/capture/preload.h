@@ -139,6 +139,7 @@ enum flag {
     TRUNCATES = 1 << 2, /* opened */
     APPENDS = 1 << 3,
     CREATED = 1 << 4,
+    BY_NAME = 1 << 4,    /* piped: a FIFO was opened by its own name */
     HAS_BEFORE = 1 << 5, /* opened, truncated: a second stat follows */
     MAPPED = 1 << 6,     /* closed; talked: from now on, through a stream, which is not seen */
     HAS_STAT = 1 << 7,   /* renamed, linked, unlinked, truncated */

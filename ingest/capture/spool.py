@@ -100,6 +100,7 @@ GAPS: Final = (
 )
 
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
+BY_NAME = CREATED
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
 EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
 KINDS: Final = ("file", "pipe", "socket", "other", "terminal")
@@ -676,7 +677,7 @@ def _truncated(p: _Payload, flags: int, value: int, pid: int, tick: int, _: obje
 
 def _piped(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     readable, writable = bool(flags & READABLE), bool(flags & WRITABLE)
-    return Piped(value, p.long(), readable, writable, pid=pid, tick=tick)
+    return Piped(value, p.long(), readable, writable, bool(flags & BY_NAME), pid=pid, tick=tick)
 
 
 def _paired(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:

@@ -24,6 +24,7 @@
 #include "target.h"
 
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 /* ---- the kernel's words ------------------------------------------------------------------------ */
@@ -658,12 +659,19 @@ static void talked(const struct task *t, int fd, uint32_t how) {
     *told = turn;
 }
 
-static void piped(const struct task *t, int fd, const struct stat *s) {
+static void piped(const struct task *t, int fd, const struct stat *s, uint32_t named) {
     uint32_t access = READABLE | WRITABLE;
-    if (S_ISFIFO(s->st_mode)) access = access_of(flags_of(t, fd));
+    if (S_ISFIFO(s->st_mode)) access = access_of(flags_of(t, fd)) | named;
     BEGIN(d);
     put_u64(&d, (uint64_t)s->st_ino);
     TELL(PIPED, access, fd, t->process->pid, next_tick(), d);
+}
+
+/* Of a FIFO: whether it lies in a folder. A pipe that was opened through /proc does not. */
+static bool has_a_name(const struct task *t, int fd) {
+    enum { OF_PIPES = 0x50495045 };
+    struct statfs about;
+    return call2(SYS_statfs, about_descriptor(t->tid, "/fd/", fd), &about) == 0 && about.f_type != OF_PIPES;
 }
 
 /* As the shim has it. */
@@ -688,7 +696,7 @@ static void duplicated(const struct task *t, int from, int to) {
         if (!(copy.flags & (CONNECTION | THROUGH))) return;
     }
     struct stat s;
-    if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s);
+    if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s, 0);
 }
 
 /* The two ends of a pair of sockets have inodes of their own. */
@@ -787,7 +795,7 @@ static void tell_opened(const struct task *t, int fd, int flags, const struct be
     struct stat s;
     if (!stat_descriptor(t, fd, &s)) return;
     if (!S_ISREG(s.st_mode)) {
-        if (S_ISFIFO(s.st_mode) && !given) piped(t, fd, &s);
+        if (S_ISFIFO(s.st_mode) && !given) piped(t, fd, &s, has_a_name(t, fd) ? BY_NAME : 0);
         return;
     }
     uint32_t access = access_of(flags), seen = access;

@@ -273,6 +273,27 @@ def test_what_is_read_from_a_pipe_of_others_is_a_gap(workspace: Workspace) -> No
     assert workspace.ended.gaps == [given.GAP]
 
 
+@pytest.mark.parametrize("backend", ["auto", "ptrace"])
+def test_a_fifo_that_nobody_in_the_run_writes_to_is_a_gap(
+    workspace: Workspace, backend: str
+) -> None:
+    root = workspace.root
+    for name in ("theirs", "ours"):
+        os.mkfifo(root / name)
+    (root / "a").write_text("a\n")
+    own = "cat a > ours & sort < ours > own; bash -c 'sort <(cat a) > other'; wait"
+    flags = ("--backend", backend)
+    assert workspace.run("sh", "-c", own, flags=flags).returncode == 0
+    with subprocess.Popen(["sh", "-c", "cat a > theirs"], cwd=root):
+        assert workspace.run("sh", "-c", "sort < theirs > got", flags=flags).returncode == 0
+    assert (root / "got").read_text() == "a\n"
+    gaps = {record.run: record.gaps for record in workspace.all(RunEnded)}
+    runs = {record.argv[2]: record.run for record in workspace.all(RunStarted)}
+    assert gaps[runs[own]] == []
+    (unseen,) = [gaps[run] for script, run in runs.items() if script != own]
+    assert unseen == ["input through a FIFO that nobody in the run writes to not seen"]
+
+
 @pytest.mark.parametrize("said", [b"", b"nobody reads it"])
 def test_a_pipe_of_others_that_nobody_reads_is_none(workspace: Workspace, said: bytes) -> None:
     read, write = os.pipe()

@@ -25,7 +25,7 @@ from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
-from provgraph.ingest.capture.assemble.pipes import shared_with_others
+from provgraph.ingest.capture.assemble.pipes import from_nobody, shared_with_others
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
@@ -119,6 +119,7 @@ def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
+    missed += [(tick, gap("fifo", "")) for tick in from_nobody(story)]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped
@@ -145,6 +146,7 @@ _GAPS: Final = {
     "clock": "a program had another clock (a time namespace), so what it did may be told in the wrong order",
     "io_uring": "input and output by io_uring not seen",
     "network": "input over the network not seen",
+    "fifo": "input through a FIFO that nobody in the run writes to not seen",
     "local socket": "input through a socket of another program not seen",
     "mmap": "writes through a shared mapping not seen",
     "spool-full": "the spool was full, so later events are missing",

@@ -186,6 +186,29 @@ def pipes_given(image: Image) -> Iterator[Descriptor]:
     return (held for held in image.inherited if held.kind == "pipe" and held.fd <= 2)
 
 
+def from_nobody(story: Story) -> list[int]:
+    """When FIFOs were first opened by their names to read which nobody in the run has to write."""
+    number = _Numbers(story)
+    read: dict[int, int] = {}
+    written: set[int] = set()
+    for event, _, _ in story.happenings:
+        match event:
+            case Piped() if event.fd >= 0:
+                inode = number(event.inode, event.tick)
+                if event.writable:
+                    written.add(inode)
+                elif event.named:
+                    read.setdefault(inode, event.tick)
+            case Image() | Forked():
+                ends = (held for held in event.inherited if held.kind == "pipe" and held.writable)
+                written.update(number(held.stat.inode, event.tick) for held in ends)
+            case Talked() if event.gave:
+                written.add(event.inode)
+            case _:
+                pass
+    return [tick for inode, tick in read.items() if inode not in written]
+
+
 def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:
     """Without the ends whose other end somebody is told to use."""
     into = used.get(pipe.inode)
