@@ -330,7 +330,9 @@ class Capture:
         evidence = self._evidence(self._manifest)
         made = account(self.project, evidence, self._recording.folder)
         self._writer.flush()
-        self._write(self._not_told(made.records))
+        for record in self._not_told(made.records):
+            if not self._told or msgspec.msgpack.encode(record) not in self._told:
+                self._writer.write(record)
         self._writer.close()
         self._contents.close()
         keep_contents(self.project, evidence, made)
