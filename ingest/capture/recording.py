@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -503,7 +504,7 @@ def _pipes_in(folder: Path) -> tuple[Descriptor, ...]:
 def _given_to_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
     """The streams of pipes that runs heard which have been written down since this one began."""
     for path in _told_since(project, manifest):
-        with suppress(OSError, ProvgraphError):
+        with suppress(OSError, ProvgraphError, ValueError):
             yield from _heard_in(path, path.stat().st_mtime_ns)
 
 
@@ -512,6 +513,9 @@ def _heard_in(segment: Path, written: int) -> frozenset[bytes]:
     from provgraph.ingest.capture.assemble.connections import OF_PIPES
     from provgraph.model.journal import Reading
 
+    with segment.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        if data.find(OF_PIPES) < 0:  # as of nearly all, which may be large
+            return frozenset()
     used = (r.uri.encode() for r in Reading(segment) if isinstance(r, Used))
     return frozenset(uri for uri in used if uri.startswith(OF_PIPES))
 
