@@ -263,7 +263,7 @@ class _Sweep:
             event.path,
             event.readable,
             event.writable,
-            fresh=event.writable and fresh,
+            fresh=fresh,
             appends=event.appends,
         )
         state = event.before if event.truncates else event.after
@@ -282,6 +282,8 @@ class _Sweep:
         if event.writable:
             self.may_write(opening)
             self.unsettled[opening] = None
+        elif fresh:  # as `flock` makes its file
+            self.version(opening, by, event.after, event.tick, index)
         self.openings.setdefault(by.process, {}).setdefault(event.tick, []).append(opening)
 
     def is_there(self, event: Opened) -> bool:
