@@ -466,17 +466,35 @@ static void too_high(int fd, uint32_t pid) {
 
 /* ---- waking up -------------------------------------------------------------------------------- */
 
+/* The first environment, behind argv: NULL where libc does not know it yet, or the program has another by now. */
+static char **first_environment(void) {
+    uintptr_t here = (uintptr_t)&here, there = &environ ? (uintptr_t)environ : 0;
+    return there < here || there - here > (64u << 20) ? NULL : environ;
+}
+
+/* What stands behind the environment, unless something was taken out of that: then it ends before. */
+static bool is_auxiliary(const ElfW(auxv_t) *a) {
+    while (a->a_type != AT_NULL && a->a_type != AT_PHDR) a++;
+    return a->a_type == AT_PHDR;
+}
+
 static bool find_auxiliary(char **env) {
     if (auxiliary) return true;
-    if (!env) {
-        if (!&environ || !environ) return false;
-        env = environ;
-        uintptr_t here = (uintptr_t)&env, there = (uintptr_t)env;
-        if (there < here || there - here > (64u << 20)) return false; /* not the first one any more */
+    while (env && *env) env++;
+    if (env && is_auxiliary((const ElfW(auxv_t) *)(env + 1))) {
+        auxiliary = (const ElfW(auxv_t) *)(env + 1);
+        return true;
     }
-    while (*env) env++;
-    auxiliary = (const ElfW(auxv_t) *)(env + 1);
-    return true;
+    enum { ROOM = 4096 };
+    int fd = raw_open(AT_FDCWD, "/proc/self/auxv", O_RDONLY);
+    ElfW(auxv_t) *copy = fd < 0 ? NULL : raw_mmap(ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy) call3(SYS_read, fd, copy, ROOM - sizeof *copy); /* zeros end it */
+    if (fd >= 0) raw_close(fd);
+    if (copy && is_auxiliary(copy))
+        auxiliary = copy;
+    else if (copy)
+        call2(SYS_munmap, copy, ROOM);
+    return auxiliary;
 }
 
 static unsigned long auxiliary_value(unsigned long type) {
@@ -892,15 +910,23 @@ static bool is_followed_go(void) {
     return contains(text, "TracerPid:\t") && !contains(text, "TracerPid:\t0\n");
 }
 
+/* The first environment, where a library has made another before we woke: what glibc's loader has of argv lies before it. */
+static char **loaders_environment(void) {
+    if (!load(&maps) && find_auxiliary(NULL)) find_maps();
+    char ***argv = load(&maps) ? look_up(maps, "_dl_argv") : NULL;
+    long argc = argv && *argv ? (*(long **)argv)[-1] : 0;
+    return argc > 0 && argc < (1 << 20) && !(*argv)[argc] ? *argv + argc + 1 : NULL;
+}
+
 static bool wake(char **env) {
     uint32_t asleep = ASLEEP;
     if (!swap(&readiness, &asleep, WAKING)) return load(&readiness) == READY;
-    bool first = env != NULL;
-    if (!find_auxiliary(env)) {
+    if (!env) env = first_environment();
+    if (!env && &environ && environ) env = loaders_environment();
+    if (!env || !find_auxiliary(env)) {
         store(&readiness, ASLEEP); /* too early: the constructor will know */
         return false;
     }
-    if (!first) env = environ;
     page = auxiliary_value(AT_PAGESZ);
     if (!page) page = 4096;
     find_maps();
@@ -1049,7 +1075,7 @@ static void *look_up(const struct link_map *from, const char *name) {
 static void *next(void **slot, const char *name) {
     void *at = load(slot);
     if (LIKELY(at != NULL)) return at;
-    if (!load(&maps) && find_auxiliary(NULL)) find_maps();
+    if (!load(&maps) && find_auxiliary(first_environment())) find_maps();
     if (own_map) at = look_up(own_map->l_next, name);
     if (at) store(slot, at);
     return at;
