@@ -472,28 +472,37 @@ static char **first_environment(void) {
     return there < here || there - here > (64u << 20) ? NULL : environ;
 }
 
-/* What stands behind the environment, unless something was taken out of that: then it ends before. */
 static bool is_auxiliary(const ElfW(auxv_t) *a) {
     while (a->a_type != AT_NULL && a->a_type != AT_PHDR) a++;
     return a->a_type == AT_PHDR;
 }
 
+/* Sought below the random bytes of which the kernel tells: what it tells itself is of the loader, where that was told to
+ * run a program, until the loader writes down there which program it is. */
+static const ElfW(auxv_t) *seek_auxiliary(void) {
+    enum { MOST = 64, ABOVE = 4096, TYPES = 256 };
+    ElfW(auxv_t) all[MOST + 1];
+    uintptr_t random = 0;
+    int fd = raw_open(AT_FDCWD, "/proc/self/auxv", O_RDONLY);
+    long n = fd < 0 ? 0 : call3(SYS_read, fd, all, MOST * sizeof *all);
+    if (fd >= 0) raw_close(fd);
+    for (long i = 0; i < n / (long)sizeof *all; i++)
+        if (all[i].a_type == AT_RANDOM) random = all[i].a_un.a_val;
+    for (uintptr_t at = random & ~(sizeof at - 1); random && random - at < ABOVE; at -= sizeof at) {
+        const ElfW(auxv_t) *a = (const void *)at;
+        if (a->a_type != AT_RANDOM || a->a_un.a_val != random) continue;
+        while (a[-1].a_type && a[-1].a_type < TYPES) a--;
+        return is_auxiliary(a) ? a : NULL;
+    }
+    return NULL;
+}
+
+/* It stands behind the environment, unless something was taken out of that: then that ends before. */
 static bool find_auxiliary(char **env) {
     if (auxiliary) return true;
     while (env && *env) env++;
-    if (env && is_auxiliary((const ElfW(auxv_t) *)(env + 1))) {
-        auxiliary = (const ElfW(auxv_t) *)(env + 1);
-        return true;
-    }
-    enum { ROOM = 4096 };
-    int fd = raw_open(AT_FDCWD, "/proc/self/auxv", O_RDONLY);
-    ElfW(auxv_t) *copy = fd < 0 ? NULL : raw_mmap(ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (copy) call3(SYS_read, fd, copy, ROOM - sizeof *copy); /* zeros end it */
-    if (fd >= 0) raw_close(fd);
-    if (copy && is_auxiliary(copy))
-        auxiliary = copy;
-    else if (copy)
-        call2(SYS_munmap, copy, ROOM);
+    const ElfW(auxv_t) *behind = (const void *)(env + 1);
+    auxiliary = env && is_auxiliary(behind) ? behind : seek_auxiliary();
     return auxiliary;
 }
 
