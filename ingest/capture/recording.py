@@ -83,7 +83,8 @@ RUN: Final = "PROVGRAPH_RUN"
 class Manifest(msgspec.Struct):
     """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
     the program runs. `exit` and `signal` are as in `RunEnded`. `variables` are those of the environment that
-    are kept, `NAME=value`. `around` is the folder of the recording of the run that this one is within."""
+    are kept, `NAME=value`. `around` is the folder of the recording of the run that this one is within, where
+    `runner` is its runner."""
 
     started: RunStarted
     machine: Machine
@@ -96,6 +97,7 @@ class Manifest(msgspec.Struct):
     properties: dict[str, Scalar] = {}
     variables: list[str] = []
     around: str = ""
+    runner: int = 0
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -451,9 +453,9 @@ def _context(
     )
 
 
-def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[bytes]:
-    """The streams of pipes that this run was started with, to write to, and another has to read from."""
-    from provgraph.ingest.capture.assemble.connections import stream_of
+def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[tuple[bytes, bytes]]:
+    """The streams of pipes that this run was started with, to write to, and another has to read from, by whose name of it."""
+    from provgraph.ingest.capture.assemble.connections import from_within, stream_of
     from provgraph.ingest.capture.assemble.pipes import pipes_given
 
     manifest = evidence.manifest
@@ -465,19 +467,19 @@ def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[byt
     streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
     if not streams:
         return frozenset()
-    found = {
+    given_to_others = {
         stream_of(held.stat, place)
         for folder in recordings(project)
         if folder != own
         for held in _pipes_of(folder)
         if held.fd == 0
     }
-    found.update(_given_to_ended(project, manifest))
+    given_to_others.update(_given_to_ended(project, manifest))
+    found = {(stream, stream) for stream in streams & given_to_others}
     if manifest.around:  # what it has not been given itself is between it and this one
-        found |= streams - {
-            stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))
-        }
-    return frozenset(streams & found)
+        outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
+        found |= {(s, from_within(s, manifest.runner)) for s in streams - outer}
+    return frozenset(found)
 
 
 def _pipes_of(folder: Path) -> tuple[Descriptor, ...]:

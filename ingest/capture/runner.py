@@ -206,6 +206,7 @@ class Capture:
                 properties=without_secrets(properties),
                 variables=variables(os.environ, project),
                 around=os.path.dirname(os.environ.get(_SPOOL, "")),
+                runner=os.getpid(),
             )
             self._writer = SegmentWriter(project.journal, project.id, self._run)
             self._writer.write(started)

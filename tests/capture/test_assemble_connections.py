@@ -160,7 +160,7 @@ def test_a_pipe_from_outside_is_what_it_gave_and_was_given_under_one_name() -> N
     writer = m.program("cat", out=pipe.write())
     writer.read("a")
     assert m.assemble().generated == []
-    assert m.assemble(passed_on=frozenset({name.encode()})).lineage(name) == {"a"}
+    assert m.assemble(passed_on=frozenset({(name.encode(), name.encode())})).lineage(name) == {"a"}
 
 
 def test_namespaces_of_the_network_do_not_mix() -> None:

@@ -166,7 +166,7 @@ open("out", "wb").write(said)
 """
 
 
-@pytest.mark.parametrize("how", ["from", "into", "substituted", "by Python", "both"])
+@pytest.mark.parametrize("how", ["from", "into", "substituted", "by Python", "both", "in turn"])
 def test_a_run_within_a_run_joins_up_with_it_by_pipes(workspace: Workspace, how: str) -> None:
     for name in ("a", "b"):
         (workspace.root / name).write_text(f"{name}\n")
@@ -178,12 +178,38 @@ def test_a_run_within_a_run_joins_up_with_it_by_pipes(workspace: Workspace, how:
         "substituted": f"said=$({cat}); echo $said > out",
         "by Python": f"{sys.executable} by.py {workspace.shell()}",
         "both": f"{cat} | {sort}",
+        "in turn": f"{{ {cat}; {workspace.shell('cat', 'empty')}; }} | sort -o out",
     }
+    (workspace.root / "empty").write_text("")
     done = workspace.run("sh", "-c", f"cat b; {script[how]}")
     assert (done.returncode, (workspace.root / "out").read_text()) == (0, "a\n"), done.stderr
     origins = lineage(workspace, "out")
     assert "a" in origins
     assert {uri for uri in origins if uri.startswith("pipe://")}
+
+
+INTO_A_FILE = """
+import subprocess, sys
+with open("out", "w") as file:
+    subprocess.run([*sys.argv[1:], "cat", "a"], stdout=file, check=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["shell", "Python"])
+def test_a_file_that_a_run_within_a_run_was_given_comes_from_what_that_read(
+    workspace: Workspace, how: str
+) -> None:
+    (workspace.root / "a").write_text("x")
+    (workspace.root / "into.py").write_text(INTO_A_FILE)
+    by_python = shlex.join([sys.executable, "into.py"])
+    script = {
+        "shell": f"{workspace.shell('cat', 'a')} > out",
+        "Python": f"{by_python} {workspace.shell()}",
+    }
+    done = workspace.run("sh", "-c", script[how])
+    assert (done.returncode, (workspace.root / "out").read_text()) == (0, "x"), done.stderr
+    assert "a" in lineage(workspace, "out")
+    assert {record.verdict for record in workspace.all(RunEnded)} == {"complete"}
 
 
 SERVER = """
@@ -444,6 +470,9 @@ def test_what_the_page_says_of_hosts_records_each_rank(
     (block,) = left_to(__file__, PAGE, "sh")
     subprocess.run(["sh", "-ec", block], cwd=root, env=environment, check=True)
     for rank in ranks:
-        assert lineage(workspace, f"model{rank}") == {f"in{rank}", "train.py"}
+        origins = lineage(
+            workspace, f"model{rank}"
+        )  # whether its input was read is not always sure
+        assert {uri for uri in origins if "://" not in uri} == {f"in{rank}", "train.py"}
     tags = {str(record.properties.get("tag.rank")) for record in workspace.all(RunEnded)}
     assert tags == {"0", "1", "None"}

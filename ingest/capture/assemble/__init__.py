@@ -19,6 +19,7 @@ from provgraph.ingest.capture.assemble.connections import (
     Connections,
     Holder,
     connections,
+    from_within,
     stream_of,
 )
 from provgraph.ingest.capture.assemble.context import Assembly, Context
@@ -92,12 +93,17 @@ def _through_pipes(
 ) -> Iterator[Action]:
     """What came by the pipe that the run was given, and went by those that other runs were given, those within it too."""
     shared = shared_with_others(story, active.__contains__, programs.lends, context.runners)
-    for held, pipe, is_runner in shared:
-        name, reads = stream_of(held.stat, place), held.fd == 0
-        if (not is_runner and reads and context.given) or (is_runner and not reads):
-            yield from talking.through(b"", name, _holding(pipe.readers))
-        if (not is_runner and name in context.passed_on) or (is_runner and reads):
-            yield from talking.through(name, b"", _holding(pipe.writers))
+    for held, pipe, runner in shared:
+        stream, reads = stream_of(held.stat, place), held.fd == 0
+        if runner and not reads:
+            yield from talking.through(b"", from_within(stream, runner), _holding(pipe.readers))
+        elif runner:
+            yield from talking.through(stream, b"", _holding(pipe.writers))
+        elif reads and context.given:
+            yield from talking.through(b"", stream, _holding(pipe.readers))
+        for told, name in sorted(context.passed_on):
+            if told == stream and not runner and not reads:
+                yield from talking.through(name, b"", _holding(pipe.writers))
 
 
 def _holding(ends: Mapping[Execution, int]) -> list[Holder]:

@@ -215,6 +215,11 @@ def _is_within(own: bytes, peer: bytes) -> bool:
     return loops or own.rpartition(b":")[0] == peer.rpartition(b":")[0]
 
 
+def from_within(stream: bytes, runner: int) -> bytes:
+    """What the program of a runner within a run says through a pipe of that: several may, one after the other."""
+    return stream + b"/%d" % runner
+
+
 def connections(story: Story) -> Connections:
     ends: dict[int, End] = {}
     for event, by, _ in story.happenings:

@@ -19,7 +19,7 @@ class Context(msgspec.Struct, frozen=True):
     step that started this run, when runs nest, `runners` the processes that record runs within it: steps,
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
-    standard input; `passed_on` are the streams of pipes that other runs were given.
+    standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -38,7 +38,7 @@ class Context(msgspec.Struct, frozen=True):
     known: frozenset[int] = frozenset()
     databases: frozenset[int] = frozenset()
     given: bool = False
-    passed_on: frozenset[bytes] = frozenset()
+    passed_on: frozenset[tuple[bytes, bytes]] = frozenset()
     room: Room | None = None
 
     def when(self, tick: int) -> When:

@@ -153,32 +153,32 @@ def shared_with_others(
     is_step: Callable[[Execution], bool],
     lends: Callable[[Execution], bool],
     runners: Container[int],
-) -> Iterator[tuple[Descriptor, Pipe, bool]]:
+) -> Iterator[tuple[Descriptor, Pipe, int]]:
     """The pipes that the run was started with, and those that runners within it were, whose programs are runs of their own:
-    each as its first program or the runner has it, who else has it, and whether a runner does."""
+    each as its first program or the runner has it, who else has it, and which runner does, 0 where none."""
     number = _Numbers(story)
     pipes = _pipes(story, is_step, lends, number)
     holders = _holders(story, lends, number) if runners else {}
     first = story.processes[0].executions[0] if story.processes else None
-    told = set[tuple[int, bool, bool]]()
+    told = set[tuple[int, bool, int]]()
     for event, by, _ in story.happenings:
-        is_runner = by.process.pid in runners
-        if not isinstance(event, Image) or not (is_runner or by is first):
+        runner = by.process.pid if by.process.pid in runners else 0
+        if not isinstance(event, Image) or not (runner or by is first):
             continue
         for held in pipes_given(event):
             inode, reads = number(held.stat.inode, event.tick), held.fd == 0
-            if inode in pipes and (inode, reads, is_runner) not in told:
-                told.add((inode, reads, is_runner))
+            if inode in pipes and (inode, reads, runner) not in told:
+                told.add((inode, reads, runner))
                 ends = pipes[inode].readers, pipes[inode].writers
                 readers, writers = (
                     {by: since for by, since in end.items() if by.process.pid not in runners}
                     for end in ends
                 )
                 other = writers if reads else readers
-                if is_runner and not other:
+                if runner and not other:
                     maker = _maker(by.process, holders[inode], {})
                     other |= {maker: event.tick} if maker else {}
-                yield held, Pipe(inode, False, readers, writers), is_runner
+                yield held, Pipe(inode, False, readers, writers), runner
 
 
 def pipes_given(image: Image) -> Iterator[Descriptor]:

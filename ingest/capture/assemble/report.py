@@ -447,7 +447,12 @@ class Report:
         ]
         nth = self.actions.count(version.by, names[0].uri)
         made = generated_version_id(first, names[0].uri, nth)
-        yield Generated(step, made, names, self.content_of(version))
+        content = self.content_of(version)
+        yield Generated(step, made, names, content)
+        if version.by.process.pid in self.context.runners:
+            # It only held the file open; its program, which has a run of its own, wrote what it was left with.
+            before = self.context.when(version.tick - 1)
+            yield Derived(made, names[0].uri, before, content, "copy")
         for source in version.sources:
             if self.is_recorded(source.path):
                 yield Derived(
