@@ -17,19 +17,15 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from provgraph.config import Project
-from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import aside, audit, front, given, line, surroundings, tree, worktree
 from provgraph.ingest.capture.events import (
     Closed,
-    Descriptor,
     Event,
     Forked,
     Image,
@@ -62,7 +58,7 @@ from provgraph.model.records import (
     StepSeen,
     Used,
 )
-from provgraph.model.uri import bytes_of, uri_of
+from provgraph.model.uri import uri_of
 
 if TYPE_CHECKING:
     from provgraph.ingest.capture.assemble import Assembly, Context
@@ -77,6 +73,8 @@ CACHE: Final = "cache"
 INSIDE: Final = "inside"
 TOLD: Final = "told"
 RUN: Final = "PROVGRAPH_RUN"
+MOMENTS: Final = (0.0, 0.02, 0.1)
+"""Seconds that what others are just doing is given, one after the other."""
 """The variable that names the run, in the environment of its programs."""
 
 
@@ -182,7 +180,7 @@ class Recording(msgspec.Struct, frozen=True):
         with suppress(OSError):
             (self.folder / LOCK).unlink()
         self.release()  # first: some storage keeps under another name what is open, for a moment longer
-        for pause in _MOMENTS:
+        for pause in MOMENTS:
             time.sleep(pause)
             with suppress(OSError):
                 return self.folder.rmdir()
@@ -454,72 +452,12 @@ def _context(
 
 
 def _passed_on(project: Project, evidence: Evidence, own: Path) -> frozenset[tuple[bytes, bytes]]:
-    """The streams of pipes that this run was started with, to write to, and another has to read from, by whose name of it."""
-    from provgraph.ingest.capture.assemble.connections import from_within, stream_of
-    from provgraph.ingest.capture.assemble.pipes import pipes_given
+    from provgraph.ingest.capture import siblings
 
-    manifest = evidence.manifest
-    machine = manifest.machine
-    place = f"{machine.host}/{machine.boot}".encode()
     first = next((event for event in evidence.events if isinstance(event, Image)), None)
     if first is None or evidence.shell is not None:
         return frozenset()
-    streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
-    if not streams:
-        return frozenset()
-    given_to_others = {
-        stream_of(held.stat, place)
-        for folder in recordings(project)
-        if folder != own
-        for held in _pipes_of(folder)
-        if held.fd == 0
-    }
-    given_to_others.update(_given_to_ended(project, manifest))
-    found = {(stream, stream) for stream in streams & given_to_others}
-    if manifest.around:  # what it has not been given itself is between it and this one
-        outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
-        found |= {(s, from_within(s, manifest.runner)) for s in streams - outer}
-    return frozenset(found)
-
-
-def _pipes_of(folder: Path) -> tuple[Descriptor, ...]:
-    """Those that a run was started with, as far as that can be told now."""
-    with suppress(OSError, ProvgraphError, ValueError, LookupError):
-        return _pipes_in(folder)
-    return ()
-
-
-@lru_cache(maxsize=1024)  # each of the runs that wait to be written down asks all others
-def _pipes_in(folder: Path) -> tuple[Descriptor, ...]:
-    """Raises LookupError where its program has not begun."""
-    from provgraph.ingest.capture.assemble.pipes import pipes_given
-    from provgraph.ingest.capture.spool import Spool
-
-    with Spool(folder / EVENTS) as spool:
-        events = (event for _, own in spool.processes() for event in own)
-        first = next((event for event in events if isinstance(event, Image)), None)
-    if first is None:
-        raise LookupError
-    return tuple(pipes_given(first))
-
-
-def _given_to_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
-    """The streams of pipes that runs heard which have been written down since this one began."""
-    for path in _told_since(project, manifest):
-        with suppress(OSError, ProvgraphError, ValueError):
-            yield from _heard_in(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _heard_in(segment: Path, written: int) -> frozenset[bytes]:
-    from provgraph.ingest.capture.assemble.connections import OF_PIPES
-    from provgraph.model.journal import Reading
-
-    with segment.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        if data.find(OF_PIPES) < 0:  # as of nearly all, which may be large
-            return frozenset()
-    used = (r.uri.encode() for r in Reading(segment) if isinstance(r, Used))
-    return frozenset(uri for uri in used if uri.startswith(OF_PIPES))
+    return siblings.passed_on(project, evidence.manifest, first, own)
 
 
 def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembly:
@@ -903,60 +841,12 @@ def _moment(stat: Stat, manifest: Manifest) -> int:
     return min(max(stat.ctime - manifest.machine.offset, manifest.began), manifest.ended)
 
 
-_MOMENTS: Final = (0.0, 0.02, 0.1)
-
-
 def _without_siblings(
     project: Project, manifest: Manifest, changes: list[tree.Change], own: Path
 ) -> list[tree.Change]:
-    """What no other captured run of this project did meanwhile, as far as their records tell. A program says
-    that it has opened a file right after it has: while others record, it is given a moment."""
-    for pause in _MOMENTS:
-        time.sleep(pause)
-        # The living first: one that ends in between has its segment by the time that those are read.
-        told = set(_told_by_living(project, own))
-        told |= set(_told_by_ended(project, manifest))
-        changes = [change for change in changes if not tree.explained(change.path, told)]
-        if not changes or all(folder == own for folder in recordings(project)):
-            break
-    return changes
+    from provgraph.ingest.capture.siblings import without_theirs
 
-
-def _told_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
-    from provgraph.model.journal import read_segment
-
-    root = os.fsencode(project.root)
-    for path in _told_since(project, manifest):
-        with suppress(OSError, ProvgraphError):
-            for record in read_segment(path).records:
-                if isinstance(record, Generated):
-                    uris = [name.uri for name in record.names]
-                elif isinstance(record, Invalidated):
-                    uris = [record.uri]
-                else:
-                    continue
-                yield from (root + b"/" + bytes_of(uri) for uri in uris if "://" not in uri)
-
-
-def _told_since(project: Project, manifest: Manifest) -> Iterator[Path]:
-    """The segments of others that have been written since a run began."""
-    from provgraph.model.journal import segments
-
-    since = manifest.started.when.at
-    for path in segments(project.journal):
-        with suppress(OSError):
-            if path.stat().st_mtime_ns >= since and path.stem != manifest.started.run:
-                yield path
-
-
-def _told_by_living(project: Project, own: Path) -> Iterator[bytes]:
-    from provgraph.ingest.capture.spool import Spool
-
-    for folder in recordings(project):
-        if folder == own:
-            continue
-        with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
-            yield from line.changed(spool.events())
+    return without_theirs(project, manifest, changes, own)
 
 
 def recordings(project: Project) -> list[Path]:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
-from provgraph.ingest.capture.events import Exited, Image
+from provgraph.ingest.capture.events import Exited
 from provgraph.ingest.capture.hashing import Cache, never
 from provgraph.ingest.capture.marks import Marks
 from provgraph.ingest.capture.recording import (
@@ -313,7 +313,7 @@ def _tell_start(project: Project, folder: Path, ask: Ask) -> None:
 
 def _has_begun(folder: Path) -> bool:
     with Spool(folder / EVENTS) as spool:
-        return any(isinstance(event, Image) for event in spool.events())
+        return spool.first_image() is not None
 
 
 def is_of_the_run(record: Record) -> bool:

@@ -100,7 +100,7 @@ GAPS: Final = (
 )
 
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
-BY_NAME = CREATED
+BY_NAME = CREATED  # of what is piped
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
 EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
 KINDS: Final = ("file", "pipe", "socket", "other", "terminal")
@@ -369,6 +369,17 @@ class Spool:
         """The events of one process, in order of tick."""
         with self._mapped() as data:
             return _decode(data, _ordered(data, _index(data).get(pid, array("Q"))), {pid: {}})
+
+    def first_image(self) -> Image | None:
+        """The program that the run began with: it writes before all that it starts. None where it has not begun."""
+        with self._mapped() as data:
+            for begin, _, end in _chunks(data):
+                for at, word in _records(data, begin + CHUNK.size, end):
+                    _, kind, _, pid, *_ = RECORD.unpack_from(data, at)
+                    if kind == _IMAGE and not word & UNFINISHED:
+                        (event, *_) = _decode(data, [at], {pid: {}})
+                        return event if isinstance(event, Image) else None
+        return None
 
     def lives(self) -> list[Life]:
         """The processes seen, by their first event."""
@@ -735,9 +746,9 @@ def _memory(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
     return Memory(value, pid=pid, tick=tick)
 
 
-_EXITED: Final = 13
+_IMAGE, _EXITED = 1, 13
 _READERS: dict[int, Read] = {
-    1: _image,
+    _IMAGE: _image,
     2: _forked,
     3: _executing,
     4: _exec_failed,

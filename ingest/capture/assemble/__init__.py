@@ -26,7 +26,7 @@ from provgraph.ingest.capture.assemble.context import Assembly, Context
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
-from provgraph.ingest.capture.assemble.pipes import from_nobody, shared_with_others
+from provgraph.ingest.capture.assemble.pipes import fifos_from_outside, shared_with_others
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
@@ -95,15 +95,15 @@ def _through_pipes(
     shared = shared_with_others(story, active.__contains__, programs.lends, context.runners)
     for held, pipe, runner in shared:
         stream, reads = stream_of(held.stat, place), held.fd == 0
-        if runner and not reads:
-            yield from talking.through(b"", from_within(stream, runner), _holding(pipe.readers))
-        elif runner:
+        if runner and reads:
             yield from talking.through(stream, b"", _holding(pipe.writers))
-        elif reads and context.given:
-            yield from talking.through(b"", stream, _holding(pipe.readers))
-        for told, name in sorted(context.passed_on):
-            if told == stream and not runner and not reads:
+        elif runner:
+            yield from talking.through(b"", from_within(stream, runner), _holding(pipe.readers))
+        elif not reads:
+            for name in sorted(name for told, name in context.passed_on if told == stream):
                 yield from talking.through(name, b"", _holding(pipe.writers))
+        elif context.given:
+            yield from talking.through(b"", stream, _holding(pipe.readers))
 
 
 def _holding(ends: Mapping[Execution, int]) -> list[Holder]:
@@ -125,7 +125,7 @@ def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
-    missed += [(tick, gap("fifo", "")) for tick in from_nobody(story)]
+    missed += [(tick, gap("fifo", "")) for tick in fifos_from_outside(story)]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped

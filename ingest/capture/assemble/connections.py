@@ -177,10 +177,11 @@ SCHEME: Final = b"socket://"
 OF_PIPES: Final = b"pipe://"
 STREAMS: Final = (SCHEME, OF_PIPES)
 """How the names begin of what went over connections and pipes to others than this run. They are no paths."""
+_SCHEMES: Final = tuple(each.decode() for each in STREAMS)
 
 
 def is_stream(uri: str) -> bool:
-    return uri.encode().startswith(STREAMS)
+    return uri.startswith(_SCHEMES)
 
 
 def stream_of(pipe: Stat, place: bytes) -> bytes:

@@ -186,7 +186,7 @@ def pipes_given(image: Image) -> Iterator[Descriptor]:
     return (held for held in image.inherited if held.kind == "pipe" and held.fd <= 2)
 
 
-def from_nobody(story: Story) -> list[int]:
+def fifos_from_outside(story: Story) -> list[int]:
     """When FIFOs were first opened by their names to read which nobody in the run has to write."""
     number = _Numbers(story)
     read: dict[int, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
@@ -59,6 +60,10 @@ def command(name: str, number: int | None, depth: int | None, full: bool, as_jso
         _remarks(graph.path(str(target.properties["name"])), target, list(found.runs.values()))
 
 
+_LARGEST: Final = 256 << 20
+"""Bytes; nobody waits for more to be read."""
+
+
 def _still_holds(path: str, version: Node) -> bool:
     """Whether nothing but its times changed (`touch`, `cp -p`): it is read, as `sha256sum` would."""
     import os
@@ -81,7 +86,11 @@ def _remarks(path: object, target: Node, runs: list[Node]) -> None:
         else:
             _, _, size, mtime, _ = str(stat).split(":")
             alike = str(now.st_size) == size
-            if not alike or (str(now.st_mtime_ns) != mtime and not _still_holds(str(path), target)):
+            if alike and str(now.st_mtime_ns) == mtime:
+                pass
+            elif alike and now.st_size > _LARGEST:
+                note(f"{target.properties['name']} on disk has another time than this version had")
+            elif not alike or not _still_holds(str(path), target):
                 note(f"{target.properties['name']} on disk has changed since this version")
     for run in runs:
         gaps = run.properties.get("gaps") or ()

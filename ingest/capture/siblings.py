@@ -1,0 +1,127 @@
+"""What have other runs of the project to do with one that is being written down?
+
+Those that are recorded, or wait to be written down, tell by their recordings, the others by their segments.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from provgraph.config import Project
+from provgraph.errors import ProvgraphError
+from provgraph.ingest.capture import line, tree
+from provgraph.ingest.capture.assemble.connections import OF_PIPES, from_within, stream_of
+from provgraph.ingest.capture.assemble.pipes import pipes_given
+from provgraph.ingest.capture.events import Descriptor, Image
+from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, recordings
+from provgraph.ingest.capture.spool import Spool
+from provgraph.model.journal import Reading, read_segment, segments
+from provgraph.model.records import Generated, Invalidated, Used
+from provgraph.model.uri import bytes_of
+
+
+def without_theirs(
+    project: Project, manifest: Manifest, changes: list[tree.Change], own: Path
+) -> list[tree.Change]:
+    """The changes that no other captured run of this project did meanwhile, as far as their records tell. A program says
+    that it has opened a file right after it has: while others record, it is given a moment."""
+    for pause in MOMENTS:
+        time.sleep(pause)
+        # The living first: one that ends in between has its segment by the time that those are read.
+        told = set(_changed_by_living(project, own))
+        told |= set(_changed_by_ended(project, manifest))
+        changes = [change for change in changes if not tree.explained(change.path, told)]
+        if not changes or all(folder == own for folder in recordings(project)):
+            break
+    return changes
+
+
+def passed_on(
+    project: Project, manifest: Manifest, first: Image, own: Path
+) -> frozenset[tuple[bytes, bytes]]:
+    """The streams of pipes that a run's `first` program was given to write to, and another run has to read from, each
+    with the name by which that one knows it."""
+    place = f"{manifest.machine.host}/{manifest.machine.boot}".encode()
+    streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
+    if not streams:
+        return frozenset()
+    read = {
+        stream_of(held.stat, place)
+        for folder in recordings(project)
+        if folder != own
+        for held in _pipes_of(folder)
+        if held.fd == 0
+    }
+    for path in _written_since(project, manifest):
+        with suppress(OSError, ProvgraphError, ValueError):
+            read |= _heard_in(path, path.stat().st_mtime_ns)
+    found = {(stream, stream) for stream in streams & read}
+    if manifest.around:  # what it has not been given itself is between it and this one
+        outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
+        found |= {(s, from_within(s, manifest.runner)) for s in streams - outer}
+    return frozenset(found)
+
+
+def _pipes_of(folder: Path) -> tuple[Descriptor, ...]:
+    """Those that a run was started with, as far as that can be told now."""
+    with suppress(OSError, ProvgraphError, ValueError, LookupError):
+        return _pipes_in(folder)
+    return ()
+
+
+@lru_cache(maxsize=1024)  # each of the runs that wait to be written down asks all others
+def _pipes_in(folder: Path) -> tuple[Descriptor, ...]:
+    """Raises LookupError where its program has not begun."""
+    with Spool(folder / EVENTS) as spool:
+        first = spool.first_image()
+    if first is None:
+        raise LookupError
+    return tuple(pipes_given(first))
+
+
+@lru_cache(maxsize=1024)
+def _heard_in(segment: Path, written: int) -> frozenset[bytes]:
+    """The streams of pipes that its run heard; `written` is when the segment was."""
+    with segment.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        if data.find(OF_PIPES) < 0:  # as of nearly all, which may be large
+            return frozenset()
+    scheme = OF_PIPES.decode()
+    used = (record.uri for record in Reading(segment) if isinstance(record, Used))
+    return frozenset(uri.encode() for uri in used if uri.startswith(scheme))
+
+
+def _changed_by_ended(project: Project, manifest: Manifest) -> Iterator[bytes]:
+    root = os.fsencode(project.root)
+    for path in _written_since(project, manifest):
+        with suppress(OSError, ProvgraphError):
+            for record in read_segment(path).records:
+                if isinstance(record, Generated):
+                    uris = [name.uri for name in record.names]
+                elif isinstance(record, Invalidated):
+                    uris = [record.uri]
+                else:
+                    continue
+                yield from (root + b"/" + bytes_of(uri) for uri in uris if "://" not in uri)
+
+
+def _changed_by_living(project: Project, own: Path) -> Iterator[bytes]:
+    for folder in recordings(project):
+        if folder == own:
+            continue
+        with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
+            yield from line.changed(spool.events())
+
+
+def _written_since(project: Project, manifest: Manifest) -> Iterator[Path]:
+    """The segments of others that have been written since a run began."""
+    since = manifest.started.when.at
+    for path in segments(project.journal):
+        with suppress(OSError):
+            if path.stat().st_mtime_ns >= since and path.stem != manifest.started.run:
+                yield path
