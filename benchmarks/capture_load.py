@@ -1,6 +1,7 @@
 """What does a run with very many file events cost? `python benchmarks/capture_load.py --events 100000`.
 
-A program writes files and reads each back, so every file is two openings and two closings. Shown are the
+A program writes files and reads each back, so every file is two openings and two closings: the worst case. With
+`--like-a-build` it starts others instead, each of which reads the same hundred files and writes one. Shown are the
 program's CPU time alone and under capture with the recorder's peak of memory, then those of the sync that follows, and
 then, from where that began, of its two halves by themselves: writing the run down in the journal, and bringing that into the
 graph. After it a second such run over the same files, which binds to what is known. Each is a whole process, start-up
@@ -38,6 +39,19 @@ for i in range(int(sys.argv[1])):
         file.read()
 """
 EVENTS_A_FILE = 4
+BUILD = """
+import os, subprocess, sys
+headers = [f"include/{i}.h" for i in range(100)]
+os.makedirs("include", exist_ok=True)
+os.makedirs("out", exist_ok=True)
+for i, header in enumerate(headers):
+    with open(header, "w") as file:
+        file.write(f"int f{i}; {sys.argv[2]}")
+for i in range(int(sys.argv[1])):
+    with open(f"out/{i}", "wb") as file:
+        subprocess.run(["cat", *headers], check=True, stdout=file)
+"""
+EVENTS_OF_A_PROGRAM = 204
 WRITE_DOWN = """
 from provgraph.graph import Graph
 from provgraph.ingest.capture.recover import recover
@@ -113,13 +127,15 @@ def cost(command: list[str], folder: Path) -> Cost:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--events", type=int, default=100_000)
+    arguments.add_argument("--like-a-build", action="store_true")
     given = arguments.parse_args()
+    text, each = (BUILD, EVENTS_OF_A_PROGRAM) if given.like_a_build else (PROGRAM, EVENTS_A_FILE)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "many.py").write_text(PROGRAM)
+        (folder / "many.py").write_text(text)
         for words in (["init"], ["run", "--", "true"], ["run", "--", "true"]):
             subprocess.run([*PROVGRAPH, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        program = [sys.executable, "many.py", str(given.events // EVENTS_A_FILE)]
+        program = [sys.executable, "many.py", str(given.events // each)]
         for turn in ("first", "again"):
             print(f"{turn}: the program alone     {cost([*program, 'alone'], folder)}")
             captured = [*PROVGRAPH, "run", "--", *program, turn]

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 _PART: Final = 15_000  # records that are applied in one transaction
 _QUICK: Final = 1_000  # records of a last part that are applied sooner than a fork is made
-_FEW: Final = 4  # of names, this part: so many may be waited for where a batch is made
+_FEW: Final = 4  # of names, this part: so many may be waited for where a batch is made, or are told of so often
 _MOST_HELD: Final = 200_000  # records that are kept in memory from when they were written down
 _MOST_NAMES: Final = 20_000  # that completion knows of one kind
 _TRIES: Final = 20
@@ -451,13 +451,15 @@ class Graph(Selectors):
         ready: Callable[[], None],
         tails: Tails | None,
     ) -> None:
-        """Its batch is made beside others where few of its names are theirs. Else it is made here, where the ends of
-        timelines are known, and those others need not be waited for."""
+        """Its batch is made beside others where few of its names are theirs. Else, and where it tells of the same names
+        again and again, as the next will, it is made here: the ends of their timelines are known, and those others need
+        not be waited for."""
         uris = Counter(uris_in(part.records))
         ids = {uri: artifact_id(self.project.id, uri) for uri in uris}
         begun = self.store.begun()
         busy = sum(count for uri, count in uris.items() if ids[uri] in begun)
-        if busy * _FEW > uris.total():
+        are_few = tails is not None and 0 < len(uris) * _FEW <= uris.total()
+        if are_few or busy * _FEW > uris.total():
             self.store.begin(together(made(self.store)), ready)
             return
         self.store.begin_making(made, frozenset(ids.values()), ready)

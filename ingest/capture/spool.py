@@ -60,7 +60,7 @@ GRANULE: Final = 1024
 FIRST_STEP: Final = 1 << 20
 """Bytes of disk that a new spool takes; the shim adds as many whenever they are used up."""
 LONGEST_PATH: Final = 767
-MOST_HELD: Final = 200_000
+MOST_HELD: Final = 300_000
 """More events than these are not held in memory at once."""
 _PASSED: Final = 1 << 24
 

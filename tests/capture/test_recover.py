@@ -97,7 +97,7 @@ def begin(write, then):
     return there(*fate[sys.argv[1]])
 
 there, beside.begin, beside.LARGE = beside.begin, begin, 1
-graph._PART, embedded.LARGE = 20, 1  # parts are applied beside, too
+graph._PART, embedded._WORTH_A_FORK = 20, 1  # parts are applied beside, too
 assert is_possible() or len(os.sched_getaffinity(0)) == 1
 with Graph.open() as graph:
     print(*graph.sync().problems, end="")

@@ -21,7 +21,7 @@ from provgraph.ingest.capture.assemble.states import (
     State,
 )
 
-MOST: Final = 80_000
+MOST: Final = 130_000
 """So many files and actions are held in memory before those at rest are put on a shelf."""
 
 

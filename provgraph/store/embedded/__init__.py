@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import apsw
 
@@ -27,10 +27,13 @@ from provgraph.store.embedded.apply import Prepared
 from provgraph.store.embedded.budget import Meter
 from provgraph.store.embedded.faults import StoreOutdated, explained
 from provgraph.store.embedded.opening import Opened, open_database
-from provgraph.store.embedded.room import LARGE, MEMORY, MEMORY_OF_A_FORK
+from provgraph.store.embedded.room import MEMORY, MEMORY_OF_A_FORK
 from provgraph.store.embedded.warm import Engine, Warm
 
 __all__ = ["EmbeddedStore", "StoreOutdated", "open"]
+
+_WORTH_A_FORK: Final = 5_000
+"""Elements of a batch that take longer to apply than a process takes to be made."""
 
 
 class EmbeddedStore:
@@ -78,7 +81,7 @@ class EmbeddedStore:
             apply.apply(self._connection, Prepared([batch]))
 
     def begin(self, batch: Batch, ready: Callable[[], None] = lambda: None) -> None:
-        if len(batch) < LARGE or not is_possible():
+        if len(batch) < _WORTH_A_FORK or not is_possible():
             ready()
             self.apply(batch)
             return
