@@ -282,7 +282,7 @@ def _all(data: bytes) -> Iterator[bytes]:
 def _shell(data: bytes, told: Told, unseen: bytes) -> typed.Shell:
     paths = [os.path.normpath(os.path.join(told.cwd, path)) for path in _all(unseen)]
     pid, program = _WORD.unpack_from(data)[0], _Texts(data, _WORD.size).next()
-    return typed.Shell(pid, program, told.argv[0], paths)
+    return typed.Shell(pid, program, told.argv[0], paths, told.cwd)
 
 
 # --- What it means

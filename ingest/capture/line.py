@@ -2,8 +2,7 @@
 
 The shim is in the programs that the shell starts, not in the shell. So the shell is put at the head of
 the run as the process that it is, and the files of the project that changed with no program's doing
-are taken to be its own: redirections of builtins, loops, and functions. What else it did (what it read
-before all) is not known.
+are taken to be its own: redirections of builtins, loops, and functions. What it read is told from the line's text.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import stat as modes
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
@@ -30,18 +30,20 @@ from provgraph.ingest.capture.events import (
 from provgraph.ingest.capture.program import untraceable
 from provgraph.ingest.capture.streams import Records, through
 from provgraph.ingest.capture.tree import Change
-from provgraph.model.records import Generated, Invalidated, Record, StepSeen
+from provgraph.ingest.capture.typed import Typed, typed
+from provgraph.model.records import Generated, Informed, Invalidated, Record, Stat, StepSeen
 from provgraph.model.uri import text_of
 
 
 class Shell(msgspec.Struct, frozen=True):
-    """The shell at whose prompt `line` was typed; `unseen` are programs in it that the shim is not
+    """The shell at whose prompt `line` was typed, in the folder `cwd`; `unseen` are programs in it that the shim is not
     loaded into."""
 
     pid: int
     program: bytes
     line: bytes
     unseen: list[bytes] = []
+    cwd: bytes = b"/"
 
     @property
     def name(self) -> str:
@@ -74,10 +76,66 @@ def gaps(shell: Shell, environment: Mapping[str, str]) -> list[tuple[str, bytes]
     return [(why or "not-traced", path) for why, path in found]
 
 
-def image(shell: Shell, tick: int, cwd: bytes) -> Image:
+def image(shell: Shell, tick: int) -> Image:
     """The shell as it began with the line."""
     argv = [os.path.basename(shell.program), b"-c", shell.line]
-    return Image(pid=shell.pid, tick=tick, parent=0, executable=shell.program, argv=argv, cwd=cwd)
+    return Image(pid=shell.pid, tick=tick, parent=0, executable=shell.program, argv=argv, cwd=shell.cwd)
+
+
+def understood(shell: Shell) -> Typed:
+    return typed(os.fsdecode(shell.line), os.fsdecode(shell.cwd))
+
+
+def reads(shell: Shell, tick: int, since: int) -> Iterator[Event]:
+    """The files that the shell read for itself. One that has changed `since` is left out: who knows when it was read."""
+    for name in understood(shell).files:
+        stat = stat_of(name)
+        if stat is not None and stat.mtime < since:
+            yield Opened(
+                *(3, os.fsencode(name)),
+                readable=True,
+                writable=False,
+                truncates=False,
+                appends=False,
+                created=False,
+                after=stat,
+                before=stat,
+                pid=shell.pid,
+                tick=tick + 1,
+            )
+            yield Closed(3, os.fsencode(name), tick + 1, stat, pid=shell.pid, tick=tick + 2)
+
+
+def stat_of(path: str) -> Stat | None:
+    """Of a regular file; None where there is none."""
+    with suppress(OSError):
+        found = os.stat(path)
+        if modes.S_ISREG(found.st_mode):
+            times = found.st_mtime_ns, found.st_ctime_ns
+            return Stat(found.st_dev, found.st_ino, found.st_size, *times)
+    return None
+
+
+def of_before(shell: Shell, since: int, records: Iterable[Record]) -> Iterator[str]:
+    """The gap of a shell that has told programs something, but not where it had that from."""
+    own, told = set[str](), set[str]()
+    for record in records:
+        match record:
+            case StepSeen() if record.pid == shell.pid:
+                own.add(record.step)
+            case Informed() if record.by in own and record.step not in own:
+                told.add(record.step)
+            case _:
+                pass
+    if not told:
+        return
+    found = understood(shell)
+    stats = map(stat_of, found.files)
+    names = [f"${name}" for name in found.names]
+    if found.elsewhere or any(stat is None or stat.mtime >= since for stat in stats):
+        names.append("what it read")
+    if names:
+        yield f"where the shell had from what it told programs is not known: {', '.join(names)}"
 
 
 def changed(events: Iterable[Event]) -> Iterator[bytes]:

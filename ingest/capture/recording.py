@@ -694,6 +694,9 @@ def _further_gaps(evidence: Evidence, after: tree.Look | None, records: Records)
         whom = "a program that was not seen"
         whom = f"the shell itself, or by {whom}" if evidence.shell else whom
         yield f"{unseen} file{'s' * (unseen != 1)} changed by {whom}"
+    if evidence.shell is not None:
+        since = evidence.manifest.began + evidence.manifest.machine.offset
+        yield from line.of_before(evidence.shell, since, records)
     if evidence.contents.stopped:
         yield "hashing was interrupted"
     elif not is_hashed and (unhashed := len(set(_unhashed(records)))):

@@ -281,8 +281,10 @@ def evidence_of(
         evidence.texts = told.texts
         if told.shell is not None:
             evidence.shell = told.shell
-            shell = line.image(told.shell, told.began, told.cwd)
-            evidence.events = joined(events, [shell])
+            shell = line.image(told.shell, told.began)
+            since = told.began + manifest.machine.offset
+            read = line.reads(told.shell, told.began, since)
+            evidence.events = joined(events, [shell, *read])
             evidence.gaps = [*gaps, *unseen(project, told)]
     return evidence
 

@@ -5,7 +5,7 @@ as long as it lives. Of an end under another number each use is told (`uses`). W
 each writer informs each reader. Where one end alone is, the other is with whoever made the pipe: the nearest ancestor
 that does not have it itself. Of a pipe that came
 from outside the run there is none. A pair of sockets is two pipes, one in each direction; so is a terminal, whose other
-end is always with its maker (`script`, `expect`). What goes through
+end is always with its maker (`script`, `expect`), which no shell is: it was started on its own. What goes through
 sockets with addresses stands in `connections`.
 """
 
@@ -111,6 +111,7 @@ def talk(
     story: Story,
     is_step: Callable[[Execution], bool],
     lends: Callable[[Execution], bool],
+    is_shell: Callable[[Execution], bool],
     acted: Acted,
     connected: Container[int] = (),
 ) -> Talk:
@@ -127,7 +128,7 @@ def talk(
     used = channels(story, peers, acted)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.terminal:
-            made.informs.extend(_with_maker(pipe, holders[pipe.inode]))
+            made.informs.extend(_with_maker(pipe, holders[pipe.inode], is_shell))
         elif pipe.readers and pipe.writers and not pipe.socket:
             _join(pipe, made)
         else:
@@ -394,17 +395,19 @@ def _hold(
         pipe.writers.setdefault(by, tick)
 
 
-def _with_maker(pipe: Pipe, holders: set[Process]) -> Iterator[Inform]:
-    """The other end of a pipe is with the process that made it."""
+def _with_maker(
+    pipe: Pipe, holders: set[Process], is_other: Callable[[Execution], bool] = lambda _: False
+) -> Iterator[Inform]:
+    """The other end of a pipe is with the process that made it, unless that `is_other` than one who makes such pipes."""
     channel: Way = "socket" if pipe.socket else "pipe"
     makers: dict[Process, Execution | None] = {}
     for writer, tick in pipe.writers.items():
         maker = _maker(writer.process, holders, makers)
-        if maker is not None:
+        if maker is not None and not is_other(maker):
             yield Inform(maker, writer, channel, tick, held=False)
     for reader, tick in pipe.readers.items():
         maker = _maker(reader.process, holders, makers)
-        if maker is not None:
+        if maker is not None and not is_other(maker):
             yield Inform(reader, maker, channel, tick, until=_end(reader))
 
 
