@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, suppress
 from typing import Any, Final
 
 METRICS: Final = "PROVGRAPH_METRICS"
@@ -21,27 +21,27 @@ tellers: list[Callable[[], int]] = []
 """Who knows which step of the program is at work (`provgraph.calls`)."""
 
 
-def log_params(params: Mapping[str, object] | None = None, /, **values: object) -> None:
+def log_params(params: object = None, /, **values: object) -> None:
     """Keep parameters with the run that this program belongs to, as `param.NAME`, and with the step that
     is at work.
 
     They come by name, or in a mapping, such as a loaded configuration: what is nested in it is named with
-    dots. Numbers and booleans keep their type, other values their text. Said twice, the last counts.
+    dots. An object's attributes will do (`argparse`'s, a dataclass's). Numbers and booleans keep their type, other values their text. Said twice, the last counts.
 
     >>> log_params(depth=6, criterion="gini")
     >>> log_params({"model": {"depth": 6}})  # param.model.depth
     """
-    _append("param", {**_flat(params or {}), **values})
+    _append("param", {**_flat(_named(params)), **values})
 
 
-def log_metrics(metrics: Mapping[str, object] | None = None, /, **values: object) -> None:
+def log_metrics(metrics: object = None, /, **values: object) -> None:
     """Keep results with the run that this program belongs to, as `metric.NAME`, and with the step that is
     at work. They are given as to `log_params`.
 
     >>> log_metrics(accuracy=0.97)
     >>> log_metrics({"test": {"accuracy": 0.97}})  # metric.test.accuracy
     """
-    _append("metric", {**_flat(metrics or {}), **values})
+    _append("metric", {**_flat(_named(metrics)), **values})
 
 
 def log_prediction(
@@ -95,6 +95,15 @@ class component(ContextDecorator):
         pass
 
 
+def _named(values: object) -> Mapping[Any, object]:
+    """
+    >>> from argparse import Namespace
+    >>> _named(Namespace(depth=6)), _named({"depth": 6}), _named(6)
+    ({'depth': 6}, {'depth': 6}, {})
+    """
+    return values if isinstance(values, Mapping) else getattr(values, "__dict__", {})
+
+
 def _flat(values: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
     """
     >>> _flat({"a": {"b": 1, 2: 3}, "c": 4})
@@ -146,11 +155,12 @@ def plain(value: object) -> str | int | float | bool:
         return value if -1 << 63 <= value < 1 << 63 else hex(value)  # text of any length
     if isinstance(value, str):
         return value
-    item = getattr(value, "item", None)  # numpy's and torch's scalars
-    if callable(item):
-        try:
-            own = item()
-        except (ValueError, TypeError, RuntimeError):
-            return str(value)
-        return plain(own) if isinstance(own, (bool, int, float, str)) else str(value)
-    return str(value)
+    own: object = None
+    with suppress(Exception):
+        own = getattr(value, "item", object)()  # numpy's and torch's scalars
+    if isinstance(own, (bool, int, float, str)):
+        return plain(own)
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - the value's own
+        return f"<{type(value).__name__}>"

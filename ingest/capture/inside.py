@@ -17,11 +17,12 @@ import stat as modes
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
-from typing import Any, Final, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from provgraph.calls import at_work, boundaries
 from provgraph.config import create_project, find_project, project_root_for
@@ -89,11 +90,36 @@ class track:
             atexit.unregister(self.end)
             tracking.drop()
 
+        # What a coroutine or a generator does, it does after the call.
+        @wraps(function)
+        async def awaited(*arguments: P.args, **named: P.kwargs) -> Any:
+            with track(**self._tags):
+                return await cast("Awaitable[Any]", function(*arguments, **named))
+
+        @wraps(function)
+        def generated(*arguments: P.args, **named: P.kwargs) -> Any:
+            with track(**self._tags):
+                return (yield from cast("Iterator[Any]", function(*arguments, **named)))
+
+        @wraps(function)
+        async def generated_async(*arguments: P.args, **named: P.kwargs) -> Any:
+            with track(**self._tags):
+                async with aclosing(cast("AsyncGenerator[Any]", function(*arguments, **named))) as made:
+                    async for each in made:
+                        yield each
+
         @wraps(function)
         def recorded(*arguments: P.args, **named: P.kwargs) -> R:
             with track(**self._tags):
                 return function(*arguments, **named)
 
+        for is_kind, later in (
+            (iscoroutinefunction, awaited),
+            (isgeneratorfunction, generated),
+            (isasyncgenfunction, generated_async),
+        ):
+            if is_kind(function):
+                return cast("Callable[P, R]", later)
         return recorded
 
     def write(self, *, sparing: bool = False) -> None:
