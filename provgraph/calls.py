@@ -75,6 +75,10 @@ def at_work() -> int:
     return number if pid == here.pid and (number in here.active or not number) else here.main
 
 
+def goes_on(number: int) -> bool:
+    return number in _here().active
+
+
 tellers.append(at_work)
 
 

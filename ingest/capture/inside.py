@@ -24,7 +24,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
-from provgraph.calls import at_work, boundaries
+from provgraph.calls import at_work, boundaries, goes_on
 from provgraph.config import create_project, find_project, project_root_for
 from provgraph.errors import ProvgraphError, reason_of
 from provgraph.ingest.capture.audit import FOLDER, SITE, Interpretation
@@ -104,7 +104,9 @@ class track:
         @wraps(function)
         async def generated_async(*arguments: P.args, **named: P.kwargs) -> Any:
             with track(**self._tags):
-                async with aclosing(cast("AsyncGenerator[Any]", function(*arguments, **named))) as made:
+                async with aclosing(
+                    cast("AsyncGenerator[Any]", function(*arguments, **named))
+                ) as made:
                     async for each in made:
                         yield each
 
@@ -171,6 +173,7 @@ class _Tracking:
         self.pid = os.getpid()
         self.argv = list(sys.orig_argv)
         self._capture = Capture(self.argv, project, tags, "preload", gaps=[NATIVE])
+        self._capture.watch_itself()
         self._capture.learn_rhythm()
         self._next, self._timer = 0.0, threading.Timer(0, self.write)
         self._root = os.fsencode(project.root)
@@ -304,6 +307,7 @@ class _Tracking:
 
     def _opens(self, path: bytes, flags: int) -> None:
         before, at, call = _stat(path), tick(), at_work()
+        here = threading.get_ident()
         if flags & os.O_ACCMODE == os.O_RDONLY:
             if before is not None:
                 self._events.append(self._opened(path, at, before, before, flags, call))
@@ -320,7 +324,11 @@ class _Tracking:
             began = Stat(after.device, after.inode, 0, 0, after.ctime) if fresh else before
             assert began is not None
             self._events.append(self._opened(path, at, before, began, flags, call, created))
-            closed = Closed(3, path, at, after, pid=self.pid, tick=tick(), call=call)
+            over = threading.get_ident() == here and not goes_on(call)
+            closer = (
+                at_work() if over else 0
+            ) or call  # a later cell may close what one has opened
+            closed = Closed(3, path, at, after, pid=self.pid, tick=tick(), call=closer)
             self._events.append(closed)
             return True
 

@@ -79,7 +79,9 @@ def gaps(shell: Shell, environment: Mapping[str, str]) -> list[tuple[str, bytes]
 def image(shell: Shell, tick: int) -> Image:
     """The shell as it began with the line."""
     argv = [os.path.basename(shell.program), b"-c", shell.line]
-    return Image(pid=shell.pid, tick=tick, parent=0, executable=shell.program, argv=argv, cwd=shell.cwd)
+    return Image(
+        pid=shell.pid, tick=tick, parent=0, executable=shell.program, argv=argv, cwd=shell.cwd
+    )
 
 
 def understood(shell: Shell) -> Typed:

@@ -548,11 +548,27 @@ def _own_doings(
     manifest = evidence.manifest
     if left:
         left = _without_siblings(project, manifest, left, recorded)
-    timed = [
-        (change, _moment(change.after, manifest) if change.after else manifest.ended)
-        for change in left
-    ]
+    taken = _taken(evidence.events, {change.path for change in left})
+    timed = list[tuple[tree.Change, int]]()
+    for change in left:
+        at = _moment(change.after, manifest) if change.after else manifest.ended
+        late = min(at + _COARSE, manifest.ended)
+        times = taken.get(change.path, [])
+        timed.append((change, min([late, *(t - 2 for t in times if at < t <= late)])))
     return list(line.doings(evidence.shell, timed))
+
+
+_COARSE: Final = int(2e9 * time.clock_getres(6))  # CLOCK_MONOTONIC_COARSE; beats may be late
+"""The kernel's time of a change is that of its last beat, and so up to as many nanoseconds too early."""
+
+
+def _taken(events: Events, paths: set[bytes]) -> dict[bytes, list[int]]:
+    """When programs opened these."""
+    found: dict[bytes, list[int]] = {}
+    for event in events:
+        if isinstance(event, Opened) and event.path in paths:
+            found.setdefault(event.path, []).append(event.tick)
+    return found
 
 
 def _of_others(events: Events, project: Project) -> Events:

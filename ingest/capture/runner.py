@@ -243,8 +243,7 @@ class Capture:
         if spool := os.environ.get(_SPOOL):
             tell_outer(spool, "run", str(self._manifest.began))
         self._manifest.pid = program.pid
-        with suppress(OSError):
-            self._recording.save(self._manifest)
+        self._save()
         status = program.wait(self._watch)
         self._manifest.ended = program.ended
         if given.was_heard(self._given, given.Given.now()):
@@ -266,12 +265,24 @@ class Capture:
         self._recording.release()
         return None
 
+    def watch_itself(self) -> None:
+        """This process is the program."""
+        self._manifest.pid = os.getpid()
+        self._save()
+
+    def _save(self) -> None:
+        """Keep what is known for who finds us killed."""
+        with suppress(OSError):
+            self._recording.save(self._manifest)
+
     def tell(
         self, events: list[Event], gaps: list[str], interpretation: audit.Interpretation
     ) -> None:
         """Take in what this process itself did, where it is the program."""
         self._events += events
         self._manifest.gaps += gaps
+        if gaps:
+            self._save()
         self._interpretations = [interpretation]
         self._recording.add(events)
 

@@ -30,15 +30,13 @@ class Typed(msgspec.Struct):
             self.files.append(os.path.normpath(path))
 
 
-_BEFORE_COMMANDS: Final = frozenset(
-    "if then elif else while until do time ! { begin and or not command builtin".split()
+_BEFORE_COMMANDS: Final = re.compile(
+    r"if|then|elif|else|while|until|do|time|!|\{|begin|and|or|not|command|builtin"
 )
-_READERS: Final = frozenset(
-    "read mapfile readarray echo printf set done fi esac end } exec".split()
-)
+_READERS: Final = re.compile(r"read|mapfile|readarray|echo|printf|set|done|fi|esac|end|\}|exec")
 """Before a redirection, each has the shell itself read."""
-_SETTERS: Final = frozenset(
-    "read mapfile readarray export declare typeset local readonly for select set".split()
+_SETTERS: Final = re.compile(
+    r"read|mapfile|readarray|export|declare|typeset|local|readonly|for|select|set"
 )
 _SET: Final = re.compile(r"(\w+)(?:\[.*?\])?\+?=")
 _USED: Final = re.compile(r"\$\{?[#!^]?(\w+)")
@@ -65,13 +63,13 @@ def typed(line: str, folder: str) -> Typed:
     found, own = Typed(), set[str]()
     text, bodies = _without_here_documents(line)
     for words in _commands(text):
-        while words and words[0] in _BEFORE_COMMANDS:
+        while words and _BEFORE_COMMANDS.fullmatch(words[0]):
             del words[0]
         plain = [word for word in words if word[0] != "<"]
         first = plain[0] if plain else ""
         if first in ("source", ".") and len(plain) > 1:
             found.read(plain[1], folder)
-        elif first in _READERS or not first or _SET.match(first):
+        elif not first or _READERS.fullmatch(first) or _SET.match(first):
             for word in words:
                 if word[0] == "<":
                     found.read(word[1:], folder)
@@ -90,7 +88,7 @@ def _set(words: list[str], first: str) -> Iterator[str]:
         given = _SET.match(word)
         if given is not None:
             yield given[1]
-        elif first in _SETTERS and word.isidentifier():
+        elif _SETTERS.fullmatch(first) and word.isidentifier():
             yield word
 
 

@@ -22,7 +22,7 @@ from provgraph.calls import enter, leave
 from provgraph.config import Project, find_project
 from provgraph.ingest.capture.inside import track
 from provgraph.ingest.capture.runner import note
-from provgraph.notebook.names import changed, names, reached
+from provgraph.notebook.names import changed, names, reached, sharing
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -132,8 +132,12 @@ class Cells:
         found = names("\n".join(_python(self._shell.transform_cell(cell.source), self._shell)))
         fresh = {name for name, value in space.items() if cell.before.get(name) != id(value)}
         made = (fresh | (found.made if success else set())) - self._shell.user_ns_hidden.keys()
-        touched = (found.perhaps | changed(found, space, shown)) - made
+        hidden = self._shell.user_ns_hidden.keys()
+        shared = sharing(changed(found, space, shown), space) - hidden
+        touched = (found.perhaps | shared) - made
         read = reached(found.read | _mentioned(cell.source, space), space) | touched
+        if read & {"Out", "_oh"}:
+            read |= {name for name in self._made_by if re.fullmatch(r"_\d+", name)}
         known = (name for name in sorted(read) if name in self._made_by)
         heard = [
             (name, self._made_by[name]) for name in known if not self._is_installed(space.get(name))

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -37,13 +38,14 @@ class Call(NamedTuple):
 class Names:
     """`read`: names that had to be there. `made`: that surely have a new value if all went well; `perhaps`:
     that may have (within `if` or a loop). `changed`: whose values were changed in place, `calls` what
-    may have done so besides."""
+    may have done so besides, `given` what calls were given or hang on."""
 
     read: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
     perhaps: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
 
 
 def names(source: str) -> Names:
@@ -75,7 +77,53 @@ def changed(found: Names, namespace: Mapping[str, Any], shown: object) -> set[st
         if call.last and shown is not None:
             given = tuple(name for name in given if namespace.get(name) is shown)
         names.update(given)
+    names |= {name for name in found.given if _goes_on(namespace.get(name))}
     return {name for name in names if not isinstance(namespace.get(name), _FIXED)}
+
+
+def sharing(names: Iterable[str], namespace: Mapping[str, Any]) -> set[str]:
+    """The names and those that stand for the same objects, or for what holds them.
+
+    >>> rows = []
+    >>> sorted(sharing(["rows"], {"rows": rows, "all": {"a": [rows]}, "same": rows, "other": []}))
+    ['all', 'rows', 'same']
+    """
+    found = {name for name in names if name in namespace}
+    objects = {id(_whole(namespace[name])) for name in found}
+    if objects:
+        found |= {name for name, value in namespace.items() if _holds(value, objects, _DEEPEST)}
+    return found
+
+
+_DEEPEST, _MOST = 3, 1000
+
+
+def _holds(value: object, objects: set[int], depth: int) -> bool:
+    if isinstance(value, _FIXED):
+        return False
+    if id(_whole(value)) in objects:
+        return True
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        inner = value
+    elif type(value).__module__ == "__main__":
+        inner = getattr(value, "__dict__", {}).values()
+    return depth > 0 and any(_holds(each, objects, depth - 1) for each in islice(inner, _MOST))
+
+
+def _whole(value: Any) -> Any:
+    """What a view of numpy's is one of."""
+    while type(value).__module__ == "numpy" and getattr(value, "base", None) is not None:
+        value = value.base
+    return value
+
+
+def _goes_on(value: object) -> bool:
+    """Whether each use of it shows in the next: an open file, a connection, a function with a cache."""
+    kind = type(value)
+    return any(callable(getattr(kind, name, None)) for name in ("write", "close", "cache_clear"))
 
 
 _FIXED: Final = (
@@ -164,6 +212,9 @@ class _Reading:
         alone = node.value if isinstance(node, ast.Expr) else None
         alone = alone.value if isinstance(alone, ast.Await) else alone
         for part in ast.walk(node):
+            if isinstance(part, ast.Call):
+                owner, arguments = _given(part)
+                self.found.given |= {owner or _called(part), *arguments}
             match part:
                 case ast.Call() if part is alone or _CHANGING.fullmatch(_called(part)):
                     if not _HARMLESS.fullmatch(_called(part)):

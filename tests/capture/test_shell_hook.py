@@ -258,6 +258,51 @@ def test_the_same_line_again_is_a_run_again(terminal: Terminal) -> None:
     assert len(commands(terminal.graph())) == 3
 
 
+LOOP: Final = {
+    "bash": "for i in a b; do cat $i > {0}$i; done",
+    "zsh": "for i in a b; do cat $i > {0}$i; done",
+    "fish": "for i in a b; cat $i > {0}$i; end",
+}
+
+
+def test_programs_that_share_a_terminal_are_told_apart(terminal: Terminal) -> None:
+    for name in "ab":
+        (terminal.workspace.root / name).write_text(f"{name}\n")
+    terminal.type(LOOP[terminal.shell].format("loop-"))
+    terminal.type("cat a > first & cat b > second & wait")
+    graph = terminal.graph()
+    assert lineage(graph, "loop-a") == {"a"} and lineage(graph, "loop-b") == {"b"}
+    assert lineage(graph, "first") == {"a"} and lineage(graph, "second") == {"b"}
+    assert {tuple(ended.gaps) for ended in terminal.workspace.all(RunEnded)} == {()}
+
+
+def test_what_the_shell_reads_itself_is_an_origin_and_what_it_had_before_a_gap(
+    terminal: Terminal,
+) -> None:
+    shell = terminal.shell
+    for name in "abc":
+        (terminal.workspace.root / name).write_text(f"{name}\n")
+    terminal.type("read x < a; echo $x | sort > read")
+    terminal.type(
+        "cat b | while read x"
+        + ("; echo $x; end" if shell == "fish" else "; do echo $x; done")
+        + " > looped"
+    )
+    terminal.type("set x (cat c)" if shell == "fish" else "x=$(cat c)")
+    terminal.type("echo $x | sort > later")
+    terminal.type("echo words | sort > words")
+    if shell != "fish":
+        terminal.type('sort <<< "$(<a)" > string')
+    graph = terminal.graph()
+    assert lineage(graph, "read") == {"a"} and lineage(graph, "looped") == {"b"}
+    assert shell == "fish" or lineage(graph, "string") == {"a"}
+    found = {str(run["command"]): run["gaps"] for run in graph.run().select("command", "gaps")}
+    of_before = "where the shell had from what it told programs is not known: $x"
+    told = [command for command, gaps in found.items() if of_before in str(gaps)]
+    assert told == [f"{shell} -c 'echo $x | sort > later'"]
+    assert not found[f"{shell} -c 'echo words | sort > words'"]
+
+
 def test_what_goes_on_in_the_background_is_recorded_when_it_has_ended(terminal: Terminal) -> None:
     root = terminal.workspace.root
     (root / "a").write_text("a\n")

@@ -222,3 +222,87 @@ def records(workspace: Workspace) -> list[Observation]:
         with suppress(JournalError):  # it is being begun
             found += read_segment(path).records
     return found
+
+
+LATER = """
+import asyncio, os, sys
+import provgraph
+
+def copy(name):
+    with open(name + "-copy", "w") as file:
+        file.write(open(name).read())
+
+@provgraph.track()
+async def awaited(name):
+    await asyncio.sleep(0)
+    copy(name)
+    return name
+
+@provgraph.track()
+def generated(name):
+    sent = yield name
+    copy(sent)
+    return sent
+
+@provgraph.track()
+async def generated_async(name):
+    yield name
+    copy(name)
+
+async def main():
+    assert await awaited("a") == "a"
+    assert [name async for name in generated_async("b")] == ["b"]
+
+asyncio.run(main())
+steps = generated("log")
+assert next(steps) == "log"
+try:
+    steps.send("before")
+except StopIteration as end:
+    assert end.value == "before"
+"""
+
+
+def test_what_a_coroutine_or_a_generator_does_after_its_call_is_of_its_run(
+    tracked: Workspace,
+) -> None:
+    run(tracked, LATER)
+    assert lineage(tracked, "a-copy") == {"script.py", "a"}
+    assert lineage(tracked, "b-copy") == {"script.py", "b"}
+    assert lineage(tracked, "before-copy") == {"script.py", "before"}
+
+
+KILLED = """
+import os
+import provgraph
+
+provgraph.track()
+class Stubborn:
+    def __str__(self):
+        raise RuntimeError
+    item = __str__
+provgraph.log_params(Stubborn(), name=Stubborn())
+process = os.fork()
+if process:
+    os.waitpid(process, 0)
+    open("before").close()
+    import subprocess
+    subprocess.run(["true"])
+    provgraph.ingest.capture.inside._listeners[0].write()
+os._exit(5 * bool(process))
+"""
+
+
+def test_a_process_that_ends_at_once_keeps_its_gaps_and_has_no_status_of_others(
+    tracked: Workspace,
+) -> None:
+    (tracked.root / "script.py").write_text(KILLED)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tracked.root, env=environment(), check=False
+    )
+    assert done.returncode == 5
+    with open_graph(tracked.root) as graph:
+        (found,) = graph.run().nodes()
+    assert found.properties.get("exit") is None
+    assert found.properties["param.name"] == "<Stubborn>"
+    assert "processes forked without an exec not seen" in str(found.properties["gaps"])

@@ -147,6 +147,36 @@ def test_cells_hear_of_each_other_by_variables_in_the_order_of_execution(
     assert "more.py" in workspace.used()
 
 
+def test_a_change_shows_under_every_name_and_in_what_goes_on(notebook: Notebook) -> None:
+    """Names of one object, what holds it, views of arrays, open files, caches."""
+    workspace = notebook.workspace
+    notebook.execute(
+        LOAD,
+        "import io, numpy\nfrom functools import cache\nconfig = {'rows': []}\nfile = open('late', 'w')",
+        "array = numpy.zeros(3)\nbuffer = io.StringIO()",
+        "@cache\ndef load(name): return open(name).read()",
+        "rows = config['rows']\nrows.append(open('a').read())",
+        "part = array[:1]",
+        "part[0] = ord(open('b').read())",
+        "print(open('c').read(), file=buffer)",
+        "load('a')",
+        "file.write(open('b').read())",
+        "open('held', 'w').write(str(config))",
+        "open('view', 'w').write(str(array))",
+        "open('stream', 'w').write(buffer.getvalue())",
+        "open('cached', 'w').write(load('a'))",
+        "file.close()",
+    )
+    for name, origins in {
+        "held": "a",
+        "view": "b",
+        "stream": "c",
+        "cached": "a",
+        "late": "b",
+    }.items():
+        assert files(workspace, name) == {origins}, name
+
+
 def test_a_new_kernel_is_a_new_run_and_knows_no_variables(notebook: Notebook) -> None:
     workspace = notebook.workspace
     notebook.execute(LOAD, "text = open('a').read()")

@@ -214,6 +214,7 @@ class _Sweep:
         """One read of each state by each execution counts: the first."""
         if path.endswith(GONE):
             if file is None or file.last is None:
+                self.is_from_prompt(by, tick)
                 return None
             path = file.last.names[-1][0]
         source = source_of(path)
@@ -676,6 +677,20 @@ class _Sweep:
                     opening.drawn = True
                     return
             holder = holder.process.parent
+
+    def is_from_prompt(self, by: Execution, tick: int) -> None:
+        """A file without a name of which it was not seen who wrote it is a here-document of the shell that is not
+        watched, if there is one: it began with nothing."""
+        shell = by
+        while shell.process.parent is not None:
+            shell = shell.process.parent
+        if (
+            shell is not by
+            and shell.image
+            and not shell.image.inherited
+            and self.programs.is_shell(shell)
+        ):
+            self.informs.append(Inform(by, shell, "pipe", tick, until=tick))
 
     def draw(self, opening: Opening) -> None:
         """Who inherited it read it, from the beginning on."""

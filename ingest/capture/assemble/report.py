@@ -138,7 +138,12 @@ class Report:
         The rest (`cd "$(dirname "$0")"`) tells nothing."""
         connected = self.connections.inodes
         made = talk(
-            self.story, self.active.__contains__, self.programs.lends, self.programs.is_shell, self.acted, connected
+            self.story,
+            self.active.__contains__,
+            self.programs.lends,
+            self.programs.is_shell,
+            self.acted,
+            connected,
         )
         made.informs += informs(self.story)
         made.informs += self.said_by_files
