@@ -97,6 +97,13 @@ class Manifest(msgspec.Struct):
     around: str = ""
     runner: int = 0
 
+    def say_end(self, tick: int, status: int) -> None:
+        """`status` is the exit status, or the negative number of the signal. A tick of 0 says nothing."""
+        if tick:
+            self.ended = tick
+            self.exit = status if status >= 0 else None
+            self.signal = signal.Signals(-status).name if status < 0 else ""
+
 
 class Recording(msgspec.Struct, frozen=True):
     """The folder of a run, and its lock."""
@@ -109,10 +116,20 @@ class Recording(msgspec.Struct, frozen=True):
         """Raises OSError."""
         folder = project.spools / run
         folder.mkdir(mode=0o700)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        (folder / PYTHON).mkdir(mode=0o700)
-        return cls(folder, lock)
+        try:
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            folder.rmdir()
+            raise
+        recording = cls(folder, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            recording.python.mkdir(mode=0o700)
+        except OSError:
+            recording.remove()
+            raise
+        recording.note_end(0, 0)
+        return recording
 
     @classmethod
     def claim(cls, folder: Path) -> Recording | None:
@@ -145,7 +162,16 @@ class Recording(msgspec.Struct, frozen=True):
         write_private(self.folder / MANIFEST, msgspec.json.encode(manifest))
 
     def manifest(self) -> Manifest | None:
-        return read_manifest(self.folder)
+        manifest = read_manifest(self.folder)
+        end = _text(self.folder / LOCK)
+        if manifest is not None and not manifest.ended and len(end) == _END.size:
+            manifest.say_end(*_END.unpack(end))
+        return manifest
+
+    def note_end(self, tick: int, status: int) -> None:
+        """Keep when the program ended and how, whatever becomes of its record: that needs no space on the disk."""
+        with suppress(OSError):
+            os.pwrite(self.lock, _END.pack(tick, status), 0)
 
     def told(self, project: Project) -> front.Told | None:
         """What the native front saw, if it was the one to record. Raises JournalError."""
@@ -186,6 +212,7 @@ class Recording(msgspec.Struct, frozen=True):
                 return self.folder.rmdir()
 
 
+_END: Final = struct.Struct("=Qi")
 _LENGTH: Final = struct.Struct("=I")
 _KINDS: Final = {
     kind.__name__: kind for kind in (Closed, Image, Linked, Moved, Opened, Renamed, Unlinked)

@@ -45,6 +45,7 @@ from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarte
 from provgraph.model.uri import shown, uri_of
 
 KILLED: Final = "provgraph was killed before the run ended"
+UNFINISHED: Final = "the record was not finished when the run ended; what no program was seen to change is not known"
 Ask = Callable[[front.Told], tuple[str, str]]
 """Asks who worked there: the name and the address."""
 Hand = Callable[[beside.Writing], None]
@@ -208,14 +209,14 @@ def _found(
     if late and not any(0 < manifest.ended < event.tick for event in events):
         return None
     if told is None or not told.ended:
-        ended = manifest.ended
-        manifest.ended = max((event.tick for event in events), default=manifest.began)
         if not late:
-            manifest.gaps.append(KILLED)
-            if not ended:
+            manifest.gaps.append(UNFINISHED if manifest.ended else KILLED)
+            if not manifest.ended:
                 # A runner that was killed at once had not noted the program, which spoke first.
                 first = next((event.pid for event in events), 0)
                 manifest.exit = _exit_of(manifest.pid or first, events)
+        last = max((event.tick for event in events), default=manifest.began)
+        manifest.ended = max(manifest.ended, last)
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
     made = account(project, evidence, recording.folder)
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):

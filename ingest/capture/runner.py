@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provgraph.config import Project, prepare_state
-from provgraph.errors import ProvgraphError, reason_of
+from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import aside, audit, given, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
@@ -52,7 +52,7 @@ from provgraph.ingest.capture.surroundings import Machine, Person, tick, variabl
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import new_run_id, step_id
-from provgraph.model.journal import SegmentWriter
+from provgraph.model.journal import SUFFIX, SegmentWriter
 from provgraph.model.records import Record, RunEnded, RunStarted
 from provgraph.model.uri import text_of, uri_of
 from provgraph.tracking import METRICS
@@ -213,7 +213,7 @@ class Capture:
             self._writer.flush()
             self._recording.save(self._manifest)
         except BaseException:
-            self._recording.remove()
+            self.abandon()
             raise
 
     def command(self, path: str) -> tuple[str, list[str]]:
@@ -246,6 +246,7 @@ class Capture:
         self._save()
         status = program.wait(self._watch)
         self._manifest.ended = program.ended
+        self._recording.note_end(program.ended, status)
         if given.was_heard(self._given, given.Given.now()):
             self._manifest.gaps.append(given.GAP)
         return status
@@ -253,9 +254,7 @@ class Capture:
     def finish(self, status: int) -> RunEnded | None:
         """Write the record down; None where it could not be."""
         manifest = self._manifest
-        manifest.ended = manifest.ended or tick()
-        manifest.exit = status if status >= 0 else None
-        manifest.signal = signal.Signals(-status).name if status < 0 else ""
+        manifest.say_end(manifest.ended or tick(), status)
         try:
             return self._finish()
         except (OSError, ProvgraphError) as error:
@@ -333,14 +332,16 @@ class Capture:
 
     def abandon(self) -> None:
         """The program was never started: nothing is left."""
-        with suppress(OSError, ProvgraphError):
-            self._writer.path.unlink()
+        with suppress(OSError):
+            (self.project.journal / f"{self._run}{SUFFIX}").unlink()
         self._recording.remove()
 
     def _finish(self) -> RunEnded:
         staying = self._drain()
         evidence = self._evidence(self._manifest)
         made = account(self.project, evidence, self._recording.folder)
+        if not self._writer.is_there():
+            raise JournalError("its recording was removed")
         self._writer.flush()
         for record in self._not_told(made.records):
             if not self._told or msgspec.msgpack.encode(record) not in self._told:

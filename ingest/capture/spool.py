@@ -52,6 +52,7 @@ from provgraph.ingest.capture.numbers import Numbers
 from provgraph.ingest.capture.streams import Events, Stream
 from provgraph.model.records import Stat
 
+_READ: Final = mmap.ACCESS_READ
 MAGIC: Final = 0x314C4F4F50535650
 VERSION: Final = 1
 CHUNK_MAGIC: Final = 0x4B4E4843
@@ -270,13 +271,18 @@ class Spool:
         if not aside.is_trusted(path):
             raise JournalError(f"{aside.target(path)} is not in a private folder of this user")
         try:
-            with path.open("r+b") as file:
-                self._header = mmap.mmap(file.fileno(), DATA_START)
+            # Held open: who moves the project away while the run goes on does not take the record away.
+            self._file = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise JournalError(f"cannot read the spool {path}: {error}") from error
+        try:
+            self._header = mmap.mmap(self._file.fileno(), DATA_START)
         except (OSError, ValueError) as error:
+            self._file.close()
             raise JournalError(f"cannot read the spool {path}: {error}") from error
         magic, version, *_ = HEADER.unpack_from(self._header)
         if magic != MAGIC or version != VERSION:
-            self._header.close()
+            self.close()
             raise JournalError(
                 f"{path} is no spool of format {VERSION}",
                 hint="it may come from another version of provgraph",
@@ -292,6 +298,7 @@ class Spool:
 
     def close(self) -> None:
         self._header.close()
+        self._file.close()
 
     def activity(self) -> int:
         """A number that grows whenever a written file is closed, renamed or linked."""
@@ -315,7 +322,14 @@ class Spool:
         tracers = self._tracers()  # one that ended in between took its number away before
         if any(tracers[at] == pid for at, pid in gone):
             lost.append("a tracer was killed, and what it followed went on unseen")
+        if not self._is_in_place():
+            lost.append(f"{self.path} is gone, and with it what programs did that started later")
         return lost
+
+    def _is_in_place(self) -> bool:
+        with suppress(OSError):
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        return False
 
     def _tracers(self) -> tuple[int, ...]:
         return TRACERS.unpack_from(self._header, TRACERS_AT)
@@ -337,7 +351,7 @@ class Spool:
         return Stream(lambda: self._read_again(offsets, list(index)))
 
     def _read_again(self, offsets: Numbers, pids: list[int]) -> Iterator[Event]:
-        with self._mapped() as data:
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=_READ) as data:
             paths: dict[int, dict[int, bytes]] = {pid: {} for pid in pids}
             for block in offsets.blocks():
                 yield from _decoded(data, block, paths)
@@ -390,8 +404,7 @@ class Spool:
             )
 
     def _mapped(self) -> mmap.mmap:
-        with self.path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(self._file.fileno(), 0, access=_READ)
 
 
 def _chunks(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:

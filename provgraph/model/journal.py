@@ -90,6 +90,7 @@ class SegmentWriter:
         self.path = folder / f"{name}{SUFFIX}"
         self.records = 0
         self._buffer = bytearray()
+        self._flushed = 0
         header = Header(FORMAT, project, name, time.time_ns(), writer=f"provgraph/{FORMAT}")
         try:
             self._file = os.open(
@@ -121,12 +122,20 @@ class SegmentWriter:
         view = memoryview(bytes(self._buffer))
         self._buffer.clear()
         try:
+            size = len(view)
             while view:
                 view = view[os.write(self._file, view) :]
+            self._flushed += size
             if durable:
                 os.fdatasync(self._file)
         except OSError as error:
+            with suppress(OSError):  # no part of a record stays: nobody will come to write the rest
+                os.ftruncate(self._file, self._flushed)
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def is_there(self) -> bool:
+        """Whether the segment has not been removed."""
+        return os.fstat(self._file).st_nlink > 0
 
     def close(self) -> None:
         """Write the mark and make the segment durable, its name in the folder too."""

@@ -11,11 +11,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from capture.workspace import Workspace
+
+from provgraph.config import find_project, prepare_state
+from provgraph.ingest.capture.recover import KILLED
+from provgraph.model.journal import read_segment, segments
+from provgraph.model.records import Generated, RunEnded, RunStarted
 
 HEAVY = {"click", "pydantic", "apsw", "networkx", "rich", "lark", "subprocess", "tomllib", "numpy"}
 
@@ -276,6 +282,99 @@ def test_a_full_disk_costs_the_record_and_not_the_program(workspace: Workspace) 
     assert (done.returncode, done.stdout) == (3, "out\n")
     assert done.stderr.startswith("provgraph: ")
     assert workspace.spools() == []
+
+
+@pytest.fixture
+def small_disk(workspace: Workspace) -> Iterator[Path]:
+    """A file system of 8 MiB for all that is kept of the project's runs."""
+    folder = workspace.project.state
+    folder.mkdir(mode=0o700, exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "none", folder],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a tmpfs")
+    prepare_state(workspace.project)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+FILLS = """
+import sys
+open("before", "w").write("x")
+try:
+    with open(".provgraph/fill", "wb", 0) as fill:
+        for size in 1 << 20, 4096, 512, 1:
+            try:
+                while fill.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                pass
+except OSError:
+    pass
+for number in range(6000):
+    open(f"made-{number}", "w").close()
+    open(f"made-{number}").close()
+print("said")
+sys.exit(3)
+"""
+
+
+def test_what_was_seen_before_the_disk_was_full_and_how_the_run_ended_are_kept(
+    workspace: Workspace, small_disk: Path
+) -> None:
+    done = workspace.run(sys.executable, "-c", FILLS)
+    assert (done.returncode, done.stdout) == (3, "said\n"), done.stderr
+    (small_disk / "fill").unlink()
+    assert {"before", "made-0"} <= workspace.generated().keys()
+    assert (workspace.ended.verdict, workspace.ended.exit) == ("incomplete", 3)
+    assert "spool full" in workspace.ended.gaps
+    assert KILLED not in workspace.ended.gaps
+    journal = segments(workspace.project.journal)
+    assert {read_segment(path).condition for path in journal} <= {"whole", "open"}
+    assert workspace.spools() == []
+
+
+def test_a_run_that_there_is_no_room_to_begin_leaves_no_run_without_an_end(
+    workspace: Workspace, small_disk: Path
+) -> None:
+    assert workspace.run("true").returncode == 0
+    assert len(workspace.all(RunEnded)) == 1
+    subprocess.run(["mount", "-o", "remount,nr_inodes=25", small_disk], check=True)
+    for number in range(25):
+        with suppress(OSError):
+            (small_disk / f"fill-{number}").touch()
+    for spare in range(7):  # each stage of making a recording finds no room
+        (small_disk / f"fill-{spare}").unlink(missing_ok=True)
+        done = workspace.run("sh", "-c", "echo out; exit 3")
+        assert (done.returncode, done.stdout) == (3, "out\n"), done.stderr
+    for path in small_disk.glob("fill-*"):
+        path.unlink()
+    started = {record.run for record in workspace.all(RunStarted)}
+    assert started == {record.run for record in workspace.all(RunEnded)}
+    assert workspace.spools() == []
+
+
+def test_a_project_that_is_moved_away_takes_what_was_seen_along(workspace: Workspace) -> None:
+    elsewhere = workspace.root.with_name("elsewhere")
+    script = f"echo one > one; mv {workspace.root} {elsewhere}; echo two > two; exit 3"
+    assert workspace.run("sh", "-c", script).returncode == 3
+    project = find_project(elsewhere)
+    assert project is not None
+    moved = Workspace(project, workspace.environment)
+    names = {record.names[0].uri.rpartition("/")[2] for record in moved.all(Generated)}
+    assert {"one", "two"} <= names
+    assert moved.ended.exit == 3
+
+
+def test_a_recording_that_is_removed_with_its_project_is_said_to_be_gone(
+    workspace: Workspace,
+) -> None:
+    done = workspace.run("sh", "-c", f"rm -r {workspace.root}; echo out; exit 3")
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert "its recording was removed" in done.stderr
 
 
 def test_without_a_compiler_changes_are_still_seen_and_the_gap_is_said(

@@ -148,6 +148,25 @@ def test_a_full_disk_is_an_error_in_words(tmp_path: Path) -> None:
         writer.flush()
 
 
+def test_a_full_disk_leaves_no_part_of_a_record(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from provgraph.model.journal import SegmentWriter\n"
+        "from provgraph.model.records import Informed\n"
+        "writer = SegmentWriter(Path(sys.argv[1]), 'p', 'x')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))\n"
+        "for n in range(1000):\n"
+        "    writer.write(Informed('step', f'cause-{n}', 'pipe'))\n"
+        "    writer.flush()\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    segment = read_segment(tmp_path / "x.segment")
+    assert (segment.condition, segment.lost) == ("open", 0)
+    assert len(segment.records) > 5
+
+
 def test_a_segment_that_cannot_be_begun_leaves_no_file(tmp_path: Path) -> None:
     program = (
         "import resource, sys; from pathlib import Path\n"
