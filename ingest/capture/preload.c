@@ -555,6 +555,7 @@ static uint64_t resume(uint32_t pid) {
     if (!offset || offset + GRANULE > load(&spool->allocated)) return kept;
     if (offset + GRANULE > window) return kept;
     struct chunk *c = (struct chunk *)((char *)spool + offset);
+    add(&c->used, 0); /* first touched by a write: one fault instead of two */
     if (load(&c->magic) != CHUNK_MAGIC || c->pid != pid || offset + c->size > window) return kept;
     uint32_t at = sizeof *c, used = load(&c->used);
     if (used > c->size || c->size - used < 256) return kept;
