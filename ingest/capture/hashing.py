@@ -513,7 +513,7 @@ class Contents:
             seen.before = None
         self._open[event.pid, event.tick, event.path] = event.writable
         if event.writable:
-            seen.written = event.tick
+            seen.written = max(seen.written, event.tick)
         elif hashing:
             self._hash_now(event.path, event.after)
 
@@ -528,7 +528,7 @@ class Contents:
         seen = self._named(stat, path)
         if stat not in self._closed:  # a shell closes, after its command, what it has not written
             self._closed.add(stat)
-            seen.written = tick
+            seen.written = max(seen.written, tick)
             if stat.mtime >= seen.latest:
                 seen.latest, seen.since = stat.mtime, stat.ctime
         if stat in self._young:  # a second write within one step of the clock: no stat tells

@@ -346,8 +346,8 @@ class Evidence(msgspec.Struct):
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
     and small texts that it had. `shell` is the one that ran it, where that was not the shim's. `nested` are
-    the runners within. `observed` are the `id`s of events that the contents know. `going_on`: it has not
-    ended."""
+    the runners within. `observed`: the contents have taken in the events already, as they came. `going_on`: it has
+    not ended."""
 
     manifest: Manifest
     events: Events
@@ -364,7 +364,7 @@ class Evidence(msgspec.Struct):
     texts: list[bytes] = []
     shell: line.Shell | None = None
     nested: Nested = Nested()
-    observed: set[int] = set()
+    observed: bool = False
     going_on: bool = False
 
 
@@ -439,10 +439,11 @@ def _completed(
     evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
-    evidence.events = joined(evidence.events, unseen_moves(evidence.events, changes))
+    moves = list(unseen_moves(evidence.events, changes))
+    evidence.events = joined(evidence.events, moves)
     own = _own_doings(project, evidence, changes, recorded)
     evidence.events = joined(evidence.events, own)
-    _observe(evidence)
+    _observe(evidence, moves if evidence.observed else evidence.events)
     _add_blobs(root, evidence, changes)
     return after, changes, own
 
@@ -611,17 +612,16 @@ def _of_others(events: Events, project: Project) -> Events:
     return through(events, of_others)
 
 
-def _observe(evidence: Evidence) -> None:
+def _observe(evidence: Evidence, events: Iterable[Event]) -> None:
     """Let the contents take in the events, and between them the digests that were taken then."""
-    contents, observed = evidence.contents, evidence.observed
+    contents = evidence.contents
     waiting = iter(evidence.digests)
     following = next(waiting, None)
-    for event in evidence.events:
+    for event in events:
         while following is not None and following.began < event.tick:
             contents.take(following)
             following = next(waiting, None)
-        if not observed or id(event) not in observed:
-            contents.observe(event, hashing=False)
+        contents.observe(event, hashing=False)
     while following is not None:
         contents.take(following)
         following = next(waiting, None)

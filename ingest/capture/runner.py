@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +22,7 @@ import msgspec
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
-from provgraph.ingest.capture import aside, audit, given, redact, shim, tree, worktree
+from provgraph.ingest.capture import audit, given, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
 from provgraph.ingest.capture.program import (
@@ -47,7 +49,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool, begin, without_shim
 from provgraph.ingest.capture.spool import environment as traced
-from provgraph.ingest.capture.streams import Events, Records, through
+from provgraph.ingest.capture.streams import Events, Records, joined, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
@@ -74,6 +76,9 @@ _BUSY, _IDLE = 10, 100
 """Watching takes at most one part in so many of the time, while something happens and while not."""
 _PATIENCE: Final = 1.0
 """Workers that end by themselves when their parent is gone are given so many seconds."""
+_MANY: Final = 256
+"""Between so many events the program's signals are seen to."""
+_tick: Final = attrgetter("tick")
 _GOES_ON: Final = 1_000_000_000
 """Nanoseconds after which a run is not short."""
 
@@ -165,9 +170,10 @@ class Capture:
         self._ignored = tree.Ignored.of(self._root)
         self._outside = Outside(project, self._ignored)
         self._program: Program | None = None
-        self._events: list[Event] = []
+        self._own: list[Event] = []
+        self._own_fresh: list[Event] = []
         self._interpretations: list[audit.Interpretation] = []
-        self._observed: set[int] = set()
+        self._observed = True
         self._told: set[bytes] = set()
         self._pause = _SHORTEST
         self._ready = False
@@ -181,7 +187,7 @@ class Capture:
         self._recording = Recording.create(project, self._run)
         try:
             self._spool, blind = self._open_spool(backend)
-            self._contents = contents_of(project, self._run, self._outside, self._interrupted)
+            self._contents = self._contents_anew()
             self._before = tree.look(self._root, self._ignored)
             self._start = status.read()
             name, email = person.read()
@@ -278,7 +284,8 @@ class Capture:
         self, events: list[Event], gaps: list[str], interpretation: audit.Interpretation
     ) -> None:
         """Take in what this process itself did, where it is the program."""
-        self._events += events
+        self._own += events
+        self._own_fresh += events
         self._manifest.gaps += gaps
         if gaps:
             self._save()
@@ -288,13 +295,11 @@ class Capture:
     def write_so_far(self) -> None:
         """Journal what is known by now, while the program goes on. What processes that live still do is told
         when they have ended."""
-        self._events += self._fresh()
         if self._spool is None:
             return
         evidence = self._evidence(msgspec.structs.replace(self._manifest, ended=tick()))
         evidence.before = None  # what nobody was seen to change is told at the end
         made = account(self.project, evidence, self._recording.folder)
-        self._observed.update(map(id, self._events))
         living = {life.pid for life in self._spool.lives() if not life.exited and life.is_alive()}
         self._write(of_ended(made.records, living))
         self._writer.flush()
@@ -317,10 +322,21 @@ class Capture:
         return unsaid(self.project, self._run, records)
 
     def _evidence(self, manifest: Manifest) -> Evidence:
+        """All that is known by now. What the spool has is read from there, and not held, where it is much."""
+        events: Events = self._own
+        gaps: list[str] = []
+        if self._spool is not None:
+            try:
+                events, gaps = joined(self._spool.streamed(), self._own), self._spool.gaps()
+            except (OSError, ValueError) as error:
+                gaps = [f"the spool is damaged: {error}"]
+        self._take_in()
+        if not self._observed:
+            self._contents = self._contents_anew()
         return Evidence(
             manifest,
-            list(self._events),
-            self._spool.gaps() if self._spool else [],
+            events,
+            gaps,
             self._contents,
             self._outside,
             [*audit.read(self._recording.python), *self._interpretations],
@@ -337,8 +353,14 @@ class Capture:
         self._recording.remove()
 
     def _finish(self) -> RunEnded:
-        staying = self._drain()
+        staying = (
+            still_at_work(self._spool, self._run, self._manifest.pid) if self._spool else set()
+        )
         evidence = self._evidence(self._manifest)
+        if staying:
+            evidence.events = without_pending(evidence.events, staying)
+            self._manifest.gaps.append(outlived(len(staying)))
+            self._recording.save(self._manifest)
         made = account(self.project, evidence, self._recording.folder)
         if not self._writer.is_there():
             raise JournalError("its recording was removed")
@@ -400,10 +422,7 @@ class Capture:
         if self._spool is None:
             return _LONGEST
         began = time.perf_counter()
-        fresh = self._fresh()
-        for event in fresh:
-            self._contents.observe(event)
-        self._events += fresh
+        fresh = self._take_in()
         self._pause = _SHORTEST if fresh else min(self._pause * 1.5, _LONGEST)
         if not self._in_rhythm and tick() - self._manifest.began > _GOES_ON:
             self.learn_rhythm()  # of short runs nobody wants to know it
@@ -412,14 +431,26 @@ class Capture:
         spent = time.perf_counter() - began
         return max(self._pause, min(spent * (_BUSY if fresh else _IDLE), _LONGEST_REST))
 
-    def _fresh(self) -> list[Event]:
-        """What happened since. A program may remove what it writes to, and with it the rest of its record."""
+    def _contents_anew(self) -> Contents:
+        room = self._recording.folder
+        return contents_of(self.project, self._run, self._outside, self._interrupted, room=room)
+
+    def _take_in(self) -> bool:
+        """Let the contents know what happened since, and hash what was written; whether anything was. Where that
+        fails (there is no room on the disk), they learn it at the end, and what is gone by then has no digest."""
+        if not self._observed:
+            return False
+        own, self._own_fresh = sorted(self._own_fresh, key=_tick), []
+        count = 0
         try:
-            return self._spool.fresh() if self._spool else []
-        except (OSError, ValueError):
-            self._manifest.gaps.append(aside.lost(self._recording.events))
-            self._spool = None
-            return []
+            fresh = self._spool.fresh() if self._spool else ()
+            for count, event in enumerate(merge(fresh, own, key=_tick), 1):
+                self._contents.observe(event)
+                if count % _MANY == 0:
+                    self._interrupted()
+        except Exception:  # noqa: BLE001 - a fault of ours must not become one of the program
+            self._observed = False
+        return count > 0
 
     def learn_rhythm(self) -> None:
         """From now on `is_to_be_told` says when."""
@@ -457,19 +488,6 @@ class Capture:
         while self._program.attend():
             pass
         return self._program.interrupted
-
-    def _drain(self) -> bool:
-        """Take in the rest; whether processes of the run stay behind."""
-        self._events += self._fresh()
-        if self._spool is None:
-            return False
-        staying = still_at_work(self._spool, self._run, self._manifest.pid)
-        self._events += self._fresh()
-        if staying:
-            self._events = list(without_pending(self._events, staying))
-            self._manifest.gaps.append(outlived(len(staying)))
-            self._recording.save(self._manifest)
-        return bool(staying)
 
 
 def still_at_work(spool: Spool, run: str, program: int) -> set[int]:

@@ -14,6 +14,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from heapq import merge
+from io import FileIO
+from itertools import islice
 from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
@@ -64,6 +66,7 @@ LONGEST_PATH: Final = 767
 MOST_HELD: Final = 300_000
 """More events than these are not held in memory at once."""
 _PASSED: Final = 1 << 24
+_AT_ONCE: Final = 8192
 
 HEADER = Struct("=QIIQQQI")  # magic, version, sealed, cursor, allocated, activity, gaps
 SEALED_AT: Final = 12
@@ -348,25 +351,21 @@ class Spool:
                 return _all(data, index)
             offsets = Numbers(self.path.parent)
             offsets.extend(_merged(data, index))
-        return Stream(lambda: self._read_again(offsets, list(index)))
+        file = os.fdopen(os.dup(self._file.fileno()), "rb", buffering=0)  # as long as the stream
+        return Stream(lambda: _read_again(file, offsets, list(index)))
 
-    def _read_again(self, offsets: Numbers, pids: list[int]) -> Iterator[Event]:
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=_READ) as data:
-            paths: dict[int, dict[int, bytes]] = {pid: {} for pid in pids}
-            for block in offsets.blocks():
-                yield from _decoded(data, block, paths)
-                _let_go(data)
-
-    def fresh(self) -> list[Event]:
-        """The events written since the last call, in order of tick; all of them at first.
+    def fresh(self) -> Iterator[Event]:
+        """The events written since the last call, in order of tick; all of them at first. Memory is 8 bytes an event.
 
         A record that is being written just now comes with the next call.
         """
         with self._mapped() as data:
-            offsets = list(_unread(data, self._read))
-            for pid in {RECORD.unpack_from(data, at)[3] for at in offsets} - self._paths.keys():
+            index: dict[int, array[int]] = {}
+            for at, pid in _unread(data, self._read):
+                index.setdefault(pid, array("Q")).append(at)
+            for pid in index.keys() - self._paths.keys():
                 self._paths[pid] = {}
-            return _decode(data, _ordered(data, offsets), self._paths)
+            yield from _decoded(data, _given_back(data, _merged(data, index)), self._paths)
 
     def processes(self) -> Iterator[tuple[int, Iterator[Event]]]:
         """Each pid with its events in order of tick, decoded as they are asked for.
@@ -404,7 +403,17 @@ class Spool:
             )
 
     def _mapped(self) -> mmap.mmap:
-        return mmap.mmap(self._file.fileno(), 0, access=_READ)
+        return _mapped(self._file)
+
+
+def _mapped(file: FileIO) -> mmap.mmap:
+    return mmap.mmap(file.fileno(), 0, access=_READ)
+
+
+def _read_again(file: FileIO, offsets: Numbers, pids: list[int]) -> Iterator[Event]:
+    with _mapped(file) as data:
+        paths: dict[int, dict[int, bytes]] = {pid: {} for pid in pids}
+        yield from _decoded(data, _given_back(data, offsets), paths)
 
 
 def _chunks(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
@@ -456,13 +465,13 @@ def _index(data: mmap.mmap) -> dict[int, array[int]]:
     return index
 
 
-def _unread(data: mmap.mmap, read: dict[int, int]) -> Iterator[int]:
-    """The offsets of the records behind `read`, which says for each chunk how far it was read."""
+def _unread(data: mmap.mmap, read: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """The offsets of the records behind `read`, which says for each chunk how far it was read, and whose they are."""
     for begin, _, end in _chunks(data):
         for at, word in _records(data, read.get(begin, begin + CHUNK.size), end):
             if word & UNFINISHED:
                 break
-            yield at
+            yield at, _WHOSE.unpack_from(data, at)[1]
             read[begin] = at + word
 
 
@@ -493,6 +502,14 @@ def _merged(data: mmap.mmap, index: dict[int, array[int]]) -> Iterable[int]:
     _let_go(data)
     index.update(dict.fromkeys(index, array("Q")))
     return orders[0] if len(orders) == 1 else merge(*orders, key=lambda at: _tick(data, at))
+
+
+def _given_back(data: mmap.mmap, offsets: Iterable[int]) -> Iterator[int]:
+    """The same; what is read at them is given back on the way."""
+    coming = iter(offsets)
+    while some := array("Q", islice(coming, _AT_ONCE)):
+        yield from some
+        _let_go(data)
 
 
 def _let_go(data: mmap.mmap) -> None:
@@ -792,7 +809,7 @@ def _decode(
 
 
 def _decoded(
-    data: mmap.mmap, offsets: array[int] | list[int], paths: dict[int, dict[int, bytes]]
+    data: mmap.mmap, offsets: Iterable[int], paths: dict[int, dict[int, bytes]]
 ) -> Iterator[Event]:
     payload = _Payload(data)
     last, head = 0, RECORD.unpack_from
