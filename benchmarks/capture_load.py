@@ -127,6 +127,11 @@ def cost(command: list[str], folder: Path) -> Cost:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--events", type=int, default=100_000)
+    arguments.add_argument(
+        "--python",
+        action="store_true",
+        help="recorded by Python's runner, which writes it down itself",
+    )
     arguments.add_argument("--like-a-build", action="store_true")
     given = arguments.parse_args()
     text, each = (BUILD, EVENTS_OF_A_PROGRAM) if given.like_a_build else (PROGRAM, EVENTS_A_FILE)
@@ -138,7 +143,7 @@ def main() -> None:
         program = [sys.executable, "many.py", str(given.events // each)]
         for turn in ("first", "again"):
             print(f"{turn}: the program alone     {cost([*program, 'alone'], folder)}")
-            captured = [*PROVGRAPH, "run", "--", *program, turn]
+            captured = [*(PYTHON if given.python else PROVGRAPH), "run", "--", *program, turn]
             print(f"{turn}: under capture         {cost(captured, folder)}", flush=True)
             state, before = folder / ".provgraph", folder / "before"
             shutil.copytree(state, before)

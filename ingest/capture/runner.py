@@ -350,6 +350,8 @@ class Capture:
         """The program was never started: nothing is left."""
         with suppress(OSError):
             (self.project.journal / f"{self._run}{SUFFIX}").unlink()
+        if self._spool is not None:
+            self._spool.close()
         self._recording.remove()
 
     def _finish(self) -> RunEnded:
@@ -376,6 +378,7 @@ class Capture:
         else:
             self._recording.remove()
         if self._spool is not None:
+            self._spool.close()
             warn(made.ended, [os.fsencode(word) for word in self.argv], self._contents)
         return made.ended
 
