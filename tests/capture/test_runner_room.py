@@ -185,3 +185,41 @@ def test_a_disk_that_is_full_for_a_while_harms_neither_the_program_nor_its_recor
     assert len(made) == 1000
     assert all(record.content.digest for record in made)
     assert python_workspace.ended.verdict == "complete", python_workspace.ended.gaps
+
+
+AT_WORK = """
+import os, signal, time
+seen = []
+observe = hashing.Contents.observe
+
+def there(name):
+    until = time.monotonic() + 20
+    while not os.path.exists(name) and time.monotonic() < until:
+        time.sleep(0.01)
+    return os.path.exists(name)
+
+def observed(contents, event, **how):
+    observe(contents, event, **how)
+    if not seen:
+        Path("begin").touch()
+        assert there("written")  # so all that follows comes at once
+    seen.append(getattr(event, "path", b""))
+    if seen[-1].endswith(b"/first"):
+        os.kill(os.getpid(), signal.SIGUSR1)
+    if seen[-1].endswith(b"/last"):
+        print("heard", there("heard"))
+        hashing.Contents.observe = observe
+
+hashing.Contents.observe = observed
+"""
+
+
+def test_a_signal_is_passed_on_while_it_is_at_very_many_events(
+    python_workspace: Workspace,
+) -> None:
+    many = "n=0; while [ $((n+=1)) -lt 200 ]; do : > other; done"
+    begin, heard = (f"while [ ! -e {name} ]; do sleep 0.01; done" for name in ("begin", "heard"))
+    script = f"trap ': > heard' USR1; {begin}; : > first; {many}; : > last; : > written; {heard}"
+    done = run(python_workspace, AT_WORK, "sh", "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert "heard True" in done.stdout
