@@ -185,6 +185,7 @@ class Capture:
         self._tracer: Path | None = None
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
+        self._spool: Spool | None = None
         try:
             self._spool, blind = self._open_spool(backend)
             self._contents = self._contents_anew()
@@ -326,10 +327,7 @@ class Capture:
         events: Events = self._own
         gaps: list[str] = []
         if self._spool is not None:
-            try:
-                events, gaps = joined(self._spool.streamed(), self._own), self._spool.gaps()
-            except (OSError, ValueError) as error:
-                gaps = [f"the spool is damaged: {error}"]
+            events, gaps = joined(self._spool.streamed(), self._own), self._spool.gaps()
         self._take_in()
         if not self._observed:
             self._contents = self._contents_anew()
