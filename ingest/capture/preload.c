@@ -1525,8 +1525,9 @@ static void let_stand(uint64_t folder) {
 static void piped(int fd, uint32_t pid, const struct stat *s, uint32_t named) {
     uint32_t access = READABLE | WRITABLE;
     if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL)) | named;
-    DRAFT(d, 8);
+    DRAFT(d, 16);
     put_u64(&d, (uint64_t)s->st_ino);
+    if (named) put_u64(&d, (uint64_t)s->st_dev);
     WRITE(PIPED, access, fd, pid, next_tick(), d);
 }
 

@@ -325,6 +325,10 @@ class Nested(msgspec.Struct, frozen=True):
     alone: dict[int, int] = {}
 
     @classmethod
+    def of(cls, recorded: Path) -> Nested:
+        return cls.read(_text(recorded / NESTED))
+
+    @classmethod
     def read(cls, text: bytes) -> Nested:
         found = cls()
         for told in text.splitlines():
@@ -435,7 +439,7 @@ def _completed(
     """Put what the events do not tell among them. The tree as it is after, what changed in it, and the events of
     provgraph's own doings."""
     root = os.fsencode(project.root)
-    evidence.nested = Nested.read(_text(recorded / NESTED))
+    evidence.nested = Nested.of(recorded)
     evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
@@ -455,6 +459,7 @@ def _context(
     known: frozenset[int],
     of_databases: frozenset[int],
 ) -> Context:
+    from provgraph.ingest.capture import siblings
     from provgraph.ingest.capture.assemble import Context, Room
 
     manifest = evidence.manifest
@@ -475,6 +480,8 @@ def _context(
         databases=of_databases,
         given=given.GAP in manifest.gaps,
         passed_on=_passed_on(project, evidence, recorded),
+        fifos=lambda asked: siblings.fifos_elsewhere(project, manifest, asked, recorded),
+        of_pipes=siblings.device_of_pipes() if evidence.shell is None else None,
         room=Room(recorded),
     )
 

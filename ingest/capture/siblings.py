@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from math import inf
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
 from provgraph.ingest.capture import line, tree
-from provgraph.ingest.capture.assemble.connections import OF_PIPES, from_within, stream_of
-from provgraph.ingest.capture.assemble.pipes import pipes_given
+from provgraph.ingest.capture.assemble.connections import (
+    OF_PIPES,
+    fifo_stream,
+    from_within,
+    stream_of,
+    written_by,
+)
+from provgraph.ingest.capture.assemble.context import Elsewhere, Written
+from provgraph.ingest.capture.assemble.pipes import Fifo, end_of, fifos, pipes_given
+from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
-from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, recordings
+from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
 from provgraph.ingest.capture.spool import Spool
 from provgraph.model.journal import Reading, read_segment, segments
-from provgraph.model.records import Generated, Invalidated, Used
+from provgraph.model.records import Generated, Invalidated, Name, StepSeen, Used
 from provgraph.model.uri import bytes_of
 
 
@@ -48,7 +58,8 @@ def passed_on(
     """The streams of pipes that a run's `first` program was given to write to, and another run has to read from, each
     with the name by which that one knows it."""
     place = f"{manifest.machine.host}/{manifest.machine.boot}".encode()
-    streams = {stream_of(held.stat, place) for held in pipes_given(first) if held.fd > 0}
+    given = pipes_given(first)
+    streams = {stream_of(held.stat, place) for held in given if held.fd > 0}
     if not streams:
         return frozenset()
     read = {
@@ -66,6 +77,88 @@ def passed_on(
         outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
         found |= {(s, from_within(s, manifest.runner)) for s in streams - outer}
     return frozenset(found)
+
+
+def fifos_elsewhere(
+    project: Project, manifest: Manifest, asked: Iterable[tuple[int, int]], own: Path
+) -> dict[tuple[int, int], Elsewhere]:
+    """What other runs have to do with these FIFOs."""
+    place = f"{manifest.machine.host}/{manifest.machine.boot}".encode()
+    by_stream = {fifo_stream(identity, place): identity for identity in asked}
+    read: set[bytes] = set()
+    written: defaultdict[bytes, set[Written]] = defaultdict(set)
+    for folder in recordings(project):
+        # The living first: one that ends in between has its segment by the time that those are read.
+        if folder == own or not _is_of_this_boot(folder, manifest):
+            continue
+        for fifo in _fifos_of(folder):
+            stream = fifo_stream(fifo.identity, place)
+            if fifo.pipe.readers:
+                read.add(stream)
+            name = written_by(stream, folder.name, named=fifo.named)
+            written[stream].update(
+                Written(name, since, end_of(by)) for by, since in fifo.pipe.writers.items()
+            )
+    ours = b"/" + manifest.started.run.encode()
+    for path in _written_since(project, manifest):
+        with suppress(OSError, ProvgraphError, ValueError):
+            at = path.stat().st_mtime_ns
+            for stream, by in _fifos_in(path, at).items():
+                written[stream] |= by
+            read |= {stream.partition(ours)[0] for stream in _heard_in(path, at)}
+    return {
+        identity: Elsewhere(stream in read, tuple(written[stream]))
+        for stream, identity in by_stream.items()
+    }
+
+
+def _is_of_this_boot(folder: Path, manifest: Manifest) -> bool:
+    with suppress(OSError):
+        return folder.stat().st_mtime_ns > manifest.machine.offset
+    return False
+
+
+@lru_cache(maxsize=1)
+def device_of_pipes() -> int:
+    """Where the kernel has those that lie in no folder."""
+    ends = os.pipe()
+    try:
+        return os.fstat(ends[0]).st_dev
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def _fifos_of(folder: Path) -> list[Fifo]:
+    """Those that a run has to do with, as far as that can be told now."""
+    with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
+        runners = Nested.of(folder).runners
+        story = lives(spool.of_programs(), b"")
+        return fifos(story, lambda _: True, lambda _: False, device_of_pipes(), runners)
+    return []
+
+
+@lru_cache(maxsize=1024)
+def _fifos_in(segment: Path, written: int) -> Mapping[bytes, frozenset[Written]]:
+    """What its run wrote to FIFOs, by their streams; `written` is when the segment was."""
+    with segment.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        if data.find(OF_PIPES) < 0:
+            return {}
+    run, scheme = b"/" + segment.stem.encode(), OF_PIPES.decode()
+    made: list[tuple[str, Name]] = []
+    ended: dict[str, float] = {}
+    for record in Reading(segment):
+        if isinstance(record, StepSeen):
+            ended[record.step] = record.ended.tick if record.ended else inf
+        elif isinstance(record, Generated):
+            made += [(record.step, name) for name in record.names if name.uri.startswith(scheme)]
+    found: defaultdict[bytes, set[Written]] = defaultdict(set)
+    for step, name in made:
+        stream, mark, _ = name.uri.encode().partition(run)
+        if mark:
+            until = ended.get(step, inf)
+            found[stream].add(Written(name.uri.encode(), name.since.tick, until))
+    return {stream: frozenset(by) for stream, by in found.items()}
 
 
 def _pipes_of(folder: Path) -> tuple[Descriptor, ...]:

@@ -342,6 +342,15 @@ class Spool:
         with self._mapped() as data:
             return _all(data, _index(data))
 
+    def of_programs(self) -> list[Event]:
+        """The events that say which programs ran, and which pipes they had: few beside those of files."""
+        with self._mapped() as data:
+            index = {
+                pid: array("Q", (at for at in offsets if _kind(data, at) in _OF_PROGRAMS))
+                for pid, offsets in _index(data).items()
+            }
+            return _all(data, index)
+
     def streamed(self) -> Events:
         """All events, in order of tick. More than `MOST_HELD` are read from the file again each time that they are gone
         through, which has to stay: what says where each begins stands beside it."""
@@ -478,6 +487,11 @@ def _unread(data: mmap.mmap, read: dict[int, int]) -> Iterator[tuple[int, int]]:
 def _tick(data: mmap.mmap, at: int) -> int:
     tick: int = PROGRESS.unpack_from(data, at + 16)[0]
     return tick
+
+
+def _kind(data: mmap.mmap, at: int) -> int:
+    kind: int = RECORD.unpack_from(data, at)[1]
+    return kind
 
 
 def _all(data: mmap.mmap, index: Mapping[int, array[int]]) -> list[Event]:
@@ -717,8 +731,9 @@ def _truncated(p: _Payload, flags: int, value: int, pid: int, tick: int, _: obje
 
 
 def _piped(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
-    readable, writable = bool(flags & READABLE), bool(flags & WRITABLE)
-    return Piped(value, p.long(), readable, writable, bool(flags & BY_NAME), pid=pid, tick=tick)
+    readable, writable, named = bool(flags & READABLE), bool(flags & WRITABLE), flags & BY_NAME
+    inode, device = p.long(), p.long() if named else 0
+    return Piped(value, inode, readable, writable, bool(named), device, pid=pid, tick=tick)
 
 
 def _paired(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
@@ -777,6 +792,7 @@ def _memory(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
 
 
 _IMAGE, _EXITED = 1, 13
+_OF_PROGRAMS: Final = frozenset({_IMAGE, 2, 3, 4, 11, _EXITED})
 _READERS: dict[int, Read] = {
     _IMAGE: _image,
     2: _forked,

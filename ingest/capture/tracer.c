@@ -664,6 +664,7 @@ static void piped(const struct task *t, int fd, const struct stat *s, uint32_t n
     if (S_ISFIFO(s->st_mode)) access = access_of(flags_of(t, fd)) | named;
     BEGIN(d);
     put_u64(&d, (uint64_t)s->st_ino);
+    if (named) put_u64(&d, (uint64_t)s->st_dev);
     TELL(PIPED, access, fd, t->process->pid, next_tick(), d);
 }
 

@@ -8,7 +8,7 @@ respected, `report` writes records and leaves out what says nothing. `scripts` a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -16,17 +16,26 @@ from typing import Final
 import provgraph
 from provgraph.ingest.capture.assemble.actions import OnShelf
 from provgraph.ingest.capture.assemble.connections import (
+    GIVEN,
     Connections,
     Holder,
     connections,
+    fifo_stream,
     from_within,
     stream_of,
+    written_by,
 )
-from provgraph.ingest.capture.assemble.context import Assembly, Context
+from provgraph.ingest.capture.assemble.context import Assembly, Context, Elsewhere
 from provgraph.ingest.capture.assemble.files import traffic
 from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
-from provgraph.ingest.capture.assemble.pipes import fifos_from_outside, shared_with_others
+from provgraph.ingest.capture.assemble.pipes import (
+    Fifo,
+    end_of,
+    fifos,
+    fifos_from_outside,
+    shared_with_others,
+)
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
@@ -68,17 +77,21 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     talking = connections(story)
     place = f"{context.host}/{context.boot}".encode()
     seen.actions.add(talking.beyond(place, context.databases, context.going_on))
-    beside = context.given or context.passed_on or context.runners
-    if beside and not context.going_on:
+    joined: set[int] = set()
+    if not context.going_on:
         active = {action.by for action in seen.actions}
-        seen.actions.add(_through_pipes(story, context, talking, active, programs, place))
+        if context.given or context.passed_on or context.runners:
+            seen.actions.add(_through_pipes(story, context, talking, active, programs, place))
+        named = fifos(story, active.__contains__, programs.lends, context.of_pipes, context.runners)
+        if named:
+            seen.actions.add(_through_fifos(named, context, talking, place, joined))
     report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
         records = kept(report.records(), context.room.folder)
     else:
         records = list(report.records())
-    told = gaps(story, context, talking)
+    told = gaps(story, context, talking, joined)
     within = frozenset(talking.inodes)
     return Assembly(records, told, seen.touched, sorted(seen.environment), within)
 
@@ -95,6 +108,8 @@ def _through_pipes(
     shared = shared_with_others(story, active.__contains__, programs.lends, context.runners)
     for held, pipe, runner in shared:
         stream, reads = stream_of(held.stat, place), held.fd == 0
+        if not context.parent and context.of_pipes not in (None, held.stat.device) and not runner:
+            continue  # a FIFO, which runs may have one after the other
         if runner and reads:
             yield from talking.through(stream, b"", _holding(pipe.writers))
         elif runner:
@@ -106,12 +121,41 @@ def _through_pipes(
             yield from talking.through(b"", stream, _holding(pipe.readers))
 
 
+def _through_fifos(
+    named: list[Fifo], context: Context, talking: Connections, place: bytes, joined: set[int]
+) -> Iterator[Action]:
+    """What went through FIFOs to other runs, and came from those that had them at the same time. `joined` gets those
+    of which all that is read in this run came from such as opened them by their names."""
+    elsewhere = context.fifos({fifo.identity for fifo in named})
+    for fifo in named:
+        others = elsewhere.get(fifo.identity, Elsewhere())
+        stream = fifo_stream(fifo.identity, place)
+        if others.read or (fifo.named and not fifo.pipe.readers):
+            own = written_by(stream, context.run, named=fifo.named)
+            yield from talking.through(own, b"", _holding(fifo.pipe.writers))
+        if fifo.given and not context.given:
+            continue
+        times = fifo.times()
+        told = set()
+        for by, since in fifo.pipe.readers.items():
+            began = max(begin for begin, _ in times if begin <= since)
+            heard = [w for w in others.written if w.since <= end_of(by) and began <= w.until]
+            for name in sorted({written.stream for written in heard}):
+                yield from talking.through(b"", name, _holding({by: since}))
+            if not all(written.stream.endswith(GIVEN) for written in heard):
+                told.add(by)
+        if told == fifo.pipe.readers.keys():
+            joined.add(fifo.pipe.inode)
+
+
 def _holding(ends: Mapping[Execution, int]) -> list[Holder]:
     return [Holder(by, since, by.ended) for by, since in ends.items()]
 
 
-def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
-    """What was not seen, each once, in order of time."""
+def gaps(
+    story: Story, context: Context, talking: Connections, joined: Container[int] = ()
+) -> list[str]:
+    """What was not seen, each once, in order of time. `joined` are FIFOs of which it is known what other runs wrote to them."""
 
     def named(path: bytes) -> str:
         if path.startswith(b"/"):
@@ -125,7 +169,8 @@ def gaps(story: Story, context: Context, talking: Connections) -> list[str]:
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
-    missed += [(tick, gap("fifo", "")) for tick in fifos_from_outside(story)]
+    outside = fifos_from_outside(story).items()
+    missed += [(tick, gap("fifo", "")) for inode, tick in outside if inode not in joined]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped

@@ -186,9 +186,20 @@ def is_stream(uri: str) -> bool:
 
 def stream_of(pipe: Stat, place: bytes) -> bytes:
     """What goes through a pipe, by a name that each run with an end of it gives it."""
-    return OF_PIPES + place + b"/%d-%d" % (pipe.device, pipe.inode)
+    return fifo_stream((pipe.device, pipe.inode), place)
 
 
+def fifo_stream(identity: tuple[int, int], place: bytes) -> bytes:
+    return OF_PIPES + place + b"/%d-%d" % identity
+
+
+def written_by(fifo: bytes, run: str, *, named: bool) -> bytes:
+    """What a run writes to a FIFO, which others may write to as well. Who opened it by its `name` did so itself; where it was given
+    it, who did that may write to it, too."""
+    return b"%s/%s" % (fifo, run.encode()) if named else b"%s/%s%s" % (fifo, run.encode(), GIVEN)
+
+
+GIVEN: Final = b"/given"
 _MOST_BEYOND: Final = 64
 """So many connections of a run to others may be joined to them."""
 

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import msgspec
 
 from provgraph.ingest.capture.assemble.known import Room
 from provgraph.ingest.capture.streams import Records
 from provgraph.model.records import Content, Stat, When
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Another run had a FIFO to write, from a moment to another: what it wrote has this name."""
+
+    stream: bytes
+    since: float
+    until: float
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """What other runs have to do with a FIFO. `read`: they have it to read, or had."""
+
+    read: bool = False
+    written: tuple[Written, ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -20,6 +35,7 @@ class Context(msgspec.Struct, frozen=True):
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
     standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
+    `fifos` finds what other runs have to do with FIFOs; `of_pipes` is the device of pipes without a name.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -39,6 +55,8 @@ class Context(msgspec.Struct, frozen=True):
     databases: frozenset[int] = frozenset()
     given: bool = False
     passed_on: frozenset[tuple[bytes, bytes]] = frozenset()
+    fifos: Callable[[Iterable[tuple[int, int]]], Mapping[tuple[int, int], Elsewhere]] = lambda _: {}
+    of_pipes: int | None = None
     room: Room | None = None
 
     def when(self, tick: int) -> When:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping
+from math import inf
 from operator import attrgetter
 from typing import Final, Literal
 
@@ -103,6 +104,7 @@ class Talk(msgspec.Struct):
 
 _tick: Final = attrgetter("tick")
 _until: Final = attrgetter("until")
+_INODE: Final = 2**64 - 1
 MANY: Final = 2000
 """From so many pairs of a writer and a reader on, a pipe becomes a `Joint`."""
 
@@ -187,8 +189,85 @@ def pipes_given(image: Image) -> Iterator[Descriptor]:
     return (held for held in image.inherited if held.kind == "pipe" and held.fd <= 2)
 
 
-def fifos_from_outside(story: Story) -> list[int]:
-    """When FIFOs were first opened by their names to read which nobody in the run has to write."""
+class Fifo(msgspec.Struct, frozen=True):
+    """One that other runs may have to do with. `named`: it was opened by its name to write, `given`: it was not opened so at
+    all. `waiting` is since when who opened it may have waited for a writer, who may be gone by the time that this is told."""
+
+    device: int
+    inode: int
+    pipe: Pipe
+    named: bool
+    given: bool
+    waiting: dict[Execution, int]
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.device, self.inode
+
+    def times(self) -> list[tuple[int, float]]:
+        """When somebody had it without a break: it keeps what was written to it as long."""
+        found: list[tuple[int, float]] = []
+        held = [*(self.pipe.writers | self.pipe.readers | self.waiting).items()]
+        for since, until in sorted((since, end_of(by)) for by, since in held):
+            if found and since <= found[-1][1]:
+                found[-1] = (found[-1][0], max(found[-1][1], until))
+            else:
+                found.append((since, until))
+        return found
+
+
+def end_of(execution: Execution) -> float:
+    return inf if execution.ended is None else execution.ended
+
+
+def fifos(
+    story: Story,
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
+    of_pipes: int | None,
+    runners: Container[int] = (),
+) -> list[Fifo]:
+    """Those that were opened by their names, or that the run was started with: pipes that lie on another device than
+    `of_pipes`, that of those without a name. Runners are not among who has them: their programs are of other runs."""
+    number = _Numbers(story)
+    first = story.processes[0].executions[0] if story.processes else None
+    found: dict[int, int] = {}
+    waiting: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
+    named: set[int] = set()
+    last: dict[Process, int] = {}
+    for event, by, _ in story.happenings:
+        before = last.get(by.process, by.process.started)
+        last[by.process] = event.tick
+        match event:
+            case Piped() if event.named:
+                found.setdefault(key := number(event.inode, event.tick), event.device)
+                waiting[key].setdefault(by, before)
+                if event.writable and by.process.pid not in runners:
+                    named.add(key)
+            case Image() if by is first and of_pipes is not None:
+                for held in pipes_given(event):
+                    if held.stat.device != of_pipes:
+                        found.setdefault(number(held.stat.inode, event.tick), held.stat.device)
+            case _:
+                pass
+    pipes = _pipes(story, is_step, lends, number) if found else {}
+    made = []
+    for key, device in found.items():
+        if key in pipes:
+            readers, writers = (
+                {by: since for by, since in ends.items() if by.process.pid not in runners}
+                for ends in (pipes[key].readers, pipes[key].writers)
+            )
+            pipe = Pipe(key, False, readers, writers)
+            opened = waiting.get(key)
+            made.append(
+                Fifo(device, key & _INODE, pipe, key in named, opened is None, opened or {})
+            )
+    return made
+
+
+def fifos_from_outside(story: Story) -> dict[int, int]:
+    """Which FIFOs (`Pipe.inode`), and when, were first opened by their names to read that nobody in the run has to write."""
     number = _Numbers(story)
     read: dict[int, int] = {}
     written: set[int] = set()
@@ -207,7 +286,7 @@ def fifos_from_outside(story: Story) -> list[int]:
                 written.add(event.inode)
             case _:
                 pass
-    return [tick for inode, tick in read.items() if inode not in written]
+    return {inode: tick for inode, tick in read.items() if inode not in written}
 
 
 def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:
