@@ -1579,7 +1579,8 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     }
     if (!raw_fstat(fd, &s)) return;
     if (!S_ISREG(s.st_mode)) {
-        bool through = path && (begins(path, "/proc/") || begins(path, "/dev/")); /* to a pipe that somebody has */
+        bool in_memory = path && begins(path, "/dev/shm/"); /* else through a name to a pipe that somebody has */
+        bool through = path && !in_memory && (begins(path, "/proc/") || begins(path, "/dev/"));
         if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s, path && !through ? BY_NAME : 0);
         return;
     }

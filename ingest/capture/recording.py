@@ -82,7 +82,7 @@ class Manifest(msgspec.Struct):
     """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
     the program runs. `exit` and `signal` are as in `RunEnded`. `variables` are those of the environment that
     are kept, `NAME=value`. `around` is the folder of the recording of the run that this one is within, where
-    `runner` is its runner."""
+    `runner` is its runner. `launched` is when the process of ours began that was given what the program has."""
 
     started: RunStarted
     machine: Machine
@@ -96,6 +96,7 @@ class Manifest(msgspec.Struct):
     variables: list[str] = []
     around: str = ""
     runner: int = 0
+    launched: int = 0
 
     def say_end(self, tick: int, status: int) -> None:
         """`status` is the exit status, or the negative number of the signal. A tick of 0 says nothing."""
@@ -480,6 +481,7 @@ def _context(
         databases=of_databases,
         given=given.GAP in manifest.gaps,
         passed_on=_passed_on(project, evidence, recorded),
+        began=manifest.launched or manifest.began,
         fifos=lambda asked: siblings.fifos_elsewhere(project, manifest, asked, recorded),
         of_pipes=siblings.device_of_pipes() if evidence.shell is None else None,
         room=Room(recorded),

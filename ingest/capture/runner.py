@@ -47,7 +47,7 @@ from provgraph.ingest.capture.recording import (
     tell_outer,
     without_secrets,
 )
-from provgraph.ingest.capture.spool import Spool, begin, without_shim
+from provgraph.ingest.capture.spool import Spool, begin, started_at, without_shim
 from provgraph.ingest.capture.spool import environment as traced
 from provgraph.ingest.capture.streams import Events, Records, joined, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
@@ -214,6 +214,7 @@ class Capture:
                 variables=variables(os.environ, project),
                 around=os.path.dirname(os.environ.get(_SPOOL, "")),
                 runner=os.getpid(),
+                launched=started_at(os.getpid()),
             )
             self._writer = SegmentWriter(project.journal, project.id, self._run)
             self._writer.write(started)

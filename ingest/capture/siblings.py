@@ -26,7 +26,7 @@ from provgraph.ingest.capture.assemble.connections import (
     written_by,
 )
 from provgraph.ingest.capture.assemble.context import Elsewhere, Written
-from provgraph.ingest.capture.assemble.pipes import Fifo, end_of, fifos, pipes_given
+from provgraph.ingest.capture.assemble.pipes import Fifo, fifos, pipes_given, substituted
 from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
 from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
@@ -69,6 +69,11 @@ def passed_on(
         for held in _pipes_of(folder)
         if held.fd == 0
     }
+    for folder in recordings(project):
+        if folder != own:
+            read |= {
+                fifo_stream((device_of_pipes(), inode), place) for inode in _substituted(folder)
+            }
     for path in _written_since(project, manifest):
         with suppress(OSError, ProvgraphError, ValueError):
             read |= _heard_in(path, path.stat().st_mtime_ns)
@@ -97,7 +102,7 @@ def fifos_elsewhere(
                 read.add(stream)
             name = written_by(stream, folder.name, named=fifo.named)
             written[stream].update(
-                Written(name, since, end_of(by)) for by, since in fifo.pipe.writers.items()
+                Written(name, since, fifo.end(by)) for by, since in fifo.pipe.writers.items()
             )
     ours = b"/" + manifest.started.run.encode()
     for path in _written_since(project, manifest):
@@ -116,6 +121,15 @@ def _is_of_this_boot(folder: Path, manifest: Manifest) -> bool:
     with suppress(OSError):
         return folder.stat().st_mtime_ns > manifest.machine.offset
     return False
+
+
+def _substituted(folder: Path) -> Iterator[int]:
+    """The pipes that a run has opened by names that its command line gives, if it gives any."""
+    with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
+        first = spool.first_image()
+        if first is not None and any(b"/fd/" in word for word in first.argv):
+            story = lives(spool.of_programs(), b"")
+            yield from (p.inode for p in substituted(story, lambda _: True, lambda _: False))
 
 
 @lru_cache(maxsize=1)
@@ -212,8 +226,10 @@ def _changed_by_living(project: Project, own: Path) -> Iterator[bytes]:
 
 
 def _written_since(project: Project, manifest: Manifest) -> Iterator[Path]:
-    """The segments of others that have been written since a run began."""
+    """The segments of others that have been written since a run began, or was about to."""
     since = manifest.started.when.at
+    if manifest.launched:
+        since = min(since, manifest.launched + manifest.machine.offset)
     for path in segments(project.journal):
         with suppress(OSError):
             if path.stat().st_mtime_ns >= since and path.stem != manifest.started.run:

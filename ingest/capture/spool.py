@@ -245,8 +245,7 @@ class Life(msgspec.Struct, frozen=True):
         fields = _fields_of(self.pid)
         if fields is None:
             return False
-        begun = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-        return begun <= self.started + 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return _begun(fields) <= self.started + 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def _fields_of(pid: int) -> list[bytes] | None:
@@ -257,6 +256,16 @@ def _fields_of(pid: int) -> list[bytes] | None:
         return None
     fields = text[text.rindex(b")") + 2 :].split()
     return None if fields[0] in (b"Z", b"X") else fields
+
+
+def _begun(fields: list[bytes]) -> int:
+    return int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def started_at(pid: int) -> int:
+    """The tick, or some milliseconds before; 0 if there is none that runs."""
+    fields = _fields_of(pid)
+    return _begun(fields) if fields else 0
 
 
 def is_running(pid: int) -> bool:

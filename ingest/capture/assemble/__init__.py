@@ -31,16 +31,17 @@ from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
 from provgraph.ingest.capture.assemble.pipes import (
     Fifo,
-    end_of,
     fifos,
-    fifos_from_outside,
+    opened_from_outside,
     shared_with_others,
+    substituted,
 )
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
 from provgraph.ingest.capture.assemble.states import Action
 from provgraph.ingest.capture.events import Event, Missed
+from provgraph.ingest.capture.given import GAP
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.streams import Records
 from provgraph.model.collector import paused_collector
@@ -82,9 +83,19 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         active = {action.by for action in seen.actions}
         if context.given or context.passed_on or context.runners:
             seen.actions.add(_through_pipes(story, context, talking, active, programs, place))
-        named = fifos(story, active.__contains__, programs.lends, context.of_pipes, context.runners)
+        named = fifos(
+            story,
+            active.__contains__,
+            programs.lends,
+            context.of_pipes,
+            context.runners,
+            context.began,
+        )
         if named:
             seen.actions.add(_through_fifos(named, context, talking, place, joined))
+        for pipe in substituted(story, active.__contains__, programs.lends):
+            stream = fifo_stream((context.of_pipes or 0, pipe.inode), place)
+            seen.actions.add(talking.through(b"", stream, _holding(pipe.readers)))
     report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
@@ -139,7 +150,7 @@ def _through_fifos(
         told = set()
         for by, since in fifo.pipe.readers.items():
             began = max(begin for begin, _ in times if begin <= since)
-            heard = [w for w in others.written if w.since <= end_of(by) and began <= w.until]
+            heard = [w for w in others.written if w.since <= fifo.end(by) and began <= w.until]
             for name in sorted({written.stream for written in heard}):
                 yield from talking.through(b"", name, _holding({by: since}))
             if not all(written.stream.endswith(GIVEN) for written in heard):
@@ -169,8 +180,9 @@ def gaps(
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
-    outside = fifos_from_outside(story).items()
-    missed += [(tick, gap("fifo", "")) for inode, tick in outside if inode not in joined]
+    for inode, opened in opened_from_outside(story).items():
+        if inode not in joined:
+            missed.append((opened.tick, gap("fifo" if opened.named else "pipe", "")))
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped
@@ -197,6 +209,7 @@ _GAPS: Final = {
     "clock": "a program had another clock (a time namespace), so what it did may be told in the wrong order",
     "io_uring": "input and output by io_uring not seen",
     "network": "input over the network not seen",
+    "pipe": GAP,
     "fifo": "input through a FIFO that nobody in the run writes to not seen",
     "local socket": "input through a socket of another program not seen",
     "mmap": "writes through a shared mapping not seen",

@@ -35,7 +35,8 @@ class Context(msgspec.Struct, frozen=True):
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
     standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
-    `fifos` finds what other runs have to do with FIFOs; `of_pipes` is the device of pipes without a name.
+    `fifos` finds what other runs have to do with FIFOs; `of_pipes` is the device of pipes without a name, `began` when the
+    run did.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -57,6 +58,7 @@ class Context(msgspec.Struct, frozen=True):
     passed_on: frozenset[tuple[bytes, bytes]] = frozenset()
     fifos: Callable[[Iterable[tuple[int, int]]], Mapping[tuple[int, int], Elsewhere]] = lambda _: {}
     of_pipes: int | None = None
+    began: int | None = None
     room: Room | None = None
 
     def when(self, tick: int) -> When:

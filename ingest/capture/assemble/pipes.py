@@ -30,6 +30,7 @@ from provgraph.ingest.capture.assemble.uses import (
 )
 from provgraph.ingest.capture.events import (
     Descriptor,
+    Event,
     Forked,
     Image,
     Paired,
@@ -191,14 +192,16 @@ def pipes_given(image: Image) -> Iterator[Descriptor]:
 
 class Fifo(msgspec.Struct, frozen=True):
     """One that other runs may have to do with. `named`: it was opened by its name to write, `given`: it was not opened so at
-    all. `waiting` is since when who opened it may have waited for a writer, who may be gone by the time that this is told."""
+    all. `begun` is since when who has it may have waited for the other end, which may be gone by the time that this is told;
+    `over` when a shell that had plugged it in for a command had put its own back."""
 
     device: int
     inode: int
     pipe: Pipe
     named: bool
     given: bool
-    waiting: dict[Execution, int]
+    begun: dict[Execution, int]
+    over: dict[Execution, int]
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -207,17 +210,16 @@ class Fifo(msgspec.Struct, frozen=True):
     def times(self) -> list[tuple[int, float]]:
         """When somebody had it without a break: it keeps what was written to it as long."""
         found: list[tuple[int, float]] = []
-        held = [*(self.pipe.writers | self.pipe.readers | self.waiting).items()]
-        for since, until in sorted((since, end_of(by)) for by, since in held):
+        held = self.pipe.writers | self.pipe.readers | self.begun
+        for since, until in sorted((since, self.end(by)) for by, since in held.items()):
             if found and since <= found[-1][1]:
                 found[-1] = (found[-1][0], max(found[-1][1], until))
             else:
                 found.append((since, until))
         return found
 
-
-def end_of(execution: Execution) -> float:
-    return inf if execution.ended is None else execution.ended
+    def end(self, by: Execution) -> float:
+        return self.over.get(by, inf if by.ended is None else by.ended)
 
 
 def fifos(
@@ -226,28 +228,50 @@ def fifos(
     lends: Callable[[Execution], bool],
     of_pipes: int | None,
     runners: Container[int] = (),
+    began: int | None = None,
 ) -> list[Fifo]:
-    """Those that were opened by their names, or that the run was started with: pipes that lie on another device than
-    `of_pipes`, that of those without a name. Runners are not among who has them: their programs are of other runs."""
+    """Those that were opened by their names, or that the run was started with when it `began`: pipes that lie on another
+    device than `of_pipes`, that of those without a name. Runners are not among who has them: their programs are of other
+    runs."""
     number = _Numbers(story)
     first = story.processes[0].executions[0] if story.processes else None
     found: dict[int, int] = {}
-    waiting: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
+    begun: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
+    over: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
+    plugged: defaultdict[Execution, set[int]] = defaultdict(set)
+    opened: set[int] = set()
     named: set[int] = set()
-    last: dict[Process, int] = {}
+    last: dict[Process, Event] = {}
     for event, by, _ in story.happenings:
-        before = last.get(by.process, by.process.started)
-        last[by.process] = event.tick
+        before = last.get(by.process)
+        last[by.process] = event
+        shell = by.process.parent
+        if isinstance(event, Image | Forked) and event.inherited and shell and shell in plugged:
+            ends = {held.end for held in event.inherited}
+            for key in plugged[shell]:
+                if key & _INODE not in ends:
+                    over[key].setdefault(shell, event.tick)
+                else:
+                    over[key].pop(shell, None)
         match event:
             case Piped() if event.named:
                 found.setdefault(key := number(event.inode, event.tick), event.device)
-                waiting[key].setdefault(by, before)
+                opened.add(key)
+                begun[key].setdefault(by, before.tick if before else by.process.started)
                 if event.writable and by.process.pid not in runners:
                     named.add(key)
             case Image() if by is first and of_pipes is not None:
                 for held in pipes_given(event):
                     if held.stat.device != of_pipes:
-                        found.setdefault(number(held.stat.inode, event.tick), held.stat.device)
+                        found.setdefault(
+                            key := number(held.stat.inode, event.tick), held.stat.device
+                        )
+                        begun[key][by] = event.tick if began is None else began
+            case Piped() if isinstance(before, Piped) and before.named and event.fd <= 2:
+                if before.inode == event.inode:
+                    key = number(event.inode, event.tick)
+                    plugged[by].add(key)
+                    over[key].pop(by, None)
             case _:
                 pass
     pipes = _pipes(story, is_step, lends, number) if found else {}
@@ -259,17 +283,25 @@ def fifos(
                 for ends in (pipes[key].readers, pipes[key].writers)
             )
             pipe = Pipe(key, False, readers, writers)
-            opened = waiting.get(key)
             made.append(
-                Fifo(device, key & _INODE, pipe, key in named, opened is None, opened or {})
+                Fifo(
+                    device,
+                    key & _INODE,
+                    pipe,
+                    named=key in named,
+                    given=key not in opened,
+                    begun=begun[key],
+                    over=over[key],
+                )
             )
     return made
 
 
-def fifos_from_outside(story: Story) -> dict[int, int]:
-    """Which FIFOs (`Pipe.inode`), and when, were first opened by their names to read that nobody in the run has to write."""
+def opened_from_outside(story: Story) -> dict[int, Piped]:
+    """The FIFOs (`Pipe.inode`) that were opened by their names to read, and other pipes through `/dev/fd`, which nobody in the
+    run has to write: each as it was opened first."""
     number = _Numbers(story)
-    read: dict[int, int] = {}
+    read: dict[int, Piped] = {}
     written: set[int] = set()
     for event, _, _ in story.happenings:
         match event:
@@ -277,8 +309,8 @@ def fifos_from_outside(story: Story) -> dict[int, int]:
                 inode = number(event.inode, event.tick)
                 if event.writable:
                     written.add(inode)
-                elif event.named:
-                    read.setdefault(inode, event.tick)
+                elif event.named or event.fd > 2:
+                    read.setdefault(inode, event)
             case Image() | Forked():
                 ends = (held for held in event.inherited if held.kind == "pipe" and held.writable)
                 written.update(number(held.stat.inode, event.tick) for held in ends)
@@ -286,7 +318,16 @@ def fifos_from_outside(story: Story) -> dict[int, int]:
                 written.add(event.inode)
             case _:
                 pass
-    return {inode: tick for inode, tick in read.items() if inode not in written}
+    return {inode: event for inode, event in read.items() if inode not in written}
+
+
+def substituted(
+    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+) -> list[Pipe]:
+    """The pipes that came from outside under a number and were opened through `/dev/fd`, as a shell substitutes processes."""
+    found = [key for key, opened in opened_from_outside(story).items() if not opened.named]
+    pipes = _pipes(story, is_step, lends, _Numbers(story)) if found else {}
+    return [pipes[key] for key in found if key in pipes]
 
 
 def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:
