@@ -481,7 +481,7 @@ def _context(
         databases=of_databases,
         given=given.GAP in manifest.gaps,
         passed_on=_passed_on(project, evidence, recorded),
-        began=manifest.launched or manifest.began,
+        began=min(manifest.launched or manifest.began, manifest.began),
         fifos=lambda asked: siblings.fifos_elsewhere(project, manifest, asked, recorded),
         of_pipes=siblings.device_of_pipes() if evidence.shell is None else None,
         room=Room(recorded),

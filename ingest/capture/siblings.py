@@ -26,7 +26,7 @@ from provgraph.ingest.capture.assemble.connections import (
     written_by,
 )
 from provgraph.ingest.capture.assemble.context import Elsewhere, Written
-from provgraph.ingest.capture.assemble.pipes import Fifo, fifos, pipes_given, substituted
+from provgraph.ingest.capture.assemble.pipes import Fifo, end_of, fifos, pipes_given, substituted
 from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
 from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
@@ -102,7 +102,8 @@ def fifos_elsewhere(
                 read.add(stream)
             name = written_by(stream, folder.name, named=fifo.named)
             written[stream].update(
-                Written(name, since, fifo.end(by)) for by, since in fifo.pipe.writers.items()
+                Written(name, since, end_of(by), fifo.surely_until(by))
+                for by, since in fifo.pipe.writers.items()
             )
     ours = b"/" + manifest.started.run.encode()
     for path in _written_since(project, manifest):
@@ -161,9 +162,12 @@ def _fifos_in(segment: Path, written: int) -> Mapping[bytes, frozenset[Written]]
     run, scheme = b"/" + segment.stem.encode(), OF_PIPES.decode()
     made: list[tuple[str, Name]] = []
     ended: dict[str, float] = {}
+    removed: dict[tuple[str, str], float] = {}
     for record in Reading(segment):
         if isinstance(record, StepSeen):
             ended[record.step] = record.ended.tick if record.ended else inf
+        elif isinstance(record, Invalidated) and record.uri.startswith(scheme):
+            removed[record.step, record.uri] = record.when.tick - 1
         elif isinstance(record, Generated):
             made += [(record.step, name) for name in record.names if name.uri.startswith(scheme)]
     found: defaultdict[bytes, set[Written]] = defaultdict(set)
@@ -171,7 +175,8 @@ def _fifos_in(segment: Path, written: int) -> Mapping[bytes, frozenset[Written]]
         stream, mark, _ = name.uri.encode().partition(run)
         if mark:
             until = ended.get(step, inf)
-            found[stream].add(Written(name.uri.encode(), name.since.tick, until))
+            surely = min(until, removed.get((step, name.uri), inf))
+            found[stream].add(Written(name.uri.encode(), name.since.tick, until, surely))
     return {stream: frozenset(by) for stream, by in found.items()}
 
 

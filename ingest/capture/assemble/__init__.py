@@ -31,6 +31,7 @@ from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
 from provgraph.ingest.capture.assemble.pipes import (
     Fifo,
+    end_of,
     fifos,
     opened_from_outside,
     shared_with_others,
@@ -39,7 +40,7 @@ from provgraph.ingest.capture.assemble.pipes import (
 from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
-from provgraph.ingest.capture.assemble.states import Action
+from provgraph.ingest.capture.assemble.states import Action, Removal
 from provgraph.ingest.capture.events import Event, Missed
 from provgraph.ingest.capture.given import GAP
 from provgraph.ingest.capture.noise import Noise
@@ -141,21 +142,25 @@ def _through_fifos(
     for fifo in named:
         others = elsewhere.get(fifo.identity, Elsewhere())
         stream = fifo_stream(fifo.identity, place)
-        if others.read or (fifo.named and not fifo.pipe.readers):
+        if others.read or not fifo.pipe.readers:
             own = written_by(stream, context.run, named=fifo.named)
             yield from talking.through(own, b"", _holding(fifo.pipe.writers))
+            for by in fifo.over.keys() & fifo.pipe.writers.keys():
+                yield Removal(by, own, fifo.over[by] + 1, 0, None, None)
         if fifo.given and not context.given:
             continue
         times = fifo.times()
         told = set()
         for by, since in fifo.pipe.readers.items():
-            began = max(begin for begin, _ in times if begin <= since)
-            heard = [w for w in others.written if w.since <= fifo.end(by) and began <= w.until]
+            began = max((begin for begin, _ in times if begin <= since), default=since)
+            heard = [w for w in others.written if w.since <= end_of(by) and began <= w.until]
             for name in sorted({written.stream for written in heard}):
                 yield from talking.through(b"", name, _holding({by: since}))
-            if not all(written.stream.endswith(GIVEN) for written in heard):
+            until = fifo.surely_until(by)
+            sure = (w for w in heard if w.since <= until and began <= w.surely_until)
+            if not all(written.stream.endswith(GIVEN) for written in sure):
                 told.add(by)
-        if told == fifo.pipe.readers.keys():
+        if told and told == fifo.pipe.readers.keys():
             joined.add(fifo.pipe.inode)
 
 

@@ -12,11 +12,13 @@ from provgraph.model.records import Content, Stat, When
 
 
 class Written(msgspec.Struct, frozen=True):
-    """Another run had a FIFO to write, from a moment to another: what it wrote has this name."""
+    """Another run had a FIFO to write, from a moment to another: what it wrote has this name. From `surely_until` on it may have
+    closed it."""
 
     stream: bytes
     since: float
     until: float
+    surely_until: float
 
 
 class Elsewhere(msgspec.Struct, frozen=True):

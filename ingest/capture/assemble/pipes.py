@@ -193,7 +193,7 @@ def pipes_given(image: Image) -> Iterator[Descriptor]:
 class Fifo(msgspec.Struct, frozen=True):
     """One that other runs may have to do with. `named`: it was opened by its name to write, `given`: it was not opened so at
     all. `begun` is since when who has it may have waited for the other end, which may be gone by the time that this is told;
-    `over` when a shell that had plugged it in for a command had put its own back."""
+    `over` when a shell that had plugged it in, probably for a command alone, had put its own back."""
 
     device: int
     inode: int
@@ -211,15 +211,19 @@ class Fifo(msgspec.Struct, frozen=True):
         """When somebody had it without a break: it keeps what was written to it as long."""
         found: list[tuple[int, float]] = []
         held = self.pipe.writers | self.pipe.readers | self.begun
-        for since, until in sorted((since, self.end(by)) for by, since in held.items()):
+        for since, until in sorted((since, end_of(by)) for by, since in held.items()):
             if found and since <= found[-1][1]:
                 found[-1] = (found[-1][0], max(found[-1][1], until))
             else:
                 found.append((since, until))
         return found
 
-    def end(self, by: Execution) -> float:
-        return self.over.get(by, inf if by.ended is None else by.ended)
+    def surely_until(self, by: Execution) -> float:
+        return self.over.get(by, end_of(by))
+
+
+def end_of(execution: Execution) -> float:
+    return inf if execution.ended is None else execution.ended
 
 
 def fifos(
@@ -268,7 +272,7 @@ def fifos(
                         )
                         begun[key][by] = event.tick if began is None else began
             case Piped() if isinstance(before, Piped) and before.named and event.fd <= 2:
-                if before.inode == event.inode:
+                if before.inode == event.inode and not (before.readable and before.writable):
                     key = number(event.inode, event.tick)
                     plugged[by].add(key)
                     over[key].pop(by, None)
