@@ -195,7 +195,7 @@ FIFOS = {
     "two writers": ("{r} & exec 9> fifo; {w}; {v}; exec 9>&-; wait", {"a", "b"}, []),
     "under another name": ("ln fifo link; {l} & {r}; wait", {"a"}, []),
     "kept open": ("{k} & {w}; wait", {"a"}, []),
-    "substituted": ("{sort} <({cat})", {"a"}, [given.GAP]),
+    "substituted": ("{s} <({c})", {"a"}, [given.GAP]),
 }
 
 
@@ -212,6 +212,8 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
         "l": ("sh", "-c", "cat a > link"),
         "r": ("sh", "-c", "sort < fifo > out"),
         "k": ("sh", "-c", f"exec 3< fifo; {wait}; sort <&3 > out"),
+        "s": ("sh", "-c", 'exec 3< "$1"; : > done; sort -o out <&3', "sh"),
+        "c": ("sh", "-c", f"{wait}; cat a"),
         "cat": ("cat", "a"),
         "sort": ("sort", "-o", "out"),
     }
