@@ -146,7 +146,7 @@ def changed(events: Iterable[Event]) -> Iterator[bytes]:
     for event in events:
         match event:
             case Opened():
-                if event.writable:
+                if event.writable or event.created:
                     yield event.path
                 else:
                     reading.add((event.pid, event.tick))

@@ -595,8 +595,9 @@ def _own_doings(
     return list(line.doings(evidence.shell, timed))
 
 
-_COARSE: Final = int(2e9 * time.clock_getres(6))  # CLOCK_MONOTONIC_COARSE; beats may be late
-"""The kernel's time of a change is that of its last beat, and so up to as many nanoseconds too early."""
+_COARSE: Final = 50_000_000
+"""The kernel's time of a change is that of its last beat, and so up to as many nanoseconds too early: on a busy
+virtual machine beats come late."""
 
 
 def _taken(events: Events, paths: set[bytes]) -> dict[bytes, list[int]]:

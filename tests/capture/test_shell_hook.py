@@ -370,6 +370,35 @@ def test_a_program_that_the_shell_becomes_is_recorded(terminal: Terminal) -> Non
     assert lineage(terminal.graph(), "b") == {"a"}
 
 
+@pytest.mark.parametrize(
+    "later",
+    ["PROMPT_COMMAND=true", "set -u", "unset HISTCONTROL; set -o vi; shopt -s extglob"],
+)
+def test_a_prompt_of_bash_is_recorded_whatever_its_start_up_file_goes_on_with(
+    later: str, native_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(START, "bash", f"{START['bash']}{later}\n")
+    (native_workspace.root / "a").write_text("a\n")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    terminal.type("cat a > b")
+    terminal.type("flock lock cat b > c")
+    assert lineage(terminal.graph(), "c") == {"a", "b"}
+    assert {tuple(ended.gaps) for ended in native_workspace.all(RunEnded)} == {()}
+    terminal.process.close(force=True)
+
+
+@pytest.mark.parametrize("later", ["PS0=later", "unset PROMPT_COMMAND"])
+def test_a_hook_of_bash_that_was_replaced_says_so(
+    later: str, native_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(START, "bash", f"{START['bash']}{later}; PS1='[ready 1]'\n")
+    monkeypatch.setattr(Terminal, "wait", lambda self: "")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    terminal.process.sendline("sort /dev/null")
+    terminal.process.expect_exact("the prompt was changed after provgraph shell-hook")
+    terminal.process.close(force=True)
+
+
 def test_where_there_is_no_native_part_the_hook_says_so(tmp_path: Path) -> None:
     create_project(tmp_path)
     done = subprocess.run(

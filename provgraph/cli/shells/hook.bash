@@ -13,6 +13,7 @@ else
 _provgraph_program=@FRONT@
 _provgraph_library=@LIBRARY@
 _provgraph_site=@SITE@
+_provgraph_replaced='what is typed here is not recorded: the prompt was changed after provgraph shell-hook'
 _provgraph_on=1 _provgraph_said='' _provgraph_newline=$'\n'
 _provgraph_next='\!' _provgraph_number='' # what the history's next line is counted
 _provgraph_answer='' _provgraph_folder=''
@@ -51,12 +52,13 @@ _provgraph_ask() {
 _provgraph_begin() {
     local REPLY
     ((_provgraph_on)) || return
+    [[ "${PROMPT_COMMAND[*]-}" == *_provgraph_prompt* ]] || _provgraph_say "$_provgraph_replaced (PROMPT_COMMAND)"
     _provgraph_history
     if [[ ${_provgraph_next@P} != "$_provgraph_number" ]]; then
         ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
-    elif [[ :$HISTCONTROL: != *:@(ignoreboth|ignoredups|erasedups):* ]]; then
+    elif [[ :${HISTCONTROL-}: != *:@(ignoreboth|ignoredups|erasedups):* ]]; then
         return
-    elif [[ -z ${HISTIGNORE-} && :$HISTCONTROL: != *:@(ignoreboth|ignorespace):* ]]; then
+    elif [[ -z ${HISTIGNORE-} && :${HISTCONTROL-}: != *:@(ignoreboth|ignorespace):* ]]; then
         ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
     else
         printf '\nagain'
@@ -102,6 +104,7 @@ _provgraph_prompt() {
             not-written) _provgraph_say 'what is typed here is not recorded: the recording cannot be written' ;;
         esac
     fi
+    [[ ${PS0-} == *_provgraph_* ]] || _provgraph_say "$_provgraph_replaced (PS0)"
     _provgraph_answer='' _provgraph_folder=''
     [[ ${LD_PRELOAD-} != "$_provgraph_library" ]] || unset LD_PRELOAD
     [[ ${PYTHONPATH-} != "$_provgraph_site" ]] || unset PYTHONPATH
@@ -128,11 +131,12 @@ provgraph-hook() {
     esac
 }
 
-_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${PROVGRAPH_PYTHON:=$_provgraph_folder/python}${PROVGRAPH_METRICS:=$_provgraph_folder/metrics.ndjson}${PROVGRAPH_RUN:=${_provgraph_folder##*/}}${PROVGRAPH_ROOT:=${_provgraph_folder%/.provgraph/spool/*}}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]}'
-PS0='${_provgraph_nowhere["x${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
+_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${PROVGRAPH_PYTHON:=$_provgraph_folder/python}${PROVGRAPH_METRICS:=$_provgraph_folder/metrics.ndjson}${PROVGRAPH_RUN:=${_provgraph_folder##*/}}${PROVGRAPH_ROOT:=${_provgraph_folder%/.provgraph/spool/*}}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]-}'
+PS0='${_provgraph_nowhere["x${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]-}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
 unset _provgraph_set
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-    PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}")
+    # Last, too: an assignment to PROMPT_COMMAND later on replaces the first.
+    PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}" _provgraph_prompt)
 else
     PROMPT_COMMAND="_provgraph_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
 fi
