@@ -181,7 +181,7 @@ class Capture:
         self._due: Due | None = None
         self._teller = 0
         self._backend = backend
-        self._given = given.Given.now()
+        self._given = given.Input()
         self._tracer: Path | None = None
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
@@ -255,7 +255,7 @@ class Capture:
         status = program.wait(self._watch)
         self._manifest.ended = program.ended
         self._recording.note_end(program.ended, status)
-        if given.was_heard(self._given, given.Given.now()):
+        if self._given.was_heard():
             self._manifest.gaps.append(given.GAP)
         return status
 

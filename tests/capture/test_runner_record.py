@@ -310,6 +310,42 @@ def test_a_pipe_of_others_that_nobody_reads_is_none(workspace: Workspace, said: 
         os.close(read)
 
 
+WAITING = ": > begun; while [ ! -e ../done ]; do sleep 0.02; done"
+SPLICED = (
+    "import os; os.splice(0, os.open('b', os.O_WRONLY | os.O_CREAT), 9); open('begun', 'w').close()"
+)
+INPUTS = {
+    "closed": (f"exec <&-; {WAITING}; cat a > b", b"", b"more", False),
+    "another": (f"exec < /dev/null; {WAITING}; cat a > b", b"", b"more", False),
+    "nothing came": (f"{WAITING}; cat a > b", b"", b"", False),
+    "nothing to read": (f"{WAITING}; cat > b", b"", b"", False),
+    "unread": (f"{WAITING}; cat a > b", b"line\n", b"more", False),
+    "read": (f"{WAITING}; cat > b", b"", b"more", True),
+    "read at once": (f"read line; {WAITING}; echo $line > b", b"line\n", b"", True),
+    "spliced": (f'{sys.executable} -c "{SPLICED}"; {WAITING}', b"line\n", b"", True),
+}
+
+
+@pytest.mark.parametrize("how", INPUTS)
+def test_an_input_is_a_gap_just_where_something_was_taken_out_of_it(
+    workspace: Workspace, how: str
+) -> None:
+    script, before, after, taken = INPUTS[how]
+    (workspace.root / "a").write_text("a\n")
+    read, write = os.pipe()
+    os.write(write, before)
+    with workspace.start("sh", "-c", script, stdin=read) as run:
+        while not (workspace.root / "begun").exists() and run.poll() is None:
+            time.sleep(0.02)
+        os.write(write, after)
+        os.close(write)
+        (workspace.root.parent / "done").touch()
+    os.close(read)
+    assert run.returncode == 0
+    sure = given.tells_of_reading()  # else it counts as read
+    assert workspace.ended.gaps == ([given.GAP] if taken or not sure else [])
+
+
 def test_ignored_files_are_not_recorded(workspace: Workspace) -> None:
     (workspace.root / ".provgraphignore").write_text("scratch/\n*.tmp\n")
     (workspace.root / "scratch").mkdir()

@@ -771,7 +771,7 @@ static void run_captured(void) {
     }
     take_signals();
     bool ready = make_recording(began);
-    struct given input = given_now();
+    struct given input = given_to_begin_with();
     long number = take_signal(ENDING, 0, &about);
     if (number > 0) {
         remove_recording();
