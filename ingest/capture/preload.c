@@ -2168,17 +2168,6 @@ static void drawn(int fd) {
     write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
-#define MMAP(name)                                                                           \
-    HOOK(void *, name, (void *at, size_t size, int protection, int flags, int fd, long from)) { \
-        NEED(name, (fail(ENOSYS), MAP_FAILED));                                              \
-        void *result = REAL(name)(at, size, protection, flags, fd, from);                    \
-        if (result == MAP_FAILED) return result;                                             \
-        bool written = flags & MAP_SHARED && protection & PROT_WRITE;                        \
-        if (UNLIKELY(written) && awake()) mapped(flags & MAP_ANONYMOUS ? -1 : fd);           \
-        if (is_tracked(fd) && awake()) drawn(fd);                                            \
-        return result;                                                                       \
-    }
-
 /* Forks have what is mapped so, too, and what one of them writes there the others read. */
 static void mapped(int fd) {
     const struct entry *e = tracked(fd);
@@ -2189,13 +2178,31 @@ static void mapped(int fd) {
     EACH_TRACKED(other)
         if (e && is_same_open(entry(other), e)) entry(other)->flags |= MAPPED;
 }
+static void seen_mapping(void *result, int protection, int flags, int fd) {
+    if (result == MAP_FAILED) return;
+    bool written = flags & MAP_SHARED && protection & PROT_WRITE;
+    if (UNLIKELY(written) && awake()) mapped(flags & MAP_ANONYMOUS ? -1 : fd);
+    if (is_tracked(fd) && awake()) drawn(fd);
+}
+
+#define MMAP(name)                                                                           \
+    HOOK(void *, name, (void *at, size_t size, int protection, int flags, int fd, long from)) { \
+        NEED(name, (fail(ENOSYS), MAP_FAILED));                                              \
+        void *result = REAL(name)(at, size, protection, flags, fd, from);                    \
+        seen_mapping(result, protection, flags, fd);                                         \
+        return result;                                                                       \
+    }
 MMAP(mmap)
 MMAP(mmap64)
+
+static void seen_attached(long result, int segment) {
+    if (result != -1 && awake()) write_bare(MEMORY, segment + 1, caller());
+}
 
 HOOK(void *, shmat, (int segment, const void *at, int flags)) {
     NEED(shmat, (fail(ENOSYS), (void *)-1));
     void *result = REAL(shmat)(segment, at, flags);
-    if (result != (void *)-1 && awake()) write_bare(MEMORY, segment + 1, caller());
+    seen_attached((long)result, segment);
     return result;
 }
 
@@ -3273,7 +3280,17 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_close: return shim_close((int)a);
     case SYS_dup: return shim_dup((int)a);
     case SYS_dup3: return shim_dup3((int)a, (int)b, (int)c);
-    case SYS_mmap: return (long)shim_mmap((void *)a, (size_t)b, (int)c, (int)d, (int)e, f);
+    /* Not by our functions: Open MPI writes into them that they are to call this one. */
+    case SYS_mmap: {
+        long result = REAL(syscall)(n, a, b, c, d, e, f);
+        seen_mapping((void *)result, (int)c, (int)d, (int)e);
+        return result;
+    }
+    case SYS_shmat: {
+        long result = REAL(syscall)(n, a, b, c, d, e, f);
+        seen_attached(result, (int)a);
+        return result;
+    }
 #ifdef SYS_renameat
     case SYS_renameat: return shim_renameat((int)a, (const char *)b, (int)c, (const char *)d);
 #endif

@@ -252,6 +252,54 @@ def test_a_program_that_asks_with_wild_pointers_is_answered_as_it_would_be_alone
     assert alone.stdout.count("\n") == 3 * 25
 
 
+PATCHES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int calls;
+static void *own(void *at, size_t size, int protection, int flags, int fd, long from) {
+    calls++;
+    return (void *)syscall(SYS_mmap, at, size, protection, flags, fd, from);
+}
+int main(void) {
+#ifdef __x86_64__
+    unsigned char jump[13] = {0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x41, 0xff, 0xe3};
+    size_t place = 2;
+#else
+    unsigned char jump[16] = {0x50, 0, 0, 0x58, 0, 2, 0x1f, 0xd6};
+    size_t place = 8;
+#endif
+    void *to = (void *)own, *theirs = dlsym(RTLD_DEFAULT, "mmap");
+    uintptr_t page = (uintptr_t)theirs & ~(uintptr_t)65535;
+    while (mprotect((void *)page, (uintptr_t)theirs + sizeof jump - page, PROT_READ | PROT_WRITE | PROT_EXEC))
+        if ((page += 4096) > (uintptr_t)theirs) return 3;
+    memcpy(jump + place, &to, sizeof to);
+    memcpy(theirs, jump, sizeof jump);
+    __builtin___clear_cache((char *)theirs, (char *)theirs + sizeof jump);
+    int fd = open("mapped", O_RDWR | O_CREAT, 0600);
+    if (ftruncate(fd, 1)) return 4;
+    char *made = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    made[0] = '1';
+    return calls == 1 ? 0 : 5;
+}
+"""
+
+
+def test_a_program_that_writes_into_the_functions_that_it_finds_runs_as_alone(
+    workspace: Workspace,
+) -> None:
+    """Open MPI does so with those for memory, to call the kernel by `syscall`."""
+    program = compiled(workspace.root, "patches", PATCHES)
+    as_alone(workspace, program)
+    assert workspace.generated()["mapped"].content.size == 1
+
+
 ALLOCATES = """
 #include <stdio.h>
 #include <string.h>
