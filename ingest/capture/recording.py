@@ -23,7 +23,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provgraph.config import Project
-from provgraph.ingest.capture import aside, audit, front, given, line, surroundings, tree, worktree
+from provgraph.ingest.capture import (
+    aside,
+    audit,
+    front,
+    given,
+    installed,
+    line,
+    surroundings,
+    tree,
+    worktree,
+)
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -403,10 +413,12 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     if left:
         left = _without_siblings(project, manifest, left, recorded)
     unattributed = _unattributed(project, evidence, left) if left else []
+    of_packages = [event.path for event in evidence.events if isinstance(event, Opened)]
     environment = surroundings.environment(
-        [*made.environment_reads, *_of_packages(evidence.events)],
+        [*made.environment_reads, *of_packages],
         {found.prefix: found.version for found in evidence.interpretations},
         listed=evidence.packages,
+        used=installed.packages(of_packages, manifest.ended + machine.offset),
         variables=manifest.variables,
     )
     words = list(said.read(_text(recorded / METRICS)))
@@ -524,7 +536,7 @@ def _saying_more(events: Iterable[Event]) -> Iterator[Event]:
     for event in events:
         match event:
             case Opened(path=path):
-                if b"-packages/" in path and path not in packages:
+                if installed.tells(path) and path not in packages:
                     packages.add(path)
                     yield event
             case Image() | Preserved():
@@ -701,12 +713,6 @@ def _but_their_own(
 
 _ABOUT_FILES: Final = (Opened, Closed, Renamed, Linked, Unlinked, Truncated)
 """What a shell with the hook opens, it opens for its lines, which are runs."""
-
-
-def _of_packages(events: Iterable[Event]) -> Iterator[bytes]:
-    for event in events:
-        if isinstance(event, Opened) and b"-packages/" in event.path:
-            yield event.path
 
 
 def verdict_of(gaps: list[str], *, seen: bool) -> str:

@@ -236,13 +236,16 @@ def environment(
     folders: Iterable[bytes] = (),
     listed: Mapping[bytes, Iterable[bytes]] | None = None,
     variables: Sequence[str] = (),
+    used: Iterable[str] = (),
 ) -> EnvironmentSeen:
     """What a run ran in. `reads` are what it read of installed software, `interpreters` the Python
     versions that were seen, by installation prefix, `folders` more folders of packages, `listed`
-    the names in those that were listed when the run ended, `variables` those that were set."""
+    the names in those that were listed when the run ended, `variables` those that were set, `used` packages
+    that are known otherwise."""
     sites = sorted({*site_folders(reads), *folders})
     then = listed or {}
-    installed = sorted({each for folder in sites for each in packages(folder, then.get(folder))})
+    in_sites = (each for folder in sites for each in packages(folder, then.get(folder)))
+    installed = sorted({*in_sites, *used})
     python = ", ".join(sorted({*interpreters.values()})) or _version_by_folder(reads)
     system = operating_system()
     prefixes = " ".join(sorted(interpreters))

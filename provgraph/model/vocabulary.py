@@ -189,7 +189,12 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
         *_COMMON,
         Field("python", _T.TEXT, "python", "the interpreter's version"),
         Field("system", _T.TEXT, "system", "the operating system"),
-        Field("packages", _T.TEXTS, "packages", "installed distributions, `name==version`"),
+        Field(
+            "packages",
+            _T.TEXTS,
+            "packages",
+            "installed distributions, `name==version`; used ones of other languages with `npm:`, `cran:`, `gem:`, `cargo:`, `go:` before it",
+        ),
         Field("cpu", _T.TEXT, "cpu", "the processors' name, and how many could be used"),
         Field("gpu", _T.TEXT, "gpu", "graphics processors and their driver"),
         Field("variables", _T.TEXTS, "variables", "environment variables, `NAME=value`"),

@@ -59,6 +59,66 @@ def test_diff_says_which_package_and_which_variable_changed(
     ]
 
 
+def put(folder: Path, version: str) -> list[str]:
+    """Packages of other languages, as their installers lay them down; what a program reads of them."""
+    files = {
+        "node_modules/@tiny/js/package.json": f'{{"exports": {{}}, "version": "{version}"}}',
+        "node_modules/@tiny/js/index.js": "module.exports = 1\n",
+        "library/tiny/DESCRIPTION": f"Package: tiny\nVersion: {version}\n",
+        "library/tiny/Meta/package.rds": "compressed",
+        f"gems/tiny-{version}/lib/tiny.rb": "V = 1\n",
+        f"go/pkg/mod/example.org/tiny@v{version}/tiny.go": "package tiny\n",
+        f".cargo/registry/src/index-1/tiny-{version}/src/lib.rs": "mod tiny;\n",
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [str(folder / name) for name in files if "DESCRIPTION" not in name]
+
+
+def test_diff_says_which_package_of_another_language_changed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for version in ("1.0.0", "2.0.0"):
+        assert workspace.run("cat", *put(tmp_path / "opt", version)).returncode == 0
+        workspace.records()  # as installed now
+    started = sorted(workspace.all(RunStarted), key=lambda record: record.when.at)
+    first, second = dict.fromkeys(record.run for record in started)
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        rows = graph.ask(f'run "{first}" | diff (run "{second}") on environment').rows
+    assert sorted(row[1:5] for row in rows.values) == [
+        ("cargo:tiny", "1.0.0", "2.0.0", "changed"),
+        ("cran:tiny", "1.0.0", "2.0.0", "changed"),
+        ("gem:tiny", "1.0.0", "2.0.0", "changed"),
+        ("go:example.org/tiny", "v1.0.0", "v2.0.0", "changed"),
+        ("npm:@tiny/js", "1.0.0", "2.0.0", "changed"),
+    ]
+
+
+def test_a_package_that_was_exchanged_before_the_record_was_made_has_no_version(
+    native_workspace: Workspace, tmp_path: Path
+) -> None:
+    native_workspace.run("cat", *put(tmp_path, "1.0.0"))
+    put(tmp_path, "2.0.0")
+    [seen] = native_workspace.all(EnvironmentSeen)
+    assert {"npm:@tiny/js==unknown", "cran:tiny==unknown", "gem:tiny==1.0.0"} <= {*seen.packages}
+
+
+def test_a_package_that_the_run_itself_exchanged_is_there_in_both_versions(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    python = installed(tmp_path / "env", "1.0")
+    made = wheel(tmp_path, "2.0")
+    pip = f"{sys.executable} -m pip --disable-pip-version-check --python {python}"
+    use = f"{python} -c 'import tiny; print(tiny.VERSION)'"
+    line = f"{use}; {pip} install --quiet --no-index --no-deps --upgrade {made}; {use}"
+    assert workspace.run("sh", "-c", line).stdout == "1.0\n2.0\n"
+    [seen] = workspace.all(EnvironmentSeen)
+    assert {"tiny==1.0", "tiny==2.0"} <= {*seen.packages}
+
+
 def test_runs_in_the_same_environment_share_its_node(workspace: Workspace) -> None:
     for _ in range(2):
         workspace.run(sys.executable, "-c", "import msgspec")
