@@ -413,7 +413,11 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
     if left:
         left = _without_siblings(project, manifest, left, recorded)
     unattributed = _unattributed(project, evidence, left) if left else []
-    of_packages = [event.path for event in evidence.events if isinstance(event, Opened)]
+    of_packages = {
+        event.path
+        for event in evidence.events
+        if isinstance(event, Opened) and installed.tells(event.path)
+    }
     environment = surroundings.environment(
         [*made.environment_reads, *of_packages],
         {found.prefix: found.version for found in evidence.interpretations},
