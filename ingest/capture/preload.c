@@ -1623,7 +1623,8 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
 }
 
 static bool is_same_open(const struct entry *a, const struct entry *b) {
-    return a->opened == b->opened && a->inode == b->inode && a->device == b->device;
+    bool alike = !((a->flags ^ b->flags) & (READABLE | WRITABLE));
+    return alike && a->opened == b->opened && a->inode == b->inode && a->device == b->device;
 }
 
 static bool is_shared(const struct entry *e, int fd) {

@@ -605,7 +605,8 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
 }
 
 static bool is_same_open(const struct entry *a, const struct entry *b) {
-    return a->opened == b->opened && a->inode == b->inode && a->device == b->device;
+    bool alike = !((a->flags ^ b->flags) & (READABLE | WRITABLE));
+    return alike && a->opened == b->opened && a->inode == b->inode && a->device == b->device;
 }
 
 static bool is_shared(const struct process *p, const struct entry *e, int fd) {

@@ -44,7 +44,7 @@ COMMANDS = [
     "cat {a} > {x} & cat {b} > {y}.2 & wait; mv -f {y}.2 {y}",
     "exec 7>> {x}; cat {a} >&7; exec 7>&-",
     "touch {x}; exec 8< {x}; cat {a} >> {x}; cat <&8 > {y}; exec 8<&-",
-    "perl -e 'open R, qq({x}); system qq(cat {a} >> {x}); open W, qq(>{y}); print W <R>'",
+    "perl -e 'open R, qq({x}); system qq(cat {a} >> {x}); @r = <R>; open W, qq(>{y}); print W @r'",
     "echo {a} {b} | xargs -P2 -n1 head -n 99 >> {x}",  # cat never ends where {a} is {x}, was empty and {b} comes in
 ]
 LENGTH = 12
