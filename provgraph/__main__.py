@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +40,7 @@ def _asks_for_help(words: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    if sys.path[:1] == [os.getcwd()]:  # a module of the project would hide one that we need
-        del sys.path[0]
+    with suppress(FileNotFoundError):  # the folder was removed
+        if sys.path[:1] == [os.getcwd()]:  # a module of the project would hide one that we need
+            del sys.path[0]
     sys.exit(main())

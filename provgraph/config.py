@@ -91,14 +91,23 @@ class Project(msgspec.Struct, frozen=True, dict=True):
 def find_project(start: Path) -> Project | None:
     """The project that `start` is in: the nearest folder upwards with a `provgraph.toml`.
 
-    Raises `ProjectError` where that file names no id.
+    Raises `ProjectError` where that file names no id, or the working directory was removed.
     """
-    start = Path(os.path.realpath(start))
+    start = _real(start)
     for folder in (start, *start.parents):
         file = folder / FILE
         if file.is_file():
             return _opened(folder, file)
     return None
+
+
+def _real(folder: Path) -> Path:
+    try:
+        return Path(os.path.realpath(folder))
+    except FileNotFoundError as error:
+        raise ProjectError(
+            "the working directory was removed", hint="`cd` to one that is there"
+        ) from error
 
 
 def _opened(root: Path, file: Path) -> Project:
@@ -122,7 +131,7 @@ def create_project(root: Path, name: str = "") -> Project:
 
     Raises `ProjectError` if there is one already, or the folder cannot be written.
     """
-    root = Path(os.path.realpath(root))
+    root = _real(root)
     file = root / FILE
     name = re.sub(r'["\\\x00-\x1f]', "", name or root.name) or "project"
     project = Project(root, os.urandom(16).hex(), name)
@@ -155,7 +164,7 @@ def prepare_state(project: Project) -> bool:
 
 def project_root_for(start: Path) -> Path:
     """Where a new project belongs: the root of the git work tree around `start`, else `start`."""
-    start = Path(os.path.realpath(start))
+    start = _real(start)
     for folder in (start, *start.parents):
         if (folder / ".git").exists():
             return folder

@@ -110,6 +110,10 @@ def _assignment(word: str, rest: Iterator[str]) -> tuple[str, Scalar]:
 
 def _project() -> Project:
     start = Path(os.curdir)
+    # The command matters more than its record: where there is no place for a project, the runner will fail to begin one,
+    # say why, and run the command alone.
+    if _is_removed():
+        return Project(start, id="", name="")
     project = find_project(start)
     if project is not None:
         return _with_state(project)
@@ -117,13 +121,20 @@ def _project() -> Project:
     try:
         project = create_project(root)
     except ProjectError:
-        # The command matters more than its record: the runner will fail to begin one, say why, and
-        # run the command alone.
         return Project(Path(os.path.realpath(root)), id="", name="")
     print(
         f"provgraph: made a project in {project.root} (commit its provgraph.toml)", file=sys.stderr
     )
     return project
+
+
+def _is_removed() -> bool:
+    """Whether the working directory is there no more."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _with_state(project: Project) -> Project:

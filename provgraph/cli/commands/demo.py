@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from provgraph.cli.output import json_option, write_json
-from provgraph.errors import ProvgraphError, UsageError
+from provgraph.errors import ProvgraphError, UsageError, reason_of
 
 QUESTIONS = (
     ("What produced the model that was chosen?", ("why", "models/best.pkl")),
@@ -50,7 +50,12 @@ def command(folder: Path, as_json: bool) -> int:
     if not (folder / "provgraph.toml").exists():
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", hint="name a folder that does not exist")
-        demo.prepare(folder)
+        try:
+            demo.prepare(folder)
+        except OSError as error:
+            raise ProvgraphError(
+                f"{folder} cannot be made: {reason_of(error)}", hint="name a folder that can"
+            ) from error
     with _inside(folder, demo.environment()):
         _say(as_json, f"\n$ cd {folder}")
         runs = [("run", "--", *command) for command in (demo.PIPELINE, demo.CUSTOMERS)]

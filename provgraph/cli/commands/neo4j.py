@@ -54,7 +54,7 @@ def start(
     from provgraph.cli.progress import progress
 
     asked, server = release(wanted), _server()
-    if (project := find_project(Path.cwd())) is not None:
+    if (project := find_project(Path(os.curdir))) is not None:
         prepare_state(project)
     with progress("archives") as told:
         running = server.start(
@@ -122,7 +122,7 @@ def schema(prefix: str, as_json: bool) -> None:
 
 
 def _server() -> LocalServer:
-    project = find_project(Path.cwd())
+    project = find_project(Path(os.curdir))
     if project is not None:
         return LocalServer(project.local_server)
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -147,5 +147,5 @@ def _tell(server: LocalServer, running: Running, as_json: bool) -> None:
     click.echo(f"  user      neo4j\n  password  in {server.password_file}\n")
     click.echo(f'to keep the graph there, in provgraph.toml:\n  [store]\n  uri = "{running.uri}"\n')
     click.echo(f"or in one shell:\n  export PROVGRAPH_STORE={running.uri}")
-    if find_project(Path.cwd()) is None:  # a project finds the password by itself
+    if find_project(Path(os.curdir)) is None:  # a project finds the password by itself
         click.echo(f"  export PROVGRAPH_NEO4J_PASSWORD_FILE={server.password_file}")
