@@ -98,10 +98,21 @@ class component(ContextDecorator):
 def _named(values: object) -> Mapping[Any, object]:
     """
     >>> from argparse import Namespace
-    >>> _named(Namespace(depth=6)), _named({"depth": 6}), _named(6)
+    >>> _named(Namespace(depth=6)), _named({"depth": 6}), _named(None)
     ({'depth': 6}, {'depth': 6}, {})
+    >>> _named(6)
+    Traceback (most recent call last):
+    TypeError: they come by name, in a mapping or as attributes of an object, not as int
     """
-    return values if isinstance(values, Mapping) else getattr(values, "__dict__", {})
+    if values is None or isinstance(values, Mapping):
+        return values or {}
+    names = getattr(type(values), "__dataclass_fields__", None) or getattr(values, "__dict__", None)
+    if names is None:
+        kind = type(values).__name__
+        raise TypeError(
+            f"they come by name, in a mapping or as attributes of an object, not as {kind}"
+        )
+    return {name: getattr(values, name, None) for name in names if not name.startswith("_")}
 
 
 def _flat(values: Mapping[Any, object], depth: int = 0) -> dict[str, object]:

@@ -113,7 +113,19 @@ class Manifest(msgspec.Struct):
         if tick:
             self.ended = tick
             self.exit = status if status >= 0 else None
-            self.signal = signal.Signals(-status).name if status < 0 else ""
+            self.signal = name_of_signal(-status) if status < 0 else ""
+
+
+def name_of_signal(number: int) -> str:
+    """
+    >>> name_of_signal(9), name_of_signal(signal.SIGRTMIN + 6), name_of_signal(99)
+    ('SIGKILL', 'SIGRTMIN+6', 'signal 99')
+    """
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    if signal.SIGRTMIN < number < signal.SIGRTMAX:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+    return f"signal {number}"
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -274,7 +286,7 @@ def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> 
         told.pid,
         told.ended,
         told.status if told.status >= 0 and told.ended else None,
-        signal.Signals(-told.status).name if told.status < 0 else "",
+        name_of_signal(-told.status) if told.status < 0 else "",
         gaps=[given.GAP] if told.heard else [],
         properties=without_secrets(front.properties(told)),
         variables=surroundings.variables(told.variables, project),

@@ -306,3 +306,26 @@ def test_a_process_that_ends_at_once_keeps_its_gaps_and_has_no_status_of_others(
     assert found.properties.get("exit") is None
     assert found.properties["param.name"] == "<Stubborn>"
     assert "processes forked without an exec not seen" in str(found.properties["gaps"])
+
+
+SLOTS = """
+from dataclasses import dataclass
+import provgraph
+
+@dataclass(slots=True)
+class Settings:
+    depth: int = 6
+    _own: int = 7
+
+with provgraph.track():
+    provgraph.log_params(Settings())
+    open("before").close()
+"""
+
+
+def test_what_a_dataclass_with_slots_holds_is_kept(tracked: Workspace) -> None:
+    run(tracked, SLOTS)
+    with open_graph(tracked.root) as graph:
+        (found,) = graph.run().nodes()
+    kept = {name: said for name, said in found.properties.items() if name.startswith("param.")}
+    assert kept == {"param.depth": 6}
