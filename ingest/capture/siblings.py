@@ -26,7 +26,14 @@ from provgraph.ingest.capture.assemble.connections import (
     written_by,
 )
 from provgraph.ingest.capture.assemble.context import Elsewhere, Written
-from provgraph.ingest.capture.assemble.pipes import Fifo, end_of, fifos, pipes_given, substituted
+from provgraph.ingest.capture.assemble.pipes import (
+    Fifo,
+    end_of,
+    fifos,
+    opened_from_outside,
+    pipes_given,
+    substituted,
+)
 from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
 from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
@@ -130,7 +137,9 @@ def _substituted(folder: Path) -> Iterator[int]:
         first = spool.first_image()
         if first is not None and any(b"/fd/" in word for word in first.argv):
             story = lives(spool.of_programs(), b"")
-            yield from (p.inode for p in substituted(story, lambda _: True, lambda _: False))
+            outside = opened_from_outside(story)
+            found = substituted(story, outside, lambda _: True, lambda _: False)
+            yield from (pipe.inode for pipe in found)
 
 
 @lru_cache(maxsize=1)

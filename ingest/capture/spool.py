@@ -801,7 +801,6 @@ def _memory(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
 
 
 _IMAGE, _EXITED = 1, 13
-_OF_PROGRAMS: Final = frozenset({_IMAGE, 2, 3, 4, 11, _EXITED})
 _READERS: dict[int, Read] = {
     _IMAGE: _image,
     2: _forked,
@@ -825,6 +824,8 @@ _READERS: dict[int, Read] = {
     20: _memory,
     21: _talked,
 }
+_ABOUT_PROGRAMS: Final = (_image, _forked, _executing, _exec_failed, _piped, _exited)
+_OF_PROGRAMS: Final = frozenset(kind for kind, read in _READERS.items() if read in _ABOUT_PROGRAMS)
 
 
 def _decode(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from capture.workspace import Workspace
 
@@ -39,6 +40,16 @@ def installed(folder: Path, version: str) -> str:
     return python
 
 
+def differences(workspace: Workspace) -> list[Any]:
+    """Between the environments of the two runs: what, the one, the other, how."""
+    started = sorted(workspace.all(RunStarted), key=lambda record: record.when.at)
+    first, second = dict.fromkeys(record.run for record in started)
+    with Graph.open(workspace.root) as graph:
+        graph.sync()
+        rows = graph.ask(f'run "{first}" | diff (run "{second}") on environment').rows
+    return sorted(row[1:5] for row in rows.values)
+
+
 def test_diff_says_which_package_and_which_variable_changed(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -48,12 +59,7 @@ def test_diff_says_which_package_and_which_variable_changed(
         python = installed(tmp_path / f"env-{version}", version)
         done = workspace.run(python, "use.py", env={**base, "OMP_NUM_THREADS": threads})
         assert done.stdout == f"{version}\n"
-    started = sorted(workspace.all(RunStarted), key=lambda record: record.when.at)
-    first, second = dict.fromkeys(record.run for record in started)
-    with Graph.open(workspace.root) as graph:
-        graph.sync()
-        rows = graph.ask(f'run "{first}" | diff (run "{second}") on environment').rows
-    assert sorted(row[1:5] for row in rows.values) == [
+    assert differences(workspace) == [
         ("$OMP_NUM_THREADS", "1", "4", "changed"),
         ("tiny", "1.0", "2.0", "changed"),
     ]
@@ -83,12 +89,7 @@ def test_diff_says_which_package_of_another_language_changed(
     for version in ("1.0.0", "2.0.0"):
         assert workspace.run("cat", *put(tmp_path / "opt", version)).returncode == 0
         workspace.records()  # as installed now
-    started = sorted(workspace.all(RunStarted), key=lambda record: record.when.at)
-    first, second = dict.fromkeys(record.run for record in started)
-    with Graph.open(workspace.root) as graph:
-        graph.sync()
-        rows = graph.ask(f'run "{first}" | diff (run "{second}") on environment').rows
-    assert sorted(row[1:5] for row in rows.values) == [
+    assert differences(workspace) == [
         ("cargo:tiny", "1.0.0", "2.0.0", "changed"),
         ("cran:tiny", "1.0.0", "2.0.0", "changed"),
         ("gem:tiny", "1.0.0", "2.0.0", "changed"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
+from capture.disks import mounted
 from capture.test_recover import until
 from capture.workspace import Workspace
 
@@ -60,16 +61,8 @@ def named_room(pid: int) -> bool:
 @pytest.fixture
 def small_disk(native_workspace: Workspace) -> Iterator[Path]:
     """A file system of 16 MiB for the recordings, where the system lets us mount one."""
-    folder = native_workspace.project.spools
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "none", folder],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("may not mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with mounted(native_workspace.project.spools, 16) as folder:
+        yield folder
 
 
 def test_its_memory_is_bounded_and_every_file_is_known(native_workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from capture.disks import mounted
 from capture.workspace import Workspace
 
 from provgraph.config import find_project, prepare_state
@@ -102,6 +103,14 @@ def test_a_signal_that_ends_the_program_ends_the_runner_too(
     assert done.returncode == -signal.Signals[name]
     assert (workspace.ended.exit, workspace.ended.signal) == (None, name)
     assert not [path for path in workspace.root.iterdir() if path.name.startswith("core")]
+
+
+def test_so_does_a_signal_without_a_name_of_its_own(workspace: Workspace) -> None:
+    number = signal.SIGRTMIN + 6
+    done = workspace.run("sh", "-c", f"echo a > out; kill -{number} $$")
+    assert done.returncode == -number
+    assert "Traceback" not in done.stderr
+    assert (workspace.ended.exit, workspace.ended.signal) == (None, "SIGRTMIN+6")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGINT", "SIGQUIT", "SIGRTMIN"])
@@ -289,16 +298,9 @@ def small_disk(workspace: Workspace) -> Iterator[Path]:
     """A file system of 8 MiB for all that is kept of the project's runs."""
     folder = workspace.project.state
     folder.mkdir(mode=0o700, exist_ok=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "none", folder],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("may not mount a tmpfs")
-    prepare_state(workspace.project)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with mounted(folder, 8):
+        prepare_state(workspace.project)
+        yield folder
 
 
 FILLS = """

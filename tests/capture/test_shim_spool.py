@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from capture.disks import mounted
 from capture.traced import Tracing, compiled, shim_library, traced
 
 from provgraph.errors import CaptureError, JournalError
@@ -48,13 +49,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MiB, where the system lets us mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("may not mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with mounted(folder, 3):
+        yield folder
 
 
 def test_a_new_spool_is_private_empty_and_on_the_disk(tmp_path: Path) -> None:

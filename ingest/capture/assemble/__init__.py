@@ -8,7 +8,7 @@ respected, `report` writes records and leaves out what says nothing. `scripts` a
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,7 @@ from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
 from provgraph.ingest.capture.assemble.states import Action, Removal
-from provgraph.ingest.capture.events import Event, Missed
+from provgraph.ingest.capture.events import Event, Missed, Piped
 from provgraph.ingest.capture.given import GAP
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.streams import Records
@@ -80,6 +80,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     place = f"{context.host}/{context.boot}".encode()
     seen.actions.add(talking.beyond(place, context.databases, context.going_on))
     joined: set[int] = set()
+    outside = opened_from_outside(story)
     if not context.going_on:
         active = {action.by for action in seen.actions}
         if context.given or context.passed_on or context.runners:
@@ -94,7 +95,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         )
         if named:
             seen.actions.add(_through_fifos(named, context, talking, place, joined))
-        for pipe in substituted(story, active.__contains__, programs.lends):
+        for pipe in substituted(story, outside, active.__contains__, programs.lends):
             stream = fifo_stream((context.of_pipes or 0, pipe.inode), place)
             seen.actions.add(talking.through(b"", stream, _holding(pipe.readers)))
     report = Report(story, seen, programs, noise, context, talking)
@@ -103,7 +104,8 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         records = kept(report.records(), context.room.folder)
     else:
         records = list(report.records())
-    told = gaps(story, context, talking, joined)
+    unknown = [opened for inode, opened in outside.items() if inode not in joined]
+    told = gaps(story, context, talking, unknown)
     within = frozenset(talking.inodes)
     return Assembly(records, told, seen.touched, sorted(seen.environment), within)
 
@@ -169,9 +171,9 @@ def _holding(ends: Mapping[Execution, int]) -> list[Holder]:
 
 
 def gaps(
-    story: Story, context: Context, talking: Connections, joined: Container[int] = ()
+    story: Story, context: Context, talking: Connections, unknown: Iterable[Piped]
 ) -> list[str]:
-    """What was not seen, each once, in order of time. `joined` are FIFOs of which it is known what other runs wrote to them."""
+    """What was not seen, each once, in order of time. Of the pipes in `unknown` it is not known who writes to them."""
 
     def named(path: bytes) -> str:
         if path.startswith(b"/"):
@@ -185,9 +187,7 @@ def gaps(
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
-    for inode, opened in opened_from_outside(story).items():
-        if inode not in joined:
-            missed.append((opened.tick, gap("fifo" if opened.named else "pipe", "")))
+    missed += [(pipe.tick, gap("fifo" if pipe.named else "pipe", "")) for pipe in unknown]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped

@@ -214,7 +214,7 @@ class _Sweep:
         """One read of each state by each execution counts: the first."""
         if path.endswith(GONE):
             if file is None or file.last is None:
-                self.is_from_prompt(by, tick)
+                self.hear_prompt(by, tick)
                 return None
             path = file.last.names[-1][0]
         source = source_of(path)
@@ -678,7 +678,7 @@ class _Sweep:
                     return
             holder = holder.process.parent
 
-    def is_from_prompt(self, by: Execution, tick: int) -> None:
+    def hear_prompt(self, by: Execution, tick: int) -> None:
         """A file without a name of which it was not seen who wrote it is a here-document of the shell that is not
         watched, if there is one: it began with nothing."""
         shell = by

@@ -237,68 +237,80 @@ def fifos(
     """Those that were opened by their names, or that the run was started with when it `began`: pipes that lie on another
     device than `of_pipes`, that of those without a name. Runners are not among who has them: their programs are of other
     runs."""
-    number = _Numbers(story)
+    number, plugged = _Numbers(story), _Plugged()
     first = story.processes[0].executions[0] if story.processes else None
-    found: dict[int, int] = {}
+    devices: dict[int, int] = {}
     begun: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
-    over: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
-    plugged: defaultdict[Execution, set[int]] = defaultdict(set)
     opened: set[int] = set()
     named: set[int] = set()
     last: dict[Process, Event] = {}
     for event, by, _ in story.happenings:
         before = last.get(by.process)
         last[by.process] = event
-        shell = by.process.parent
-        if isinstance(event, Image | Forked) and event.inherited and shell and shell in plugged:
-            ends = {held.end for held in event.inherited}
-            for key in plugged[shell]:
-                if key & _INODE not in ends:
-                    over[key].setdefault(shell, event.tick)
-                else:
-                    over[key].pop(shell, None)
         match event:
             case Piped() if event.named:
-                found.setdefault(key := number(event.inode, event.tick), event.device)
+                key = number(event.inode, event.tick)
+                devices.setdefault(key, event.device)
                 opened.add(key)
                 begun[key].setdefault(by, before.tick if before else by.process.started)
                 if event.writable and by.process.pid not in runners:
                     named.add(key)
-            case Image() if by is first and of_pipes is not None:
-                for held in pipes_given(event):
-                    if held.stat.device != of_pipes:
-                        found.setdefault(
-                            key := number(held.stat.inode, event.tick), held.stat.device
-                        )
-                        begun[key][by] = event.tick if began is None else began
             case Piped() if isinstance(before, Piped) and before.named and event.fd <= 2:
                 if before.inode == event.inode and not (before.readable and before.writable):
-                    key = number(event.inode, event.tick)
-                    plugged[by].add(key)
-                    over[key].pop(by, None)
+                    plugged.add(by, number(event.inode, event.tick))
+            case Image() | Forked():
+                plugged.look_at_child(event, by)
+                if isinstance(event, Image) and by is first and of_pipes is not None:
+                    for held in pipes_given(event):
+                        if held.stat.device != of_pipes:
+                            key = number(held.stat.inode, event.tick)
+                            devices.setdefault(key, held.stat.device)
+                            begun[key][by] = event.tick if began is None else began
             case _:
                 pass
-    pipes = _pipes(story, is_step, lends, number) if found else {}
-    made = []
-    for key, device in found.items():
-        if key in pipes:
-            readers, writers = (
-                {by: since for by, since in ends.items() if by.process.pid not in runners}
-                for ends in (pipes[key].readers, pipes[key].writers)
-            )
-            pipe = Pipe(key, False, readers, writers)
-            made.append(
-                Fifo(
-                    device,
-                    key & _INODE,
-                    pipe,
-                    named=key in named,
-                    given=key not in opened,
-                    begun=begun[key],
-                    over=over[key],
-                )
-            )
-    return made
+    pipes = _pipes(story, is_step, lends, number) if devices else {}
+    return [
+        Fifo(
+            device,
+            key & _INODE,
+            Pipe(key, False, *_apart_from(runners, pipes[key])),
+            named=key in named,
+            given=key not in opened,
+            begun=begun[key],
+            over=plugged.over[key],
+        )
+        for key, device in devices.items()
+        if key in pipes
+    ]
+
+
+class _Plugged:
+    """Which FIFOs did shells plug in, probably for a command alone? `over` says when one had put its own back: its next child
+    does not have it."""
+
+    def __init__(self) -> None:
+        self.over: defaultdict[int, dict[Execution, int]] = defaultdict(dict)
+        self._by: defaultdict[Execution, set[int]] = defaultdict(set)
+
+    def add(self, by: Execution, key: int) -> None:
+        self._by[by].add(key)
+        self.over[key].pop(by, None)
+
+    def look_at_child(self, event: Image | Forked, child: Execution) -> None:
+        shell = child.process.parent
+        if not event.inherited or shell is None or shell not in self._by:
+            return
+        ends = {held.end for held in event.inherited}
+        for key in self._by[shell]:
+            if key & _INODE in ends:
+                self.over[key].pop(shell, None)
+            else:
+                self.over[key].setdefault(shell, event.tick)
+
+
+def _apart_from(runners: Container[int], pipe: Pipe) -> Iterator[dict[Execution, int]]:
+    for ends in (pipe.readers, pipe.writers):
+        yield {by: since for by, since in ends.items() if by.process.pid not in runners}
 
 
 def opened_from_outside(story: Story) -> dict[int, Piped]:
@@ -326,10 +338,14 @@ def opened_from_outside(story: Story) -> dict[int, Piped]:
 
 
 def substituted(
-    story: Story, is_step: Callable[[Execution], bool], lends: Callable[[Execution], bool]
+    story: Story,
+    outside: Mapping[int, Piped],
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
 ) -> list[Pipe]:
-    """The pipes that came from outside under a number and were opened through `/dev/fd`, as a shell substitutes processes."""
-    found = [key for key, opened in opened_from_outside(story).items() if not opened.named]
+    """Those of the pipes `opened_from_outside` that came under a number and were opened through `/dev/fd`, as a shell
+    substitutes processes."""
+    found = [key for key, opened in outside.items() if not opened.named]
     pipes = _pipes(story, is_step, lends, _Numbers(story)) if found else {}
     return [pipes[key] for key in found if key in pipes]
 
