@@ -16,7 +16,7 @@ from functools import lru_cache, wraps
 from itertools import pairwise
 from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
-from provgraph.tracking import METRICS, plain, say, tellers
+from provgraph.tracking import plain, run_folder, say, tellers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +84,7 @@ tellers.append(at_work)
 
 def enter(name: str, how: str, *, within: int | None = None, **more: object) -> int:
     """A step of this process begins; its number, 0 where no run is to be told of it."""
-    if not os.environ.get(METRICS):
+    if not run_folder():
         return 0
     for look in boundaries:
         look()
@@ -218,7 +218,7 @@ def _recorded(function: Callable[P, R], name: str, params: dict[str, object]) ->
 
         @wraps(function)
         async def awaited(*arguments: P.args, **named: P.kwargs) -> Any:
-            if not os.environ.get(METRICS):
+            if not run_folder():
                 return await cast("Awaitable[Any]", function(*arguments, **named))
             number = begin(arguments, named)
             try:
@@ -233,7 +233,7 @@ def _recorded(function: Callable[P, R], name: str, params: dict[str, object]) ->
 
     @wraps(function)
     def recorded(*arguments: P.args, **named: P.kwargs) -> R:
-        if not os.environ.get(METRICS):
+        if not run_folder():
             return function(*arguments, **named)
         number = begin(arguments, named)
         try:

@@ -11,11 +11,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ContextDecorator, suppress
 from typing import Any, Final
 
-METRICS: Final = "PROVGRAPH_METRICS"
-"""The variable that names the file of the run: a line of JSON for each value."""
+SPOOL: Final = "PROVGRAPH_SPOOL"
+"""The variable by which programs know their run: it names `events` in the folder of the recording. There is no other, because
+each costs every program time."""
+METRICS: Final = "metrics.ndjson"
+"""In that folder, a line of JSON for each value that was said."""
 
 _DEEPEST: Final = 16
 """What is nested deeper than that is kept as text."""
+
+
+def run_folder() -> str:
+    """The folder of the recording of the run that this process belongs to; empty outside of one."""
+    return os.path.dirname(os.environ.get(SPOOL, ""))
+
 
 tellers: list[Callable[[], int]] = []
 """Who knows which step of the program is at work (`provgraph.calls`)."""
@@ -137,15 +146,19 @@ def _append(kind: str, values: dict[str, object]) -> None:
 
 def say(said: list[dict[str, Any]]) -> None:
     """Tell the run, in a line each; nothing happens outside one."""
-    path = os.environ.get(METRICS)
-    if not path or not said:
+    folder = run_folder()
+    if not folder or not said:
         return
     import json
 
     lines = "".join(json.dumps({**each, "pid": os.getpid()}) + "\n" for each in said)
     try:
         # One write to a file opened to append: lines of several processes do not mix.
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(
+            os.path.join(folder, METRICS),
+            os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC,
+            0o600,
+        )
         try:
             os.write(file, lines.encode())
         finally:

@@ -12,8 +12,6 @@ import msgspec
 from provgraph.ingest.capture.events import Interpreted
 
 SITE: Final = Path(__file__).parent / "site"
-FOLDER: Final = "PROVGRAPH_PYTHON"
-ROOT: Final = "PROVGRAPH_ROOT"
 _FORMAT: Final = b"1"
 _LONGEST: Final = 16 * 1024 * 1024
 
@@ -26,22 +24,17 @@ class Interpretation(msgspec.Struct, frozen=True):
     prefix: str
 
 
-def environment(folder: Path, root: Path, base: Mapping[str, str]) -> dict[str, str]:
-    """`base` with what makes every Python program write to `folder` what it ran.
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """`base` with what makes every Python program of a run write to the run's folder what it ran.
 
-    >>> made = environment(Path("/spool/python"), Path("/p"), {"PYTHONPATH": "/lib"})
+    >>> made = environment({"PYTHONPATH": "/lib"})
     >>> made["PYTHONPATH"] == f"{SITE}:/lib"
     True
     """
     others = [entry for entry in base.get("PYTHONPATH", "").split(os.pathsep) if entry != str(SITE)]
     if others == [""]:
         others = []  # an empty variable means none; an empty entry would mean the working directory
-    return {
-        **base,
-        "PYTHONPATH": os.pathsep.join([str(SITE), *others]),
-        FOLDER: str(folder),
-        ROOT: str(root),
-    }
+    return {**base, "PYTHONPATH": os.pathsep.join([str(SITE), *others])}
 
 
 def read(folder: Path) -> Iterator[Interpretation]:

@@ -27,7 +27,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 from provgraph.calls import at_work, boundaries, goes_on
 from provgraph.config import create_project, find_project, project_root_for
 from provgraph.errors import ProvgraphError, reason_of
-from provgraph.ingest.capture.audit import FOLDER, SITE, Interpretation
+from provgraph.ingest.capture.audit import SITE, Interpretation
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -39,11 +39,12 @@ from provgraph.ingest.capture.events import (
     Renamed,
     Unlinked,
 )
-from provgraph.ingest.capture.recording import RUN
+from provgraph.ingest.capture.recording import PYTHON
 from provgraph.ingest.capture.runner import Capture, note
 from provgraph.ingest.capture.surroundings import tick
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Stat
+from provgraph.tracking import run_folder
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -138,7 +139,7 @@ class track:
             tracking.end(status)
 
     def _begin(self) -> None:
-        if self._tracking is not None or os.environ.get(RUN):
+        if self._tracking is not None or run_folder():
             return
         try:
             self._tracking = _Tracking({f"tag.{name}": text for name, text in self._tags.items()})
@@ -200,7 +201,7 @@ class _Tracking:
         )
         if not _hooked:
             sys.addaudithook(_hear)
-            _watch_drivers(self._given[FOLDER])
+            _watch_drivers(os.path.join(run_folder(), PYTHON))
             _hooked = True
         _listeners.append(self)
         boundaries.append(self.settle)

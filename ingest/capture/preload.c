@@ -1510,7 +1510,7 @@ static const char *within_environment(const char *path, const char *root) {
 static bool is_environment(const char *path) {
     /* What is kept although it lies there has one of these in its path. */
     static const char kept[][12] = {"/.", "/dev/shm/", "/run/media/"};
-    const char *root = &environ ? variable(environ, "PROVGRAPH_ROOT") : NULL;
+    const char *root = text_at(load(&spool->root));
     const char *within = root ? within_environment(path, root) : NULL;
     for (size_t i = 0; within && i < sizeof kept / sizeof *kept; i++)
         if (contains(within, kept[i])) return false;

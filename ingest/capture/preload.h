@@ -71,7 +71,8 @@ struct spool {
     uint64_t preserved; /* how much was spent on keeping what files held before */
     uint64_t looked_at; /* where the text is that names a file of `struct look`, or 0 */
     uint64_t turns;     /* grows with what those who talk through pipes do to files, and with their forks */
-    uint32_t unused[18];
+    uint64_t root;      /* where the text is that names the project's folder, or 0 */
+    uint32_t unused[16];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };

@@ -69,6 +69,7 @@ from provgraph.model.records import (
     Used,
 )
 from provgraph.model.uri import uri_of
+from provgraph.tracking import METRICS, run_folder
 
 if TYPE_CHECKING:
     from provgraph.ingest.capture.assemble import Assembly, Context
@@ -77,15 +78,12 @@ LOCK: Final = "lock"
 MANIFEST: Final = "run.json"
 EVENTS: Final = "events"
 PYTHON: Final = "python"
-METRICS: Final = "metrics.ndjson"
 NESTED: Final = "nested"
 CACHE: Final = "cache"
 INSIDE: Final = "inside"
 TOLD: Final = "told"
-RUN: Final = "PROVGRAPH_RUN"
 MOMENTS: Final = (0.0, 0.02, 0.1)
 """Seconds that what others are just doing is given, one after the other."""
-"""The variable that names the run, in the environment of its programs."""
 
 
 class Manifest(msgspec.Struct):
@@ -147,7 +145,6 @@ class Recording(msgspec.Struct, frozen=True):
         recording = cls(folder, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            recording.python.mkdir(mode=0o700)
         except OSError:
             recording.remove()
             raise
@@ -665,12 +662,15 @@ def _observe(evidence: Evidence, events: Iterable[Event]) -> None:
         following = next(waiting, None)
 
 
-def tell_outer(spool: str, *words: str) -> None:
-    """Tell the run around this one, whose spool is given, that this process is a runner. `words`: `run` and a
+def tell_outer(*words: str) -> None:
+    """Tell the run around this one, where there is one, that this process is a runner. `words`: `run` and a
     moment in which it was nothing else."""
+    around = run_folder()
+    if not around:
+        return
     with suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        file = os.open(os.path.join(os.path.dirname(spool), NESTED), flags, 0o600)
+        file = os.open(os.path.join(around, NESTED), flags, 0o600)
         try:
             os.write(file, f"{' '.join([str(os.getpid()), *words])}\n".encode())
         finally:

@@ -25,7 +25,6 @@ from provgraph.ingest.capture.marks import Marks
 from provgraph.ingest.capture.recording import (
     EVENTS,
     MANIFEST,
-    RUN,
     Evidence,
     Manifest,
     Outside,
@@ -43,6 +42,7 @@ from provgraph.model.collector import paused_collector
 from provgraph.model.journal import Reading, SegmentWriter, read_segment
 from provgraph.model.records import EnvironmentSeen, Record, RunEnded, RunStarted
 from provgraph.model.uri import shown, uri_of
+from provgraph.tracking import run_folder
 
 KILLED: Final = "provgraph was killed before the run ended"
 UNFINISHED: Final = "the record was not finished when the run ended; what no program was seen to change is not known"
@@ -113,7 +113,7 @@ def _of_our_prompt(project: Project, folder: Path) -> Recording | None:
     prompt does not wait until its keeper is through; we do, for a while."""
     with suppress(OSError, ProvgraphError):
         told = front.read(folder)
-        if told is None or told.shell is None or folder.name == os.environ.get(RUN):
+        if told is None or told.shell is None or folder.name == os.path.basename(run_folder()):
             return None
         if told.shell.pid not in ancestors(os.getpid()):
             return None

@@ -34,7 +34,7 @@ from provgraph.ingest.capture.program import (
     untraceable,
 )
 from provgraph.ingest.capture.recording import (
-    RUN,
+    EVENTS,
     TOLD,
     Evidence,
     Manifest,
@@ -57,7 +57,7 @@ from provgraph.model.identity import new_run_id, step_id
 from provgraph.model.journal import SUFFIX, SegmentWriter
 from provgraph.model.records import Record, RunEnded, RunStarted
 from provgraph.model.uri import text_of, uri_of
-from provgraph.tracking import METRICS
+from provgraph.tracking import SPOOL, run_folder
 
 if TYPE_CHECKING:
     from provgraph.ingest.capture.rhythm import Due
@@ -69,7 +69,6 @@ BACKENDS: Final = {
     "none": "changes of files and Python's own word alone",
 }
 _BACKENDS: Final = {"auto": "preload", "preload": "preload", "ptrace": "ptrace", "none": "none"}
-_SPOOL: Final = "PROVGRAPH_SPOOL"
 _SHORTEST, _LONGEST = 0.02, 0.2
 _LONGEST_REST: Final = 2.0
 _BUSY, _IDLE = 10, 100
@@ -212,7 +211,7 @@ class Capture:
                 gaps=[*gaps, *blind],
                 properties=without_secrets(properties),
                 variables=variables(os.environ, project),
-                around=os.path.dirname(os.environ.get(_SPOOL, "")),
+                around=run_folder(),
                 runner=os.getpid(),
                 launched=started_at(os.getpid()),
             )
@@ -242,14 +241,12 @@ class Capture:
             env = without_shim(self._recording.events, env)
         elif self._spool is not None:
             env = traced(self._library, self._recording.events, env)
-        env = audit.environment(self._recording.python, self.project.root, env)
-        return {**env, RUN: self._run, METRICS: str(self._recording.metrics)}
+        return {**audit.environment(env), SPOOL: str(self._recording.events.absolute())}
 
     def attend(self, program: Program) -> int:
         """Wait for the program's end, hashing what it writes meanwhile."""
         self._program = program
-        if spool := os.environ.get(_SPOOL):
-            tell_outer(spool, "run", str(self._manifest.began))
+        tell_outer("run", str(self._manifest.began))
         self._manifest.pid = program.pid
         self._save()
         status = program.wait(self._watch)
@@ -390,7 +387,7 @@ class Capture:
                 self._tracer = self._find_tracer(cache)
             if backend != "ptrace":
                 self._library = shim.library(cache)
-            spool = begin(self._recording.events, self._tracer)
+            spool = begin(self._recording.events, self._tracer, self.project.root)
             if backend == "auto":
                 self._tell_front()
             return spool, []
@@ -513,11 +510,12 @@ def _is_in_our_session(pid: int) -> bool:
 
 def _newborn(run: str, program: int) -> Iterator[int]:
     """Processes of this run that were forked a moment ago and have not written anything yet."""
-    mark = f"{RUN}={run}".encode()
+    variable, events = f"{SPOOL}=".encode(), f"/{run}/{EVENTS}".encode()
     for name in os.listdir("/proc"):
         if program and name.isdigit() and int(name) > program:
             with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                if mark in file.read().split(b"\0"):
+                entries = file.read().split(b"\0")
+                if any(entry.startswith(variable) and entry.endswith(events) for entry in entries):
                     yield int(name)
 
 
@@ -563,19 +561,19 @@ def without_pending(events: Events, living: set[int]) -> Events:
 
 def _parent(machine: Machine) -> str:
     """Our own step in the run around this one, where there is one."""
-    outer, spool = os.environ.get(RUN), os.environ.get(_SPOOL)
-    if not outer or not spool:
+    outer = run_folder()
+    if not outer:
         return ""
-    tell_outer(spool)
+    tell_outer()
     pid = os.getpid()
     with suppress(OSError, ProvgraphError, ValueError):
-        with Spool(Path(spool)) as seen:
+        with Spool(Path(outer, EVENTS)) as seen:
             ours = seen.of(pid)
         forks = [at for at, event in enumerate(ours) if isinstance(event, Forked)]
         ours = ours[forks[-1] :] if forks else ours
         images = sum(isinstance(event, Image) for event in ours)
         if images:
-            return step_id(outer, machine.boot, pid, ours[0].tick, images - 1)
+            return step_id(os.path.basename(outer), machine.boot, pid, ours[0].tick, images - 1)
     return ""
 
 

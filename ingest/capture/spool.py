@@ -53,6 +53,7 @@ from provgraph.ingest.capture.events import (
 from provgraph.ingest.capture.numbers import Numbers
 from provgraph.ingest.capture.streams import Events, Stream
 from provgraph.model.records import Stat
+from provgraph.tracking import SPOOL
 
 _READ: Final = mmap.ACCESS_READ
 MAGIC: Final = 0x314C4F4F50535650
@@ -79,6 +80,7 @@ TRACERS = Struct("=24I")
 TRACERS_AT: Final = 56
 BEGAN_AT: Final = 152
 LOOKED_AT: Final = 168
+ROOT_AT: Final = 184
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 _WHOSE = Struct("=I4xI")  # of a record, its length and its pid
@@ -110,9 +112,9 @@ EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16
 KINDS: Final = ("file", "pipe", "socket", "other", "terminal")
 
 
-def create(path: Path, tracer: Path | None = None) -> None:
+def create(path: Path, tracer: Path | None = None, root: Path | None = None) -> None:
     """Makes an empty spool that only its owner may read. `tracer` is what shall follow the programs
-    that cannot load the shim, None if nothing shall.
+    that cannot load the shim, None if nothing shall; `root` is the project's folder, within which nothing is left out.
 
     Its first mebibyte is allocated on the disk at once. Raises CaptureError where it cannot be.
     """
@@ -125,7 +127,7 @@ def create(path: Path, tracer: Path | None = None) -> None:
             header = HEADER.pack(MAGIC, VERSION, 0, DATA_START + GRANULE, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
             os.pwrite(descriptor, PROGRESS.pack(time.time_ns()), BEGAN_AT)
-            names = {TRACER_AT: tracer, LOOKED_AT: looks()}
+            names = {TRACER_AT: tracer, LOOKED_AT: looks(), ROOT_AT: root}
             _put_names(descriptor, {at: bytes(name) for at, name in names.items() if name})
         except OSError:
             path.unlink()
@@ -138,17 +140,17 @@ def create(path: Path, tracer: Path | None = None) -> None:
         ) from error
 
 
-def begin(events: Path, tracer: Path | None = None) -> Spool:
+def begin(events: Path, tracer: Path | None, root: Path) -> Spool:
     """Makes an empty spool and reads it: `events`, or where that cannot be mapped one on local storage, to which
     `events` is then a link. Raises CaptureError."""
-    create(events, tracer)
+    create(events, tracer, root)
     try:
         return Spool(events)
     except JournalError:
         events.unlink()
     for place in aside.places(events.parent.name, os.environ):
         with suppress(OSError, ProvgraphError):
-            create(place, tracer)
+            create(place, tracer, root)
             events.symlink_to(place)
             return Spool(events)
         aside.discard(place)
@@ -212,7 +214,7 @@ def environment(library: Path, spool_path: Path, base_env: Mapping[str, str]) ->
     return {
         **base_env,
         "LD_PRELOAD": ":".join([shim, *(entry for entry in others if entry != shim)]),
-        "PROVGRAPH_SPOOL": str(spool_path.absolute()),
+        SPOOL: str(spool_path.absolute()),
         "ASAN_OPTIONS": ":".join(sanitizer),
     }
 
@@ -229,7 +231,7 @@ def without_shim(spool_path: Path, base_env: Mapping[str, str]) -> dict[str, str
     kept = [entry for entry in preloads if not os.path.basename(entry).startswith("preload-")]
     if kept:
         env = {"LD_PRELOAD": ":".join(kept), **env}
-    return {**env, "PROVGRAPH_SPOOL": str(spool_path.absolute())}
+    return {**env, SPOOL: str(spool_path.absolute())}
 
 
 class Life(msgspec.Struct, frozen=True):

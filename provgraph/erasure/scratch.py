@@ -18,6 +18,7 @@ from typing import Final
 
 from provgraph.config import STATE
 from provgraph.errors import ProvgraphError
+from provgraph.tracking import SPOOL
 
 
 class RebuildFailed(ProvgraphError):
@@ -85,9 +86,7 @@ def _without_state(project: Path):  # type: ignore[no-untyped-def]
 
 def _environment() -> dict[str, str]:
     """Ours, without what ties us to a run around us."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith("PROVGRAPH_RUN")
-    }
+    return {name: value for name, value in os.environ.items() if name != SPOOL}
 
 
 _IN_ITS_PLACE: Final = 'mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"'

@@ -12,6 +12,7 @@ import pytest
 
 from provgraph.ingest.capture import audit
 from provgraph.ingest.capture.audit import SITE, Interpretation, read
+from provgraph.tracking import SPOOL
 
 VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
 
@@ -42,9 +43,9 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
-        self.said = folder / "said"
-        self.root.mkdir()
-        self.said.mkdir()
+        self.recording = self.root / ".provgraph" / "spool" / "r1"
+        self.said = self.recording / "python"
+        self.recording.mkdir(parents=True)
         (self.root / "pkg").mkdir()
         for name, text in {
             "pkg/__init__.py": "",
@@ -57,7 +58,7 @@ class Run:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PROVGRAPH"))}
-        return audit.environment(self.said, self.root, {**kept, **more})
+        return audit.environment({**kept, SPOOL: str(self.recording / "events"), **more})
 
     def __call__(self, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -191,7 +192,7 @@ def test_a_broken_sitecustomize_is_broken_as_before(run: Run, tmp_path: Path, py
 
 
 def test_a_folder_that_is_gone_goes_unnoticed(run: Run, python: str) -> None:
-    run.said.rmdir()
+    run.recording.rmdir()
     done = run(python, "script.py")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -223,7 +224,7 @@ def test_a_damaged_word_is_left_out(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_an_empty_path_variable_does_not_become_the_working_directory() -> None:
-    made = audit.environment(Path("/said"), Path("/p"), {"PYTHONPATH": ""})
+    made = audit.environment({"PYTHONPATH": ""})
     assert made["PYTHONPATH"] == str(SITE)
-    twice = audit.environment(Path("/said"), Path("/p"), made)
+    twice = audit.environment(made)
     assert twice["PYTHONPATH"] == str(SITE)

@@ -195,7 +195,7 @@ def test_the_shell_is_the_one_that_it_was(terminal: Terminal) -> None:
     assert "it is yes" in terminal.type('echo "it is $KEPT"')
     assert "PROVGRAPH_" not in before and "LD_PRELOAD" not in before
     inside = terminal.type("env | sort | sed 's/^/=/'")
-    assert "PROVGRAPH_RUN" in inside and "LD_PRELOAD" in inside
+    assert "PROVGRAPH_SPOOL" in inside and "LD_PRELOAD" in inside
     terminal.leave()
     terminal.settled()
     killed = [r.exit for r in terminal.workspace.all(RunEnded) if r.exit not in (0, None)]

@@ -584,7 +584,7 @@ def told(traced: Tracing, *paths: Path) -> list[Path]:
 def test_the_first_compiled_module_of_a_package_s_folder_stands_for_the_others(
     traced: Tracing,
 ) -> None:
-    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    traced.root = traced.folder
     for packages in ("env/lib/python3.12/site-packages", "usr/dist-packages"):
         site = traced.folder / packages
         one, two, three = modules(site / "pkg", "one", "two", "three")
@@ -597,7 +597,7 @@ def test_the_first_compiled_module_of_a_package_s_folder_stands_for_the_others(
 
 
 def test_compiled_modules_that_may_be_of_the_project_are_all_told(traced: Tracing) -> None:
-    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    traced.root = traced.folder
     site = traced.folder / "env" / "site-packages"
     own = modules(traced.folder / "src" / "pkg", "one", "two")
     assert told(traced, *own) == own
@@ -612,14 +612,14 @@ def test_compiled_modules_that_may_be_of_the_project_are_all_told(traced: Tracin
     for end in KEPT:
         kept = modules(Path(f"{site / 'other'}{os.fsdecode(end)}"), "one", "two")
         assert told(traced, *kept) == kept
-    traced.variables["PROVGRAPH_ROOT"] = str(site / "other")
+    traced.root = site / "other"
     assert told(traced, *outside) == outside
-    del traced.variables["PROVGRAPH_ROOT"]
+    traced.root = None
     assert told(traced, *outside) == outside
 
 
 def test_compiled_modules_are_told_again_when_something_got_another_name(traced: Tracing) -> None:
-    traced.variables["PROVGRAPH_ROOT"] = str(traced.folder)
+    traced.root = traced.folder
     one, two, three = modules(traced.folder / "site-packages" / "pkg", "one", "two", "three")
     program = """
         import os, sys
@@ -645,7 +645,7 @@ def test_python_s_own_compiled_modules_are_told_once_a_folder_unless_it_is_the_p
     prefix = python.parent.parent
     assert all(path.is_relative_to(prefix) for path in own)
     for root, first in ((traced.folder, 1), (prefix, 3)):
-        traced.variables["PROVGRAPH_ROOT"] = str(root)
+        traced.root = root
         seen = traced.run(python, "-I", "-c", "import json")
         opened = {Path(os.fsdecode(event.path)) for event in seen.all(Opened)}
         assert [path in opened for path in own] == [n < first for n in range(3)]

@@ -11,6 +11,7 @@ from capture.workspace import PYTHON, Workspace, environment
 from provgraph.config import create_project
 from provgraph.graph import open as open_graph
 from provgraph.model.records import StepSeen
+from provgraph.tracking import SPOOL
 
 SCRIPT = """
 import asyncio, multiprocessing, threading
@@ -136,7 +137,7 @@ def test_each_step_has_what_it_did_itself_and_what_it_was_told(
 def test_outside_a_run_they_do_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import provgraph
 
-    monkeypatch.delenv("PROVGRAPH_METRICS", raising=False)
+    monkeypatch.delenv(SPOOL, raising=False)
 
     @provgraph.step
     def double(number: int) -> int:
@@ -150,10 +151,11 @@ def test_outside_a_run_they_do_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_no_store_holds_is_kept_as_text_or_passed_over(project: Workspace) -> None:
     (project.root / "large.py").write_text(
         "import os, provgraph\n"
+        "from provgraph.tracking import METRICS, run_folder\n"
         "provgraph.log_params(large=10**30, longest=1 << 20000)\n"
         "with provgraph.step('fit', large=10**30, longest=1 << 20000, row=[10**5000]):\n"
         "    open('a.out', 'w').write(open('a').read())\n"
-        "with open(os.environ['PROVGRAPH_METRICS'], 'a') as said:\n"
+        "with open(os.path.join(run_folder(), METRICS), 'a') as said:\n"
         '    for line in (\'param", "value\', \'metric", "at\', \'enter", "how": "x", "id\', \'leave", "tick\'):\n'
         '        print(\'{"kind": "\' + line + \'": \' + \'9\' * 400 + \', "name": "n", "pid": 1}\', file=said)\n'
     )

@@ -58,11 +58,12 @@ class Tracing:
     count: int = 0
     variables: dict[str, str] = field(default_factory=dict)
     tracer: Path | None = None
+    root: Path | None = None
 
     def fresh(self) -> Path:
         self.count += 1
         path = self.spools / f"spool-{self.count}"
-        spool.create(path, self.tracer)
+        spool.create(path, self.tracer, self.root)
         return path
 
     def followed(self, path: Path, *argv: str | bytes | Path, way: str = "whole") -> list[Any]:

@@ -253,7 +253,7 @@ static bool find_project(void) {
 
 /* ---- the recording ----------------------------------------------------------------------------- */
 
-static char run[RUN_ID + 1], recording[PATH_ROOM], metrics[PATH_ROOM], python_folder[PATH_ROOM];
+static char run[RUN_ID + 1], recording[PATH_ROOM], python_folder[PATH_ROOM];
 static int lock_file = -1, front_file = -1;
 static struct head head = {.magic = FRONT_MAGIC, .version = FRONT_VERSION};
 static uint64_t written; /* how far the front's file reaches */
@@ -267,15 +267,13 @@ static bool name_run(void) {
         run[2 + 2 * n] = "0123456789abcdef"[random[n] & 15];
     }
     return JOIN(recording, spools, "/", run) && JOIN(spool_path, recording, "/events") &&
-           JOIN(python_folder, recording, "/python") && JOIN(metrics, recording, "/metrics.ndjson") &&
-           JOIN(loose_path, cache_folder, "/", run, ".loose");
+           JOIN(python_folder, recording, "/python") && JOIN(loose_path, cache_folder, "/", run, ".loose");
 }
 
 static void remove_recording(void) {
     static const char *const names[] = {"/events", "/front", "/told", "/lock", NULL};
     char path[PATH_ROOM];
     remove_aside(spool_path);
-    call3(SYS_unlinkat, AT_FDCWD, python_folder, AT_REMOVEDIR);
     for (int n = 0; names[n]; n++)
         if (JOIN(path, recording, names[n])) call3(SYS_unlinkat, AT_FDCWD, path, 0);
     for (int n = 0; n < 2; n++) { /* some storage keeps under another name what is open */
@@ -307,6 +305,14 @@ static enum made make_spool_at(const char *path) {
     }
     struct spool *head = (struct spool *)empty;
     head->began = wall();
+    size_t text = (size + 8) & ~(size_t)7; /* behind the other texts, and a zero */
+    uint32_t length = (uint32_t)root.size;
+    if (text + sizeof length + length < DATA_START + GRANULE) {
+        head->root = text;
+        memcpy(empty + text, &length, sizeof length);
+        memcpy(empty + text + sizeof length, root.at, length);
+        size = text + sizeof length + length;
+    }
     int file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (file < 0) return NOT_MADE;
     bool made = head->magic == SPOOL_MAGIC && head->version == SPOOL_VERSION &&
@@ -421,8 +427,7 @@ static bool make_recording(uint64_t began) {
     if (!JOIN(path, recording, "/lock")) return false;
     lock_file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (lock_file < 0 || call2(SYS_flock, lock_file, 2 | 4 /* LOCK_EX | LOCK_NB */) < 0) return false;
-    if (call3(SYS_mkdirat, AT_FDCWD, python_folder, 0700) < 0 || !make_spool()) return false;
-    if (!JOIN(path, recording, "/front")) return false;
+    if (!make_spool() || !JOIN(path, recording, "/front")) return false;
     front_file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (front_file < 0) return false;
     read_ignored();
@@ -488,7 +493,7 @@ static char **environment(void) {
     struct slice preload = {"", 0}, modules = {"", 0}, sanitizer = {"", 0};
     size_t count = 0, kept = 0;
     while (variables[count]) count++;
-    char **made = keep((count + 9) * sizeof *made);
+    char **made = keep((count + 5) * sizeof *made);
     for (size_t n = 0; made && n < count; n++) {
         struct slice value = slice_of(variables[n]);
         struct slice name = until(&value, '=');
@@ -505,10 +510,6 @@ static char **environment(void) {
     made[kept++] = told ? assignment("ASAN_OPTIONS", sanitizer, ':', nothing)
                         : assignment("ASAN_OPTIONS", slice_of("verify_asan_link_order=0"), ':', sanitizer);
     made[kept++] = assignment("PROVGRAPH_SPOOL", slice_of(spool_path), 0, nothing);
-    made[kept++] = assignment("PROVGRAPH_PYTHON", slice_of(python_folder), 0, nothing);
-    made[kept++] = assignment("PROVGRAPH_ROOT", root, 0, nothing);
-    made[kept++] = assignment("PROVGRAPH_RUN", slice_of(run), 0, nothing);
-    made[kept++] = assignment("PROVGRAPH_METRICS", slice_of(metrics), 0, nothing);
     made[kept] = NULL;
     for (size_t n = 0; n < kept; n++)
         if (!made[n]) return NULL;
@@ -572,8 +573,8 @@ static long list_processes(int folder, char *raw, size_t room) {
 /* Whether a process of this run was forked a moment ago and has written nothing yet. */
 static bool anybody_newborn(void) {
     static char text[1 << 17];
-    char raw[1 << 14], path[64], mark[64];
-    JOIN(mark, "PROVGRAPH_RUN=", run);
+    char raw[1 << 14], path[64], mark[PATH_ROOM];
+    JOIN(mark, "PROVGRAPH_SPOOL=", spool_path);
     int folder = open_at(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY, 0);
     bool found = false;
     long size = folder < 0 ? 0 : list_processes(folder, raw, sizeof raw);

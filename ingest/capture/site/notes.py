@@ -1,6 +1,6 @@
 """What the hooks of this Python process note for its run: lines of JSON, in a file of the run's folder. Loaded with the first of them."""
 
-# ruff: noqa: S110, BLE001, UP031 - it must never be noticed
+# ruff: noqa: S110, SIM105, BLE001, UP031 - it must never be noticed
 
 import json
 import os
@@ -40,7 +40,12 @@ class Notes:
                 self.left -= 1
             line["pid"] = os.getpid()
             line["tick"] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            folder = os.environ.get("PROVGRAPH_PYTHON", self.folder)
+            spool = os.environ.get("PROVGRAPH_SPOOL")
+            folder = os.path.join(os.path.dirname(spool), "python") if spool else self.folder
+            try:
+                os.mkdir(folder, 0o700)
+            except OSError:
+                pass  # it is there
             name = os.path.join(folder, "%d.%s" % (os.getpid(), self.suffix))
             file = os.open(name, _APPEND, 0o600)
             try:

@@ -21,11 +21,11 @@ def _begin():
     import os
     import time
 
-    folder = os.environ.get("PROVGRAPH_PYTHON")
-    root = os.environ.get("PROVGRAPH_ROOT")
-    if not folder or not root or not hasattr(time, "CLOCK_BOOTTIME"):
+    root, within, run = os.environ.get("PROVGRAPH_SPOOL", "").rpartition("/.provgraph/spool/")
+    if not within or not hasattr(time, "CLOCK_BOOTTIME"):
         return
-    inside = root.rstrip("/") + "/"
+    inside = root + "/"
+    folder = inside + within[1:] + run.rpartition("/")[0] + "/python"
     clock = time.CLOCK_BOOTTIME
     now = time.clock_gettime_ns
     began = [os.getpid(), now(clock)]
@@ -81,6 +81,10 @@ def _begin():
                 sys.prefix,
             ]
             data = b"\0".join(os.fsencode(field) for field in fields + sorted(sources)) + b"\n"
+            try:
+                os.mkdir(folder, 0o700)
+            except OSError:
+                pass  # another process made it
             name = os.path.join(folder, "%d-%d" % tuple(began))
             file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:

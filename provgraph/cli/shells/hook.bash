@@ -22,7 +22,7 @@ declare -A _provgraph_nowhere=()
 # A shell in a recorded run has runs of its own.
 if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
     (umask 077; echo $$ shell >>"${PROVGRAPH_SPOOL%/*}/nested") 2>/dev/null
-    unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+    unset PROVGRAPH_SPOOL
 fi
 
 # The last line of the history, in REPLY.
@@ -89,7 +89,7 @@ _provgraph_say() {
 _provgraph_prompt() {
     local status=$? name lines
     mapfile -t lines <<<"$_provgraph_answer"
-    unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+    unset PROVGRAPH_SPOOL
     if [[ -n $_provgraph_folder ]]; then
         command "$_provgraph_program" shell-hook --end "${lines[1]}" "$status" </dev/null &>/dev/null
         for name in "${lines[@]:2}"; do
@@ -112,7 +112,7 @@ _provgraph_prompt() {
     if ((_provgraph_on)); then
         # Marked for the environment, where they are only once PS0 has given them values. It cannot
         # change what has a value already: that has ours in front all the time.
-        export PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+        export PROVGRAPH_SPOOL
         [[ -z ${LD_PRELOAD-} || $LD_PRELOAD == *"$_provgraph_library"* ]] || LD_PRELOAD=$_provgraph_library:$LD_PRELOAD
         [[ -z ${PYTHONPATH-} || $PYTHONPATH == *"$_provgraph_site"* ]] || PYTHONPATH=$_provgraph_site:$PYTHONPATH
         [[ -z ${ASAN_OPTIONS-} || $ASAN_OPTIONS == *verify_asan_link_order=* ]] || ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS
@@ -131,7 +131,7 @@ provgraph-hook() {
     esac
 }
 
-_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${PROVGRAPH_PYTHON:=$_provgraph_folder/python}${PROVGRAPH_METRICS:=$_provgraph_folder/metrics.ndjson}${PROVGRAPH_RUN:=${_provgraph_folder##*/}}${PROVGRAPH_ROOT:=${_provgraph_folder%/.provgraph/spool/*}}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]-}'
+_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]-}'
 PS0='${_provgraph_nowhere["x${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]-}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
 unset _provgraph_set
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then

@@ -13,7 +13,7 @@ if status is-interactive; and not set -q _provgraph_program
     # A shell in a recorded run has runs of its own.
     if set -q PROVGRAPH_SPOOL
         echo $fish_pid shell >>(path dirname $PROVGRAPH_SPOOL)/nested 2>/dev/null
-        set -e PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+        set -e PROVGRAPH_SPOOL
     end
 
     # Give a variable of the environment another value, until the line has ended. A global one of fish
@@ -63,15 +63,8 @@ if status is-interactive; and not set -q _provgraph_program
         # A pipe into `read`, since a substitution waits for a thread of fish's besides.
         command $_provgraph_program shell-hook --begin $fish_pid "$argv[1]" 2>/dev/null | read -gz --list -d \n _provgraph_answer
         set -q _provgraph_answer[1]; and set -e _provgraph_answer[-1] # what is behind the last newline
-        set -l project
-        set -l run
-        string match -qr '^(?<project>.+)/\.provgraph/spool/(?<run>[^/]+)$' -- $_provgraph_answer[1]; or return
-        set -l folder $_provgraph_answer[1]
-        _provgraph_lend PROVGRAPH_SPOOL $folder/events
-        _provgraph_lend PROVGRAPH_PYTHON $folder/python
-        _provgraph_lend PROVGRAPH_METRICS $folder/metrics.ndjson
-        _provgraph_lend PROVGRAPH_RUN $run
-        _provgraph_lend PROVGRAPH_ROOT $project
+        test -n "$_provgraph_answer[1]"; or return
+        _provgraph_lend PROVGRAPH_SPOOL $_provgraph_answer[1]/events
         _provgraph_put_before LD_PRELOAD $_provgraph_library
         _provgraph_put_before PYTHONPATH $_provgraph_site
         _provgraph_put_before ASAN_OPTIONS verify_asan_link_order=0

@@ -12,7 +12,7 @@ typeset -gA _provgraph_before=() _provgraph_lent=()
 # A shell in a recorded run has runs of its own.
 if [[ -n ${PROVGRAPH_SPOOL-} ]]; then
     (umask 077; echo $$ shell >>"${PROVGRAPH_SPOOL:h}/nested") 2>/dev/null
-    unset PROVGRAPH_SPOOL PROVGRAPH_PYTHON PROVGRAPH_ROOT PROVGRAPH_RUN PROVGRAPH_METRICS
+    unset PROVGRAPH_SPOOL
 fi
 
 # Give a variable of the environment another value, until the line has ended.
@@ -48,10 +48,6 @@ _provgraph_preexec() {
     folder=${_provgraph_answer[1]-}
     [[ -n $folder ]] || return 0
     _provgraph_lend PROVGRAPH_SPOOL $folder/events
-    _provgraph_lend PROVGRAPH_PYTHON $folder/python
-    _provgraph_lend PROVGRAPH_METRICS $folder/metrics.ndjson
-    _provgraph_lend PROVGRAPH_RUN ${folder:t}
-    _provgraph_lend PROVGRAPH_ROOT ${folder%/.provgraph/spool/*}
     _provgraph_lend LD_PRELOAD $_provgraph_library${LD_PRELOAD:+:$LD_PRELOAD}
     _provgraph_lend PYTHONPATH $_provgraph_site${PYTHONPATH:+:$PYTHONPATH}
     _provgraph_lend ASAN_OPTIONS verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
