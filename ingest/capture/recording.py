@@ -507,7 +507,7 @@ def _context(
         given=given.GAP in manifest.gaps,
         passed_on=_passed_on(project, evidence, recorded),
         began=min(manifest.launched or manifest.began, manifest.began),
-        fifos=lambda asked: siblings.fifos_elsewhere(project, manifest, asked, recorded),
+        elsewhere=lambda asked: siblings.elsewhere(project, manifest, asked, recorded),
         of_pipes=siblings.device_of_pipes() if evidence.shell is None else None,
         room=Room(recorded),
     )

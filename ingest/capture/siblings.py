@@ -14,6 +14,7 @@ from functools import lru_cache
 from math import inf
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Final
 
 from provgraph.config import Project
 from provgraph.errors import ProvgraphError
@@ -21,6 +22,7 @@ from provgraph.ingest.capture import line, tree
 from provgraph.ingest.capture.assemble.connections import (
     OF_PIPES,
     fifo_stream,
+    from_anybody,
     from_within,
     stream_of,
     written_by,
@@ -41,6 +43,9 @@ from provgraph.ingest.capture.spool import Spool
 from provgraph.model.journal import Reading, read_segment, segments
 from provgraph.model.records import Generated, Invalidated, Name, StepSeen, Used
 from provgraph.model.uri import bytes_of
+
+_NOWHERE: Final = -1
+"""Is no device."""
 
 
 def without_theirs(
@@ -63,10 +68,10 @@ def passed_on(
     project: Project, manifest: Manifest, first: Image, own: Path
 ) -> frozenset[tuple[bytes, bytes]]:
     """The streams of pipes that a run's `first` program was given to write to, and another run has to read from, each
-    with the name by which that one knows it."""
-    place = f"{manifest.machine.host}/{manifest.machine.boot}".encode()
-    given = pipes_given(first)
-    streams = {stream_of(held.stat, place) for held in given if held.fd > 0}
+    with the name by which that one knows it. What is written to a FIFO has a name anyhow, but for the run around this one."""
+    place, run = f"{manifest.machine.host}/{manifest.machine.boot}".encode(), manifest.started.run
+    given = [held for held in pipes_given(first) if held.fd > 0]
+    streams = {stream_of(held.stat, place) for held in given}
     if not streams:
         return frozenset()
     read = {
@@ -83,18 +88,20 @@ def passed_on(
             }
     for path in _written_since(project, manifest):
         with suppress(OSError, ProvgraphError, ValueError):
-            read |= _heard_in(path, path.stat().st_mtime_ns)
-    found = {(stream, stream) for stream in streams & read}
+            read |= set(map(from_anybody, _heard_in(path, path.stat().st_mtime_ns)))
+    of_pipes = {stream_of(held.stat, place) for held in given if _has_no_name(held.stat.device)}
+    found = {(stream, written_by(stream, run, named=False)) for stream in of_pipes & read}
     if manifest.around:  # what it has not been given itself is between it and this one
         outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
         found |= {(s, from_within(s, manifest.runner)) for s in streams - outer}
     return frozenset(found)
 
 
-def fifos_elsewhere(
+def elsewhere(
     project: Project, manifest: Manifest, asked: Iterable[tuple[int, int]], own: Path
 ) -> dict[tuple[int, int], Elsewhere]:
-    """What other runs have to do with these FIFOs."""
+    """What other runs have to do with these pipes and FIFOs. The run around this one tells of a pipe within it by the name
+    that it has for all."""
     place = f"{manifest.machine.host}/{manifest.machine.boot}".encode()
     by_stream = {fifo_stream(identity, place): identity for identity in asked}
     read: set[bytes] = set()
@@ -119,6 +126,11 @@ def fifos_elsewhere(
             for stream, by in _fifos_in(path, at).items():
                 written[stream] |= by
             read |= {stream.partition(ours)[0] for stream in _heard_in(path, at)}
+    if manifest.around:
+        outer = {stream_of(held.stat, place) for held in _pipes_of(Path(manifest.around))}
+        for stream, (device, _) in by_stream.items():
+            if stream not in outer and _has_no_name(device):
+                written[stream].add(Written(stream, 0, inf, inf))
     return {
         identity: Elsewhere(stream in read, tuple(written[stream]))
         for stream, identity in by_stream.items()
@@ -142,6 +154,10 @@ def _substituted(folder: Path) -> Iterator[int]:
             yield from (pipe.inode for pipe in found)
 
 
+def _has_no_name(device: int) -> bool:
+    return device == device_of_pipes()
+
+
 @lru_cache(maxsize=1)
 def device_of_pipes() -> int:
     """Where the kernel has those that lie in no folder."""
@@ -154,21 +170,21 @@ def device_of_pipes() -> int:
 
 
 def _fifos_of(folder: Path) -> list[Fifo]:
-    """Those that a run has to do with, as far as that can be told now."""
+    """Those that a run has to do with, and the pipes that it was started with, as far as that can be told now."""
     with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
         runners = Nested.of(folder).runners
         story = lives(spool.of_programs(), b"")
-        return fifos(story, lambda _: True, lambda _: False, device_of_pipes(), runners)
+        return fifos(story, lambda _: True, lambda _: False, _NOWHERE, runners)
     return []
 
 
 @lru_cache(maxsize=1024)
 def _fifos_in(segment: Path, written: int) -> Mapping[bytes, frozenset[Written]]:
-    """What its run wrote to FIFOs, by their streams; `written` is when the segment was."""
+    """What its run wrote to pipes and FIFOs, by their streams; `written` is when the segment was."""
     with segment.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         if data.find(OF_PIPES) < 0:
             return {}
-    run, scheme = b"/" + segment.stem.encode(), OF_PIPES.decode()
+    run, scheme = b"/" + run_of(segment).encode(), OF_PIPES.decode()
     made: list[tuple[str, Name]] = []
     ended: dict[str, float] = {}
     removed: dict[tuple[str, str], float] = {}
@@ -239,6 +255,11 @@ def _changed_by_living(project: Project, own: Path) -> Iterator[bytes]:
             yield from line.changed(spool.events())
 
 
+def run_of(segment: Path) -> str:
+    """A run may have several."""
+    return segment.stem.partition(".")[0]
+
+
 def _written_since(project: Project, manifest: Manifest) -> Iterator[Path]:
     """The segments of others that have been written since a run began, or was about to."""
     since = manifest.started.when.at
@@ -246,5 +267,5 @@ def _written_since(project: Project, manifest: Manifest) -> Iterator[Path]:
         since = min(since, manifest.launched + manifest.machine.offset)
     for path in segments(project.journal):
         with suppress(OSError):
-            if path.stat().st_mtime_ns >= since and path.stem != manifest.started.run:
+            if path.stat().st_mtime_ns >= since and run_of(path) != manifest.started.run:
                 yield path

@@ -154,6 +154,42 @@ def in_shell(workspace: Workspace, script: str) -> None:
     )
 
 
+BESIDE = {
+    "two writers": ("({a} & {b}; wait) | {out}", {"out": {"a", "b"}}),
+    "one after the other": ("({a}; {b}) | {out}", {"out": {"a", "b"}}),
+    "two readers": ("{a} | ({head}; {out})", {"head": {"a"}, "out": {"a"}}),
+    "two of each": ("({a}; {b}) | ({head}; {out})", {"out": {"a", "b"}}),
+    "substituted": ("{out} <({a}; {b})", {"out": {"a", "b"}}),
+    "with a run around": ("{around} | {out}", {"out": {"a", "b", "c"}}),
+}
+
+
+@pytest.mark.parametrize("within", [False, True])
+@pytest.mark.parametrize("how", BESIDE)
+def test_runs_side_by_side_at_one_end_of_a_pipe_are_all_joined(
+    workspace: Workspace, how: str, within: bool
+) -> None:
+    for name in ("a", "b", "c"):
+        (workspace.root / name).write_text(f"{name}\n")
+    wait = "while [ ! -e begun ]; do sleep 0.02; done; {}".format
+    begun = ': > begun; exec sort -o out "$@"' if how != "substituted" else SUBSTITUTED
+    a, b = (workspace.shell("sh", "-c", wait(f"cat {name} {name}")) for name in "ab")
+    words = {
+        "a": a,
+        "b": b,
+        "head": workspace.shell("sh", "-c", ": > begun; read x; echo $x > head"),
+        "out": workspace.shell("sh", "-c", begun, "sh"),
+        "around": workspace.shell("sh", "-c", f"{a}; {b}; cat c"),
+    }
+    script, origins = BESIDE[how]
+    whole = script.format(**words)
+    in_shell(workspace, workspace.shell("bash", "-c", whole) if within else whole)
+    assert {name: files_of(workspace, name) for name in origins} == origins
+
+
+SUBSTITUTED = 'exec 3< "$1"; : > begun; exec sort -o out <&3'
+
+
 def gaps_by_command(workspace: Workspace) -> dict[str, list[str]]:
     commands = {record.run: record.argv[-1] for record in workspace.all(RunStarted)}
     return {commands[record.run]: record.gaps for record in workspace.all(RunEnded)}

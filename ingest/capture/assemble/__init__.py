@@ -31,6 +31,7 @@ from provgraph.ingest.capture.assemble.kept import kept
 from provgraph.ingest.capture.assemble.known import Room
 from provgraph.ingest.capture.assemble.pipes import (
     Fifo,
+    Pipe,
     end_of,
     fifos,
     opened_from_outside,
@@ -96,8 +97,8 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         if named:
             seen.actions.add(_through_fifos(named, context, talking, place, joined))
         for pipe in substituted(story, outside, active.__contains__, programs.lends):
-            stream = fifo_stream((context.of_pipes or 0, pipe.inode), place)
-            seen.actions.add(talking.through(b"", stream, _holding(pipe.readers)))
+            identity = (context.of_pipes or 0, pipe.inode)
+            seen.actions.add(_heard(pipe, identity, context, talking, place))
     report = Report(story, seen, programs, noise, context, talking)
     records: Records
     if isinstance(seen.actions, OnShelf) and context.room is not None:
@@ -131,8 +132,23 @@ def _through_pipes(
         elif not reads:
             for name in sorted(name for told, name in context.passed_on if told == stream):
                 yield from talking.through(name, b"", _holding(pipe.writers))
+        elif context.given and context.of_pipes in (None, held.stat.device):
+            identity = (held.stat.device, held.stat.inode)
+            yield from _heard(pipe, identity, context, talking, place)
         elif context.given:
             yield from talking.through(b"", stream, _holding(pipe.readers))
+
+
+def _heard(
+    pipe: Pipe, identity: tuple[int, int], context: Context, talking: Connections, place: bytes
+) -> Iterator[Action]:
+    """What came by a pipe without a name from all who are known to have had its other end. A pipe lasts as long as somebody
+    has it: what was written may be read any time later."""
+    written = context.elsewhere({identity}).get(identity, Elsewhere()).written
+    for by, since in pipe.readers.items():
+        names = {other.stream for other in written if other.since <= end_of(by)}
+        for name in sorted(names or {fifo_stream(identity, place)}):
+            yield from talking.through(b"", name, _holding({by: since}))
 
 
 def _through_fifos(
@@ -140,7 +156,7 @@ def _through_fifos(
 ) -> Iterator[Action]:
     """What went through FIFOs to other runs, and came from those that had them at the same time. `joined` gets those
     of which all that is read in this run came from such as opened them by their names."""
-    elsewhere = context.fifos({fifo.identity for fifo in named})
+    elsewhere = context.elsewhere({fifo.identity for fifo in named})
     for fifo in named:
         others = elsewhere.get(fifo.identity, Elsewhere())
         stream = fifo_stream(fifo.identity, place)

@@ -194,12 +194,18 @@ def fifo_stream(identity: tuple[int, int], place: bytes) -> bytes:
 
 
 def written_by(fifo: bytes, run: str, *, named: bool) -> bytes:
-    """What a run writes to a FIFO, which others may write to as well. Who opened it by its `name` did so itself; where it was given
-    it, who did that may write to it, too."""
+    """What a run writes to a pipe, which others may write to as well. Who opened a FIFO by its `name` did so itself; where a run was
+    given it, who did that may write to it, too."""
     return b"%s/%s" % (fifo, run.encode()) if named else b"%s/%s%s" % (fifo, run.encode(), GIVEN)
 
 
+def from_anybody(stream: bytes) -> bytes:
+    """The pipe's own name, of what somebody writes to it."""
+    return b"/".join(stream.split(b"/", _PARTS)[:_PARTS])
+
+
 GIVEN: Final = b"/given"
+_PARTS: Final = len((b"pipe:", b"", b"host", b"boot", b"numbers"))
 _MOST_BEYOND: Final = 64
 """So many connections of a run to others may be joined to them."""
 

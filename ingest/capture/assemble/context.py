@@ -12,7 +12,7 @@ from provgraph.model.records import Content, Stat, When
 
 
 class Written(msgspec.Struct, frozen=True):
-    """Another run had a FIFO to write, from a moment to another: what it wrote has this name. From `surely_until` on it may have
+    """Another run had a pipe or FIFO to write, from a moment to another: what it wrote has this name. From `surely_until` on it may have
     closed it."""
 
     stream: bytes
@@ -22,7 +22,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
-    """What other runs have to do with a FIFO. `read`: they have it to read, or had."""
+    """What other runs have to do with a pipe or FIFO. `read`: they have it to read, or had."""
 
     read: bool = False
     written: tuple[Written, ...] = ()
@@ -37,7 +37,7 @@ class Context(msgspec.Struct, frozen=True):
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
     standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
-    `fifos` finds what other runs have to do with FIFOs; `of_pipes` is the device of pipes without a name, `began` when the
+    `elsewhere` finds what other runs have to do with pipes and FIFOs; `of_pipes` is the device of pipes without a name, `began` when the
     run did.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
@@ -58,7 +58,9 @@ class Context(msgspec.Struct, frozen=True):
     databases: frozenset[int] = frozenset()
     given: bool = False
     passed_on: frozenset[tuple[bytes, bytes]] = frozenset()
-    fifos: Callable[[Iterable[tuple[int, int]]], Mapping[tuple[int, int], Elsewhere]] = lambda _: {}
+    elsewhere: Callable[[Iterable[tuple[int, int]]], Mapping[tuple[int, int], Elsewhere]] = (
+        lambda _: {}
+    )
     of_pipes: int | None = None
     began: int | None = None
     room: Room | None = None
