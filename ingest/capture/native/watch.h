@@ -110,8 +110,17 @@ static bool take_state(struct slice *rest, struct state *s) {
     return true;
 }
 
+/* The words of an exec are those of the image that follows, and often of the next. */
 static void check_words(struct slice rest) {
+    static struct buffer checked;
+    struct slice words = rest;
     uint64_t count = take_number(&rest, 4);
+    struct slice end = rest;
+    for (uint64_t n = 0; n < count && end.size; n++) take_text(&end);
+    words.size = (size_t)(end.at - words.at);
+    if (same(words, (struct slice){checked.at, checked.size})) return;
+    checked.size = 0;
+    append(&checked, words.at, words.size);
     for (int n = 0; (uint64_t)n < count && rest.size && !secret_seen; n++) {
         struct slice word = take_text(&rest);
         secret_seen = may_be_secret(word) || is_secretive(word, n);
