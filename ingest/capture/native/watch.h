@@ -165,6 +165,17 @@ static void on_path(struct slice path, const struct state *s, uint64_t when, boo
     look_into(path, s, when, written);
 }
 
+static void on_descriptors(struct slice *rest, uint64_t when) {
+    struct state s;
+    uint64_t count = take_number(rest, 4);
+    for (uint64_t n = 0; n < count && rest->size; n++) {
+        uint64_t kind = take_number(rest, 8) >> 32 & 0xffff;
+        bool held = take_state(rest, &s);
+        struct slice path = take_text(rest);
+        if (held && kind == KIND_FILE) on_path(path, &s, when, false);
+    }
+}
+
 static void on_record(const struct record *head, struct slice rest) {
     struct state s, other;
     uint64_t when = head->tick;
@@ -175,26 +186,11 @@ static void on_record(const struct record *head, struct slice rest) {
         struct slice executable = take_text(&rest);
         if (is_inside(executable)) project_touched = true;
         take_text(&rest);
-        uint64_t count = take_number(&rest, 4);
-        for (uint64_t n = 0; n < count && rest.size; n++) {
-            uint64_t kind = take_number(&rest, 8) >> 32 & 0xffff;
-            bool held = take_state(&rest, &s);
-            struct slice path = take_text(&rest);
-            if (held && kind == KIND_FILE) on_path(path, &s, when, false);
-        }
+        on_descriptors(&rest, when);
         check_words(rest);
         break;
     }
-    case FORKED: {
-        uint64_t count = take_number(&rest, 4);
-        for (uint64_t n = 0; n < count && rest.size; n++) {
-            uint64_t kind = take_number(&rest, 8) >> 32 & 0xffff;
-            bool held = take_state(&rest, &s);
-            struct slice path = take_text(&rest);
-            if (held && kind == KIND_FILE) on_path(path, &s, when, false);
-        }
-        break;
-    }
+    case FORKED: on_descriptors(&rest, when); break;
     case EXECUTING: {
         uint64_t kept = take_number(&rest, 8) & 0xffffffffu;
         for (; kept && rest.size; kept--)
