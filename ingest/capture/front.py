@@ -52,7 +52,7 @@ _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
 _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
 _START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
-_CONTENTS, _VARIABLES, _SHELL, _UNSEEN = range(7, 11)
+_CONTENTS, _VARIABLES, _SHELL, _UNSEEN, _MOUNTS = range(7, 12)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
 _NO_BLOB: Final = bytes(20)
 
@@ -63,7 +63,7 @@ class Told(msgspec.Struct):
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
     of packages that were used, `settings` the variables that say where git's settings are. `before` and
     `after` are None where nobody looked. `heard`: something was taken out of a pipe from outside. `texts` are contents of scripts and small texts, `variables` those of the environment
-    that are always kept. `shell` is the one at whose prompt the command was typed, as the one word of `argv`."""
+    that are always kept. `mounts` is the kernel's table of them. `shell` is the one at whose prompt the command was typed, as the one word of `argv`."""
 
     run: str
     machine: Machine
@@ -88,6 +88,7 @@ class Told(msgspec.Struct):
     packages: dict[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     variables: dict[str, str] = {}
+    mounts: bytes = b""
     shell: typed.Shell | None = None
 
     @property
@@ -125,6 +126,7 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     told.packages = _packages(sections.get(_PACKAGES, b""))
     told.texts = list(_all(sections.get(_CONTENTS, b"")))
     set_then = map(os.fsdecode, _all(sections.get(_VARIABLES, b"")))
+    told.mounts = sections.get(_MOUNTS, b"")
     told.variables = dict(entry.split("=", 1) for entry in set_then)
     if _SHELL in sections:
         told.shell = _shell(sections[_SHELL], told, sections.get(_UNSEEN, b""))

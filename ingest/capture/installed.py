@@ -15,6 +15,7 @@ import msgspec
 
 _IN_PATH: Final = (
     ("", re.compile(rb"-packages/([^/~]+?)-([^/-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info(?=/|$)")),
+    ("conda:", re.compile(rb"/conda-meta/([^/]+)-([^/-]+)-([^/-]+)\.json$")),
     ("gem:", re.compile(rb"/gems/([^/]+)-(\d[^/-]*)/")),
     ("cargo:", re.compile(rb"/registry/src/[^/]+/([^/]+?)-(\d[^/]*)/")),
     ("go:", re.compile(rb"/pkg/mod/(?!cache/)(.+?)@(v[^/]+)/")),
@@ -23,9 +24,7 @@ _FOLDERS: Final = (
     ("npm:", re.compile(rb".*/node_modules/((?:@[^/]+/)?[^/.@][^/]*)(?=/)")),
     ("cran:", re.compile(rb".*/([^/]+)(?=/Meta/package\.rds$)")),
 )
-_MARKS: Final = (
-    b"-packages/ /node_modules/ /gems/ /Meta/package.rds /registry/src/ /pkg/mod/".split()
-)
+_MARKS: Final = b"-packages/ /conda-meta/ /bin/ /node_modules/ /gems/ /Meta/package.rds /registry/src/ /pkg/mod/".split()
 UNKNOWN: Final = "unknown"
 
 
@@ -44,6 +43,8 @@ def packages(paths: Iterable[bytes], until: int) -> list[str]:
     ['gem:rack==2.2.4', 'npm:@a/b==unknown']
     >>> packages([b"/go/pkg/mod/golang.org/x/text@v0.3.0/a.go", b"/p/node_modules/.bin/vite"], 0)
     ['go:golang.org/x/text==v0.3.0']
+    >>> packages([b"/opt/conda/conda-meta/r-base-4.3-h1_0.json"], 0)
+    ['conda:r-base==4.3=h1_0']
     """
     return sorted(
         {package for path in paths for package in _told_by(path)} | {*_described(paths, until)}
@@ -53,8 +54,8 @@ def packages(paths: Iterable[bytes], until: int) -> list[str]:
 def _told_by(path: bytes) -> Iterator[str]:
     for kind, pattern in _IN_PATH:
         if match := pattern.search(path):
-            name, version = os.fsdecode(match[1]), os.fsdecode(match[2])
-            yield f"{kind}{name if kind else _normalised(name)}=={version}"
+            name, *version = map(os.fsdecode, match.groups())
+            yield f"{kind}{name if kind else _normalised(name)}=={'='.join(version)}"
 
 
 def _normalised(name: str) -> str:

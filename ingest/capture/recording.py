@@ -30,6 +30,7 @@ from provgraph.ingest.capture import (
     given,
     installed,
     line,
+    mounts,
     surroundings,
     tree,
     worktree,
@@ -89,7 +90,7 @@ MOMENTS: Final = (0.0, 0.02, 0.1)
 class Manifest(msgspec.Struct):
     """`started` is the record that was journalled. `began` and `ended` are ticks; `ended` is 0 while
     the program runs. `exit` and `signal` are as in `RunEnded`. `variables` are those of the environment that
-    are kept, `NAME=value`. `around` is the folder of the recording of the run that this one is within, where
+    are kept, `NAME=value`. `names` are other names of the project (`mounts.py`). `around` is the folder of the recording of the run that this one is within, where
     `runner` is its runner. `launched` is when the process of ours began that was given what the program has."""
 
     started: RunStarted
@@ -102,6 +103,7 @@ class Manifest(msgspec.Struct):
     gaps: list[str] = []
     properties: dict[str, Scalar] = {}
     variables: list[str] = []
+    names: list[mounts.Name] = []
     around: str = ""
     runner: int = 0
     launched: int = 0
@@ -287,6 +289,7 @@ def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> 
         gaps=[given.GAP] if told.heard else [],
         properties=without_secrets(front.properties(told)),
         variables=surroundings.variables(told.variables, project),
+        names=mounts.other_names(told.mounts, os.fsencode(project.root)),
     )
 
 
@@ -427,9 +430,11 @@ def account(project: Project, evidence: Evidence, recorded: Path) -> Account:
         for event in evidence.events
         if isinstance(event, Opened) and installed.tells(event.path)
     }
+    programs = {event.executable for event in evidence.events if isinstance(event, Image)}
     environment = surroundings.environment(
         [*made.environment_reads, *of_packages],
         {found.prefix: found.version for found in evidence.interpretations},
+        surroundings.conda_lists(programs, of_packages),
         listed=evidence.packages,
         used=installed.packages(of_packages, manifest.ended + machine.offset),
         variables=manifest.variables,
@@ -465,6 +470,8 @@ def _completed(
     """Put what the events do not tell among them. The tree as it is after, what changed in it, and the events of
     provgraph's own doings."""
     root = os.fsencode(project.root)
+    if names := evidence.manifest.names:
+        evidence.events = through(evidence.events, lambda all: mounts.renamed(all, names))
     evidence.nested = Nested.of(recorded)
     evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
@@ -529,7 +536,8 @@ def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembl
 
     parts = calls.read(_text(recorded / METRICS), context.run, context.root, context.host)
     evidence.texts += parts.texts
-    told = [found.event for found in evidence.interpretations]
+    interpreted = (found.event for found in evidence.interpretations)
+    told = [*mounts.renamed(interpreted, evidence.manifest.names)]
     events = evidence.events
     evidence.events = list(_saying_more(events))
     if any(isinstance(event, Preserved) for event in evidence.events):

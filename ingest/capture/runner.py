@@ -22,7 +22,7 @@ import msgspec
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
-from provgraph.ingest.capture import audit, given, redact, shim, tree, worktree
+from provgraph.ingest.capture import audit, given, mounts, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
 from provgraph.ingest.capture.program import (
@@ -211,6 +211,7 @@ class Capture:
                 gaps=[*gaps, *blind],
                 properties=without_secrets(properties),
                 variables=variables(os.environ, project),
+                names=mounts.here(os.fsencode(project.root)),
                 around=run_folder(),
                 runner=os.getpid(),
                 launched=started_at(os.getpid()),

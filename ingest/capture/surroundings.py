@@ -203,6 +203,8 @@ def _named(project: Project) -> list[str]:
 
 _SITE: Final = re.compile(rb"^.*?/(?:site|dist)-packages(?=/|$)")
 _METADATA: Final = re.compile(r"^(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
+_CONDA_LIST: Final = b"/conda-meta"
+_CONDA: Final = re.compile(r"^(.+)-([^-]+)-([^-]+)\.json$")
 _PYTHON_FOLDER: Final = re.compile(rb"/lib(?:64)?/python(\d+\.\d+)(?=/|$)")
 
 
@@ -215,19 +217,46 @@ def site_folders(reads: Iterable[bytes]) -> list[bytes]:
     return sorted({found[0] for path in reads if (found := _SITE.match(path))})
 
 
+def conda_lists(programs: Iterable[bytes], opened: Iterable[bytes]) -> list[bytes]:
+    """The folders in which conda tells what is installed around the programs, and around what was opened in
+    a `bin`: scripts of shells."""
+    scripts = {folder for path in opened if (folder := os.path.dirname(path)).endswith(b"/bin")}
+    folders = scripts | {os.path.dirname(path) for path in programs}
+    return sorted({found for folder in folders if (found := _conda_list(folder))})
+
+
+def _conda_list(folder: bytes) -> bytes:
+    while folder.strip(b"/"):
+        if os.path.isdir(folder + _CONDA_LIST):
+            return folder + _CONDA_LIST
+        folder = os.path.dirname(folder)
+    return b""
+
+
 def packages(folder: bytes, names: Iterable[bytes] | None = None) -> list[str]:
     """The distributions installed in a folder, `name==version`, by the names of their metadata;
     `names` are those that the folder held, if it was listed before.
 
     >>> packages(b"/nonexistent"), packages(b"/x", [b"a_b-1.0.dist-info", b"a_b"])
     ([], ['a-b==1.0'])
+    >>> packages(b"/opt/conda/conda-meta", [b"history", b"lib-blas-3.9-1_mkl.json"])
+    ['conda:lib-blas==3.9=1_mkl']
     """
-    found = set()
+    told = _of_conda if folder.endswith(_CONDA_LIST) else _of_python
     with suppress(OSError):
-        for name in os.listdir(folder) if names is None else names:
-            if match := _METADATA.match(os.fsdecode(name)):
-                found.add(f"{re.sub(r'[-_.]+', '-', match[1]).lower()}=={match[2]}")
-    return sorted(found)
+        held = os.listdir(folder) if names is None else names
+        return sorted({package for name in held if (package := told(os.fsdecode(name)))})
+    return []
+
+
+def _of_python(name: str) -> str:
+    match = _METADATA.match(name)
+    return f"{re.sub(r'[-_.]+', '-', match[1]).lower()}=={match[2]}" if match else ""
+
+
+def _of_conda(name: str) -> str:
+    match = _CONDA.match(name)
+    return f"conda:{match[1]}=={match[2]}={match[3]}" if match else ""
 
 
 def environment(
@@ -242,8 +271,9 @@ def environment(
     versions that were seen, by installation prefix, `folders` more folders of packages, `listed`
     the names in those that were listed when the run ended, `variables` those that were set, `used` packages
     that are known otherwise."""
-    sites = sorted({*site_folders(reads), *folders})
     then = listed or {}
+    lists = (folder for folder in then if folder.endswith(_CONDA_LIST))
+    sites = sorted({*site_folders(reads), *folders, *lists})
     in_sites = (each for folder in sites for each in packages(folder, then.get(folder)))
     installed = sorted({*in_sites, *used})
     python = ", ".join(sorted({*interpreters.values()})) or _version_by_folder(reads)

@@ -193,7 +193,7 @@ FIELDS: Final[dict[Label, tuple[Field, ...]]] = {
             "packages",
             _T.TEXTS,
             "packages",
-            "installed distributions, `name==version`; used ones of other languages with `npm:`, `cran:`, `gem:`, `cargo:`, `go:` before it",
+            "installed distributions, `name==version`; conda's as `conda:name==version=build`; used ones of other languages with `npm:`, `cran:`, `gem:`, `cargo:`, `go:` before it",
         ),
         Field("cpu", _T.TEXT, "cpu", "the processors' name, and how many could be used"),
         Field("gpu", _T.TEXT, "gpu", "graphics processors and their driver"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from capture.workspace import Workspace
 
 from provgraph.graph import Graph
@@ -96,6 +98,39 @@ def test_diff_says_which_package_of_another_language_changed(
         ("go:example.org/tiny", "v1.0.0", "v2.0.0", "changed"),
         ("npm:@tiny/js", "1.0.0", "2.0.0", "changed"),
     ]
+
+
+def conda(folder: Path, **builds: str) -> list[str]:
+    """An environment as conda and its likes lay it down: a program and a shell's script in it."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "conda-meta").mkdir()
+    (folder / "conda-meta/history").write_text("==> 2026-11-28 <==\n")
+    for name, build in builds.items():
+        (folder / f"conda-meta/{name}-{build}.json").write_text("{}")
+    shutil.copy("/bin/cat", folder / "bin/program")
+    (folder / "bin/script").write_text("#!/bin/sh\ncat /dev/null\n")
+    (folder / "bin/script").chmod(0o755)
+    return [str(folder / "bin" / name) for name in ("program", "script")]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_diff_says_which_package_of_conda_changed(
+    workspace: Workspace, tmp_path: Path, which: int
+) -> None:
+    """A library has no other version, but is built with another one."""
+    (workspace.root / "a").write_text("x")
+    for number, blas in enumerate(("3.9.0-20_openblas", "3.9.0-22_mkl")):
+        env = tmp_path / "opt/conda/envs" / str(number)
+        commands = conda(env, libblas=blas, zlib="1.3.1-h4ab18f5_1")
+        (tmp_path / "opt/conda/conda-meta").mkdir(exist_ok=True)  # the one it was made from
+        assert workspace.run(commands[which], "a").returncode == 0
+        if workspace.native:  # what was there then is what counts
+            (env / f"conda-meta/libblas-{blas}.json").unlink()
+    assert differences(workspace) == [
+        ("conda:libblas", "3.9.0=20_openblas", "3.9.0=22_mkl", "changed")
+    ]
+    packages = {package for seen in workspace.all(EnvironmentSeen) for package in seen.packages}
+    assert "conda:zlib==1.3.1=h4ab18f5_1" in packages
 
 
 def test_a_package_that_was_exchanged_before_the_record_was_made_has_no_version(

@@ -37,7 +37,7 @@ struct head {
     uint64_t unused[4];
 };
 
-enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS, VARIABLES_SET, SHELL, UNSEEN };
+enum section { START = 1, BEFORE, AFTER, STATUS, DIGESTS, PACKAGES, CONTENTS, VARIABLES_SET, SHELL, UNSEEN, MOUNTS };
 
 static char **arguments, **variables;
 static char launcher[PATH_ROOM];       /* this file */
@@ -416,6 +416,20 @@ static void list_variables(struct buffer *to) {
     }
 }
 
+/* What is mounted where: the project may have other names. */
+static void list_mounts(struct buffer *to) {
+    enum { PIECE = 1 << 12 };
+    int file = open_at(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
+    if (file < 0) return;
+    for (long n = 1; n > 0;) {
+        char *at = extend(to, PIECE);
+        if (!at) break;
+        n = call3(SYS_read, file, at, PIECE);
+        to->size -= (size_t)(n > 0 ? PIECE - n : PIECE);
+    }
+    close_file(file);
+}
+
 static struct look before, after;
 static struct git_answer answer;
 
@@ -438,12 +452,14 @@ static bool make_recording(uint64_t began) {
         if (plain) blob_folder = root;
         ask_or_remember(&before, variables, plain, run, &answer);
     }
-    struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, made = {0};
+    struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, mounts_told = {0}, made = {0};
     append(&made, &head, sizeof head);
     describe_start(&start_told, began, offset);
     add_section(&made, START, &start_told);
     list_variables(&variables_told);
     if (variables_told.size) add_section(&made, VARIABLES_SET, &variables_told);
+    list_mounts(&mounts_told);
+    if (mounts_told.size && !mounts_told.lost) add_section(&made, MOUNTS, &mounts_told);
     if (answer.known) {
         append_number(&status_told, (uint32_t)answer.status);
         append(&status_told, answer.output.at, answer.output.size);
@@ -545,11 +561,12 @@ static void list_packages(struct buffer *to) {
         size_t count = 0;
         int folder = open_at(AT_FDCWD, sites[n].at, O_RDONLY | O_DIRECTORY, 0);
         if (folder < 0) continue;
+        const char *mark = ends(sites[n], "/conda-meta") ? ".json" : "-info";
         append_text(to, sites[n]);
         if (list_folder(folder, &names, &count))
             for (size_t at = 0; at < names.size;) {
                 struct slice name = slice_of(names.at + at + 1);
-                if (ends(name, "-info")) append_text(to, name);
+                if (ends(name, mark)) append_text(to, name);
                 at += name.size + 2;
             }
         append_number(to, 0);

@@ -51,7 +51,7 @@ static bool is_noise_outside(struct slice folder, struct slice name) {
 struct folder {
     struct slice path;
     bool noise;
-    bool seen; /* by `watch.h` */
+    bool seen, asked; /* by `watch.h` */
 };
 
 static bool folds(struct slice folder) {
@@ -82,10 +82,10 @@ static struct folder *folder_of(struct slice path) {
         struct folder *made = keep(sizeof *made);
         char *kept = made ? text_kept(folder) : NULL;
         if (!kept) break;
-        *made = (struct folder){{kept, folder.size}, folds(folder), false};
+        *made = (struct folder){{kept, folder.size}, folds(folder), false, false};
         return last = places[at] = made;
     }
-    none = (struct folder){folder, folds(folder), false};
+    none = (struct folder){folder, folds(folder), false, false};
     return &none;
 }
 

@@ -127,6 +127,13 @@ static void check_words(struct slice rest) {
     }
 }
 
+static void add_site(struct slice site) {
+    for (int n = 0; n < site_count; n++)
+        if (same(sites[n], site)) return;
+    char *kept = site_count < MOST_SITES ? text_kept(site) : NULL;
+    if (kept) sites[site_count++] = (struct slice){kept, site.size};
+}
+
 static void note_site(struct slice path) {
     struct folder *folder = folder_of(path);
     if (folder->seen) return;
@@ -135,12 +142,27 @@ static void note_site(struct slice path) {
         struct slice rest = {path.at + at, path.size - at};
         if (*rest.at != '/' || !(begins(rest, "/site-packages/") || begins(rest, "/dist-packages/")))
             continue;
-        struct slice site = {path.at, at + 14};
-        for (int n = 0; n < site_count; n++)
-            if (same(sites[n], site)) return;
-        char *kept = site_count < MOST_SITES ? text_kept(site) : NULL;
-        if (kept) sites[site_count++] = (struct slice){kept, site.size};
+        add_site((struct slice){path.at, at + 14});
         return;
+    }
+}
+
+/* Where conda tells what is installed around a program. */
+static void note_conda(struct slice program) {
+    static const char list[] = "/conda-meta";
+    struct folder *folder = folder_of(program);
+    if (folder->asked || folder->path.size + sizeof list > PATH_ROOM) return;
+    folder->asked = true;
+    char path[PATH_ROOM];
+    memcpy(path, folder->path.at, folder->path.size);
+    for (size_t n = folder->path.size; n; n--) {
+        if (n < folder->path.size && path[n] != '/') continue;
+        memcpy(path + n, list, sizeof list);
+        if (is_folder(path)) {
+            add_site((struct slice){path, n + sizeof list - 1});
+            return;
+        }
+        path[n] = '/';
     }
 }
 
@@ -185,6 +207,7 @@ static void on_record(const struct record *head, struct slice rest) {
         image_seen = true;
         struct slice executable = take_text(&rest);
         if (is_inside(executable)) project_touched = true;
+        note_conda(executable);
         take_text(&rest);
         on_descriptors(&rest, when);
         check_words(rest);
@@ -205,6 +228,7 @@ static void on_record(const struct record *head, struct slice rest) {
         if (head->flags & HAS_BEFORE && take_state(&rest, &other)) recall(&other, false);
         struct slice path = take_text(&rest);
         note_site(path);
+        if (ends(folder_of(path)->path, "/bin")) note_conda(path); /* a shell's script */
         if (held) on_path(path, head->flags & WRITABLE ? NULL : &s, when, false);
         note_compiled(path);
         break;
