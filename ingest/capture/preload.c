@@ -1533,18 +1533,54 @@ static void piped(int fd, uint32_t pid, const struct stat *s, uint32_t named) {
 
 struct before {
     bool looked, existed;
+    int stand_in;     /* what is opened instead of the spool, or 0 */
+    const char *path; /* what is to be opened */
+    char link[32];
     struct stat stat;
 };
 
-/* What an open that may create or truncate would find. */
+/* Says that a program would have written to the spool. */
+static void kept_from_spool(void) { missed(caller(), "own record", ""); }
+
+/* Has a file in memory opened instead of the spool, which all that have it mapped would otherwise die of. Its number is
+ * a high one, so that the program gets the one that it would get. */
+static void stand_in_for_spool(struct before *b) {
+    int fd = (int)call2(SYS_memfd_create, "", 1 /* MFD_CLOEXEC */);
+    int high = fd < 0 ? fd : (int)call3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 200);
+    if (high >= 0) raw_close(fd);
+    b->stand_in = high >= 0 ? high : fd;
+    b->path = "/dev/null";
+    if (b->stand_in <= 0) return;
+    call2(SYS_ftruncate, b->stand_in, b->stat.st_size);
+    memcpy(b->link, "/proc/self/fd/", 14);
+    decimal(b->link + 14, (unsigned)b->stand_in);
+    b->path = b->link;
+}
+
+/* What an open that may create, truncate or write would find. */
 static void look_before(struct before *b, int at, const char *path, int flags) {
     b->looked = b->existed = false;
-    if (!(flags & (O_CREAT | O_TRUNC)) || (flags & O_TMPFILE) == O_TMPFILE) return;
-    b->looked = true;
+    b->stand_in = 0;
+    b->path = path;
+    bool makes = flags & (O_CREAT | O_TRUNC);
+    if ((!makes && !(flags & O_ACCMODE)) || flags & O_PATH || (flags & O_TMPFILE) == O_TMPFILE) return;
+    b->looked = makes;
     if (flags & O_CREAT && flags & O_EXCL) return; /* success says that nothing was there */
-    b->existed = raw_stat(at, path, &b->stat, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) &&
-                 S_ISREG(b->stat.st_mode);
+    bool existed = raw_stat(at, path, &b->stat, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) &&
+                   S_ISREG(b->stat.st_mode);
+    if (UNLIKELY(existed && is_spool(&b->stat))) {
+        kept_from_spool();
+        stand_in_for_spool(b);
+        return;
+    }
+    b->existed = existed && makes;
     if (b->existed && flags & O_TRUNC) about_to_lose(at, path, &b->stat);
+}
+
+/* To be called behind the open; what that gave. */
+static int looked_before(struct before *b, int fd) {
+    if (UNLIKELY(b->stand_in > 0)) raw_close(b->stand_in);
+    return fd;
 }
 
 /* What a child in our memory has open as a number from `first` to `last`, or NULL. */
@@ -1570,7 +1606,7 @@ static void note_guest(uint32_t pid, int fd, const struct entry *e) {
 
 static void opened(int fd, int at, const char *path, int flags, const struct before *b, void *stream) {
     struct stat s;
-    if (path && is_uninteresting(path)) return;
+    if (path && (b->path != path || is_uninteresting(path))) return;
     if (flags & (O_PATH | O_DIRECTORY) && (flags & O_TMPFILE) != O_TMPFILE) return;
     uint64_t folder = path ? folder_of_module(path, flags) : 0;
     if (folder && is_told_of(folder)) {
@@ -1747,7 +1783,7 @@ static void duplicated(int from, int to) {
         if (!awake()) return REAL(name)(path, flags, mode);                       \
         struct before b;                                                          \
         look_before(&b, AT_FDCWD, path, flags);                                   \
-        int fd = REAL(name)(path, flags, mode);                                   \
+        int fd = looked_before(&b, REAL(name)(b.path, flags, mode));              \
         if (fd >= 0) opened(fd, AT_FDCWD, path, flags, &b, NULL);                 \
         return fd;                                                                \
     }
@@ -1757,7 +1793,7 @@ static void duplicated(int from, int to) {
         if (!awake()) return REAL(name)(at, path, flags, mode);                   \
         struct before b;                                                          \
         look_before(&b, at, path, flags);                                         \
-        int fd = REAL(name)(at, path, flags, mode);                               \
+        int fd = looked_before(&b, REAL(name)(at, b.path, flags, mode));          \
         if (fd >= 0) opened(fd, at, path, flags, &b, NULL);                       \
         return fd;                                                                \
     }
@@ -1767,7 +1803,7 @@ static void duplicated(int from, int to) {
         if (!awake()) return REAL(name)(path, mode);                              \
         struct before b;                                                          \
         look_before(&b, AT_FDCWD, path, O_CREAT | O_TRUNC);                       \
-        int fd = REAL(name)(path, mode);                                          \
+        int fd = looked_before(&b, REAL(name)(b.path, mode));                     \
         if (fd >= 0) opened(fd, AT_FDCWD, path, O_CREAT | O_TRUNC | O_WRONLY, &b, NULL); \
         return fd;                                                                \
     }
@@ -1811,12 +1847,19 @@ static const char *look_before_openat2(struct before *b, int *flags, int at, con
     return path;
 }
 
+/* `openat2` may have been told not to follow links. */
+static int open_stand_in(struct before *b, int flags) {
+    int fd = looked_before(b, (int)call4(SYS_openat, AT_FDCWD, b->path, flags, 0));
+    return fd < 0 ? (int)fail(-fd) : fd;
+}
+
 HOOK(int, openat2, (int at, const char *path, const uint64_t *how, size_t size)) {
     NEED(openat2, (int)fail(ENOSYS));
     struct before b;
     int flags;
     const char *seen = NULL;
     if (awake() && size >= OPEN_HOW) seen = look_before_openat2(&b, &flags, at, path, how);
+    if (seen && b.path != seen) return open_stand_in(&b, flags);
     int fd = REAL(openat2)(at, path, how, size);
     if (fd >= 0 && seen) opened(fd, at, seen, flags, &b, NULL);
     return fd;
@@ -1919,7 +1962,8 @@ static void closing_stream(void *stream) {
         int flags = flags_of(mode);                                                  \
         look_before(&b, AT_FDCWD, path, flags);                                      \
         uint64_t since = load(&state->tick);                                         \
-        void *stream = REAL(name)(path, mode);                                       \
+        void *stream = REAL(name)(b.path, mode);                                     \
+        looked_before(&b, 0);                                                        \
         if (stream) opened_stream(stream, path, flags, &b, since);                   \
         return stream;                                                               \
     }
@@ -1927,13 +1971,13 @@ static void closing_stream(void *stream) {
     HOOK(void *, name, (const char *path, const char *mode, void *old)) {            \
         NEED(name, (fail(ENOSYS), NULL));                                            \
         if (!awake() || !mode) return REAL(name)(path, mode, old);                   \
-        struct before b;                                                             \
+        struct before b = {.looked = false};                                         \
         int flags = flags_of(mode);                                                  \
-        b.looked = b.existed = false;                                                \
         if (path) look_before(&b, AT_FDCWD, path, flags);                            \
         closing_stream(old);                                                         \
         uint64_t since = load(&state->tick);                                         \
-        void *stream = REAL(name)(path, mode, old);                                  \
+        void *stream = REAL(name)(b.path, mode, old);                                \
+        looked_before(&b, 0);                                                        \
         if (stream) opened_stream(stream, path, flags, &b, since);                   \
         return stream;                                                               \
     }
@@ -2552,6 +2596,10 @@ static void truncated(const struct stat *before, const char *path) {
         struct stat before;                                                               \
         bool known = awake() && raw_stat(AT_FDCWD, path, &before, 0) &&                   \
                      S_ISREG(before.st_mode);                                             \
+        if (UNLIKELY(known && is_spool(&before) && size >= 0)) {                          \
+            kept_from_spool();                                                            \
+            return 0;                                                                     \
+        }                                                                                 \
         if (known) about_to_lose(AT_FDCWD, path, &before);                                \
         int result = REAL(name)(path, size);                                              \
         if (known && result == 0) truncated(&before, path);                               \
@@ -3397,6 +3445,7 @@ static long call_for_descriptor(long n, long a, long b, long c, long d) {
     int at = AT_FDCWD, flags = n == SYS_open_by_handle_at ? (int)c : O_RDWR | O_TMPFILE;
     if (n == SYS_openat2 && d >= OPEN_HOW && awake())
         path = look_before_openat2(&before, &flags, at = (int)a, (const char *)b, (const void *)c);
+    if (path && before.path != path) return open_stand_in(&before, flags);
     int fd = (int)REAL(syscall)(n, a, b, c, d, 0, 0);
     if (fd < 0 || !awake()) return fd;
     switch (n) {

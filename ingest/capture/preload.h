@@ -72,7 +72,8 @@ struct spool {
     uint64_t looked_at; /* where the text is that names a file of `struct look`, or 0 */
     uint64_t turns;     /* grows with what those who talk through pipes do to files, and with their forks */
     uint64_t root;      /* where the text is that names the project's folder, or 0 */
-    uint32_t unused[16];
+    uint64_t device, inode; /* its own: what writes to it would end all that have it mapped */
+    uint32_t unused[12];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };

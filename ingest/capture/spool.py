@@ -81,10 +81,12 @@ TRACERS_AT: Final = 56
 BEGAN_AT: Final = 152
 LOOKED_AT: Final = 168
 ROOT_AT: Final = 184
+IDENTITY_AT: Final = 192
 CHUNK = Struct("=IIIIQ")  # magic, size, used, pid, its own offset
 RECORD = Struct("=IHHIiQ")  # length, type, flags, pid, value, tick
 _WHOSE = Struct("=I4xI")  # of a record, its length and its pid
 PROGRESS = Struct("=Q")
+IDENTITY = Struct("=QQ")  # device, inode
 WORD = Struct("=I")
 STAT = Struct("=QQqqq")
 _OPENED = Struct("=40sI")  # a stat, and the length of a path
@@ -127,6 +129,8 @@ def create(path: Path, tracer: Path | None = None, root: Path | None = None) -> 
             header = HEADER.pack(MAGIC, VERSION, 0, DATA_START + GRANULE, FIRST_STEP, 0, 0)
             os.pwrite(descriptor, header, 0)
             os.pwrite(descriptor, PROGRESS.pack(time.time_ns()), BEGAN_AT)
+            own = os.fstat(descriptor)
+            os.pwrite(descriptor, IDENTITY.pack(own.st_dev, own.st_ino), IDENTITY_AT)
             names = {TRACER_AT: tracer, LOOKED_AT: looks(), ROOT_AT: root}
             _put_names(descriptor, {at: bytes(name) for at, name in names.items() if name})
         except OSError:

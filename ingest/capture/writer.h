@@ -45,6 +45,11 @@ static uint64_t window; /* how much of the spool is mapped at `spool` */
 static size_t page;
 static char spool_path[768];
 
+/* Whether that is the spool itself, which no program of the run shall write to. */
+SHARED bool is_spool(const struct stat *s) {
+    return (uint64_t)s->st_ino == spool->inode && (uint64_t)s->st_dev == spool->device;
+}
+
 SHARED void gap(uint32_t which) {
     if (!(load(&spool->gaps) & which)) __atomic_fetch_or(&spool->gaps, which, __ATOMIC_ACQ_REL);
 }

@@ -222,6 +222,7 @@ _GAPS: Final = {
     "another user": "program of another user, who may not read the capture's library, not traced",
     "not-traced": "program not traced",
     "past libc": "system calls past libc not seen",
+    "own record": "what a program wrote into the record of its run was kept out of it",
     "loaded apart": "files of a library that was loaded apart (dlmopen, RTLD_DEEPBIND) not seen",
     "seccomp": "a program restricted its system calls and was not followed further",
     "ptrace": "a program that is traced by another was not followed further",

@@ -315,7 +315,10 @@ static enum made make_spool_at(const char *path) {
     }
     int file = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (file < 0) return NOT_MADE;
-    bool made = head->magic == SPOOL_MAGIC && head->version == SPOOL_VERSION &&
+    struct stat own;
+    bool known = call2(SYS_fstat, file, &own) == 0;
+    if (known) head->device = own.st_dev, head->inode = own.st_ino;
+    bool made = known && head->magic == SPOOL_MAGIC && head->version == SPOOL_VERSION &&
                 call4(SYS_fallocate, file, 0, 0, head->allocated) == 0 &&
                 write_all(file, empty, size, 0);
     void *at = (void *)call6(SYS_mmap, 0, DATA_START, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
