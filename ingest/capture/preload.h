@@ -24,6 +24,7 @@ enum gap {
     GAP_UNREACHABLE = 1 << 1, /* the spool could not be opened again to grow or be mapped */
     GAP_LIMIT = 1 << 2,       /* RLIMIT_FSIZE of a process forbids to grow */
     GAP_SEALED = 1 << 3,      /* events came after the reader had sealed the spool */
+    GAP_HARMED = 1 << 4,      /* somebody emptied the spool, or removed it, while the run went on */
 };
 
 /* Where a process's records are, so that its next image goes on there after an exec. `kept` is the

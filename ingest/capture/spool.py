@@ -105,6 +105,10 @@ GAPS: Final = (
     (1 << 1, "spool unreachable"),
     (1 << 2, "file size limit"),
     (1 << 3, "events after the end of the run"),
+    (
+        1 << 4,
+        "the record was emptied or removed while the run went on, and with it some of what programs did",
+    ),
 )
 
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))

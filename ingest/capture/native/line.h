@@ -134,12 +134,17 @@ static void watch_line(void) {
 
 static void let_go_of_shell(void) {
     int null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
-    int low = lock_file < front_file ? lock_file : front_file;
-    int high = lock_file < front_file ? front_file : lock_file;
+    int last = 2;
     for (int file = 0; file < 3; file++) call3(SYS_dup3, null, file, 0);
-    if (low > 3) call3(SYS_close_range, 3, low - 1, 0);
-    if (high > low + 1) call3(SYS_close_range, low + 1, high - 1, 0);
-    call3(SYS_close_range, high + 1, ~0u, 0);
+    for (;;) { /* all but ours */
+        int next = lock_file > last ? lock_file : front_file;
+        if (front_file > last && front_file < next) next = front_file;
+        if (spool_held > last && (spool_held < next || next <= last)) next = spool_held;
+        if (next <= last) break;
+        if (next > last + 1) call3(SYS_close_range, last + 1, next - 1, 0);
+        last = next;
+    }
+    call3(SYS_close_range, last + 1, ~0u, 0);
     call0(SYS_setsid);
     call1(SYS_chdir, "/"); /* so that no folder is in use for us */
 }
@@ -151,7 +156,7 @@ __attribute__((noreturn)) static void keep_line(void) {
     head.pid = (uint32_t)program.pid;
     save_head();
     watch_line();
-    bool whole = take_down(), living = anybody_lives() || anybody_newborn() || forking;
+    bool harmed = put_back(), whole = take_down(), living = anybody_lives() || anybody_newborn() || forking;
     bool nothing = !image_seen && !living && !unseen.size && head.flags & TREE_UNCHANGED;
     if (nothing) { /* `cd`, `jobs`, an empty loop: there is nothing to tell of it */
         remove_recording();
@@ -159,7 +164,7 @@ __attribute__((noreturn)) static void keep_line(void) {
         add_section(&made, UNSEEN, &unseen);
         whole = write_sections(&made) && whole;
         head.ended = program.at, head.status = program.status;
-        bool now = !whole || living || secret_seen || stopped ||
+        bool now = harmed || !whole || living || secret_seen || stopped ||
                    (work_tree[0] && project_touched && !blob_folder.size) || traced() ||
                    recordings_waiting() >= MOST_WAITING;
         if (now) head.flags |= TO_BE_FINISHED;

@@ -276,10 +276,10 @@ static void remove_recording(void) {
     remove_aside(spool_path);
     for (int n = 0; names[n]; n++)
         if (JOIN(path, recording, names[n])) call3(SYS_unlinkat, AT_FDCWD, path, 0);
-    for (int n = 0; n < 2; n++) { /* some storage keeps under another name what is open */
-        int *file = n ? &lock_file : &front_file;
-        if (*file >= 0) close_file(*file);
-        *file = -1;
+    int *const open[] = {&spool_held, &front_file, &lock_file};
+    for (int n = 0; n < 3; n++) { /* some storage keeps under another name what is open */
+        if (*open[n] >= 0) close_file(*open[n]);
+        *open[n] = -1;
     }
     call3(SYS_unlinkat, AT_FDCWD, recording, AT_REMOVEDIR);
 }
@@ -322,9 +322,10 @@ static enum made make_spool_at(const char *path) {
                 call4(SYS_fallocate, file, 0, 0, head->allocated) == 0 &&
                 write_all(file, empty, size, 0);
     void *at = (void *)call6(SYS_mmap, 0, DATA_START, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    close_file(file);
     if (failed(at)) call3(SYS_unlinkat, AT_FDCWD, path, 0);
     else call2(SYS_munmap, at, DATA_START);
+    if (failed(at) || !made) close_file(file);
+    else spool_held = file;
     return failed(at) ? NOT_SHARED : made ? MADE : NOT_MADE;
 }
 
@@ -433,6 +434,7 @@ static void list_mounts(struct buffer *to) {
     close_file(file);
 }
 
+static struct buffer beginning; /* what our file begins with */
 static struct look before, after;
 static struct git_answer answer;
 
@@ -455,20 +457,20 @@ static bool make_recording(uint64_t began) {
         if (plain) blob_folder = root;
         ask_or_remember(&before, variables, plain, run, &answer);
     }
-    struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, mounts_told = {0}, made = {0};
-    append(&made, &head, sizeof head);
+    struct buffer start_told = {0}, status_told = {0}, variables_told = {0}, mounts_told = {0};
+    append(&beginning, &head, sizeof head);
     describe_start(&start_told, began, offset);
-    add_section(&made, START, &start_told);
+    add_section(&beginning, START, &start_told);
     list_variables(&variables_told);
-    if (variables_told.size) add_section(&made, VARIABLES_SET, &variables_told);
+    if (variables_told.size) add_section(&beginning, VARIABLES_SET, &variables_told);
     list_mounts(&mounts_told);
-    if (mounts_told.size && !mounts_told.lost) add_section(&made, MOUNTS, &mounts_told);
+    if (mounts_told.size && !mounts_told.lost) add_section(&beginning, MOUNTS, &mounts_told);
     if (answer.known) {
         append_number(&status_told, (uint32_t)answer.status);
         append(&status_told, answer.output.at, answer.output.size);
-        add_section(&made, STATUS, &status_told);
+        add_section(&beginning, STATUS, &status_told);
     }
-    return !start_told.lost && !status_told.lost && write_sections(&made);
+    return !start_told.lost && !status_told.lost && write_sections(&beginning);
 }
 
 /* ---- the program's environment ----------------------------------------------------------------- */
@@ -694,6 +696,66 @@ static bool is_removed(void) {
     return call2(SYS_fstat, front_file, &s) == 0 && s.st_nlink == 0;
 }
 
+static bool is_at(const char *path, int file) {
+    struct stat there, own;
+    return stat_at(AT_FDCWD, path, &there, 0) && call2(SYS_fstat, file, &own) == 0 && there.st_ino == own.st_ino &&
+           there.st_dev == own.st_dev;
+}
+
+static int make_anew(const char *path) {
+    call3(SYS_unlinkat, AT_FDCWD, path, 0);
+    return open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+}
+
+/* Our file at its place again: what it held, or where somebody emptied it what it began with. */
+static bool put_back_front(const char *path, bool emptied) {
+    struct slice held = emptied ? (struct slice){beginning.at, beginning.size} : mapped(front_file);
+    if (emptied) written = held.size;
+    else if (held.size > written) held.size = written;
+    int file = make_anew(path);
+    if (file < 0 || !write_all(file, held.at, held.size, 0)) return false;
+    close_file(front_file);
+    front_file = file;
+    return true;
+}
+
+/* The spool at its place again, with what we still have of it. */
+static bool put_back_spool(void) {
+    uint32_t gaps = GAP_HARMED;
+    if (!map_spool()) return false;
+    uint64_t used = spool_head()->cursor < spool_file.size ? spool_head()->cursor : spool_file.size;
+    gaps |= spool_head()->gaps;
+    int file = make_anew(spool_path);
+    bool done = file >= 0 && write_all(file, spool_file.at, used, 0) &&
+                write_all(file, &gaps, sizeof gaps, offsetof(struct spool, gaps));
+    if (file >= 0) close_file(file);
+    return done;
+}
+
+/* A program of the run may have removed the recording, moved it or emptied our file, as what cleans up a project does.
+ * Where the project is still there it gets back what we have; whether that was needed, and done. */
+static bool put_back(void) {
+    static const char *const folders[] = {"/.provgraph", "/.provgraph/journal", "/.provgraph/spool", NULL};
+    char front[PATH_ROOM], lock[PATH_ROOM], path[PATH_ROOM];
+    struct stat s;
+    if (!JOIN(front, recording, "/front") || !JOIN(lock, recording, "/lock")) return false;
+    bool emptied = call2(SYS_fstat, front_file, &s) == 0 && (uint64_t)s.st_size < written;
+    bool front_lacks = emptied || !is_at(front, front_file), spool_lacks = !is_at(spool_path, spool_held);
+    if (!front_lacks && !spool_lacks) return false;
+    if (!JOIN(path, root.at, "/provgraph.toml") || !is_there(path)) return false;
+    for (int n = 0; folders[n]; n++)
+        if (JOIN(path, root.at, folders[n])) call3(SYS_mkdirat, AT_FDCWD, path, 0700);
+    call3(SYS_mkdirat, AT_FDCWD, recording, 0700);
+    call3(SYS_mkdirat, AT_FDCWD, python_folder, 0700);
+    if (!is_at(lock, lock_file)) {
+        int file = make_anew(lock);
+        if (file < 0 || call2(SYS_flock, file, 2 | 4) < 0) return false;
+        close_file(lock_file);
+        lock_file = file;
+    }
+    return (!front_lacks || put_back_front(front, emptied)) && (!spool_lacks || put_back_spool());
+}
+
 static bool save_head(void) { return write_all(front_file, &head, sizeof head, 0); }
 
 /* Have the record made now, and wait for it. What it leaves is left to the next sync. */
@@ -812,10 +874,10 @@ static void run_captured(void) {
     save_head();
     between_pieces = interrupt_hashing;
     wait_for_program();
-    bool whole = take_down();
+    bool harmed = put_back(), whole = take_down();
     head.ended = program.at, head.status = program.status;
     bool living = anybody_lives() || anybody_newborn();
-    bool now = !whole || living || secret_seen || !image_seen || stopped ||
+    bool now = harmed || !whole || living || secret_seen || !image_seen || stopped ||
                (work_tree[0] && project_touched && !blob_folder.size) || traced() ||
                asks_for_more ||
                recordings_waiting() >= MOST_WAITING;

@@ -359,18 +359,22 @@ static bool write_all(int file, const void *from, size_t size, uint64_t offset) 
 
 /* A file's bytes, mapped; empty where there are none. Who truncates it meanwhile makes zeros of it
  * (see `on_bus_error`). */
-static struct slice mapped_file(const char *path) {
+static struct slice mapped(int file) {
     struct slice none = {NULL, 0};
-    int file = open_at(AT_FDCWD, path, O_RDONLY, 0);
-    if (file < 0) return none;
     struct stat s;
-    void *at = (void *)-1l;
-    if (call2(SYS_fstat, file, &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0)
-        at = (void *)call6(SYS_mmap, 0, s.st_size, PROT_READ, MAP_SHARED, file, 0);
-    if (failed(at) && s.st_size > 0) /* some storage has no shared mappings */
+    if (call2(SYS_fstat, file, &s) < 0 || !S_ISREG(s.st_mode) || s.st_size <= 0) return none;
+    void *at = (void *)call6(SYS_mmap, 0, s.st_size, PROT_READ, MAP_SHARED, file, 0);
+    if (failed(at)) /* some storage has no shared mappings */
         at = (void *)call6(SYS_mmap, 0, s.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    close_file(file);
     return failed(at) ? none : (struct slice){at, (size_t)s.st_size};
+}
+
+static struct slice mapped_file(const char *path) {
+    int file = open_at(AT_FDCWD, path, O_RDONLY, 0);
+    if (file < 0) return (struct slice){NULL, 0};
+    struct slice bytes = mapped(file);
+    close_file(file);
+    return bytes;
 }
 
 /* ---- time ------------------------------------------------------------------------------------- */

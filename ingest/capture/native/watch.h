@@ -12,6 +12,7 @@
 enum { TRUNCATION_STATES = 2, MOST_SITES = 64 };
 
 static char spool_path[PATH_ROOM];
+static int spool_held = -1;     /* open: a program may remove it, or put another there */
 static struct slice spool_file; /* mapped, as far as it was allocated */
 static uint64_t next_chunk = DATA_START;
 static bool image_seen, secret_seen, project_touched;
@@ -280,11 +281,23 @@ static struct buffer parts;
 
 static const struct spool *spool_head(void) { return (const struct spool *)spool_file.at; }
 
+/* Somebody whom the shim does not keep from it made it shorter: before more programs end by SIGBUS, it gets its size
+ * back, and they write no more. */
+static void mend_spool(uint64_t size) {
+    static struct spool empty = {.magic = SPOOL_MAGIC, .version = SPOOL_VERSION, .sealed = 1, .cursor = DATA_START,
+                                 .allocated = DATA_START, .gaps = GAP_HARMED};
+    write_all(spool_held, &empty, sizeof empty, 0);
+    call2(SYS_ftruncate, spool_held, size);
+}
+
 static bool map_spool(void) {
-    if (spool_file.at && __atomic_load_n(&spool_head()->allocated, __ATOMIC_ACQUIRE) <= spool_file.size)
+    struct stat s;
+    bool shorter = spool_file.at && call2(SYS_fstat, spool_held, &s) == 0 && (uint64_t)s.st_size < spool_file.size;
+    if (shorter) mend_spool(spool_file.size);
+    else if (spool_file.at && __atomic_load_n(&spool_head()->allocated, __ATOMIC_ACQUIRE) <= spool_file.size)
         return true;
     if (spool_file.at) call2(SYS_munmap, spool_file.at, spool_file.size);
-    spool_file = mapped_file(spool_path);
+    spool_file = mapped(spool_held);
     return spool_file.size >= DATA_START && spool_head()->magic == SPOOL_MAGIC;
 }
 
