@@ -136,9 +136,9 @@ class Recording(msgspec.Struct, frozen=True):
 
     @classmethod
     def create(cls, project: Project, run: str) -> Recording:
-        """Raises OSError."""
+        """Makes what of it is not there. Raises OSError."""
         folder = project.spools / run
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         try:
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
@@ -178,6 +178,12 @@ class Recording(msgspec.Struct, frozen=True):
     @property
     def metrics(self) -> Path:
         return self.folder / METRICS
+
+    def is_in_place(self) -> bool:
+        """Whether it was neither removed nor moved."""
+        with suppress(OSError):
+            return os.path.samestat(os.stat(self.folder / LOCK), os.fstat(self.lock))
+        return False
 
     def save(self, manifest: Manifest) -> None:
         """Raises OSError."""

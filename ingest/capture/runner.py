@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from provgraph.config import FILE as PROJECT_FILE
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import audit, given, mounts, redact, shim, tree, worktree
@@ -351,7 +352,26 @@ class Capture:
             self._spool.close()
         self._recording.remove()
 
+    def _put_back(self) -> None:
+        """A program of the run may have removed, moved or emptied what is ours, as what cleans up a project does. Where
+        the project is still there, the run is recorded all the same."""
+        if self._recording.is_in_place() and self._writer.is_in_place():
+            return
+        if not (self.project.root / PROJECT_FILE).exists():
+            return
+        from provgraph.ingest.capture.recover import writer_for
+
+        prepare_state(self.project)
+        if not self._recording.is_in_place():
+            self._recording.release()
+            self._recording = Recording.create(self.project, self._run)
+        self._writer.discard()
+        self._writer = writer_for(self.project, self._run)
+        self._told.clear()
+        self._writer.write(self._manifest.started)
+
     def _finish(self) -> RunEnded:
+        self._put_back()
         staying = (
             still_at_work(self._spool, self._run, self._manifest.pid) if self._spool else set()
         )

@@ -100,13 +100,14 @@ KEPT_SIZE: Final = 40
 
 LOOKS_SIZE: Final = 8 * 8192
 
+HARMED: Final = 1 << 4
 GAPS: Final = (
     (1 << 0, "spool full"),
     (1 << 1, "spool unreachable"),
     (1 << 2, "file size limit"),
     (1 << 3, "events after the end of the run"),
     (
-        1 << 4,
+        HARMED,
         "the record was emptied or removed while the run went on, and with it some of what programs did",
     ),
 )
@@ -298,11 +299,12 @@ class Spool:
         except OSError as error:
             raise JournalError(f"cannot read the spool {path}: {error}") from error
         try:
-            self._header = mmap.mmap(self._file.fileno(), DATA_START)
+            mmap.mmap(self._file.fileno(), DATA_START).close()
         except (OSError, ValueError) as error:
             self._file.close()
             raise JournalError(f"cannot read the spool {path}: {error}") from error
-        magic, version, *_ = HEADER.unpack_from(self._header)
+        self._size = os.fstat(self._file.fileno()).st_size
+        magic, version, *_ = self._head(HEADER, 0)
         if magic != MAGIC or version != VERSION:
             self.close()
             raise JournalError(
@@ -319,26 +321,37 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        self._header.close()
         self._file.close()
+
+    def _head(self, what: Struct, at: int) -> tuple[int, ...]:
+        # Read, not mapped: who empties the file would end this process by SIGBUS.
+        return what.unpack(os.pread(self._file.fileno(), what.size, at).ljust(what.size, b"\0"))
+
+    def mend(self) -> None:
+        """Give the spool its size back where somebody made it shorter whom the shim does not keep from that: before
+        more programs end by SIGBUS. They write no more then."""
+        file, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
+        if size < self._size:
+            head = HEADER.pack(MAGIC, VERSION, 1, DATA_START, DATA_START, 0, HARMED)
+            os.pwrite(file, head.ljust(DATA_START, b"\0"), 0)
+            os.ftruncate(file, self._size)
+        self._size = max(size, self._size)
 
     def activity(self) -> int:
         """A number that grows whenever a written file is closed, renamed or linked."""
-        count: int = PROGRESS.unpack_from(self._header, ACTIVITY_AT)[0]
-        return count
+        return self._head(PROGRESS, ACTIVITY_AT)[0]
 
     def reached(self) -> int:
         """How far into the file events reach."""
-        end: int = PROGRESS.unpack_from(self._header, CURSOR_AT)[0]
-        return end
+        return self._head(PROGRESS, CURSOR_AT)[0]
 
     def seal(self) -> None:
         """Programs that still run write no more; that they tried is then in `gaps`."""
-        WORD.pack_into(self._header, SEALED_AT, 1)
+        os.pwrite(self._file.fileno(), WORD.pack(1), SEALED_AT)
 
     def gaps(self) -> list[str]:
         """What is known to be lost, besides `Missed` events."""
-        flags = WORD.unpack_from(self._header, GAPS_AT)[0]
+        (flags,) = self._head(WORD, GAPS_AT)
         lost = [text for bit, text in GAPS if flags & bit]
         gone = [(at, pid) for at, pid in enumerate(self._tracers()) if pid and not is_running(pid)]
         tracers = self._tracers()  # one that ended in between took its number away before
@@ -354,7 +367,7 @@ class Spool:
         return False
 
     def _tracers(self) -> tuple[int, ...]:
-        return TRACERS.unpack_from(self._header, TRACERS_AT)
+        return self._head(TRACERS, TRACERS_AT)
 
     def events(self) -> list[Event]:
         """All events, in order of tick."""
@@ -387,6 +400,7 @@ class Spool:
 
         A record that is being written just now comes with the next call.
         """
+        self.mend()
         with self._mapped() as data:
             index: dict[int, array[int]] = {}
             for at, pid in _unread(data, self._read):

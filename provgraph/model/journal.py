@@ -137,6 +137,20 @@ class SegmentWriter:
         """Whether the segment has not been removed."""
         return os.fstat(self._file).st_nlink > 0
 
+    def is_in_place(self) -> bool:
+        """Whether it was neither moved, nor replaced, nor emptied."""
+        own = os.fstat(self._file)
+        with suppress(OSError):
+            return os.path.samestat(os.stat(self.path), own) and own.st_size >= self._flushed
+        return False
+
+    def discard(self) -> None:
+        """Let go of the segment, and remove it if it is still at its place."""
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self._file)):
+                self.path.unlink()
+        os.close(self._file)
+
     def close(self) -> None:
         """Write the mark and make the segment durable, its name in the folder too."""
         try:
