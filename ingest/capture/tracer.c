@@ -40,6 +40,8 @@ enum {
     SEIZE = 0x4206,
     INTERRUPT = 0x4207,
     LISTEN = 0x4208,
+    GET_REGISTERS = 0x4204,
+    SET_REGISTERS = 0x4205,
     GET_CALL = 0x420e,
 };
 enum { EVENT_FORK = 1, EVENT_VFORK = 2, EVENT_CLONE = 3, EVENT_EXEC = 4, EVENT_STOP = 128 };
@@ -165,6 +167,7 @@ struct task {
     bool passive; /* not followed before its next exec */
     bool inside;  /* between the begin and the end of a call */
     bool wanted;  /* whose end is to be looked at */
+    bool replaced; /* by another, of which nothing is told */
     uint64_t number, arguments[6];
     union {
         struct before before;
@@ -738,6 +741,42 @@ static void about_to_lose(const struct task *t, const char *to, const struct sta
     if (to && is_worth_preserving(s)) preserve(AT_FDCWD, to, s, t->process->pid, next_tick());
 }
 
+/* ---- registers --------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+enum { REGISTERS = 27, FIRST = 14, SECOND = 13, RESULT = 10, NUMBER = 15 }; /* rdi, rsi, rax, orig_rax */
+#else
+enum { REGISTERS = 34, FIRST = 0, SECOND = 1, RESULT = 0 };
+#endif
+
+struct registers {
+    uint64_t all[REGISTERS];
+};
+
+static bool get_registers(const struct task *t, struct registers *r) {
+    struct iovec whole = {r, sizeof *r};
+    return trace(GET_REGISTERS, t->tid, 1 /* NT_PRSTATUS */, (uint64_t)&whole) == 0;
+}
+
+static bool set_registers(const struct task *t, struct registers *r) {
+    struct iovec whole = {r, sizeof *r};
+    return trace(SET_REGISTERS, t->tid, 1, (uint64_t)&whole) == 0;
+}
+
+/* Which call it is that the kernel is about to do. */
+static bool set_number(const struct task *t, struct registers *r, uint64_t number) {
+#if defined(__x86_64__)
+    (void)t;
+    r->all[NUMBER] = number;
+    return true;
+#else
+    int wanted = (int)number;
+    struct iovec whole = {&wanted, sizeof wanted};
+    (void)r;
+    return trace(SET_REGISTERS, t->tid, 0x404 /* NT_ARM_SYSTEM_CALL */, (uint64_t)&whole) == 0;
+#endif
+}
+
 /* ---- opens ------------------------------------------------------------------------------------- */
 
 struct opening {
@@ -770,17 +809,46 @@ static bool is_of_a_file(int flags) {
     return !(flags & (O_PATH | O_DIRECTORY)) || (flags & (O_TMPFILE | O_PATH)) == O_TMPFILE;
 }
 
-/* What an open that may create or truncate would find; whether its end is to be looked at. */
+/* Has the kernel do another call, with `a` and `b` as its first arguments. */
+static bool replace(struct task *t, uint64_t number, uint64_t a, uint64_t b) {
+    struct registers r;
+    if (!get_registers(t, &r)) return false;
+    r.all[FIRST] = a, r.all[SECOND] = b;
+    t->replaced = set_number(t, &r, number) && set_registers(t, &r);
+    return t->replaced;
+}
+
+/* At the end of such a call: the kernel leaves a program's arguments as they were. */
+static void restore_arguments(struct task *t) {
+    struct registers r;
+    t->replaced = false;
+    if (!get_registers(t, &r)) return;
+    if ((int)FIRST != (int)RESULT) r.all[FIRST] = t->arguments[0];
+    r.all[SECOND] = t->arguments[1];
+    set_registers(t, &r);
+}
+
+static void kept_from_spool(const struct task *t) { missed(t->process->pid, "own record", ""); }
+
+/* What an open that may create, truncate or write would find; whether its end is to be looked at. In place of the spool
+ * a file in memory is opened, as by the shim. */
 static bool look_before(struct task *t) {
     struct opening o = opening_of(t);
     struct before *b = &t->before;
     b->looked = b->existed = false;
     if (!is_of_a_file(o.flags)) return false;
-    if (!(o.flags & (O_CREAT | O_TRUNC)) || (o.flags & O_TMPFILE) == O_TMPFILE || !o.path) return true;
-    b->looked = true;
+    bool makes = o.flags & (O_CREAT | O_TRUNC);
+    if ((!makes && !(o.flags & O_ACCMODE)) || (o.flags & O_TMPFILE) == O_TMPFILE || !o.path) return true;
+    b->looked = makes;
     if (o.flags & O_CREAT && o.flags & O_EXCL) return true; /* success says that nothing was there */
-    b->existed = read_text(t, o.path, asked[0]) &&
-                 stat_path(t, o.at, asked[0], &b->stat, !(o.flags & O_NOFOLLOW)) && S_ISREG(b->stat.st_mode);
+    bool existed = read_text(t, o.path, asked[0]) &&
+                   stat_path(t, o.at, asked[0], &b->stat, !(o.flags & O_NOFOLLOW)) && S_ISREG(b->stat.st_mode);
+    if (existed && is_spool(&b->stat) &&
+        replace(t, SYS_memfd_create, o.path + length_of(asked[0]) /* no name */, (o.flags & O_CLOEXEC) != 0)) {
+        kept_from_spool(t);
+        return true;
+    }
+    b->existed = existed && makes;
     if (b->existed && o.flags & O_TRUNC) about_to_lose(t, reach(t, o.at, asked[0], reached[0]), &b->stat);
     return true;
 }
@@ -1030,6 +1098,11 @@ static bool look_at_single(struct task *t, bool follow) {
     int at;
     struct stat *s = &t->move.source;
     if (!read_single(t, &at) || !stat_path(t, at, asked[0], s, follow) || !S_ISREG(s->st_mode)) return false;
+    const uint64_t *a = t->arguments;
+    if (t->number == SYS_truncate && is_spool(s) && (int64_t)a[1] >= 0 && replace(t, SYS_sched_yield, a[0], a[1])) {
+        kept_from_spool(t);
+        return true;
+    }
     if (follow || s->st_nlink == 1) about_to_lose(t, reach(t, at, asked[0], reached[0]), s);
     return true;
 }
@@ -1723,7 +1796,8 @@ static void at_call(struct task *t) {
             t->wanted = begins_call(t, &gone);
         }
     } else if (c.where == CALL_ENDS) {
-        if (t->inside && t->wanted) ends_call(t, c.end.result);
+        if (t->replaced) restore_arguments(t);
+        else if (t->inside && t->wanted) ends_call(t, c.end.result);
         t->inside = t->wanted = false;
     }
     if (!gone) trace(SYSCALL, t->tid, 0, 0);
