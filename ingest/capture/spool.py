@@ -154,14 +154,14 @@ def begin(events: Path, tracer: Path | None, root: Path) -> Spool:
     `events` is then a link. Raises CaptureError."""
     create(events, tracer, root)
     try:
-        return Spool(events)
+        return Spool(events, ours=True)
     except JournalError:
         events.unlink()
     for place in aside.places(events.parent.name, os.environ):
         with suppress(OSError, ProvgraphError):
             create(place, tracer, root)
             events.symlink_to(place)
-            return Spool(events)
+            return Spool(events, ours=True)
         aside.discard(place)
         with suppress(OSError):
             events.unlink()
@@ -289,17 +289,19 @@ class Spool:
     Raises JournalError where the file is no spool, or one of a later format.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, ours: bool = False) -> None:
+        """`ours`: of the run that this process records, which may write to it. The shim keeps that from who is in the run."""
         self.path = path
         if not aside.is_trusted(path):
             raise JournalError(f"{aside.target(path)} is not in a private folder of this user")
         try:
             # Held open: who moves the project away while the run goes on does not take the record away.
-            self._file = path.open("r+b", buffering=0)
+            self._file = path.open("r+b" if ours else "rb", buffering=0)
         except OSError as error:
             raise JournalError(f"cannot read the spool {path}: {error}") from error
         try:
-            mmap.mmap(self._file.fileno(), DATA_START).close()
+            access = mmap.ACCESS_WRITE if ours else _READ
+            mmap.mmap(self._file.fileno(), DATA_START, access=access).close()
         except (OSError, ValueError) as error:
             self._file.close()
             raise JournalError(f"cannot read the spool {path}: {error}") from error
@@ -327,7 +329,7 @@ class Spool:
         # Read, not mapped: who empties the file would end this process by SIGBUS.
         return what.unpack(os.pread(self._file.fileno(), what.size, at).ljust(what.size, b"\0"))
 
-    def mend(self) -> None:
+    def _mend(self) -> None:
         """Give the spool its size back where somebody made it shorter whom the shim does not keep from that: before
         more programs end by SIGBUS. They write no more then."""
         file, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
@@ -347,7 +349,8 @@ class Spool:
 
     def seal(self) -> None:
         """Programs that still run write no more; that they tried is then in `gaps`."""
-        os.pwrite(self._file.fileno(), WORD.pack(1), SEALED_AT)
+        with suppress(OSError), self.path.open("r+b", buffering=0) as file:
+            os.pwrite(file.fileno(), WORD.pack(1), SEALED_AT)
 
     def gaps(self) -> list[str]:
         """What is known to be lost, besides `Missed` events."""
@@ -400,7 +403,8 @@ class Spool:
 
         A record that is being written just now comes with the next call.
         """
-        self.mend()
+        if self._file.writable():
+            self._mend()
         with self._mapped() as data:
             index: dict[int, array[int]] = {}
             for at, pid in _unread(data, self._read):
