@@ -2787,12 +2787,15 @@ static struct ours ours_in(char *const *env) {
 
 static bool is_scrubbed(const struct ours *o) { return !o->loaded || !o->spool || !equal(o->spool, spool_path); }
 
+static long may_read(const char *path) { return call3(SYS_faccessat, AT_FDCWD, path, 4 /* R_OK */); }
+
 /* Why a program that is run from here cannot load us: its root is another (chroot, pivot_root), or its user may not
- * read what another's home has. */
+ * read what another's home has, or somebody emptied the cache that we lie in. */
 static enum reason why_unseen(void) {
-    long seen = call3(SYS_faccessat, AT_FDCWD, own_path(), 4 /* R_OK */);
+    long seen = may_read(own_path());
     if (seen == -EACCES) return UNREADABLE;
-    return seen == -ENOENT || seen == -ENOTDIR ? ROOTED : SEEN;
+    if (seen != -ENOENT && seen != -ENOTDIR) return SEEN;
+    return may_read(spool_path) == 0 ? REMOVED : ROOTED;
 }
 
 /* Its loader would complain. How much room an environment without us needs; 0 where we are seen, or not in it. */
@@ -3014,9 +3017,10 @@ static bool hand_to_tracer(void) {
     return tracer() && raw_stat(AT_FDCWD, "/proc/self/task", &s, 0) && s.st_nlink == 3 && call_tracer("join");
 }
 
-/* The environment does not name us, or (`unseen`) we took us out of it. */
-static void unloaded(struct target *t, bool unseen, uint32_t pid, const char *path) {
-    enum reason reason = unseen ? why_unseen() : SCRUBBED;
+/* The environment does not name us, or no more. */
+static void unloaded(struct target *t, uint32_t pid, const char *path) {
+    enum reason reason = why_unseen();
+    if (!reason) reason = SCRUBBED;
     if (!t->reason) t->reason = reason;
     missed(pid, reasons[reason], path);
 }
@@ -3033,7 +3037,7 @@ static uint32_t executing(int at, const char *path, char *const *argv, char *con
     if (follower)
         t.reason = SEEN;
     else if (is_scrubbed(&o))
-        unloaded(&t, unseen, pid, path);
+        unloaded(&t, pid, path);
     close_on_exec(pid);
     uint64_t tick = next_tick();
     TRY(write_executing, pid, tick, &t, fd, path, argv, true);
@@ -3120,6 +3124,28 @@ HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
     return exec_failed(said, REAL(fexecve)(fd, argv, env));
 }
 
+/* What libc starts by itself gets the environment as it stands: we are taken out of that. */
+static void about_to_ask_shell(void) {
+    size_t room = awake() && &environ ? room_without_us(environ) : 0;
+    char **kept = room ? raw_mmap(room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
+    if (!kept) return;
+    missed(caller(), reasons[why_unseen()], "/bin/sh");
+    without_us(environ, kept);
+    for (char **to = environ; (*to = *kept); to++) kept++;
+}
+
+HOOK(int, system, (const char *command)) {
+    NEED(system, (int)fail(ENOSYS));
+    about_to_ask_shell();
+    return REAL(system)(command);
+}
+
+HOOK(void *, popen, (const char *command, const char *mode)) {
+    NEED(popen, (fail(ENOSYS), NULL));
+    about_to_ask_shell();
+    return REAL(popen)(command, mode);
+}
+
 static int count_arguments(const char *first, va_list more) {
     int n = 1;
     va_list counted;
@@ -3162,7 +3188,7 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
-                    char *const *env, bool followed, bool unseen) {
+                    char *const *env, bool followed) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd == -1) return;
@@ -3171,7 +3197,7 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     if (followed)
         t.reason = SEEN;
     else if (is_scrubbed(&o))
-        unloaded(&t, unseen, pid, path);
+        unloaded(&t, pid, path);
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
@@ -3213,7 +3239,7 @@ static bool spawns_tracer(const char *path, char *const *env) {
         result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
-        if (found) spawned((uint32_t)child, tick, found, argv, env, followed, room);        \
+        if (found) spawned((uint32_t)child, tick, found, argv, env, followed);              \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)

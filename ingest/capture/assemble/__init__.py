@@ -220,6 +220,7 @@ _GAPS: Final = {
     "scrubbed environment": "program with a scrubbed environment not traced",
     "another root": "program in another root not traced",
     "another user": "program of another user, who may not read the capture's library, not traced",
+    "library removed": "program started after the capture's library was removed not traced",
     "not-traced": "program not traced",
     "past libc": "system calls past libc not seen",
     "own record": "what a program wrote into the record of its run was kept out of it",
