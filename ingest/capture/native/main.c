@@ -746,7 +746,6 @@ static bool put_back(void) {
     for (int n = 0; folders[n]; n++)
         if (JOIN(path, root.at, folders[n])) call3(SYS_mkdirat, AT_FDCWD, path, 0700);
     call3(SYS_mkdirat, AT_FDCWD, recording, 0700);
-    call3(SYS_mkdirat, AT_FDCWD, python_folder, 0700);
     if (!is_at(lock, lock_file)) {
         int file = make_anew(lock);
         if (file < 0 || call2(SYS_flock, file, 2 | 4) < 0) return false;
