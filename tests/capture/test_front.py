@@ -446,22 +446,26 @@ def test_a_file_that_was_cut_off_tells_what_it_can(native_workspace: Workspace) 
 def test_scribbling_over_the_recording_costs_the_record_and_not_the_program(
     native_workspace: Workspace, offset: int
 ) -> None:
-    program = (
-        "import glob, os, sys\n"
-        "file = os.open(glob.glob('.provgraph/spool/*/events')[0], os.O_RDWR)\n"
-        f"os.pwrite(file, os.urandom(1024), {offset})\n"
-        "os._exit(5)\n"
+    waits = "import os; open('ready', 'w').close(); os.read(0, 1); os._exit(5)"
+    run = native_workspace.start(
+        "env", "-i", sys.executable, "-S", "-c", waits, stdin=subprocess.PIPE
     )
-    (native_workspace.root / "program.py").write_text(program)
-    done = native_workspace.run("env", "-i", sys.executable, "-S", "program.py")
-    assert done.returncode == 5
+    while not (native_workspace.root / "ready").exists():
+        assert run.poll() is None
+    [events] = native_workspace.project.spools.glob("*/events")
+    with events.open("r+b") as file:
+        os.pwrite(file.fileno(), os.urandom(1024), offset)
+    run.communicate("\n", timeout=60)
+    assert run.returncode == 5
     assert native_workspace.ended.exit == 5
 
 
-def test_a_recording_that_the_program_removes_is_said_to_be_gone(
+def test_a_recording_that_the_program_removes_with_its_project_is_said_to_be_gone(
     native_workspace: Workspace,
 ) -> None:
-    done = native_workspace.run("sh", "-c", "rm -rf .provgraph; exit 3")
+    project = native_workspace.root / "provgraph.toml"
+    done = native_workspace.run("sh", "-c", "rm -rf .provgraph; mv provgraph.toml kept; exit 3")
+    project.with_name("kept").rename(project)
     assert done.returncode == 3
     assert done.stderr == (
         "provgraph: the run was not recorded to its end: its recording was removed\n"
