@@ -387,15 +387,46 @@ def test_a_prompt_of_bash_is_recorded_whatever_its_start_up_file_goes_on_with(
     terminal.process.close(force=True)
 
 
-@pytest.mark.parametrize("later", ["PS0=later", "unset PROMPT_COMMAND"])
 def test_a_hook_of_bash_that_was_replaced_says_so(
-    later: str, native_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    native_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(START, "bash", f"{START['bash']}{later}; PS1='[ready 1]'\n")
+    monkeypatch.setitem(START, "bash", f"{START['bash']}PS0=later; PS1='[ready 1]'\n")
     monkeypatch.setattr(Terminal, "wait", lambda self: "")
     terminal = Terminal("bash", native_workspace, tmp_path / "home")
     terminal.process.sendline("sort /dev/null")
     terminal.process.expect_exact("the prompt was changed after provgraph shell-hook")
+    terminal.process.close(force=True)
+
+
+LOST = "this line is not recorded, the next ones are: the prompt was changed"
+
+
+@pytest.mark.parametrize("when", ["at start-up", "later", "later, with a trap of one's own"])
+@pytest.mark.parametrize(
+    "how", ["unset PROMPT_COMMAND", "unset PROMPT_COMMAND; PROMPT_COMMAND=true", "PROMPT_COMMAND=(true)"]
+)
+def test_bash_goes_on_being_recorded_where_its_prompt_was_taken_away(
+    how: str,
+    when: str,
+    native_workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = START["bash"].replace("[ready $n]", "[ready \\#]")  # `\\#` counts lines by itself
+    if "trap" in when:
+        start = f"trap true DEBUG\n{start}"
+    monkeypatch.setitem(START, "bash", f"{start}{how}\n" if when == "at start-up" else start)
+    (native_workspace.root / "a").write_text("a\n")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    if when != "at start-up":
+        terminal.type("sort a > before")
+        terminal.type(how)
+    shown = [terminal.type(f"cat a > b{number}") for number in range(3)]
+    assert [LOST in each for each in shown] == [when != "later, with a trap of one's own", False, False]
+    with terminal.graph() as graph:
+        assert [lineage(graph, f"b{number}") for number in (1, 2)] == [{"a"}, {"a"}]
+        typed = [command for command, _ in commands(graph)]
+    assert typed[-2:] == ["bash -c 'cat a > b1'", "bash -c 'cat a > b2'"]
     terminal.process.close(force=True)
 
 

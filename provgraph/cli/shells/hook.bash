@@ -14,9 +14,11 @@ _provgraph_program=@FRONT@
 _provgraph_library=@LIBRARY@
 _provgraph_site=@SITE@
 _provgraph_replaced='what is typed here is not recorded: the prompt was changed after provgraph shell-hook'
+_provgraph_lost='this line is not recorded, the next ones are: the prompt was changed after provgraph shell-hook (PROMPT_COMMAND)'
 _provgraph_on=1 _provgraph_said='' _provgraph_newline=$'\n'
 _provgraph_next='\!' _provgraph_number='' # what the history's next line is counted
 _provgraph_answer='' _provgraph_folder=''
+_provgraph_lines=1 # so many have begun since the prompt was ours
 declare -A _provgraph_nowhere=()
 
 # A shell in a recorded run has runs of its own.
@@ -52,7 +54,10 @@ _provgraph_ask() {
 _provgraph_begin() {
     local REPLY
     ((_provgraph_on)) || return
-    [[ "${PROMPT_COMMAND[*]-}" == *_provgraph_prompt* ]] || _provgraph_say "$_provgraph_replaced (PROMPT_COMMAND)"
+    if ((_provgraph_lines > 1)); then
+        _provgraph_say "$_provgraph_lost"
+        return
+    fi
     _provgraph_history
     if [[ ${_provgraph_next@P} != "$_provgraph_number" ]]; then
         ! _provgraph_is_wanted "$REPLY" || _provgraph_ask "$REPLY"
@@ -65,9 +70,16 @@ _provgraph_begin() {
     fi
 }
 
-# Before each simple command; it does something before the first of a line that may be the same again:
-# it is, if it begins as the last did. A line that begins with parentheses has no such moment.
-_provgraph_again() {
+# Before each simple command; it does something before the first of a line that follows one whose end was not seen, and
+# of a line that may be the same again: it is, if it begins as the last did. A line that begins with parentheses has
+# no such moment.
+_provgraph_before() {
+    local status=$?
+    if ((_provgraph_lines > 1)) && [[ -n $_provgraph_folder ]]; then
+        _provgraph_prompt "$status"
+        _provgraph_keep_prompt
+        _provgraph_say "$_provgraph_lost"
+    fi
     [[ $_provgraph_answer == "${_provgraph_newline}again" ]] || return 0
     _provgraph_answer=''
     local REPLY word typed ran
@@ -77,6 +89,7 @@ _provgraph_again() {
     read -ra ran <<<"$1"
     if [[ "${typed[*]} " == "${ran[*]}"* ]] && _provgraph_is_wanted "$REPLY"; then
         _provgraph_answer=$(_provgraph_ask "$REPLY")
+        _provgraph_lines=0
         : "${PS0@P}"
     fi
 }
@@ -87,7 +100,8 @@ _provgraph_say() {
 }
 
 _provgraph_prompt() {
-    local status=$? name lines
+    local status=${1-$?} name lines
+    _provgraph_lines=0
     mapfile -t lines <<<"$_provgraph_answer"
     unset PROVGRAPH_SPOOL
     if [[ -n $_provgraph_folder ]]; then
@@ -131,15 +145,21 @@ provgraph-hook() {
     esac
 }
 
-_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]-}'
-PS0='${_provgraph_nowhere["x${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]-}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
-unset _provgraph_set
+# Last, too: an assignment to PROMPT_COMMAND later on replaces the first. PS0 gives it back where it was taken away.
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-    # Last, too: an assignment to PROMPT_COMMAND later on replaces the first.
-    PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}" _provgraph_prompt)
+    _provgraph_keep_prompt() { :; }
+    PROMPT_COMMAND=(_provgraph_prompt "${PROMPT_COMMAND[@]}" [999]=_provgraph_prompt)
+    _provgraph_kept='${PROMPT_COMMAND[999]=_provgraph_prompt}'
 else
-    PROMPT_COMMAND="_provgraph_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+    _provgraph_keep_prompt() {
+        [[ ${PROMPT_COMMAND-} == *_provgraph_prompt* ]] || PROMPT_COMMAND="_provgraph_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+    }
+    _provgraph_keep_prompt
+    _provgraph_kept='${PROMPT_COMMAND=_provgraph_prompt}'
 fi
-[[ -n $(trap -p DEBUG) ]] || trap '_provgraph_again "$BASH_COMMAND" "$_"' DEBUG
+_provgraph_set='${_provgraph_nowhere["${PROVGRAPH_SPOOL:=$_provgraph_folder/events}${LD_PRELOAD:=$_provgraph_library}${PYTHONPATH:=$_provgraph_site}${ASAN_OPTIONS:=verify_asan_link_order=0}"]-}'
+PS0='${_provgraph_nowhere["$((_provgraph_lines += 1))'$_provgraph_kept'${_provgraph_answer:=$(_provgraph_begin)}${_provgraph_folder:=${_provgraph_answer%%"$_provgraph_newline"*}}"]-}${_provgraph_folder:+'$_provgraph_set'}'${PS0-}
+unset _provgraph_kept _provgraph_set
+[[ -n $(trap -p DEBUG) ]] || trap '_provgraph_before "$BASH_COMMAND" "$_"' DEBUG
 
 fi
