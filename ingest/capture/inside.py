@@ -57,6 +57,10 @@ are open, and whether it was done, which another thread cannot know."""
 
 NATIVE: Final = "files that libraries opened past Python not seen: the process was not started under provgraph run"
 _FORKED: Final = "processes forked without an exec not seen"
+_MANY: Final = 4096
+"""So many events are held before they are put down."""
+_FEW: Final = 256
+"""So many files may have been read before it is looked which of them are closed."""
 _NOTICED, _BUSY = 0.3, 20
 """Writing down that took longer than so many seconds is done at most one part in so many of the time."""
 
@@ -181,6 +185,8 @@ class _Tracking:
         self._events: list[Event] = []
         self._gaps: list[str] = []
         self._pending: list[tuple[int, _Look]] = []  # by thread
+        self._reading: list[Opened] = []
+        self._room = _FEW
         self._lock = threading.Lock()
         self._hearing = (
             0  # the thread that has the lock: what it does to look again is not the program's
@@ -233,8 +239,13 @@ class _Tracking:
         self._next = time.monotonic() + (spent * _BUSY if spent > _NOTICED else 0.0)
 
     def _tell(self) -> None:
-        self._capture.tell(self._events, self._gaps, self._interpreted())
-        self._events, self._gaps = [], []
+        self._put_down()
+        self._capture.learn(self._gaps, self._interpreted())
+        self._gaps = []
+
+    def _put_down(self) -> None:
+        self._capture.see(self._events)
+        self._events = []
 
     def end(self, status: int) -> None:
         if os.getpid() != self.pid:
@@ -275,9 +286,17 @@ class _Tracking:
                 self.write()
         # An error is the program's own mistake, which it is about to be told.
         with self._alone(), suppress(OSError, ValueError, TypeError):
-            if self._pending:
+            if self._pending or (self._reading and not self._may_wait(event, arguments)):
                 self._look_again(_open_files())
             self._note(event, arguments)
+            if len(self._events) > _MANY:
+                self._put_down()
+
+    def _may_wait(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        """To look whether what was read is closed takes time: it is done before something that may change files, and when
+        much has been read."""
+        reads = event == "open" and _is_to_read(arguments[2])
+        return reads and len(self._reading) < self._room
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -309,9 +328,11 @@ class _Tracking:
     def _opens(self, path: bytes, flags: int) -> None:
         before, at, call = _stat(path), tick(), at_work()
         here = threading.get_ident()
-        if flags & os.O_ACCMODE == os.O_RDONLY:
+        if _is_to_read(flags):
             if before is not None:
-                self._events.append(self._opened(path, at, before, before, flags, call))
+                opened = self._opened(path, at, before, before, flags, call)
+                self._events.append(opened)
+                self._reading.append(opened)
             return
 
         def finished(still_open: _Files, done: bool) -> bool:
@@ -418,6 +439,19 @@ class _Tracking:
                 over = finished(still_open, ending or thread == here)
             if not over:
                 self._pending.append((thread, finished))
+        self._reading = [read for read in self._reading if not self._is_read(read, still_open)]
+        self._room = max(_FEW, 2 * len(self._reading))
+
+    def _is_read(self, read: Opened, still_open: _Files) -> bool:
+        began = read.after
+        if (began.device, began.inode) in still_open:
+            return False
+        after = _stat(read.path)
+        if after is None or (after.device, after.inode) != (began.device, began.inode):
+            after = began  # another took its name
+        closed = Closed(3, read.path, read.tick, after, pid=self.pid, tick=tick(), call=read.call)
+        self._events.append(closed)
+        return True
 
     def _interpreted(self) -> Interpretation:
         """The script, the module given to -m, and the project's own modules."""
@@ -451,6 +485,10 @@ def _whole(path: Any) -> bytes:
     """The absolute name of a file, its folder without links."""
     folder, name = os.path.split(os.path.abspath(os.fsencode(path)))
     return os.path.join(os.path.realpath(folder), name)
+
+
+def _is_to_read(flags: Any) -> bool:
+    return isinstance(flags, int) and flags & os.O_ACCMODE == os.O_RDONLY
 
 
 def _stat(path: bytes) -> Stat | None:

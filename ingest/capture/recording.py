@@ -42,7 +42,6 @@ from provgraph.ingest.capture.events import (
     Image,
     Linked,
     Missed,
-    Moved,
     Opened,
     Preserved,
     Renamed,
@@ -50,6 +49,7 @@ from provgraph.ingest.capture.events import (
     Unlinked,
 )
 from provgraph.ingest.capture.hashing import Cache, Contents, Found, regular
+from provgraph.ingest.capture.itself import Seen
 from provgraph.ingest.capture.moves import unseen_moves
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.streams import Events, Records, joined, through, together
@@ -205,17 +205,10 @@ class Recording(msgspec.Struct, frozen=True):
         """What the native front saw, if it was the one to record. Raises JournalError."""
         return front.read(self.folder, worktree.work_tree_of(os.fsencode(project.root)))
 
-    def add(self, events: list[Event]) -> None:
-        """Keep what a process that records itself saw, for whoever may have to finish its record. A disk that
-        is full loses it for them alone."""
-        with suppress(OSError), open(self.folder / INSIDE, "ab", opener=_private) as file:
-            for event in events:
-                data = msgspec.msgpack.encode((type(event).__name__, event))
-                file.write(_LENGTH.pack(len(data)) + data)
-
-    def inside(self) -> list[Event]:
-        """What `add` kept."""
-        return list(_events(_text(self.folder / INSIDE)))
+    @property
+    def itself(self) -> Seen:
+        """What a process that records itself saw."""
+        return Seen(self.folder / INSIDE)
 
     def release(self) -> None:
         os.close(self.lock)
@@ -241,25 +234,10 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 _END: Final = struct.Struct("=Qi")
-_LENGTH: Final = struct.Struct("=I")
-_KINDS: Final = {
-    kind.__name__: kind for kind in (Closed, Image, Linked, Moved, Opened, Renamed, Unlinked)
-}
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
-def _events(data: bytes) -> Iterator[Event]:
-    at = 0
-    while at + _LENGTH.size <= len(data):
-        end = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
-        if end > len(data):
-            return  # its process was killed
-        name, event = msgspec.msgpack.decode(data[at + _LENGTH.size : end])
-        yield msgspec.convert(event, _KINDS[name])
-        at = end
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -572,18 +550,17 @@ def _saying_more(events: Iterable[Event]) -> Iterator[Event]:
                 pass
 
 
-def of_ended(records: Iterable[Record], living: set[int]) -> list[Record]:
+def of_ended(records: Records, living: set[int]) -> Iterator[Record]:
     """What can be told of a run that goes on: of steps whose processes are not among the living. What is
     known only at its end is left out."""
-    records = [r for r in records if not isinstance(r, (RunStarted, EnvironmentSeen, RunEnded))]
-    steps = [record for record in records if isinstance(record, StepSeen)]
+    steps = (record for record in records if isinstance(record, StepSeen))
     open_ = {s.step for s in steps if s.pid in living or s.kind in ("pipe", "unattributed")}
     open_ |= {r.version for r in records if isinstance(r, Generated) and r.step in open_}
-    return [
-        record
-        for record in records
-        if open_.isdisjoint(getattr(record, name, "") for name in ("step", "by", "version"))
-    ]
+    for record in records:
+        if isinstance(record, (RunStarted, EnvironmentSeen, RunEnded)):
+            continue
+        if open_.isdisjoint(getattr(record, name, "") for name in ("step", "by", "version")):
+            yield record
 
 
 def keep_contents(project: Project, evidence: Evidence, made: Account) -> None:

@@ -324,7 +324,7 @@ def is_of_the_run(record: Record) -> bool:
     return isinstance(record, (EnvironmentSeen, RunStarted, RunEnded))
 
 
-def unsaid(project: Project, run: str, records: Records) -> Iterable[Record]:
+def unsaid(project: Project, run: str, records: Iterable[Record]) -> Iterable[Record]:
     """Those records that no segment of the run holds yet."""
     said = Marks(project.spools)
     for path in _segments_of(project, run):
@@ -370,7 +370,7 @@ def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
 
 def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[Events, list[str]]:
     """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
-    own = recording.inside()
+    own = recording.itself.events()
     if not recording.events.exists():
         return own, [aside.lost(recording.events)] if aside.target(recording.events) else []
     try:
@@ -379,7 +379,7 @@ def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[Events, 
                 spool.seal()
             return joined(spool.streamed(), own), spool.gaps()
     except (ProvgraphError, ValueError) as error:
-        return [], [f"the spool is damaged: {error}"]
+        return own, [f"the spool is damaged: {error}"]
 
 
 def _exit_of(pid: int, events: Events) -> int | None:

@@ -50,7 +50,7 @@ from provgraph.ingest.capture.recording import (
 )
 from provgraph.ingest.capture.spool import Spool, begin, started_at, without_shim
 from provgraph.ingest.capture.spool import environment as traced
-from provgraph.ingest.capture.streams import Events, Records, joined, through
+from provgraph.ingest.capture.streams import Events, joined, through
 from provgraph.ingest.capture.surroundings import Machine, Person, tick, variables
 from provgraph.ingest.capture.surroundings import account as account_name
 from provgraph.model.elements import Scalar
@@ -170,11 +170,11 @@ class Capture:
         self._ignored = tree.Ignored.of(self._root)
         self._outside = Outside(project, self._ignored)
         self._program: Program | None = None
-        self._own: list[Event] = []
-        self._own_fresh: list[Event] = []
+        self._unkept: list[Event] = []
+        self._observed_to = 0
         self._interpretations: list[audit.Interpretation] = []
         self._observed = True
-        self._told: set[bytes] = set()
+        self._is_told = False
         self._pause = _SHORTEST
         self._ready = False
         self._in_rhythm = False
@@ -281,17 +281,22 @@ class Capture:
         with suppress(OSError):
             self._recording.save(self._manifest)
 
-    def tell(
-        self, events: list[Event], gaps: list[str], interpretation: audit.Interpretation
-    ) -> None:
+    def see(self, events: list[Event]) -> None:
         """Take in what this process itself did, where it is the program."""
-        self._own += events
-        self._own_fresh += events
+        try:
+            self._recording.itself.add(events)
+        except (
+            OSError
+        ):  # no room: it is held, and whoever may have to finish the record does not know it
+            self._unkept += events
+            self._observed = False
+
+    def learn(self, gaps: list[str], interpretation: audit.Interpretation) -> None:
+        """What else is known of this process, where it is the program."""
         self._manifest.gaps += gaps
         if gaps:
             self._save()
         self._interpretations = [interpretation]
-        self._recording.add(events)
 
     def write_so_far(self) -> None:
         """Journal what is known by now, while the program goes on. What processes that live still do is told
@@ -302,32 +307,28 @@ class Capture:
         evidence.before = None  # what nobody was seen to change is told at the end
         made = account(self.project, evidence, self._recording.folder)
         living = {life.pid for life in self._spool.lives() if not life.exited and life.is_alive()}
-        self._write(of_ended(made.records, living))
+        fresh = self._not_told(of_ended(made.records, living))
+        self._is_told = True
+        for record in fresh:
+            self._writer.write(record)
         self._writer.flush()
         keep_contents(self.project, evidence, made)
 
-    def _write(self, records: Iterable[Record]) -> None:
-        """Those that are not written yet."""
-        for record in records:
-            key = msgspec.msgpack.encode(record)
-            if key not in self._told:
-                self._told.add(key)
-                self._writer.write(record)
-
-    def _not_told(self, records: Records) -> Iterable[Record]:
-        """Those that nobody has told of while the run went on."""
-        if not (self._recording.folder / TOLD).exists():
+    def _not_told(self, records: Iterable[Record]) -> Iterable[Record]:
+        """Those that have not been told of while the run went on, by us or by others."""
+        if not self._is_told and not (self._recording.folder / TOLD).exists():
             return records
         from provgraph.ingest.capture.recover import unsaid
 
+        self._writer.flush()
         return unsaid(self.project, self._run, records)
 
     def _evidence(self, manifest: Manifest) -> Evidence:
         """All that is known by now. What the spool has is read from there, and not held, where it is much."""
-        events: Events = self._own
+        events = joined(self._recording.itself.events(), self._unkept)
         gaps: list[str] = []
         if self._spool is not None:
-            events, gaps = joined(self._spool.streamed(), self._own), self._spool.gaps()
+            events, gaps = joined(self._spool.streamed(), events), self._spool.gaps()
         self._take_in()
         if not self._observed:
             self._contents = self._contents_anew()
@@ -385,8 +386,7 @@ class Capture:
             raise JournalError("its recording was removed")
         self._writer.flush()
         for record in self._not_told(made.records):
-            if not self._told or msgspec.msgpack.encode(record) not in self._told:
-                self._writer.write(record)
+            self._writer.write(record)
         self._writer.close()
         self._contents.close()
         keep_contents(self.project, evidence, made)
@@ -460,10 +460,11 @@ class Capture:
         fails (there is no room on the disk), they learn it at the end, and what is gone by then has no digest."""
         if not self._observed:
             return False
-        own, self._own_fresh = sorted(self._own_fresh, key=_tick), []
-        count = 0
+        itself, since = self._recording.itself, self._observed_to
+        self._observed_to, count = itself.end(), 0
         try:
             fresh = self._spool.fresh() if self._spool else ()
+            own = itself.fresh(since) if since < self._observed_to else ()
             for count, event in enumerate(merge(fresh, own, key=_tick), 1):
                 self._contents.observe(event)
                 if count % _MANY == 0:

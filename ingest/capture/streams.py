@@ -62,7 +62,9 @@ def together(*parts: list[T] | Stream[T]) -> list[T] | Stream[T]:
 
 
 def joined(events: Events, others: Iterable[Event]) -> Events:
-    """Both in order of time; of those at one moment the others come last."""
+    """Both in order of time; of those at one moment the others come last. A stream of others is in order."""
+    if isinstance(others, Stream):
+        return Stream(lambda: merge(events, others, key=_tick))
     more = list(others)
     if not more:
         return events

@@ -403,7 +403,8 @@ LOST = "this line is not recorded, the next ones are: the prompt was changed"
 
 @pytest.mark.parametrize("when", ["at start-up", "later", "later, with a trap of one's own"])
 @pytest.mark.parametrize(
-    "how", ["unset PROMPT_COMMAND", "unset PROMPT_COMMAND; PROMPT_COMMAND=true", "PROMPT_COMMAND=(true)"]
+    "how",
+    ["unset PROMPT_COMMAND", "unset PROMPT_COMMAND; PROMPT_COMMAND=true", "PROMPT_COMMAND=(true)"],
 )
 def test_bash_goes_on_being_recorded_where_its_prompt_was_taken_away(
     how: str,
@@ -422,7 +423,11 @@ def test_bash_goes_on_being_recorded_where_its_prompt_was_taken_away(
         terminal.type("sort a > before")
         terminal.type(how)
     shown = [terminal.type(f"cat a > b{number}") for number in range(3)]
-    assert [LOST in each for each in shown] == [when != "later, with a trap of one's own", False, False]
+    assert [LOST in each for each in shown] == [
+        when != "later, with a trap of one's own",
+        False,
+        False,
+    ]
     with terminal.graph() as graph:
         assert [lineage(graph, f"b{number}") for number in (1, 2)] == [{"a"}, {"a"}]
         typed = [command for command, _ in commands(graph)]

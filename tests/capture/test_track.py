@@ -17,7 +17,7 @@ from provgraph.errors import JournalError
 from provgraph.graph import open as open_graph
 from provgraph.ingest.capture.inside import NATIVE
 from provgraph.model.journal import read_segment, segments
-from provgraph.model.records import Generated, Invalidated, Observation, RunStarted, StepSeen
+from provgraph.model.records import Generated, Invalidated, Observation, RunStarted, StepSeen, Used
 
 SCRIPT = """
 import os, subprocess, sys
@@ -329,3 +329,56 @@ def test_what_a_dataclass_with_slots_holds_is_kept(tracked: Workspace) -> None:
         (found,) = graph.run().nodes()
     kept = {name: said for name, said in found.properties.items() if name.startswith("param.")}
     assert kept == {"param.depth": 6}
+
+
+MANY = """
+import provgraph
+from provgraph.ingest.capture import hashing, inside, itself, marks, put_away, spool
+from provgraph.ingest.capture.assemble import known, phases, report
+
+inside._MANY = itself.MOST_HELD = spool.MOST_HELD = hashing.MOST_KNOWN = {limit}
+marks.MOST = known.MOST = phases.MANY = report._MANY = {limit}
+put_away.CACHE = 256
+tracked = provgraph.track()
+long = open("long", "w")
+for number in range({count}):
+    with open("in") as source, open("{made}%d" % number, "w") as target:
+        target.write(source.read() + str(number))
+    if number == 60:
+        tracked.write()
+print("long", file=long)
+long.close()
+tracked.end()
+for line in open("/proc/self/status"):
+    if line.startswith("VmHWM:"):
+        print(line.split()[1])
+"""
+
+
+def test_what_it_holds_does_not_grow_with_what_is_done(
+    tracked: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (tracked.root / "in").write_text("in")
+    peaks = []
+    for count in (1000, 4000):
+        made = tmp_path_factory.mktemp("beside") / "made"  # the project's own tree is known
+        peaks.append(int(run(tracked, MANY.format(limit=500, count=count, made=made))) * 1024)
+    assert peaks[1] - peaks[0] < 150 * 4 * 3000, peaks  # each time four events
+    told = [r.version for r in records(tracked) if isinstance(r, Generated)]
+    assert len(told) == len(set(told)) == 1000 + 4000 + 2
+
+
+def test_what_it_reads_again_it_tells_as_it_would_have(tracked: Workspace) -> None:
+    (tracked.root / "in").write_text("in")
+    told = []
+    for limit in (3, 1_000_000):
+        before = len(records(tracked))
+        run(tracked, MANY.format(limit=limit, count=120, made="made"))
+        found = records(tracked)[before:]
+        made = [(r.names[-1].uri, r.content.digest) for r in found if isinstance(r, Generated)]
+        used = [r.uri for r in found if isinstance(r, Used)]
+        told.append((sorted(made), sorted(used)))
+        for number in range(120):
+            (tracked.root / f"made{number}").unlink()
+    assert len(told[0][0]) == 121 and all(digest.startswith("blake3:") for _, digest in told[0][0])
+    assert told[0] == told[1]
