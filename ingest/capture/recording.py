@@ -356,7 +356,7 @@ class Evidence(msgspec.Struct):
     """All that is known of a run when it is written down. `before` is how the tree looked when it
     started, None where nobody looked; `start` how the work tree stood. `after`, `digests` and
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
-    and small texts that it had. `shell` is the one that ran it, where that was not the shim's. `nested` are
+    and small texts that it had. `shell` is the one that ran it, where that was not the shim's, `typed` whether there is one, told or not. `nested` are
     the runners within. `observed`: the contents have taken in the events already, as they came. `going_on`: it has
     not ended."""
 
@@ -374,6 +374,7 @@ class Evidence(msgspec.Struct):
     packages: Mapping[bytes, list[bytes]] = {}
     texts: list[bytes] = []
     shell: line.Shell | None = None
+    typed: bool = False
     nested: Nested = Nested()
     observed: bool = False
     going_on: bool = False
@@ -499,7 +500,8 @@ def _context(
         passed_on=_passed_on(project, evidence, recorded),
         began=min(manifest.launched or manifest.began, manifest.began),
         elsewhere=lambda asked: siblings.elsewhere(project, manifest, asked, recorded),
-        of_pipes=siblings.device_of_pipes() if evidence.shell is None else None,
+        of_pipes=siblings.device_of_pipes(),
+        typed=evidence.typed,
         room=Room(recorded),
     )
 

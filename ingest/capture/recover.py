@@ -138,7 +138,8 @@ def _recover(project: Project, recording: Recording, ask: Ask, hand: Hand | None
         return None
     _refuse_elsewhere(recording, manifest)
     late = is_whole(project.journal / f"{manifest.started.run}.segment")
-    found = _found(project, recording, manifest, None if late else told, late=late)
+    typed = told is not None and told.shell is not None
+    found = _found(project, recording, manifest, None if late else told, late=late, typed=typed)
     told = manifest = None  # much, where the run is large
     if found is None:
         recording.remove()
@@ -202,6 +203,7 @@ def _found(
     told: front.Told | None,
     *,
     late: bool,
+    typed: bool,
 ) -> _Found | None:
     """None where there is nothing to be told. `told`: what happened until the end, if that has not been written down."""
     events, gaps = seen_events(recording)
@@ -218,6 +220,7 @@ def _found(
         last = max((event.tick for event in events), default=manifest.began)
         manifest.ended = max(manifest.ended, last)
     evidence = evidence_of(project, recording, manifest, told, events, gaps)
+    evidence.typed = typed
     made = account(project, evidence, recording.folder)
     if not late and line.is_nothing(evidence.shell, evidence.events, made.records):
         return None
@@ -281,7 +284,7 @@ def evidence_of(
         evidence.before, evidence.after, evidence.ignored = told.before, told.after, ignored
         evidence.texts = told.texts
         if told.shell is not None:
-            evidence.shell = told.shell
+            evidence.shell, evidence.typed = told.shell, True
             shell = line.image(told.shell, told.began)
             since = told.began + manifest.machine.offset
             read = line.reads(told.shell, told.began, since)

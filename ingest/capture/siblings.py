@@ -170,11 +170,11 @@ def device_of_pipes() -> int:
 
 
 def _fifos_of(folder: Path) -> list[Fifo]:
-    """Those that a run has to do with, and the pipes that it was started with, as far as that can be told now."""
+    """Those that a run has to do with, and the pipes that its programs were started with, as far as that can be told now."""
     with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
         runners = Nested.of(folder).runners
         story = lives(spool.of_programs(), b"")
-        return fifos(story, lambda _: True, lambda _: False, _NOWHERE, runners)
+        return fifos(story, lambda _: True, lambda _: False, _NOWHERE, runners, all_given=True)
     return []
 
 

@@ -23,6 +23,7 @@ from manual.pages import left_to
 from provgraph.config import create_project
 from provgraph.graph import Graph
 from provgraph.graph import open as open_graph
+from provgraph.ingest.capture import given
 from provgraph.model.records import RunEnded, RunStarted
 
 START: Final = {
@@ -333,6 +334,46 @@ def test_a_line_that_goes_on_for_long_is_told_of_meanwhile(
     terminal.leave()
     with open_graph(root) as graph:
         assert lineage(graph, "early") == {"a"}
+
+
+@pytest.mark.parametrize("terminal", ["bash", "zsh"], indirect=True)
+def test_what_lines_tell_each_other_by_a_pipe_that_the_shell_keeps_joins_them(
+    terminal: Terminal,
+) -> None:
+    root = terminal.workspace.root
+    for name in ("a", "b", "c"):
+        (root / name).write_text(f"{name}\n")
+    terminal.type("exec 4>&1 > >(tee log; : > done)")
+    terminal.type("cat a")
+    terminal.type("provgraph() { " + terminal.provgraph + ' "$@"; }')
+    terminal.type("provgraph run -- cat b")
+    terminal.type("cat c > other")
+    terminal.type("exec >&4 4>&-")
+    while not (root / "done").exists():
+        time.sleep(0.02)
+    with terminal.graph() as graph:
+        found = {uri for uri in lineage(graph, "log") if "://" not in uri}
+        assert (found, lineage(graph, "other")) == ({"a", "b"}, {"c"})
+        rows = list(graph.run().select("command", "gaps"))
+    gaps = {str(row["command"]): row["gaps"] for row in rows}
+    (first,) = (said for command, said in gaps.items() if "tee" in command)
+    assert given.GAP in str(first)  # the shell itself may write to it, too
+    assert all("pipe" not in str(said) for command, said in gaps.items() if "tee" not in command)
+
+
+def test_what_a_co_process_says_to_a_later_line_joins_them(
+    native_workspace: Workspace, tmp_path: Path
+) -> None:
+    (native_workspace.root / "a").write_text("a\n")
+    terminal = Terminal("bash", native_workspace, tmp_path / "home")
+    terminal.type("coproc { cat a -; : > done; }")
+    terminal.type('head -n 1 <&"${COPROC[0]}" > out')
+    terminal.type("exec {COPROC[1]}>&-")
+    while not (native_workspace.root / "done").exists():
+        time.sleep(0.02)
+    with terminal.graph() as graph:
+        assert "a" in lineage(graph, "out")
+    terminal.process.close(force=True)
 
 
 def test_a_shell_within_a_shell_has_runs_of_its_own(terminal: Terminal) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,7 @@ from provgraph.ingest.capture.assemble.pipes import (
     Pipe,
     end_of,
     fifos,
+    half_given,
     opened_from_outside,
     shared_with_others,
     substituted,
@@ -42,7 +44,7 @@ from provgraph.ingest.capture.assemble.processes import Execution, Story, lives
 from provgraph.ingest.capture.assemble.programs import Programs, environments, prefixes
 from provgraph.ingest.capture.assemble.report import Report
 from provgraph.ingest.capture.assemble.states import Action, Removal
-from provgraph.ingest.capture.events import Event, Missed, Piped
+from provgraph.ingest.capture.events import Event, Missed
 from provgraph.ingest.capture.given import GAP
 from provgraph.ingest.capture.noise import Noise
 from provgraph.ingest.capture.streams import Records
@@ -81,6 +83,7 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
     place = f"{context.host}/{context.boot}".encode()
     seen.actions.add(talking.beyond(place, context.databases, context.going_on))
     joined: set[int] = set()
+    unknown: list[tuple[int, str]] = []
     outside = opened_from_outside(story)
     if not context.going_on:
         active = {action.by for action in seen.actions}
@@ -90,12 +93,16 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
             story,
             active.__contains__,
             programs.lends,
-            context.of_pipes,
+            None if context.typed else context.of_pipes,
             context.runners,
             context.began,
         )
         if named:
             seen.actions.add(_through_fifos(named, context, talking, place, joined))
+        if context.typed and context.of_pipes is not None:
+            halves = half_given(story, active.__contains__, programs.lends, context.of_pipes)
+            seen.actions.add(_from_line_to_line(halves, context, talking, place))
+            unknown += [(tick, "pipe") for tick in _told_later(halves, context)]
         for pipe in substituted(story, outside, active.__contains__, programs.lends):
             identity = (context.of_pipes or 0, pipe.inode)
             seen.actions.add(_heard(pipe, identity, context, talking, place))
@@ -105,7 +112,11 @@ def _assemble(events: Iterable[Event], context: Context) -> Assembly:
         records = kept(report.records(), context.room.folder)
     else:
         records = list(report.records())
-    unknown = [opened for inode, opened in outside.items() if inode not in joined]
+    unknown += [
+        (opened.tick, "fifo" if opened.named else "pipe")
+        for inode, opened in outside.items()
+        if inode not in joined
+    ]
     told = gaps(story, context, talking, unknown)
     within = frozenset(talking.inodes)
     return Assembly(records, told, seen.touched, sorted(seen.environment), within)
@@ -146,9 +157,34 @@ def _heard(
     has it: what was written may be read any time later."""
     written = context.elsewhere({identity}).get(identity, Elsewhere()).written
     for by, since in pipe.readers.items():
-        names = {other.stream for other in written if other.since <= end_of(by)}
-        for name in sorted(names or {fifo_stream(identity, place)}):
-            yield from talking.through(b"", name, _holding({by: since}))
+        heard = {other.stream: other for other in written if other.since <= end_of(by)}
+        for name in sorted(heard or {fifo_stream(identity, place)}):
+            until = by.ended
+            if until is None and name in heard and heard[name].until < inf:
+                until = max(since, int(heard[name].until))
+            yield from talking.through(b"", name, [Holder(by, since, until)])
+
+
+def _from_line_to_line(
+    halves: list[Pipe], context: Context, talking: Connections, place: bytes
+) -> Iterator[Action]:
+    """What the programs of a typed line were told by those of other lines through pipes that the shell keeps, and told them."""
+    identities = {pipe.inode: (context.of_pipes or 0, pipe.inode) for pipe in halves}
+    others = context.elsewhere(identities.values()) if halves else {}
+    for pipe in halves:
+        identity = identities[pipe.inode]
+        found, stream = others.get(identity, Elsewhere()), fifo_stream(identity, place)
+        if pipe.readers and found.written:
+            yield from _heard(pipe, identity, context, talking, place)
+        elif found.read:
+            own = written_by(stream, context.run, named=False)
+            yield from talking.through(own, b"", _holding(pipe.writers))
+
+
+def _told_later(halves: list[Pipe], context: Context) -> Iterator[int]:
+    """When those began to read who may be told something by the shell after the line's end."""
+    for pipe in halves:
+        yield from (since for by, since in pipe.readers.items() if end_of(by) > context.ended)
 
 
 def _through_fifos(
@@ -187,9 +223,10 @@ def _holding(ends: Mapping[Execution, int]) -> list[Holder]:
 
 
 def gaps(
-    story: Story, context: Context, talking: Connections, unknown: Iterable[Piped]
+    story: Story, context: Context, talking: Connections, unknown: Iterable[tuple[int, str]]
 ) -> list[str]:
-    """What was not seen, each once, in order of time. Of the pipes in `unknown` it is not known who writes to them."""
+    """What was not seen, each once, in order of time. `unknown` are when and what pipes are read to which it is not known who
+    writes."""
 
     def named(path: bytes) -> str:
         if path.startswith(b"/"):
@@ -203,7 +240,7 @@ def gaps(
         if isinstance(event, Missed)
     ]
     missed += [(tick, gap(what, named(at))) for tick, what, at in talking.unseen(context.known)]
-    missed += [(pipe.tick, gap("fifo" if pipe.named else "pipe", "")) for pipe in unknown]
+    missed += [(tick, gap(what, "")) for tick, what in unknown]
     missed += [
         (tick, gap(event.reason or "not-traced", named(event.path)))
         for tick, event in story.escaped

@@ -38,7 +38,7 @@ class Context(msgspec.Struct, frozen=True):
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
     standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
     `elsewhere` finds what other runs have to do with pipes and FIFOs; `of_pipes` is the device of pipes without a name, `began` when the
-    run did.
+    run did. `typed`: it is a line that a shell ran, which goes on.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
 
@@ -63,6 +63,7 @@ class Context(msgspec.Struct, frozen=True):
     )
     of_pipes: int | None = None
     began: int | None = None
+    typed: bool = False
     room: Room | None = None
 
     def when(self, tick: int) -> When:

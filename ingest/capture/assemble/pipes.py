@@ -233,10 +233,12 @@ def fifos(
     of_pipes: int | None,
     runners: Container[int] = (),
     began: int | None = None,
+    *,
+    all_given: bool = False,
 ) -> list[Fifo]:
     """Those that were opened by their names, or that the run was started with when it `began`: pipes that lie on another
-    device than `of_pipes`, that of those without a name. Runners are not among who has them: their programs are of other
-    runs."""
+    device than `of_pipes`, that of those without a name. `all_given`: those, too, that any program was started with. Runners
+    are not among who has them: their programs are of other runs."""
     number, plugged = _Numbers(story), _Plugged()
     first = story.processes[0].executions[0] if story.processes else None
     devices: dict[int, int] = {}
@@ -260,7 +262,8 @@ def fifos(
                     plugged.add(by, number(event.inode, event.tick))
             case Image() | Forked():
                 plugged.look_at_child(event, by)
-                if isinstance(event, Image) and by is first and of_pipes is not None:
+                is_given = of_pipes is not None and (all_given or by is first)
+                if isinstance(event, Image) and is_given:
                     for held in pipes_given(event):
                         if held.stat.device != of_pipes:
                             key = number(held.stat.inode, event.tick)
@@ -348,6 +351,30 @@ def substituted(
     found = [key for key, opened in outside.items() if not opened.named]
     pipes = _pipes(story, is_step, lends, _Numbers(story)) if found else {}
     return [pipes[key] for key in found if key in pipes]
+
+
+def half_given(
+    story: Story,
+    is_step: Callable[[Execution], bool],
+    lends: Callable[[Execution], bool],
+    of_pipes: int,
+) -> list[Pipe]:
+    """The pipes without a name of which one end alone is with programs of a typed line: the shell may have had the other one
+    before, and keep it (`exec > >(tee log)`)."""
+    number = _Numbers(story)
+    given = {
+        number(held.stat.inode, event.tick)
+        for event, _, _ in story.happenings
+        if isinstance(event, Image)
+        for held in pipes_given(event)
+        if held.stat.device == of_pipes
+    }
+    pipes = _pipes(story, is_step, lends, number) if given else {}
+    return [
+        pipe
+        for key, pipe in pipes.items()
+        if key in given and bool(pipe.readers) != bool(pipe.writers)
+    ]
 
 
 def _untold(pipe: Pipe, used: Mapping[int, Channel], peers: Mapping[int, int]) -> Pipe:
