@@ -156,6 +156,8 @@ class track:
 _listeners: list[_Tracking] = []
 """The one that listens now; a hook cannot be taken away again."""
 _hooked = False
+_left_off: list[_Tracking] = []
+"""They stay, as what they had open would else be closed, whose numbers may be those of other files."""
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
@@ -219,7 +221,7 @@ class _Tracking:
                 self._look_again(_open_files())
 
     def write(self, *, sparing: bool = False) -> None:
-        if os.getpid() != self.pid or self not in _listeners:
+        if os.getpid() != self.pid or self not in _listeners or self._capture.is_cut_off():
             return
         self._timer.cancel()
         if sparing and (wait := self._next - time.monotonic()) > 0:
@@ -251,11 +253,24 @@ class _Tracking:
         if os.getpid() != self.pid:
             return  # a fork; the run is its parent's
         self._timer.cancel()
+        if self not in _listeners:
+            return
+        if self._capture.is_cut_off():
+            self._leave_off()
+            return
         with self._alone():
             self._look_again(frozenset(), ending=True)
         self._stop()
         self._tell()
         self._capture.finish(status)
+
+    def _leave_off(self) -> None:
+        with self._alone(), suppress(OSError):
+            self._look_again(_open_files())
+            self._put_down()
+        self._stop()
+        _left_off.append(self)
+        note("not recorded any further: the process closed all that was open")
 
     def drop(self) -> None:
         self._stop()
@@ -280,6 +295,9 @@ class _Tracking:
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._hearing == threading.get_ident() or os.getpid() != self.pid:
+            return
+        if self._capture.is_cut_off():
+            self._leave_off()
             return
         if self._capture.is_to_be_told():
             with suppress(Exception):  # a fault of ours must not become one of the program

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from errno import EBADF
 from heapq import merge
 from io import FileIO
 from operator import attrgetter
@@ -53,18 +55,45 @@ class Seen:
     ...     place = seen.end()
     ...     seen.add([Moved(b"/c", pid=1, tick=6)])
     ...     [event.tick for event in seen.events()], [event.tick for event in seen.fresh(place)]
+    ...     seen.close()
     ([5, 6, 7], [6])
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = -1  # of who adds: it stays though the recording is removed
+        self._identity: tuple[int, int] | None = None
+        self._end = 0
 
     def end(self) -> int:
         """Where the next part will begin."""
+        return self._end
+
+    def is_whole(self) -> bool:
+        """Whether all that was added is there."""
         try:
-            return self._path.stat().st_size
+            return not self._end or os.fstat(self._held()).st_size == self._end
         except OSError:
-            return 0
+            return False
+
+    def _held(self) -> int:
+        """Where the process has closed all that it had open, the number may be another file's: then it is opened again.
+        Raises OSError."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        if self._file < 0:
+            self._file = os.open(self._path, flags | os.O_CREAT, 0o600)
+            self._identity = identity(self._file)
+        elif identity(self._file) != self._identity:
+            self._file = os.open(self._path, flags)
+            if identity(self._file) != self._identity:
+                raise OSError(EBADF, os.strerror(EBADF))
+        return self._file
+
+    def close(self) -> None:
+        with suppress(OSError):
+            if self._file >= 0:
+                os.close(self._held())
+        self._file = -1
 
     def add(self, events: list[Event]) -> None:
         """Where there is no room for all, nothing of it stays. Raises OSError."""
@@ -74,18 +103,14 @@ class Seen:
         for event in sorted(events, key=_tick):
             data = msgspec.msgpack.encode((type(event).__name__, event))
             part += _LENGTH.pack(len(data)) + data
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        file = os.open(self._path, flags, 0o600)
+        file, left = self._held(), memoryview(part)
         try:
-            before, left = os.fstat(file).st_size, memoryview(part)
-            try:
-                while left:
-                    left = left[os.write(file, left) :]
-            except OSError:
-                os.ftruncate(file, before)
-                raise
-        finally:
-            os.close(file)
+            while left:
+                left = left[os.write(file, left) :]
+        except OSError:
+            os.ftruncate(file, self._end)
+            raise
+        self._end += len(part)
 
     def events(self) -> Events:
         """All, in order of time. More than `MOST_HELD` are read again each time."""
@@ -98,7 +123,8 @@ class Seen:
 
     def _since(self, since: int) -> tuple[Stream[Event], int]:
         try:
-            file = self._path.open("rb", buffering=0)  # as long as the stream
+            # As long as the stream.
+            file = FileIO(self._path) if self._file < 0 else FileIO(os.dup(self._held()))
         except OSError:
             return Stream(lambda: ()), 0
         parts, count = list[list[int]](), 0
@@ -112,6 +138,15 @@ class Seen:
             return merge(*(_part(file, *part) for part in parts), key=_tick)
 
         return Stream(merged), count
+
+
+def identity(file: int) -> tuple[int, int] | None:
+    """Of what is open under a number, if anything is."""
+    try:
+        found = os.fstat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _lengths(file: int, at: int) -> Iterator[tuple[int, int]]:

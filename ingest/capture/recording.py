@@ -205,7 +205,6 @@ class Recording(msgspec.Struct, frozen=True):
         """What the native front saw, if it was the one to record. Raises JournalError."""
         return front.read(self.folder, worktree.work_tree_of(os.fsencode(project.root)))
 
-    @property
     def itself(self) -> Seen:
         """What a process that records itself saw."""
         return Seen(self.folder / INSIDE)
@@ -234,10 +233,6 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 _END: Final = struct.Struct("=Qi")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def write_private(path: Path, content: bytes) -> None:

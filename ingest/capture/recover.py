@@ -373,7 +373,7 @@ def _has_ended(recording: Recording, manifest: Manifest | None) -> bool:
 
 def seen_events(recording: Recording, *, sealing: bool = True) -> tuple[Events, list[str]]:
     """The events of a run and what is known to be lost. `sealing`: nothing more shall be written."""
-    own = recording.itself.events()
+    own = recording.itself().events()
     if not recording.events.exists():
         return own, [aside.lost(recording.events)] if aside.target(recording.events) else []
     try:

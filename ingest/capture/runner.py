@@ -26,6 +26,7 @@ from provgraph.errors import JournalError, ProvgraphError, reason_of
 from provgraph.ingest.capture import audit, given, mounts, redact, shim, tree, worktree
 from provgraph.ingest.capture.events import Event, Executing, Forked, Image
 from provgraph.ingest.capture.hashing import Contents
+from provgraph.ingest.capture.itself import identity
 from provgraph.ingest.capture.program import (
     NOT_FOUND,
     NotStarted,
@@ -79,6 +80,7 @@ _PATIENCE: Final = 1.0
 _MANY: Final = 256
 """Between so many events the program's signals are seen to."""
 _tick: Final = attrgetter("tick")
+_LOST: Final = "a part of what this process had seen of itself was lost"
 _GOES_ON: Final = 1_000_000_000
 """Nanoseconds after which a run is not short."""
 
@@ -185,6 +187,8 @@ class Capture:
         self._tracer: Path | None = None
         prepare_state(project)
         self._recording = Recording.create(project, self._run)
+        self._itself = self._recording.itself()
+        self._lock = identity(self._recording.lock)
         self._spool: Spool | None = None
         try:
             self._spool, blind = self._open_spool(backend)
@@ -284,12 +288,17 @@ class Capture:
     def see(self, events: list[Event]) -> None:
         """Take in what this process itself did, where it is the program."""
         try:
-            self._recording.itself.add(events)
+            self._itself.add(events)
         except (
             OSError
         ):  # no room: it is held, and whoever may have to finish the record does not know it
             self._unkept += events
             self._observed = False
+
+    def is_cut_off(self) -> bool:
+        """Whether this process, where it is the program, has closed all that it had open: what is ours may be other files of
+        its own by now. The next sync writes down what is known until then."""
+        return identity(self._recording.lock) != self._lock
 
     def learn(self, gaps: list[str], interpretation: audit.Interpretation) -> None:
         """What else is known of this process, where it is the program."""
@@ -325,10 +334,10 @@ class Capture:
 
     def _evidence(self, manifest: Manifest) -> Evidence:
         """All that is known by now. What the spool has is read from there, and not held, where it is much."""
-        events = joined(self._recording.itself.events(), self._unkept)
-        gaps: list[str] = []
+        events = joined(self._itself.events(), self._unkept)
+        gaps = [] if self._itself.is_whole() else [_LOST]
         if self._spool is not None:
-            events, gaps = joined(self._spool.streamed(), events), self._spool.gaps()
+            events, gaps = joined(self._spool.streamed(), events), [*gaps, *self._spool.gaps()]
         self._take_in()
         if not self._observed:
             self._contents = self._contents_anew()
@@ -351,6 +360,7 @@ class Capture:
             (self.project.journal / f"{self._run}{SUFFIX}").unlink()
         if self._spool is not None:
             self._spool.close()
+        self._itself.close()
         self._recording.remove()
 
     def _put_back(self) -> None:
@@ -366,9 +376,10 @@ class Capture:
         if not self._recording.is_in_place():
             self._recording.release()
             self._recording = Recording.create(self.project, self._run)
+            self._lock = identity(self._recording.lock)
         self._writer.discard()
         self._writer = writer_for(self.project, self._run)
-        self._told.clear()
+        self._is_told = False
         self._writer.write(self._manifest.started)
 
     def _finish(self) -> RunEnded:
@@ -389,6 +400,7 @@ class Capture:
             self._writer.write(record)
         self._writer.close()
         self._contents.close()
+        self._itself.close()
         keep_contents(self.project, evidence, made)
         if staying:
             self._recording.release()
@@ -460,11 +472,11 @@ class Capture:
         fails (there is no room on the disk), they learn it at the end, and what is gone by then has no digest."""
         if not self._observed:
             return False
-        itself, since = self._recording.itself, self._observed_to
-        self._observed_to, count = itself.end(), 0
+        since, count = self._observed_to, 0
+        self._observed_to = self._itself.end()
         try:
             fresh = self._spool.fresh() if self._spool else ()
-            own = itself.fresh(since) if since < self._observed_to else ()
+            own = self._itself.fresh(since) if since < self._observed_to else ()
             for count, event in enumerate(merge(fresh, own, key=_tick), 1):
                 self._contents.observe(event)
                 if count % _MANY == 0:

@@ -15,6 +15,7 @@ from capture.workspace import Workspace, environment
 from provgraph.config import create_project
 from provgraph.errors import JournalError
 from provgraph.graph import open as open_graph
+from provgraph.ingest.capture import recover
 from provgraph.ingest.capture.inside import NATIVE
 from provgraph.model.journal import read_segment, segments
 from provgraph.model.records import Generated, Invalidated, Observation, RunStarted, StepSeen, Used
@@ -382,3 +383,36 @@ def test_what_it_reads_again_it_tells_as_it_would_have(tracked: Workspace) -> No
             (tracked.root / f"made{number}").unlink()
     assert len(told[0][0]) == 121 and all(digest.startswith("blake3:") for _, digest in told[0][0])
     assert told[0] == told[1]
+
+
+HARMS_ITSELF = """
+import os, shutil
+import provgraph
+from provgraph.ingest.capture import inside
+
+inside._MANY = 10
+with provgraph.track():
+    for number in range(30):
+        open(f"a{{number}}", "w").close()
+    {harm}
+    for number in range(30):
+        open(f"b{{number}}", "w").close()
+print(open("mine").read() if os.path.exists("mine") else "")
+"""
+CLOSES_ALL = """
+    os.closerange(3, 100)
+    mine = [os.open("mine", os.O_RDWR | os.O_CREAT) for _ in range(20)]
+"""
+
+
+def test_what_it_saw_outlives_its_recording(tracked: Workspace) -> None:
+    run(tracked, HARMS_ITSELF.format(harm='shutil.rmtree(".provgraph/spool")'))
+    made = {record.names[-1].uri for record in records(tracked) if isinstance(record, Generated)}
+    assert made == {f"{name}{number}" for name in "ab" for number in range(30)}
+
+
+def test_it_writes_to_no_file_of_a_process_that_closes_all(tracked: Workspace) -> None:
+    assert run(tracked, HARMS_ITSELF.format(harm=CLOSES_ALL)).strip() == ""
+    made = tracked.generated()
+    assert {f"a{number}" for number in range(30)} <= set(made)
+    assert recover.KILLED in tracked.ended.gaps
