@@ -380,7 +380,8 @@ class Contents:
         self._seen: dict[Inode, _Seen] = {}
         self._open: dict[tuple[int, int, bytes], bool] = {}
         """What is open, and whether it may be written."""
-        self._closed: set[Stat] = set()
+        self._closed: dict[Inode, Stat] = {}
+        """How each was when it was closed last after a write."""
         self.blobs: dict[Stat, str] = {}
         self.plain_blobs: dict[Stat, str] = {}
         """What git would name the bytes as they are, before any conversion."""
@@ -422,12 +423,13 @@ class Contents:
         for size, mtime, digest, found in told.changes:
             self._by_change[(*inode, size, mtime)] = digest, found
         self._young.update(told.young)
-        self._closed.update(told.closed)
+        if told.closed is not None:
+            self._closed[inode] = told.closed
 
     def _put_away(self, room: Path) -> None:
         if self._away is None:
             self._changing = {*self._seen, *map(_inode, self._digests), *map(_inode, self._young)}
-            self._changing.update(map(_inode, self._closed))
+            self._changing.update(self._closed)
             self._changing.update((device, number) for device, number, *_ in self._by_change)
         told: dict[Inode, Told] = {inode: Told() for inode in self._changing}
         nobody = Told()
@@ -441,8 +443,8 @@ class Contents:
             told.get((device, number), nobody).changes.append((size, mtime, digest, found))
         for stat in self._young:
             told.get(_inode(stat), nobody).young.append(stat)
-        for stat in self._closed:
-            told.get(_inode(stat), nobody).closed.append(stat)
+        for inode, stat in self._closed.items():
+            told.get(inode, nobody).closed = stat
         if self._away is None:
             self._away = PutAway(room)
         self._away.put(told.items())
@@ -478,7 +480,8 @@ class Contents:
         self._recall(stat)
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
-        lenient = stat in self._closed and self._seen[_inode(stat)].written <= tick
+        inode = _inode(stat)
+        lenient = self._closed.get(inode) == stat and self._seen[inode].written <= tick
         digest = self.known(stat)
         if not digest and lenient and (end := self.end(path)) and _is_touched(stat, end):
             digest = self.known(end)
@@ -526,8 +529,8 @@ class Contents:
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
         seen = self._named(stat, path)
-        if stat not in self._closed:  # a shell closes, after its command, what it has not written
-            self._closed.add(stat)
+        if self._closed.get(_inode(stat)) != stat:  # a shell closes what its command has written
+            self._closed[_inode(stat)] = stat
             seen.written = max(seen.written, tick)
             if stat.mtime >= seen.latest:
                 seen.latest, seen.since = stat.mtime, stat.ctime

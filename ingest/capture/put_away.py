@@ -23,7 +23,7 @@ _KEY: Final = struct.Struct(">QQ")
 
 class Told(msgspec.Struct, array_like=True):
     """Of one inode: its names, the last one last, and when it was last written to, by tick, mtime and ctime; digests by
-    its stats, with those that they were taken at, which stats were too young and which it was closed in."""
+    its stats, with those that they were taken at, which stats were too young and which it was closed in last."""
 
     names: list[bytes] = []
     written: int = 0
@@ -32,7 +32,7 @@ class Told(msgspec.Struct, array_like=True):
     digests: list[tuple[Stat, str, Stat]] = []
     changes: list[tuple[int, int, str, Stat]] = []
     young: list[Stat] = []
-    closed: list[Stat] = []
+    closed: Stat | None = None
 
 
 class PutAway:
