@@ -495,6 +495,7 @@ def _context(
         passed_on=_passed_on(project, evidence, recorded),
         began=min(manifest.launched or manifest.began, manifest.began),
         elsewhere=lambda asked: siblings.elsewhere(project, manifest, asked, recorded),
+        open_to_strangers=lambda fifo, until: siblings.open_to_strangers(project, fifo, until),
         of_pipes=siblings.device_of_pipes(),
         typed=evidence.typed,
         room=Room(recorded),

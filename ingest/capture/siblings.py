@@ -39,7 +39,7 @@ from provgraph.ingest.capture.assemble.pipes import (
 from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
 from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
-from provgraph.ingest.capture.spool import Spool
+from provgraph.ingest.capture.spool import Life, Spool, started_at
 from provgraph.model.journal import Reading, read_segment, segments
 from provgraph.model.records import Generated, Invalidated, Name, StepSeen, Used
 from provgraph.model.uri import bytes_of
@@ -135,6 +135,42 @@ def elsewhere(
         identity: Elsewhere(stream in read, tuple(written[stream]))
         for stream, identity in by_stream.items()
     }
+
+
+def open_to_strangers(project: Project, asked: tuple[int, int], until: float) -> bool:
+    """Whether a process of no run has a FIFO open to write now, and may have had until a moment. What such a one had open and
+    closed again is known to nobody."""
+    ours = {
+        life.pid for folder in recordings(project) for life in _lives_in(folder) if life.is_alive()
+    }
+    return any(
+        pid not in ours and 0 < started_at(pid) <= until
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+        if _may_write_to(asked, pid)
+    )
+
+
+def _lives_in(folder: Path) -> list[Life]:
+    with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
+        return spool.lives()
+    return []
+
+
+def _may_write_to(fifo: tuple[int, int], pid: int) -> bool:
+    """Nothing is asked of files that are no such FIFO: they may lie on a server that does not answer."""
+    device, inode = fifo
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fdinfo"):
+            with suppress(OSError, ValueError):
+                lines = Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines()
+                said = {name: text for name, _, text in (line.partition(":") for line in lines)}
+                if "ino" in said and int(said["ino"]) != inode:  # from Linux 5.14 on
+                    continue
+                held = os.stat(f"/proc/{pid}/fd/{number}")
+                is_it = (held.st_dev, held.st_ino) == (device, inode)
+                if is_it and int(said["flags"], 8) & os.O_ACCMODE != os.O_RDONLY:
+                    return True
+    return False
 
 
 def _is_of_this_boot(folder: Path, manifest: Manifest) -> bool:

@@ -224,6 +224,25 @@ def test_a_fifo_that_no_run_writes_to_stays_a_gap(workspace: Workspace) -> None:
     assert (gaps["sort < fifo > x"], gaps["sort < fifo > y"]) == ([], [UNSEEN])
 
 
+def test_who_writes_to_a_fifo_beside_a_run_and_has_it_open_still_is_a_gap(
+    workspace: Workspace,
+) -> None:
+    (workspace.root / "a").write_text("a\n")
+    os.mkfifo(workspace.root / "fifo")
+    wait, begun = "while [ ! -e begun ]; do sleep 0.02; done", "exec 3< fifo; : > begun"
+    write = workspace.shell("sh", "-c", f"{wait}; cat a > fifo")
+    read = workspace.shell("sh", "-c", f"{begun}; head -n 2 <&3 > out")
+    stranger = os.open(workspace.root / "fifo", os.O_RDWR)
+    try:
+        os.write(stranger, b"b\n")
+        in_shell(workspace, f"{write} & {read}; wait")
+        assert (workspace.root / "out").read_text() == "b\na\n"
+        assert files_of(workspace, "out") == {"a"}
+        assert gaps_by_command(workspace)[f"{begun}; head -n 2 <&3 > out"] == [UNSEEN]
+    finally:
+        os.close(stranger)
+
+
 FIFOS = {
     "given to read": ("{w} & {sort} < fifo; wait", {"a"}, [given.GAP]),
     "given to write": ("{cat} > fifo & {r}; wait", {"a"}, [UNSEEN]),

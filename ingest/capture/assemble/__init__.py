@@ -215,7 +215,9 @@ def _through_fifos(
             if not all(written.stream.endswith(GIVEN) for written in sure):
                 told.add(by)
         if told and told == fifo.pipe.readers.keys():
-            joined.add(fifo.pipe.inode)
+            until = min(context.ended, max(map(end_of, told)))
+            if not context.open_to_strangers(fifo.identity, until):
+                joined.add(fifo.pipe.inode)
 
 
 def _holding(ends: Mapping[Execution, int]) -> list[Holder]:

@@ -37,7 +37,7 @@ class Context(msgspec.Struct, frozen=True):
     whatever they do. `known` are the sockets, by inode, of which it is known what came over them, and
     `databases` those of them whose other end is no program of any run. `given`: something came by a pipe that was its
     standard input; `passed_on` are the streams of pipes that other runs were given, each with the name by which these know it.
-    `elsewhere` finds what other runs have to do with pipes and FIFOs; `of_pipes` is the device of pipes without a name, `began` when the
+    `elsewhere` finds what other runs have to do with pipes and FIFOs, `open_to_strangers` whether others than runs may have written to a FIFO until a tick; `of_pipes` is the device of pipes without a name, `began` when the
     run did. `typed`: it is a line that a shell ran, which goes on.
     `going_on`: the run has not ended, so what is open is not closed. `room` is where very much
     may stand besides memory."""
@@ -61,6 +61,7 @@ class Context(msgspec.Struct, frozen=True):
     elsewhere: Callable[[Iterable[tuple[int, int]]], Mapping[tuple[int, int], Elsewhere]] = (
         lambda _: {}
     )
+    open_to_strangers: Callable[[tuple[int, int], float], bool] = lambda fifo, until: False
     of_pipes: int | None = None
     began: int | None = None
     typed: bool = False
