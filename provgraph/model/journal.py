@@ -308,9 +308,19 @@ def _is_unknown(payload: bytes) -> bool:
 
 
 def segments(folder: Path) -> list[Path]:
-    """The segments of a journal, by name."""
+    """The segments of a journal, by name; of one run as they were written, since a later one goes on from what
+    the earlier ones say."""
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
     except FileNotFoundError:
         return []
-    return [folder / name for name in sorted(names)]
+    return [folder / name for name in sorted(names, key=_place)]
+
+
+def _place(name: str) -> tuple[str, int, str]:
+    """
+    >>> sorted(["b.segment", "a.10.segment", "a.2.segment", "a.segment"], key=_place)
+    ['a.segment', 'a.2.segment', 'a.10.segment', 'b.segment']
+    """
+    run, _, number = name.removesuffix(SUFFIX).partition(".")
+    return run, len(number), number

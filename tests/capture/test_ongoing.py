@@ -16,8 +16,8 @@ from capture.workspace import Workspace
 from provgraph.errors import JournalError
 from provgraph.graph import Graph
 from provgraph.ingest.capture import marks, ongoing
-from provgraph.model.journal import read_segment, segments
-from provgraph.model.records import Generated
+from provgraph.model.journal import SegmentWriter, read_segment, segments
+from provgraph.model.records import Derived, Generated
 
 HOUR = 3600 * 1_000_000_000
 DAEMON = """
@@ -187,3 +187,21 @@ def test_a_rename_that_only_the_tree_tells_changes_nothing_of_what_was_told(
     assert len({record.step for record in made if "out-second" in names(record)}) == 1
     assert "moved" in {name for each in made for name in names(each)}
     assert len({record.version for record in made}) == len({closed_at(record) for record in made})
+
+
+def test_what_a_later_segment_goes_on_from_is_in_the_graph_before_it(workspace: Workspace) -> None:
+    """Both come at once into a graph that is made anew."""
+    (workspace.root / "a").write_text("x\n")
+    workspace.run("sh", "-c", "sort a > b; echo >> b")
+    records = workspace.records()
+    (whole,) = segments(workspace.project.journal)
+    run = whole.stem
+    whole.unlink()
+    later = [record for record in records if isinstance(record, Derived)]
+    for name, part in ((f"{run}.1", later), (run, [r for r in records if r not in later])):
+        with SegmentWriter(workspace.project.journal, workspace.project.id, name) as writer:
+            for record in part:
+                writer.write(record)
+    with Graph.open(workspace.root) as graph:
+        assert graph.sync().problems == []
+        assert {"a", "b"} <= {row["path"] for row in graph.file("b").lineage().select("path")}
