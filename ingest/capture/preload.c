@@ -74,7 +74,7 @@ struct table {
     struct guest guests[GUESTS];        /* one child at a time is usual: the entries are not theirs */
 };
 
-enum { ASLEEP, WAKING, READY, SILENT };
+enum { ASLEEP, WAKING, READY, SILENT, RESTRICTED };
 
 static uint32_t readiness;
 static uint32_t sharing; /* a vfork or the like was asked for */
@@ -2798,10 +2798,11 @@ static enum reason why_unseen(void) {
     return may_read(spool_path) == 0 ? REMOVED : ROOTED;
 }
 
-/* Its loader would complain. How much room an environment without us needs; 0 where we are seen, or not in it. */
+/* Its loader would complain, or the kernel would end it for what we do in it. How much room an environment without us needs;
+ * 0 where we are seen, or not in it. */
 static size_t room_without_us(char *const *env) {
     struct ours o = ours_in(env);
-    if (!o.loaded || why_unseen() == SEEN) return 0;
+    if (!o.loaded || (load(&readiness) != RESTRICTED && why_unseen() == SEEN)) return 0;
     size_t count = 0;
     while (env[count]) count++;
     return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(o.preload);
@@ -3086,9 +3087,11 @@ static uint32_t executing_by_name(const char *name, char *const *argv, char *con
     return path ? executing(AT_FDCWD, path, argv, env, 0, unseen) : 0;
 }
 
+static bool can_leave(void) { return awake() || load(&readiness) == RESTRICTED; }
+
 /* Gives the hook another `env` where we cannot be seen, and `room`, which says whether that is so. */
 #define SEEN_FROM_HERE(env)                                  \
-    size_t room = awake() ? room_without_us(env) : 0;        \
+    size_t room = can_leave() ? room_without_us(env) : 0;    \
     char *without[room / sizeof *env + 1];                   \
     if (room) env = without_us(env, without)
 
@@ -3126,10 +3129,10 @@ HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
 
 /* What libc starts by itself gets the environment as it stands: we are taken out of that. */
 static void about_to_ask_shell(void) {
-    size_t room = awake() && &environ ? room_without_us(environ) : 0;
+    size_t room = &environ && can_leave() ? room_without_us(environ) : 0;
     char **kept = room ? raw_mmap(room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
     if (!kept) return;
-    missed(caller(), reasons[why_unseen()], "/bin/sh");
+    if (awake()) missed(caller(), reasons[why_unseen()], "/bin/sh");
     without_us(environ, kept);
     for (char **to = environ; (*to = *kept); to++) kept++;
 }
@@ -3225,8 +3228,8 @@ static bool spawns_tracer(const char *path, char *const *env) {
          (int *pid, const char *path, const void *actions, const void *attributes,          \
           char *const *argv, char *const *env)) {                                           \
         NEED(name, ENOSYS);                                                                 \
-        if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
         SEEN_FROM_HERE(env);                                                                \
+        if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
         int child = 0, result;                                                              \
         uint64_t tick = next_tick();                                                        \
         char named[searching ? PATHS : 1];                                                  \
@@ -3329,10 +3332,65 @@ static void fall_silent(const char *why) {
     if (!is_guest(pid)) store(&readiness, SILENT);
 }
 
+/* What a program has the kernel decide by whether a call may be made (seccomp). */
+struct filter {
+    uint16_t length;
+    const struct step {
+        uint16_t code;
+        uint8_t then, otherwise;
+        uint32_t number;
+    } * steps;
+};
+
+/* What it answers to a call whose arguments are all 0. Of what compilers of filters do not use, the worst is believed. */
+static uint32_t answer_of(const struct filter *f, uint32_t call) {
+    enum { KILL = 0, ARCHITECTURE_AT = 4 };
+    uint32_t a = 0;
+    for (uint32_t n = 0; n < f->length; n++) {
+        const struct step *s = &f->steps[n];
+        bool holds;
+        switch (s->code) {
+        case 0x20: /* load a word of what is told of the call */
+            a = s->number == 0 ? call : s->number == ARCHITECTURE_AT ? 0xc0000000u | MACHINE : 0;
+            continue;
+        case 0x54: a &= s->number; continue;
+        case 0x05: n += s->number; continue;
+        case 0x15: holds = a == s->number; break;
+        case 0x25: holds = a > s->number; break;
+        case 0x35: holds = a >= s->number; break;
+        case 0x45: holds = a & s->number; break;
+        case 0x06: return s->number;
+        default: return KILL;
+        }
+        n += holds ? s->then : s->otherwise;
+    }
+    return KILL;
+}
+
+/* Whether it would end a program for what we do in each: the kernel has accepted it. */
+static bool is_deadly(const struct filter *f) {
+    static const uint16_t ours[] = {
+        SYS_openat,    SYS_openat2,    SYS_close,     SYS_read,   SYS_pread64,   SYS_lseek,      SYS_fstat,        SYS_newfstatat,
+        SYS_mmap,      SYS_munmap,     SYS_fcntl,     SYS_ppoll,  SYS_getcwd,    SYS_readlinkat, SYS_clock_gettime, SYS_getpid,
+        SYS_getppid,   SYS_getuid,     SYS_getgid,    SYS_clone,  SYS_wait4,     SYS_exit_group, SYS_rt_sigprocmask, SYS_fgetxattr,
+        SYS_fallocate, SYS_prlimit64, SYS_faccessat, SYS_process_vm_readv};
+    enum { ACTION = 0x7fff0000, TRAP = 0x00030000 };
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if ((answer_of(f, ours[i]) & ACTION) <= TRAP) return true;
+    return false;
+}
+
+/* After such a filter was set: programs that are run from here are started without us where they would die of it. */
+static void restricted(const struct filter *f) {
+    if (load(&readiness) == SILENT && is_deadly(f)) store(&readiness, RESTRICTED);
+}
+
 HOOK(int, prctl, (int what, long a, long b, long c, long d)) {
     NEED(prctl, (int)fail(ENOSYS));
     if (what == 22 /* PR_SET_SECCOMP */) fall_silent("seccomp");
-    return REAL(prctl)(what, a, b, c, d);
+    int result = REAL(prctl)(what, a, b, c, d);
+    if (what == 22 && a == 2 /* SECCOMP_MODE_FILTER */ && result == 0) restricted((const struct filter *)b);
+    return result;
 }
 
 static long call_for_descriptor(long n, long a, long b, long c, long d);
@@ -3457,7 +3515,12 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     }
 #endif
 #ifdef SYS_seccomp
-    case SYS_seccomp: fall_silent("seccomp"); break;
+    case SYS_seccomp: {
+        fall_silent("seccomp");
+        long result = REAL(syscall)(n, a, b, c, d, e, f);
+        if (a == 1 /* SECCOMP_SET_MODE_FILTER */ && result == 0) restricted((const struct filter *)c);
+        return result;
+    }
 #endif
 #ifdef SYS_io_uring_setup
     case SYS_io_uring_setup:

@@ -56,6 +56,7 @@ from provgraph.ingest.capture.streams import Events, Records, joined, through, t
 from provgraph.ingest.capture.surroundings import Machine
 from provgraph.model.elements import Scalar
 from provgraph.model.identity import generated_version_id, step_id
+from provgraph.model.journal import is_at
 from provgraph.model.records import (
     Content,
     EnvironmentSeen,
@@ -181,9 +182,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     def is_in_place(self) -> bool:
         """Whether it was neither removed nor moved."""
-        with suppress(OSError):
-            return os.path.samestat(os.stat(self.folder / LOCK), os.fstat(self.lock))
-        return False
+        return is_at(self.folder / LOCK, self.lock)
 
     def save(self, manifest: Manifest) -> None:
         """Raises OSError."""

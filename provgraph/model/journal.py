@@ -139,15 +139,12 @@ class SegmentWriter:
 
     def is_in_place(self) -> bool:
         """Whether it was neither moved, nor replaced, nor emptied."""
-        own = os.fstat(self._file)
-        with suppress(OSError):
-            return os.path.samestat(os.stat(self.path), own) and own.st_size >= self._flushed
-        return False
+        return is_at(self.path, self._file) and os.fstat(self._file).st_size >= self._flushed
 
     def discard(self) -> None:
         """Let go of the segment, and remove it if it is still at its place."""
         with suppress(OSError):
-            if os.path.samestat(os.stat(self.path), os.fstat(self._file)):
+            if is_at(self.path, self._file):
                 self.path.unlink()
         os.close(self._file)
 
@@ -184,6 +181,16 @@ class SegmentWriter:
             self.close()
         else:
             self.leave()
+
+
+def is_at(path: Path, file: int) -> bool:
+    """Whether what is open as `file` stands at that path, for all that this process may see."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 @contextmanager

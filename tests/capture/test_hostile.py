@@ -387,6 +387,55 @@ def test_on_storage_that_cannot_be_mapped_the_program_runs_and_the_verdict_says_
     assert workspace.ended.verdict != "complete"
 
 
+RESTRICTS = """
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+int main(int argc, char **argv) {
+    unsigned answer = argv[1][0] == 'k' ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ppoll, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 437 /* openat2 */, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, answer),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    char *words[] = {"sh", "-c", argv[3], NULL};
+    pid_t child;
+    int status = 0;
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (argv[2][0] == 'n' ? syscall(SYS_seccomp, 1, 0, &program) : prctl(PR_SET_SECCOMP, 2, &program)) return 99;
+    if (posix_spawnp(&child, "sh", NULL, NULL, words, environ) || waitpid(child, &status, 0) != child || status) return 97;
+    if (system(argv[3])) return 96;
+    execvp("sh", words);
+    return 98;
+}
+"""
+
+
+@pytest.mark.parametrize("how", ["number", "prctl"])
+@pytest.mark.parametrize("answer", ["kill", "error"])
+def test_programs_behind_a_filter_that_kills_are_not_killed_for_what_is_ours(
+    workspace: Workspace, answer: str, how: str
+) -> None:
+    program = compiled(workspace.root, "restricts", RESTRICTS)
+    done = workspace.run(program, answer, how, "echo x >> made; cat made")
+    assert (done.returncode, done.stdout) == (0, "x\n" * 6), done.stderr
+    assert workspace.ended.gaps[0] == (
+        "a program restricted its system calls and was not followed further"
+    )
+    assert workspace.generated()["made"].attributed == (answer == "error")
+
+
 def test_where_the_home_cannot_be_written_nothing_is_different(workspace: Workspace) -> None:
     homeless = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
     done = workspace.run(

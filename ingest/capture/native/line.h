@@ -217,6 +217,7 @@ __attribute__((noreturn)) static void begin_line(char **words) {
     describe_shell(&shell_told);
     add_section(&made, SHELL, &shell_told);
     bool ready = make_recording(begun) && write_sections(&made);
+    append(&beginning, made.at, made.size);
     long pid = ready ? call5(SYS_clone, SIGCHLD, 0, 0, 0, 0) : -1;
     if (pid == 0) keep_line();
     if (pid < 0) {
