@@ -325,7 +325,7 @@ static enum made make_spool_at(const char *path) {
     if (failed(at)) call3(SYS_unlinkat, AT_FDCWD, path, 0);
     else call2(SYS_munmap, at, DATA_START);
     if (failed(at) || !made) close_file(file);
-    else spool_held = file;
+    else spool_held = file, spool_size = head->allocated;
     return failed(at) ? NOT_SHARED : made ? MADE : NOT_MADE;
 }
 

@@ -13,6 +13,7 @@ enum { TRUNCATION_STATES = 2, MOST_SITES = 64 };
 
 static char spool_path[PATH_ROOM];
 static int spool_held = -1;     /* open: a program may remove it, or put another there */
+static uint64_t spool_size;      /* the largest that it was seen to have */
 static struct slice spool_file; /* mapped, as far as it was allocated */
 static uint64_t next_chunk = DATA_START;
 static bool image_seen, secret_seen, project_touched;
@@ -292,12 +293,12 @@ static void mend_spool(uint64_t size) {
 
 static bool map_spool(void) {
     struct stat s;
-    bool shorter = spool_file.at && call2(SYS_fstat, spool_held, &s) == 0 && (uint64_t)s.st_size < spool_file.size;
-    if (shorter) mend_spool(spool_file.size);
+    if (call2(SYS_fstat, spool_held, &s) == 0 && (uint64_t)s.st_size < spool_size) mend_spool(spool_size);
     else if (spool_file.at && __atomic_load_n(&spool_head()->allocated, __ATOMIC_ACQUIRE) <= spool_file.size)
         return true;
     if (spool_file.at) call2(SYS_munmap, spool_file.at, spool_file.size);
     spool_file = mapped(spool_held);
+    if (spool_file.size > spool_size) spool_size = spool_file.size;
     return spool_file.size >= DATA_START && spool_head()->magic == SPOOL_MAGIC;
 }
 
