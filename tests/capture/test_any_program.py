@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from provgraph.config import create_project
 from provgraph.ingest.capture.assemble import Assembly
+from provgraph.model.records import Informed, Record
 
 __all__ = ["compiled"]
 
@@ -95,12 +96,18 @@ def captured(
     place = Workspace(create_project(folder), environment(), [str(front)])
     done = place.run(*words(binary, folder, text), flags=flags)
     found = Outcome(done.returncode, results(done.stderr), contents(folder))
-    told = Told(Assembly(place.records(), [], set(), []))
+    told = Told(Assembly(without_turns(place.records()), [], set(), []))
     known = {str(node.properties["name"]) for node in told.batch.nodes if node.label == "Artifact"}
     origins = {
         name: (told.lineage(name) if name in known else set()) & set(INPUTS) for name in found.files
     }
     return found, Seen(place.ended.verdict, place.ended.gaps, origins)
+
+
+def without_turns(records: list[Record]) -> list[Record]:
+    """Without what the actors may tell each other through the memory by which they take their turns. They have no other
+    that belongs to no file."""
+    return [r for r in records if not (isinstance(r, Informed) and r.channel == "memory")]
 
 
 def mistakes(

@@ -3,7 +3,7 @@
  * A program is a list of steps, one a line: the number of an actor (a process or a thread), an operation and its
  * arguments. Actors take their turns in that order, whoever they are, so that what happens is the same each time. A byte
  * of a file is the name of the input that it came from, and a process writes the names of all that it has read. What
- * every step did is logged in System V shared memory, which no backend looks at; the first actor prints it at its end.
+ * every step did is logged in System V shared memory, of which a test leaves out what is told; the first actor prints it at its end.
  *
  * SHARED is the number of that memory, `new` for the first. After an exec, ACTOR goes on behind the step AT with the
  * descriptors in SLOTS; what its process had read the new program does not know. A name that begins with a slash is one
