@@ -329,12 +329,15 @@ static enum made make_spool_at(const char *path) {
     return failed(at) ? NOT_SHARED : made ? MADE : NOT_MADE;
 }
 
+static int aside = -1; /* in which place the spool lies, if not in the recording */
+
 static bool make_spool(void) {
     enum made made = make_spool_at(spool_path);
     char path[PATH_ROOM];
     JOIN(room_path, spool_path, ".room"); /* where one file can be mapped, so can another */
     for (int n = 0; made == NOT_SHARED && n < ASIDE_PLACES; n++)
         if (name_aside(path, n, run, variables)) {
+            aside = n;
             if (make_spool_at(path) == MADE && call3(SYS_symlinkat, path, AT_FDCWD, spool_path) == 0)
                 return JOIN(room_path, path, ".room") != NULL;
             discard_aside(path);
@@ -719,13 +722,23 @@ static bool put_back_front(const char *path, bool emptied) {
     return true;
 }
 
+static int make_spool_anew(void) {
+    char path[PATH_ROOM];
+    if (aside < 0) return make_anew(spool_path);
+    int file = name_aside(path, aside, run, variables) ? make_anew(path) : -1;
+    if (file < 0) return file;
+    call3(SYS_unlinkat, AT_FDCWD, spool_path, 0);
+    call3(SYS_symlinkat, path, AT_FDCWD, spool_path);
+    return file;
+}
+
 /* The spool at its place again, with what we still have of it. */
 static bool put_back_spool(void) {
     uint32_t gaps = GAP_HARMED;
     if (!map_spool()) return false;
     uint64_t used = spool_head()->cursor < spool_file.size ? spool_head()->cursor : spool_file.size;
     gaps |= spool_head()->gaps;
-    int file = make_anew(spool_path);
+    int file = make_spool_anew();
     bool done = file >= 0 && write_all(file, spool_file.at, used, 0) &&
                 write_all(file, &gaps, sizeof gaps, offsetof(struct spool, gaps));
     if (file >= 0) close_file(file);
