@@ -13,9 +13,12 @@ from typing import Final
 
 import msgspec
 
+OF_PYTHON: Final = rb"([^/]+?)-([^/-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info"
+OF_CONDA: Final = rb"([^/]+)-([^/-]+)-([^/-]+)\.json"
+"""What tells of a package is called so, in a folder of packages and in conda's list."""
 _IN_PATH: Final = (
-    ("", re.compile(rb"-packages/([^/~]+?)-([^/-]+?)(?:-py\d[\d.]*)?\.(?:dist|egg)-info(?=/|$)")),
-    ("conda:", re.compile(rb"/conda-meta/([^/]+)-([^/-]+)-([^/-]+)\.json$")),
+    ("", re.compile(rb"-packages/(?!~)" + OF_PYTHON + rb"(?=/|$)")),
+    ("conda:", re.compile(rb"/conda-meta/" + OF_CONDA + rb"$")),
     ("gem:", re.compile(rb"/gems/([^/]+)-(\d[^/-]*)/")),
     ("cargo:", re.compile(rb"/registry/src/[^/]+/([^/]+?)-(\d[^/]*)/")),
     ("go:", re.compile(rb"/pkg/mod/(?!cache/)(.+?)@(v[^/]+)/")),
@@ -54,8 +57,13 @@ def packages(paths: Iterable[bytes], until: int) -> list[str]:
 def _told_by(path: bytes) -> Iterator[str]:
     for kind, pattern in _IN_PATH:
         if match := pattern.search(path):
-            name, *version = map(os.fsdecode, match.groups())
-            yield f"{kind}{name if kind else _normalised(name)}=={'='.join(version)}"
+            yield package(kind, match)
+
+
+def package(kind: str, told: re.Match[bytes]) -> str:
+    """By the groups of what was found: its name, its version, and what else tells it apart."""
+    name, *version = map(os.fsdecode, told.groups())
+    return f"{kind}{name if kind else _normalised(name)}=={'='.join(version)}"
 
 
 def _normalised(name: str) -> str:

@@ -7,6 +7,7 @@ kernel's table of mounts tells them.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -111,21 +112,33 @@ def _in_sight(mounts: list[_Mount]) -> list[_Mount]:
     covered = {
         m.above for m in mounts if m.above in by_number and m.place == by_number[m.above].place
     }
-    beside: dict[int, list[_Mount]] = {}
+    beside: defaultdict[int, Counter[bytes]] = defaultdict(Counter)
     for mount in mounts:
-        beside.setdefault(mount.above, []).append(mount)
+        beside[mount.above][mount.place] += 1
 
     def is_covered(mount: _Mount) -> bool:
         seen = set()
         at: _Mount | None = mount
         while at is not None and at.number not in seen:
             seen.add(at.number)
-            if any(o is not at and _is_in(at.place, o.place) for o in beside[at.above]):
+            others = beside[at.above]
+            if others[at.place] > 1 or any(folder in others for folder in _above(at.place)):
                 return True
             at = by_number.get(at.above)
         return False
 
     return [m for m in mounts if m.number not in covered and not is_covered(m)]
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The folders that a path lies in, the root last.
+
+    >>> [*_above(b"/a/b")], [*_above(b"")]
+    ([b'/a', b''], [])
+    """
+    while path:
+        path = path.rpartition(b"/")[0]
+        yield path
 
 
 def _at(mounts: Iterable[_Mount], path: bytes) -> _Mount | None:

@@ -289,9 +289,8 @@ class Capture:
         """Take in what this process itself did, where it is the program."""
         try:
             self._itself.add(events)
-        except (
-            OSError
-        ):  # no room: it is held, and whoever may have to finish the record does not know it
+        except OSError:
+            # No room: it is held, and whoever may have to finish the record does not know it.
             self._unkept += events
             self._observed = False
 

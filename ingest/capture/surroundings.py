@@ -18,7 +18,7 @@ import msgspec
 
 from provgraph.config import Project
 from provgraph.errors import ProjectError
-from provgraph.ingest.capture import redact
+from provgraph.ingest.capture import installed, redact
 from provgraph.ingest.capture.variables import VARIABLES
 from provgraph.ingest.capture.worktree import Command, git
 from provgraph.model.identity import environment_id
@@ -202,9 +202,9 @@ def _named(project: Project) -> list[str]:
 
 
 _SITE: Final = re.compile(rb"^.*?/(?:site|dist)-packages(?=/|$)")
-_METADATA: Final = re.compile(r"^(.+?)-([^-]+?)(?:-py\d[\d.]*)?\.(?:dist-info|egg-info)$")
+_OF_PYTHON: Final = re.compile(installed.OF_PYTHON)
 _CONDA_LIST: Final = b"/conda-meta"
-_CONDA: Final = re.compile(r"^(.+)-([^-]+)-([^-]+)\.json$")
+_OF_CONDA: Final = re.compile(installed.OF_CONDA)
 _PYTHON_FOLDER: Final = re.compile(rb"/lib(?:64)?/python(\d+\.\d+)(?=/|$)")
 
 
@@ -242,21 +242,13 @@ def packages(folder: bytes, names: Iterable[bytes] | None = None) -> list[str]:
     >>> packages(b"/opt/conda/conda-meta", [b"history", b"lib-blas-3.9-1_mkl.json"])
     ['conda:lib-blas==3.9=1_mkl']
     """
-    told = _of_conda if folder.endswith(_CONDA_LIST) else _of_python
+    is_conda_s = folder.endswith(_CONDA_LIST)
+    kind, pattern = ("conda:", _OF_CONDA) if is_conda_s else ("", _OF_PYTHON)
     with suppress(OSError):
         held = os.listdir(folder) if names is None else names
-        return sorted({package for name in held if (package := told(os.fsdecode(name)))})
+        found = (pattern.fullmatch(name) for name in held)
+        return sorted({installed.package(kind, told) for told in found if told})
     return []
-
-
-def _of_python(name: str) -> str:
-    match = _METADATA.match(name)
-    return f"{re.sub(r'[-_.]+', '-', match[1]).lower()}=={match[2]}" if match else ""
-
-
-def _of_conda(name: str) -> str:
-    match = _CONDA.match(name)
-    return f"conda:{match[1]}=={match[2]}={match[3]}" if match else ""
 
 
 def environment(
