@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import termios
+from contextlib import suppress
 
 import msgspec
 
@@ -20,11 +21,12 @@ _IN_ACCESS, _IN_ONESHOT = 1, 1 << 31
 
 
 class Given(msgspec.Struct, frozen=True):
-    """`room` is for how much; `over`: nobody is left who could write into it."""
+    """`room` is for how much; `over`: nobody is left who could write into it, but by its name, which is `named`."""
 
     held: int
     room: int
     over: bool
+    named: bool = False
 
     @classmethod
     def now(cls) -> Given | None:
@@ -32,18 +34,27 @@ class Given(msgspec.Struct, frozen=True):
         try:
             if not stat.S_ISFIFO(os.fstat(0).st_mode):
                 return None
-            held = int.from_bytes(fcntl.ioctl(0, termios.FIONREAD, bytes(4)), "little")
-            room = fcntl.fcntl(0, fcntl.F_GETPIPE_SZ)
             asked = select.poll()
             asked.register(0, select.POLLIN)
             said = dict(asked.poll(0)).get(0, 0)
+            # Who writes last and goes does so before or between the two: what it holds once nobody is left is all there
+            # will be.
+            held = int.from_bytes(fcntl.ioctl(0, termios.FIONREAD, bytes(4)), "little")
+            room = fcntl.fcntl(0, fcntl.F_GETPIPE_SZ)
         except OSError:
             return None
-        return cls(held, room, bool(said & select.POLLHUP))
+        return cls(held, room, bool(said & select.POLLHUP), named=not _has_no_name())
 
     @property
     def nothing_more(self) -> bool:
-        return self.over and not self.held
+        return self.over and not self.named and not self.held
+
+
+def _has_no_name() -> bool:
+    """Whether standard input lies in no folder."""
+    with suppress(OSError):
+        return os.readlink("/proc/self/fd/0").startswith("pipe:")
+    return False
 
 
 class Input:
@@ -70,6 +81,8 @@ def may_be_heard(before: Given | None, after: Given | None) -> bool:
     >>> some, full = Given(9, 64, over=False), Given(64, 64, over=False)
     >>> may_be_heard(some, open), may_be_heard(some, some), may_be_heard(full, full)
     (True, False, True)
+    >>> may_be_heard(Given(0, 64, over=True, named=True), over)
+    True
     """
     if before is None or after is None or before.nothing_more:
         return False

@@ -303,15 +303,6 @@ static void settle_paths(const struct draft *d, const unsigned char *d_bytes, ui
     }
 }
 
-/* Whether a pipe has no writer left and nothing in it: nobody can ever say anything through it. make
- * gives such a one as standard input to the recipes that it runs beside the first. */
-static bool is_dead_pipe(int fd) {
-    struct pollfd asked = {fd, POLLIN, 0};
-    struct timespec at_once = {0, 0};
-    return call6(SYS_ppoll, (long)&asked, 1, (long)&at_once, 0, 0, 0) == 1 &&
-           (asked.revents & (POLLIN | POLLHUP)) == POLLHUP;
-}
-
 enum { OTHERS = 61 };
 
 static int64_t position_of(int fd) { return call3(SYS_lseek, fd, 0, SEEK_CUR); }

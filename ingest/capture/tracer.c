@@ -495,14 +495,9 @@ static void return_it(int fd) {
     if (fd >= 0) raw_close(fd);
 }
 
-/* Whether a pipe has no writer left and nothing in it. */
-static bool is_dead_pipe(const struct task *t, int fd) {
+static bool has_dead_pipe(const struct task *t, int fd) {
     int own = borrow(t, fd);
-    if (own < 0) return false;
-    struct pollfd question = {own, POLLIN, 0};
-    struct timespec at_once = {0, 0};
-    bool dead = call6(SYS_ppoll, (long)&question, 1, (long)&at_once, 0, 0, 0) == 1 &&
-                (question.revents & (POLLIN | POLLHUP)) == POLLHUP;
+    bool dead = own >= 0 && is_dead_pipe(own);
     return_it(own);
     return dead;
 }
@@ -520,7 +515,7 @@ static bool put_descriptor(struct draft *d, const struct task *t, int fd, uint64
         access = (uint16_t)(known->flags & (READABLE | WRITABLE));
     else if (kind == KIND_FILE || kind == KIND_PIPE)
         access = (uint16_t)access_of(flags_of(t, fd));
-    if (kind == KIND_PIPE && access == READABLE && is_dead_pipe(t, fd)) kind = KIND_OTHER;
+    if (kind == KIND_PIPE && access == READABLE && has_dead_pipe(t, fd)) kind = KIND_OTHER;
     if ((size_t)(d->end - d->at) < 72 + PATHS) {
         d->cut = true;
         return false;

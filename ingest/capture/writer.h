@@ -264,6 +264,25 @@ SHARED uint16_t kind_of(const struct stat *s) {
     return is_terminal ? KIND_TERMINAL : KIND_OTHER;
 }
 
+SHARED bool has_no_name(int fd) {
+    char link[32] = "/proc/self/fd/", shown[sizeof "pipe:" - 1];
+    decimal(link + sizeof "/proc/self/fd/" - 1, (unsigned)fd);
+    return call4(SYS_readlinkat, AT_FDCWD, link, shown, sizeof shown) == sizeof shown && begins(shown, "pipe:");
+}
+
+/* Whether a pipe that lies in no folder has no writer left and nothing in it: nobody can ever say anything through it. make
+ * gives such a one as standard input to the recipes that it runs beside the first. The kernel looks for what a pipe holds and
+ * only then for its writers, so what the last one wrote in between shows the next time. */
+SHARED bool is_dead_pipe(int fd) {
+    struct pollfd asked = {fd, POLLIN, 0};
+    struct timespec at_once = {0, 0};
+    for (int n = 0; n < 2; n++)
+        if (call6(SYS_ppoll, (long)&asked, 1, (long)&at_once, 0, 0, 0) != 1 ||
+            (asked.revents & (POLLIN | POLLHUP)) != POLLHUP)
+            return false;
+    return has_no_name(fd);
+}
+
 /* The text of a symbolic link; its length. */
 SHARED size_t put_link(struct draft *d, const char *link) {
     size_t room = (size_t)(d->end - d->at);

@@ -251,6 +251,11 @@ FIFOS = {
     "under another name": ("ln fifo link; {l} & {r}; wait", {"a"}, []),
     "kept open": ("{k} & {w}; wait", {"a"}, []),
     "substituted": ("{s} <({c})", {"a"}, [given.GAP]),
+    "given when nobody had it": (
+        ": > fifo & {n} < fifo & while [ ! -e begun ]; do sleep 0.02; done; {w}; wait",
+        {"a"},
+        [given.GAP],
+    ),
 }
 
 
@@ -269,6 +274,7 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
         "k": ("sh", "-c", f"exec 3< fifo; {wait}; sort <&3 > out"),
         "s": ("sh", "-c", 'exec 3< "$1"; : > done; sort -o out <&3', "sh"),
         "c": ("sh", "-c", f"{wait}; cat a"),
+        "n": ("sh", "-c", f": > begun; {wait}; sort -o out"),
         "cat": ("cat", "a"),
         "sort": ("sort", "-o", "out"),
     }

@@ -5,11 +5,19 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 
-/* `over`: nobody is left who could write into it. `watch` says whether anybody takes something out of it, -1 if nothing does. */
+/* `over`: nobody is left who could write into it, but by its name, which is `named`. `watch` says whether anybody takes
+ * something out of it, -1 if nothing does. */
 struct given {
-    bool is_pipe, over;
+    bool is_pipe, named, over;
     int held, room, watch;
 };
+
+/* Whether standard input lies in no folder. */
+static bool has_no_name(void) {
+    char shown[sizeof "pipe:" - 1];
+    return call4(SYS_readlinkat, AT_FDCWD, "/proc/self/fd/0", shown, sizeof shown) == sizeof shown &&
+           memcmp(shown, "pipe:", sizeof shown) == 0;
+}
 
 static struct given given_now(void) {
     struct given now = {.is_pipe = false, .watch = -1};
@@ -18,14 +26,16 @@ static struct given given_now(void) {
     struct stat s;
     if (call2(SYS_fstat, 0, &s) != 0 || !S_ISFIFO(s.st_mode)) return now;
     now.room = (int)call2(SYS_fcntl, 0, F_GETPIPE_SZ);
-    now.is_pipe = call3(SYS_ioctl, 0, FIONREAD, &now.held) == 0 &&
-                  call6(SYS_ppoll, (long)&asked, 1, (long)&at_once, 0, 0, 0) >= 0;
+    // Who writes last and goes does so before or between the two: what it holds once nobody is left is all there will be.
+    now.is_pipe = call6(SYS_ppoll, (long)&asked, 1, (long)&at_once, 0, 0, 0) >= 0 &&
+                  call3(SYS_ioctl, 0, FIONREAD, &now.held) == 0;
     now.over = asked.revents & POLLHUP;
+    now.named = !has_no_name();
     return now;
 }
 
 static bool holds_nothing_more(const struct given *now) {
-    return !now->is_pipe || (now->over && now->held == 0);
+    return !now->is_pipe || (now->over && !now->named && now->held == 0);
 }
 
 /* Of a pipe that is open here. It ends with what it says first. */
