@@ -303,6 +303,91 @@ def test_a_program_that_only_lent_its_file_to_a_child_has_not_written_it() -> No
     assert told.lineage("log") == {"a"}
 
 
+def lent_and_closed_early(shell: str) -> tuple[Machine, Process, Process]:
+    """A program is given what its parent opened for it, and has written when the parent closes that. What it said
+    is that, whoever of the two is the first to close it (fish, ksh93's pipelines, `Popen` in a `with`)."""
+    m = Machine("own", "a")
+    parent = m.program(shell)
+    parent.read("own")
+    parent.open("log", "w", fd=1)
+    cat = m.program("cat", "a")
+    cat.read("a")
+    cat.put(1, "a")
+    parent.close(1)
+    return m, parent, cat
+
+
+def test_a_shell_that_closes_what_its_command_has_written_and_waits_has_not_written() -> None:
+    m, shell, cat = lent_and_closed_early("ksh93")
+    cat.exit()
+    shell.read("own")
+    shell.write("next")
+    shell.exit()
+    told = m.assemble()
+    assert sorted(told.generated) == [("cat a", "log"), ("ksh93", "next")]
+    assert told.lineage("log") == {"a"}
+
+
+def test_a_shell_that_closes_what_is_still_written_and_waits_has_not_written() -> None:
+    m, shell, cat = lent_and_closed_early("ksh93")
+    cat.put(1, "more")
+    cat.exit()
+    shell.exit()
+    told = m.assemble()
+    assert told.generated == [("cat a", "log")]
+    assert told.lineage("log") == {"a"}
+
+
+@pytest.mark.parametrize("goes_on", ["reads", "forks", "spawns", "exits"])
+def test_a_shell_that_goes_on_beside_its_command_may_have_written_what_they_shared(
+    goes_on: str,
+) -> None:
+    """As fish does in `begin; cat a &; echo $own; end > log`."""
+    m, shell, cat = lent_and_closed_early("fish")
+    match goes_on:
+        case "reads":
+            shell.read("own")
+        case "forks":
+            shell.fork()
+        case "spawns":
+            m.program("true").exit()
+        case _:
+            pass
+    last = [shell, cat] if goes_on == "exits" else [cat, shell]
+    for process in last:
+        process.exit()
+    assert m.assemble().lineage("log") == {"own", "a"}
+
+
+@pytest.mark.parametrize("more", ["", "more"])
+def test_a_program_that_closes_what_its_child_has_open_may_have_written_as_the_child(
+    more: str,
+) -> None:
+    """What it had still in memory goes out when it closes the file. What the child wrote is not lost."""
+    m, parent, cat = lent_and_closed_early("python3")
+    if more:
+        cat.put(1, more)
+    cat.exit()
+    parent.exit()
+    assert m.assemble().lineage("log") == {"own", "a"}
+
+
+def test_what_is_written_in_the_background_is_not_lost_if_its_shell_closes_first() -> None:
+    m = Machine("a", "b")
+    shell = m.program("bash")
+    shell.open("log", "w", fd=1)
+    cats = [shell.spawn("cat", name) for name in ("a", "b")]
+    for cat, name in zip(cats, ("a", "b"), strict=True):
+        cat.read(name)
+    cats[1].put(1, "b")
+    cats[1].exit()
+    cats[0].put(1, "a")
+    shell.close(1)
+    cats[0].exit()
+    shell.exit()
+    assert m.assemble().lineage("log") == {"a", "b"}
+
+
 def test_a_killed_child_of_a_redirected_group_is_not_forgotten() -> None:
     m = Machine("a")
     shell = m.program("bash")

@@ -22,7 +22,7 @@ import msgspec
 from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.known import Known, Room
 from provgraph.ingest.capture.assemble.pipes import Inform
-from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process, are_beside
+from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process, comes_from
 from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.assemble.states import (
     GONE,
@@ -42,6 +42,7 @@ from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
     Drawn,
+    Event,
     Forked,
     Image,
     Linked,
@@ -113,6 +114,7 @@ class _Sweep:
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
+        self.waiting: dict[Execution, list[tuple[Opening, Closed, int]]] = {}
         self.sighted: dict[bytes, tuple[File, int]] = {}  # names of which it was not yet told
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
 
@@ -120,13 +122,16 @@ class _Sweep:
     def open(self) -> list[Opening]:
         """What is needed of files that somebody has open."""
         tables = [table for tables in self.openings.values() for table in tables.values()]
-        return [*self.unsettled, *(opening for table in tables for opening in table)]
+        closed = [opening for waiting in self.waiting.values() for opening, _, _ in waiting]
+        return [*self.unsettled, *(opening for table in tables for opening in table), *closed]
 
     def take(self, happening: Happening) -> None:
         event, by, index = happening
         self.progress[by] = index
         if not isinstance(event, (Closed, Drawn)):
             self.busy[by] = self.busy.get(by, 0) + 1
+            if self.waiting:
+                self.went_on(event, by)
         match event:
             case Opened():
                 self.opened(event, by, index)
@@ -332,6 +337,11 @@ class _Sweep:
             return
         if self.only_lent(opening):
             self.hand_back(opening, event)
+            if self.may_be_borrowers(opening, event):
+                opening.file.readers.pop(opening, None)
+                self.let_go(opening)
+                self.waiting.setdefault(by, []).append((opening, event, index))
+                return
         else:
             self.told.add(told_together(opening, event.stat, event.tick))
         if not opening.writable:
@@ -375,6 +385,33 @@ class _Sweep:
         if opening.fresh and not written and same(opening.base, event.stat):
             index = self.progress[borrower]
             self.version(opening, borrower, event.stat, event.tick, index)
+
+    def may_be_borrowers(self, opening: Opening, event: Closed) -> bool:
+        """Whether a shell closes what a program that it spawned has open still and may have changed. If it
+        then waits for that program, it did not go on to write there itself."""
+        borrower, last = opening.borrowers[0].process, opening.file.last
+        return (
+            opening.writable
+            and not event.mapped
+            and borrower.suspended
+            and borrower.exited is not None
+            and borrower.exited > event.tick
+            and not same(opening.base, event.stat)
+            and not (last is not None and same(last.stat, event.stat))
+        )
+
+    def went_on(self, event: Event, by: Execution) -> None:
+        """A shell does something, or starts a program: what it closed without having waited is its own, too."""
+        self.end_waiting(by, event.tick)
+        if by.process.parent is not None and isinstance(event, (Forked, Image)):
+            self.end_waiting(by.process.parent, event.tick)
+
+    def end_waiting(self, shell: Execution, tick: int) -> None:
+        for opening, closed, index in self.waiting.pop(shell, ()):
+            exited, last = opening.borrowers[0].process.exited, opening.file.last
+            waited = exited is not None and exited <= tick
+            if not waited and (last is None or last.tick <= closed.tick):
+                self.settle(opening, shell, closed.stat, closed.tick, index)
 
     def may_write(self, opening: Opening) -> None:
         file = opening.file
@@ -436,13 +473,13 @@ class _Sweep:
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
-        are a process and its fork, which share what they have opened, or two that were given the same
-        output and ran side by side. A shell waits instead."""
+        are a process and its fork, which share what they have opened, or `writer` did not wait for `other`,
+        as it had started it itself or both were given the same output. A shell waits instead."""
         if self.programs.is_shell(other):
             return False
         killed = writer.process.exited is None and not writer.stretch
         shared = writer.stretch and writer.process is not other.process
-        return killed or shared or are_beside(writer.process, other.process)
+        return killed or shared or not comes_from(writer.process, other.process)
 
     def version(
         self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int
@@ -942,6 +979,8 @@ class _Sweep:
     def finish(self, ended: int) -> None:
         """What was never closed: its process was killed, outlives the run, became another program,
         or goes on writing through a mapping. Whether it read what it was started with was not seen either."""
+        for shell in list(self.waiting):
+            self.end_waiting(shell, ended)
         for process, table in self.openings.items():
             for opening in (o for openings in table.values() for o in openings):
                 if opening.inherited and self.is_input(opening) and process.exited is None:

@@ -405,12 +405,8 @@ def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
     }
 
 
-def are_beside(one: Process, other: Process) -> bool:
-    """Whether neither of the two started the other, directly or not."""
-    return not (_comes_from(one, other) or _comes_from(other, one))
-
-
-def _comes_from(process: Process, other: Process) -> bool:
+def comes_from(process: Process, other: Process) -> bool:
+    """Whether it is the other one, or was started by it, directly or not."""
     above: Process | None = process
     while above is not None and above is not other:
         above = above.parent.process if above.parent else None
