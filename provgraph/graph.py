@@ -765,13 +765,13 @@ def _parts(records: Iterable[Observation], size: Callable[[], int]) -> Iterator[
         following = list(islice(coming, 1))
         is_quick = not following and (is_first or len(part) < _QUICK)
         is_first = False
-        ended = {record.run for record in part if isinstance(record, RunEnded)}
+        ended = {record.run for record in part if type(record) is RunEnded}
         before = [begun[run] for run in sorted(ended & begun.keys())]
         yield _Part([*before, *part], len(part), steps.of(part), not following, is_quick)
         if not following:
             return
         steps.add(part)
-        begun |= {record.run: record for record in part if isinstance(record, RunStarted)}
+        begun |= {record.run: record for record in part if type(record) is RunStarted}
         part = [*following, *islice(coming, size() - 1)]
 
 

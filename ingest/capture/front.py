@@ -13,8 +13,8 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import pairwise
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, le
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +51,8 @@ _BEGUN: Final = struct.Struct("=QqIIII")
 _WORD: Final = struct.Struct("=I")
 _STATE: Final = struct.Struct("=QQqqq")
 _DIGEST: Final = struct.Struct("=QQqqqQQqqqQQ32s20s4x")
+_BEGAN: Final = struct.Struct("=80xQ64x")
+"""Of a digest, when it was begun."""
 _START, _BEFORE, _AFTER, _STATUS, _DIGESTS, _PACKAGES = range(1, 7)
 _CONTENTS, _VARIABLES, _SHELL, _UNSEEN, _MOUNTS = range(7, 12)
 _UNREADABLE, _NO_FILE = 1 << 31, 1 << 30
@@ -167,19 +169,19 @@ class _Digests:
         self.parts: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[Found]:
-        began = array("Q", (raw[10] for raw in self._raw()))
-        if any(later < earlier for earlier, later in pairwise(began)):
-            yield from sorted(map(_found, self._raw()), key=attrgetter("began"))
-        else:
+        began = array("Q", (when for (when,) in self._raw(_BEGAN)))
+        if all(map(le, began, islice(began, 1, None))):  # as usual
             yield from map(_found, self._raw())
+        else:
+            yield from sorted(map(_found, self._raw()), key=attrgetter("began"))
 
-    def _raw(self) -> Iterator[tuple[Any, ...]]:
+    def _raw(self, of: struct.Struct = _DIGEST) -> Iterator[tuple[Any, ...]]:
         with self._path.open("rb") as file:
             for at, count in self.parts:
                 file.seek(at)
                 for begin in range(0, count, _MANY):
                     many = min(_MANY, count - begin)
-                    yield from _DIGEST.iter_unpack(file.read(many * _DIGEST.size))
+                    yield from of.iter_unpack(file.read(many * _DIGEST.size))
 
 
 _MANY: Final = 4096
@@ -255,11 +257,9 @@ def _entries(data: bytes) -> tree.Look:
     return look
 
 
-def _found(raw: tuple[int, ...]) -> Found:
-    *states, began, at, digest, blob = raw
-    assert isinstance(digest, bytes) and isinstance(blob, bytes)
+def _found(raw: tuple[Any, ...]) -> Found:
+    asked, found, (began, at, digest, blob) = raw[:5], raw[5:10], raw[10:]
     named = "" if blob == _NO_BLOB else blob.hex()
-    asked, found = states[:5], states[5:]
     told = Stat(*asked)
     hashed = told if asked == found else Stat(*found)
     return Found(told, hashed, TAG + digest.hex(), began, at, named)

@@ -14,7 +14,7 @@ import stat as modes
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -453,13 +453,31 @@ class Contents:
         self._present.clear()
         self._changing.clear()
 
+    def observe_all(self, events: Iterable[Event], digests: Iterable[Found]) -> None:
+        """Take note of events, and between them of the digests that were taken then; hash nothing."""
+        waiting = iter(digests)
+        following = next(waiting, None)
+        for event in events:
+            while following is not None and following.began < event.tick:
+                self.take(following)
+                following = next(waiting, None)
+            if type(event) is Opened:
+                self._opened(event, hashing=False)
+            elif type(event) is Closed:
+                self._file_closed(event, hashing=False)
+            else:
+                self.observe(event, hashing=False)
+        while following is not None:
+            self.take(following)
+            following = next(waiting, None)
+
     def observe(self, event: Event, *, hashing: bool = True) -> None:
         """Take note of an event, and hash what it says is there to be hashed."""
         match event:
             case Opened():
-                self._opened(event, hashing)
+                self._opened(event, hashing=hashing)
             case Closed():
-                self._file_closed(event, hashing)
+                self._file_closed(event, hashing=hashing)
             case Renamed() | Linked() if event.stat:
                 self._named(event.stat, event.target)
             case Truncated() if event.after:
@@ -480,12 +498,13 @@ class Contents:
         self._recall(stat)
         # `touch`, `cp -p` and `shutil.copy2` set the mtime after the last close: a file that no
         # captured process has opened for writing since still has the bytes that were written.
-        inode = _inode(stat)
-        lenient = self._closed.get(inode) == stat and self._seen[inode].written <= tick
         digest = self.known(stat)
-        if not digest and lenient and (end := self.end(path)) and _is_touched(stat, end):
-            digest = self.known(end)
-        digest = digest or self._hash(path, stat, lenient=lenient)
+        if not digest:
+            inode = _inode(stat)
+            lenient = self._closed.get(inode) == stat and self._seen[inode].written <= tick
+            if lenient and (end := self.end(path)) and _is_touched(stat, end):
+                digest = self.known(end)
+            digest = digest or self._hash(path, stat, lenient=lenient)
         return Content(digest, self.blobs.get(stat, ""), stat.size, stat)
 
     def end(self, path: bytes) -> Stat | None:
@@ -510,7 +529,7 @@ class Contents:
     def _is_later(self, stat: Stat) -> bool:
         return 0 < self._until < stat.ctime
 
-    def _opened(self, event: Opened, hashing: bool) -> None:
+    def _opened(self, event: Opened, *, hashing: bool) -> None:
         seen = self._named(event.after, event.path)
         if event.created:  # its inode may have been another's, of whose names none leads to it
             seen.before = None
@@ -520,7 +539,7 @@ class Contents:
         elif hashing:
             self._hash_now(event.path, event.after)
 
-    def _file_closed(self, event: Closed, hashing: bool) -> None:
+    def _file_closed(self, event: Closed, *, hashing: bool) -> None:
         writable = self._open.pop((event.pid, event.opened, event.path), None)
         if writable is not False:  # not known: it was inherited, and written to
             self._changed(event.path, event.stat, event.tick)
@@ -528,9 +547,9 @@ class Contents:
             self._hash_now(event.path, event.stat)
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
-        seen = self._named(stat, path)
-        if self._closed.get(_inode(stat)) != stat:  # a shell closes what its command has written
-            self._closed[_inode(stat)] = stat
+        seen, inode = self._named(stat, path), (stat.device, stat.inode)
+        if self._closed.get(inode) != stat:  # a shell closes what its command has written
+            self._closed[inode] = stat
             seen.written = max(seen.written, tick)
             if stat.mtime >= seen.latest:
                 seen.latest, seen.since = stat.mtime, stat.ctime
@@ -546,8 +565,10 @@ class Contents:
 
     def _named(self, stat: Stat, path: bytes) -> _Seen:
         key = (stat.device, stat.inode)
-        self._recall(stat, changing=True)
-        seen = self._seen.get(key)
+        seen = self._seen.get(key) if self._away is None else None
+        if seen is None:
+            self._recall(stat, changing=True)
+            seen = self._seen.get(key)
         if seen is None:
             seen = self._seen[key] = _Seen(path)
         elif seen.name != path:
@@ -573,7 +594,7 @@ class Contents:
 
     def _is_of(self, hashed: Stat, stat: Stat) -> bool:
         """Whether a digest that was taken at the one counts for the other."""
-        return hashed is stat or self._set_back(hashed) == self._set_back(stat)
+        return hashed == stat or self._set_back(hashed) == self._set_back(stat)
 
     def _hash(self, path: bytes, stat: Stat, *, lenient: bool = False) -> str:
         def accept(found: Stat) -> bool:

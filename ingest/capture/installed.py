@@ -27,13 +27,15 @@ _FOLDERS: Final = (
     ("npm:", re.compile(rb".*/node_modules/((?:@[^/]+/)?[^/.@][^/]*)(?=/)")),
     ("cran:", re.compile(rb".*/([^/]+)(?=/Meta/package\.rds$)")),
 )
-_MARKS: Final = b"-packages/ /conda-meta/ /bin/ /node_modules/ /gems/ /Meta/package.rds /registry/src/ /pkg/mod/".split()
+_MARK: Final = re.compile(
+    rb"-packages/|/(?:conda-meta/|bin/|node_modules/|gems/|Meta/package\.rds|registry/src/|pkg/mod/)"
+)
 UNKNOWN: Final = "unknown"
 
 
 def tells(path: bytes) -> bool:
     """Whether it may lie in a package."""
-    return any(mark in path for mark in _MARKS)
+    return _MARK.search(path) is not None
 
 
 def packages(paths: Iterable[bytes], until: int) -> list[str]:

@@ -103,13 +103,12 @@ class _Keeping:
         count = 0
         done: set[str] = set()
         for record in records:
-            match record:
-                case Used(uri=uri, content=content, role=role):
-                    pass
-                case Generated(names=[*_, name], content=content):
-                    uri, role = name.uri, ""
-                case _:
-                    continue
+            if type(record) is Used:
+                uri, content, role = record.uri, record.content, record.role
+            elif type(record) is Generated and record.names:
+                uri, content, role = record.names[-1].uri, record.content, ""
+            else:
+                continue
             if content.digest in done or not content.digest.startswith("blake3:"):
                 continue
             asked = self._is_asked_for(uri, content)

@@ -37,16 +37,19 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
     written: dict[tuple[int, ...], Closed] = {}
     told: set[bytes] = set()
     carriers = _Carriers()
+    inodes = {inode for _, inode, *_ in wanted}
     for event in events:
+        if type(event) is Opened:
+            if event.writable:
+                writers.add((event.pid, event.tick))
+            continue
+        if type(event) is Closed:
+            if event.stat.inode in inodes and (event.pid, event.opened) in writers:
+                identity = _identity(event.stat)
+                if identity in wanted:
+                    written[identity] = event
+            continue
         match event:
-            case Opened():
-                if event.writable:
-                    writers.add((event.pid, event.tick))
-            case Closed():
-                if (event.pid, event.opened) in writers:
-                    identity = _identity(event.stat)
-                    if identity in wanted:
-                        written[identity] = event
             case Renamed() if event.directory:
                 carriers.add(event)
             case Renamed() | Linked():

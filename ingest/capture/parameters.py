@@ -65,7 +65,7 @@ def with_parameters(
     first: dict[str, Scalar] = {}
     for record in records:
         # What a script was called with stands in the first of its phases as in each.
-        if isinstance(record, StepSeen) and not record.phase and (own := _own(record)):
+        if type(record) is StepSeen and not record.phase and (own := _own(record)):
             first = first or own
             called |= {name: None if called.get(name, v) != v else v for name, v in own.items()}
     if called:
@@ -84,7 +84,7 @@ def _own(step: StepSeen) -> dict[str, Scalar]:
 
 
 def _with_own(record: Record) -> Record:
-    if isinstance(record, StepSeen) and not record.phase and (own := _own(record)):
+    if type(record) is StepSeen and not record.phase and (own := _own(record)):
         return msgspec.structs.replace(record, properties={**own, **record.properties})
     return record
 
@@ -174,9 +174,7 @@ def _configured(
 ) -> Iterator[tuple[str, tuple[Scalar, str]]]:
     """Name, value and file, in the order in which the files were read."""
     read = [
-        record
-        for record in records
-        if isinstance(record, Used) and _is_configuration(record, kind_of)
+        record for record in records if type(record) is Used and _is_configuration(record, kind_of)
     ]
     uris: set[str] = set()
     for record in sorted(read, key=lambda record: record.when.tick):

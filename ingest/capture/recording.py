@@ -459,7 +459,8 @@ def _completed(
     evidence.events = joined(evidence.events, moves)
     own = _own_doings(project, evidence, changes, recorded)
     evidence.events = joined(evidence.events, own)
-    _observe(evidence, moves if evidence.observed else evidence.events)
+    news = moves if evidence.observed else evidence.events
+    evidence.contents.observe_all(news, evidence.digests)
     _add_blobs(root, evidence, changes)
     return after, changes, own
 
@@ -536,15 +537,15 @@ def _saying_more(events: Iterable[Event]) -> Iterator[Event]:
     """Those that are needed when their run has been assembled. Most are of files and are not."""
     packages: set[bytes] = set()
     for event in events:
-        match event:
-            case Opened(path=path):
-                if installed.tells(path) and path not in packages:
-                    packages.add(path)
-                    yield event
-            case Image() | Preserved():
+        if type(event) is Closed:
+            continue
+        if type(event) is Opened:
+            path = event.path
+            if installed.tells(path) and path not in packages:
+                packages.add(path)
                 yield event
-            case _:
-                pass
+        elif isinstance(event, Image | Preserved):
+            yield event
 
 
 def of_ended(records: Records, living: set[int]) -> Iterator[Record]:
@@ -629,25 +630,12 @@ def _of_others(events: Events, project: Project) -> Events:
 
     def of_others(events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
-            if not (isinstance(event, (Opened, Closed)) and event.path.startswith(own)):
-                yield event
+            if type(event) is Opened or type(event) is Closed:
+                if event.path.startswith(own):
+                    continue
+            yield event
 
     return through(events, of_others)
-
-
-def _observe(evidence: Evidence, events: Iterable[Event]) -> None:
-    """Let the contents take in the events, and between them the digests that were taken then."""
-    contents = evidence.contents
-    waiting = iter(evidence.digests)
-    following = next(waiting, None)
-    for event in events:
-        while following is not None and following.began < event.tick:
-            contents.take(following)
-            following = next(waiting, None)
-        contents.observe(event, hashing=False)
-    while following is not None:
-        contents.take(following)
-        following = next(waiting, None)
 
 
 def tell_outer(*words: str) -> None:
@@ -743,16 +731,13 @@ def _further_gaps(evidence: Evidence, after: tree.Look | None, records: Records)
         yield f"more than {tree.MOST:,} files, so changes by unseen programs were not looked for"
     unseen, step, is_hashed = 0, _unseen_step(evidence), True
     for record in records:
-        match record:
-            case Generated():
-                unseen += not record.attributed
-                is_hashed = is_hashed and record.content.digest != ""
-            case Used():
-                is_hashed = is_hashed and record.content.digest != ""
-            case Invalidated():
-                unseen += record.step == step
-            case _:
-                pass
+        if type(record) is Generated:
+            unseen += not record.attributed
+            is_hashed = is_hashed and record.content.digest != ""
+        elif type(record) is Used:
+            is_hashed = is_hashed and record.content.digest != ""
+        elif type(record) is Invalidated:
+            unseen += record.step == step
     if unseen:
         whom = "a program that was not seen"
         whom = f"the shell itself, or by {whom}" if evidence.shell else whom

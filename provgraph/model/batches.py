@@ -42,7 +42,7 @@ class Known(Protocol):
 def uris_in(records: Iterable[Observation]) -> Iterator[str]:
     """The URIs whose artifacts records tell of, each as often as they do, and perhaps others."""
     for record in records:
-        if isinstance(record, Generated):
+        if type(record) is Generated:
             for name in record.names:
                 yield name.uri
         elif uri := getattr(record, "uri", ""):

@@ -125,7 +125,7 @@ def makers(records: Iterable[Observation]) -> dict[str, Maker]:
     made: dict[str, Maker] = {}
     shared: dict[Maker, Maker] = {}
     for record in records:
-        if isinstance(record, StepSeen):
+        if type(record) is StepSeen:
             maker = Maker(record.script or record.program, record.run)
             made[record.step] = shared.setdefault(maker, maker)
     return made
@@ -138,11 +138,16 @@ def translate(
     other parts of it."""
     records = list(records)
     steps = steps or {}
-    named = {record.step for record in records if isinstance(record, Generated)}
+    named = {record.step for record in records if type(record) is Generated}
     known = {step: steps[step] for step in named if step in steps} | makers(records)
     made = Translation(steps=steps)
     for record in records:
-        _translate(record, project, known, made)
+        if type(record) is StepSeen:
+            _step(record, made)
+        elif type(record) is Informed:
+            _informed(record, made)
+        else:
+            _translate(record, project, known, made)
     _measure_runs(made)
     return made
 
@@ -160,11 +165,7 @@ def _translate(
         case StepSeen():
             _step(record, made)
         case Informed():
-            _stub_step(record.step, made)
-            _stub_step(record.by, made)
-            key = f"{record.channel} {record.name}" if record.name else record.channel
-            named = {"channel": record.channel, "name": record.name}
-            made.edge(record.step, "INFORMED_BY", record.by, key, **named)
+            _informed(record, made)
         case RunStarted():
             _run_started(record, project, made)
         case RunEnded():
@@ -243,6 +244,14 @@ def _stub_commit(sha: str, made: Translation) -> str:
 def _agent(name: str, email: str, project: str, made: Translation) -> str:
     id = named_id("g", project, f"{name} <{email}>")
     return made.node(id, "Agent", kind="agent", name=name or email, email=email)
+
+
+def _informed(record: Informed, made: Translation) -> None:
+    _stub_step(record.step, made)
+    _stub_step(record.by, made)
+    key = f"{record.channel} {record.name}" if record.name else record.channel
+    named = {"channel": record.channel, "name": record.name}
+    made.edge(record.step, "INFORMED_BY", record.by, key, **named)
 
 
 def _run_started(record: RunStarted, project: str, made: Translation) -> None:

@@ -128,17 +128,18 @@ class _Sweep:
     def take(self, happening: Happening) -> None:
         event, by, index = happening
         self.progress[by] = index
-        if not isinstance(event, (Closed, Drawn)):
-            self.busy[by] = self.busy.get(by, 0) + 1
-            if self.waiting:
-                self.went_on(event, by)
+        if type(event) is Closed:
+            self.closed(event, by, index)
+            return
+        if type(event) is Drawn:
+            self.drawn(event, by)
+            return
+        self.busy[by] = self.busy.get(by, 0) + 1
+        if self.waiting:
+            self.went_on(event, by)
         match event:
             case Opened():
                 self.opened(event, by, index)
-            case Closed():
-                self.closed(event, by, index)
-            case Drawn():
-                self.drawn(event, by)
             case Image():
                 self.began(event, by, index)
             case Forked():

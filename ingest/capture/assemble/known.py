@@ -191,8 +191,8 @@ class Known:
 
 def _may_change(action: Action) -> bool:
     """Whether it is a read of a compiled form, which may turn out to be one of the source."""
-    return isinstance(action, Read) and action.compiled
+    return type(action) is Read and action.compiled
 
 
 def _is_void(action: Action) -> bool:
-    return isinstance(action, Read) and action.void
+    return type(action) is Read and action.void

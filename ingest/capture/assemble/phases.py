@@ -125,16 +125,18 @@ class _Split:
         self.phases = Phases()
         self.waiting: list[Inform] = []
         for item in _in_order(course):
-            match item:
-                case Read():
-                    self.take_in(item.tick, item.index).count += 1
-                    self.now.fresh = max(self.now.fresh, item.made)
-                case Version(renamed=int()):
-                    self.now.count += 1
-                case Version():
+            if type(item) is Read:
+                self.take_in(item.tick, item.index).count += 1
+                self.now.fresh = max(self.now.fresh, item.made)
+                continue
+            if type(item) is Version:
+                if item.renamed is None:
                     self.hear(item.tick, item.index)
-                    self.now.count += 1
+                self.now.count += 1
+                if item.renamed is None:
                     self.went_out(item.tick)
+                continue
+            match item:
                 case Removal():
                     self.now.count += 1
                 case Sent():

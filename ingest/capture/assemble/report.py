@@ -90,9 +90,9 @@ class Report:
         for action in actions:
             by = action.by
             self.doers[by] = None
-            if isinstance(action, Version):
+            if type(action) is Version:
                 self.makers.add(by)
-            elif isinstance(action, Read):
+            elif type(action) is Read:
                 takers.add(by)
         self.readers = with_surroundings(takers)
         self.active = with_surroundings(self.doers)
@@ -108,10 +108,11 @@ class Report:
         """`passing`: its file came and went with one process."""
         if passing and self.is_outside(action):
             return False
-        if isinstance(action, Version) and len(action.names) != 1:
+        if type(action) is not Version:
+            return self.is_recorded(action.path)
+        if len(action.names) != 1:
             return any(self.is_recorded(name) for name, _ in action.names)
-        path = action.names[0][0] if isinstance(action, Version) else action.path
-        return self.is_recorded(path)
+        return self.is_recorded(action.names[0][0])
 
     def is_recorded(self, path: bytes) -> bool:
         known = self.recorded.get(path)
@@ -404,15 +405,12 @@ class Report:
                 if phase.heard or phase.by.call is not None:
                     yield from self.said_to(phase, step)
                 for action in _by_tick(islice(actions, phase.count)):
-                    match action:
-                        case Read():
-                            yield self.used(action, step)
-                        case Version():
-                            yield from self.generated(action, step, first)
-                        case Removal():
-                            yield self.invalidated(action, step)
-                        case _:
-                            pass
+                    if type(action) is Read:
+                        yield self.used(action, step)
+                    elif type(action) is Version:
+                        yield from self.generated(action, step, first)
+                    elif type(action) is Removal:
+                        yield self.invalidated(action, step)
 
     def said_to(self, phase: Phase, step: str) -> Iterator[Record]:
         context = self.context
@@ -507,7 +505,7 @@ def _by_tick(actions: Iterable[Action]) -> Iterator[Action]:
     """Those of a phase, of which only what was renamed stands before its time."""
     early: list[Action] = []
     for action in actions:
-        if isinstance(action, Version) and action.renamed is not None:
+        if type(action) is Version and action.renamed is not None:
             early.append(action)
             early.sort(key=attrgetter("tick"))
             continue

@@ -143,7 +143,7 @@ class Removal(Action):
 def place(action: Action) -> tuple[int, int]:
     """Where it stands among what its execution did: a moment, and a rank in it. What goes out comes before what is
     read at that moment: a state that somebody sees is there before it is seen."""
-    if not isinstance(action, Version):
+    if type(action) is not Version:
         return action.tick, 2
     return (action.tick, 0) if action.renamed is None else (action.renamed, 3)
 
