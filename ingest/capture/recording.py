@@ -630,9 +630,8 @@ def _of_others(events: Events, project: Project) -> Events:
 
     def of_others(events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
-            if type(event) is Opened or type(event) is Closed:
-                if event.path.startswith(own):
-                    continue
+            if (type(event) is Opened or type(event) is Closed) and event.path.startswith(own):
+                continue
             yield event
 
     return through(events, of_others)

@@ -27,13 +27,13 @@ _INSERT: Final = """
 INSERT INTO edge SELECT value >> 32, ?2, value & 4294967295, ?3, ?4 FROM carray(?1)
 WHERE true ON CONFLICT DO NOTHING
 """
-_INSERT_ONE: Final = "INSERT INTO edge VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT_ONE: Final = """
+INSERT INTO edge VALUES (?1 >> 32, ?2, ?1 & 4294967295, ?3, ?4) ON CONFLICT DO NOTHING
+"""
 _MERGE: Final = """
 UPDATE edge SET properties = nullif(json_patch(coalesce(properties, '{}'), ?5), '{}')
 WHERE src = ?1 AND type = ?2 AND dst = ?3 AND key = ?4
 """  # a merge patch is RFC 7396
-
-_TARGET: Final = 4294967295  # the lower half of two ends in one integer
 
 _Alike = tuple[str, str, str | None]  # type, key, properties
 _Alone = tuple[str, str, str, str | None]  # source, target, key, properties
@@ -93,20 +93,15 @@ class Edges:
                     statement = (apsw.carray(given), types[name], key, properties)
                     connection.execute(_INSERT, statement)
             for name, alone in self._alone.items():
+                number = types[name]
                 rows = [
-                    (numbers[source] << 32 | numbers[target], key, properties)
+                    (numbers[source] << 32 | numbers[target], number, key, properties)
                     for source, target, key, properties in alone
                 ]
                 rows.sort(key=itemgetter(0))
-                given, number = array("q", (ends for ends, _, _ in rows)), types[name]
+                given = array("q", map(itemgetter(0), rows))
                 with self._counted(connection, inserted, number, given):
-                    connection.executemany(
-                        _INSERT_ONE,
-                        (
-                            (ends >> 32, number, ends & _TARGET, key, properties)
-                            for ends, key, properties in rows
-                        ),
-                    )
+                    connection.executemany(_INSERT_ONE, rows)
         except KeyError as missing:
             raise self._no_node(missing.args[0]) from missing
         return inserted
