@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -42,7 +41,7 @@ class Held:
     def __init__(self, actions: list[Action]) -> None:
         self._actions = actions
         self._of: dict[Execution, list[Action]] | None = None
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._counted: Execution | None = None
 
     def __iter__(self) -> Iterator[Action]:
@@ -67,8 +66,8 @@ class Held:
 
     def count(self, by: Execution, uri: str) -> int:
         if by is not self._counted:
-            self._counted, self._counts = by, Counter()
-        count = self._counts[uri]
+            self._counted, self._counts = by, {}
+        count = self._counts.get(uri, 0)
         self._counts[uri] = count + 1
         return count
 

@@ -92,9 +92,9 @@ def traffic(
     there is some besides memory."""
     sweep = _Sweep(noise, look, programs, room)
     known = sweep.known
-    for happening in happenings:
-        sweep.take(happening)
-        if known.is_full:
+    for event, by, index in happenings:
+        sweep.take(event, by, index)
+        if known.is_full():
             known.put_away(sweep.open)
     if ended is not None:
         sweep.finish(ended)
@@ -125,8 +125,7 @@ class _Sweep:
         closed = [opening for waiting in self.waiting.values() for opening, _, _ in waiting]
         return [*self.unsettled, *(opening for table in tables for opening in table), *closed]
 
-    def take(self, happening: Happening) -> None:
-        event, by, index = happening
+    def take(self, event: Event, by: Execution, index: int) -> None:
         self.progress[by] = index
         if type(event) is Closed:
             self.closed(event, by, index)

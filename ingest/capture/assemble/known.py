@@ -114,7 +114,6 @@ class Known:
 
     # Room
 
-    @property
     def is_full(self) -> bool:
         return len(self.actions) + len(self._inodes) >= self._most
 

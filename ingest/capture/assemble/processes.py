@@ -194,6 +194,9 @@ class Happenings:
         """The events are gone through once more."""
         whose = map(self._executions.__getitem__, self._by)
         told = zip(self._events, whose, self._numbers, strict=True)
+        return self._with_others(told) if self._instead else told
+
+    def _with_others(self, told: Iterator[Happening]) -> Iterator[Happening]:
         begin = 0
         for place in sorted(self._instead):
             yield from islice(told, place - begin)

@@ -443,11 +443,15 @@ class Report:
 
     def generated(self, version: Version, step: str, first: str) -> Iterator[Record]:
         """`first` is the step of its execution's first phase."""
-        names = [
-            Name(self.uri(path), self.when(tick))
-            for path, tick in version.names
-            if self.is_recorded(path)
-        ]
+        if len(version.names) == 1:  # it would not matter if that was not recorded
+            ((path, tick),) = version.names
+            names = [Name(self.uri(path), self.when(tick))]
+        else:
+            names = [
+                Name(self.uri(path), self.when(tick))
+                for path, tick in version.names
+                if self.is_recorded(path)
+            ]
         nth = self.actions.count(version.by, names[0].uri)
         made = generated_version_id(first, names[0].uri, nth)
         content = self.content_of(version)

@@ -79,10 +79,13 @@ class _Runs:
     def add(self, opening: Opening) -> None:
         while self._runs and not self._runs[-1]:
             self._runs.pop()
-        if not self._runs or not _alike(next(reversed(self._runs[-1])), opening):
-            self._runs.append({})
-        self._runs[-1][opening] = None
-        self._run_of[opening] = self._runs[-1]
+        if self._runs and _alike(next(reversed(self._runs[-1])), opening):
+            run = self._runs[-1]
+            run[opening] = None
+        else:
+            run = {opening: None}
+            self._runs.append(run)
+        self._run_of[opening] = run
 
     def remove(self, opening: Opening) -> None:
         run = self._run_of.pop(opening, None)

@@ -41,14 +41,17 @@ def split(properties: Properties, spilled: set[str]) -> tuple[list[Any], str | N
     """
     columns: list[Any] = [None] * len(COLUMNS)
     rest: dict[str, Any] = {}
+    place_of = PLACES.get
     for key, value in properties.items():
         kind = type(value)
         if kind is str or (kind is int and _SMALLEST <= value <= _LARGEST):  # type: ignore[operator]
-            place = PLACES.get(key)
+            place = place_of(key)
             if place is None:
                 rest[key] = value
             else:
                 columns[place] = value
+        elif kind is bool and key not in PLACES:
+            rest[key] = value
         elif value is not None:
             written = _written(key, value)
             if key not in PLACES:
