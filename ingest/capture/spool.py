@@ -865,14 +865,15 @@ def _decode(
 def _decoded(
     data: mmap.mmap, offsets: Iterable[int], paths: dict[int, dict[int, bytes]]
 ) -> Iterator[Event]:
-    payload = _Payload(data)
-    last, head = 0, RECORD.unpack_from
+    payload, own = _Payload(data), dict[int, bytes]()
+    last, head, size, readers = -1, RECORD.unpack_from, RECORD.size, _READERS
     for at in offsets:
         length, kind, flags, pid, value, tick = head(data, at)
-        last = pid = last if pid == last else pid  # one object for all events of a process
-        payload.own, payload.at = data[at + RECORD.size : at + length], 0
+        payload.own, payload.at = data[at + size : at + length], 0
         try:
-            yield _READERS[kind](payload, flags, value, pid, tick, paths[pid])
+            if pid != last:
+                own, last = paths[pid], pid  # one object for all events of a process
+            yield readers[kind](payload, flags, value, last, tick, own)
         except (KeyError, IndexError, struct_error, UnicodeDecodeError):
             yield Missed("damaged record", str(kind).encode(), pid=pid, tick=tick)
         if flags & CUT:

@@ -342,7 +342,7 @@ class _Sweep:
                 self.let_go(opening)
                 self.waiting.setdefault(by, []).append((opening, event, index))
                 return
-        else:
+        elif opening.file.readers and opening.file.writers:
             self.told.add(told_together(opening, event.stat, event.tick))
         if not opening.writable:
             opening.closed = True
@@ -415,16 +415,17 @@ class _Sweep:
 
     def may_write(self, opening: Opening) -> None:
         file = opening.file
-        file.writers = file.writers or Writers()
+        if file.writers is None:
+            file.writers = Writers()
         file.writers.add(opening)
 
     def let_go(self, opening: Opening) -> None:
         opening.closed = True
         writers = opening.file.writers
-        if writers:
+        if writers is not None:
             writers.remove(opening)
-        if not writers:
-            opening.file.writers = None
+            if not writers:
+                opening.file.writers = None
         self.unsettled.pop(opening, None)
 
     def changed_while_read(

@@ -18,7 +18,7 @@ class Writers:
         self._mortal: dict[Opening, None] = {}  # of processes that nobody saw end
 
     def __bool__(self) -> bool:
-        return bool(self._own or self._forked)
+        return bool(self._own.run_of or self._forked.run_of)
 
     def add(self, opening: Opening) -> None:
         (self._forked if opening.forked else self._own).add(opening)
@@ -65,16 +65,16 @@ class _Runs:
 
     def __init__(self) -> None:
         self._runs: list[dict[Opening, None]] = []
-        self._run_of: dict[Opening, dict[Opening, None]] = {}
+        self.run_of: dict[Opening, dict[Opening, None]] = {}
 
     def __len__(self) -> int:
-        return len(self._run_of)
+        return len(self.run_of)
 
     def __contains__(self, opening: object) -> bool:
-        return opening in self._run_of
+        return opening in self.run_of
 
     def __iter__(self) -> Iterator[Opening]:
-        return iter(self._run_of)
+        return iter(self.run_of)
 
     def add(self, opening: Opening) -> None:
         while self._runs and not self._runs[-1]:
@@ -85,10 +85,10 @@ class _Runs:
         else:
             run = {opening: None}
             self._runs.append(run)
-        self._run_of[opening] = run
+        self.run_of[opening] = run
 
     def remove(self, opening: Opening) -> None:
-        run = self._run_of.pop(opening, None)
+        run = self.run_of.pop(opening, None)
         if run is not None:
             del run[opening]
 
