@@ -627,6 +627,10 @@ def generated_node(occurrence: Occurrence, kinds: Kinds, state: str) -> Node:
 
 def _difference(known: Timelines, wanted: _Wanted, batch: Batch) -> None:
     """Fill the batch with what differs between the two."""
+    if not known.nodes and not known.edges:  # all is new
+        batch.nodes.extend(wanted.nodes.values())
+        batch.edges.extend(wanted.edges.values())
+        return
     for id, node in wanted.nodes.items():
         before = known.nodes.get(id)
         if before is None:
