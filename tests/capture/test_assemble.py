@@ -17,6 +17,7 @@ from provgraph.ingest.capture.events import (
     Descriptor,
     ExecFailed,
     Executing,
+    Exited,
     Forked,
     Interpreted,
     Linked,
@@ -336,6 +337,51 @@ def test_a_shell_that_closes_what_is_still_written_and_waits_has_not_written() -
     told = m.assemble()
     assert told.generated == [("cat a", "log")]
     assert told.lineage("log") == {"a"}
+
+
+@pytest.mark.parametrize("shell_is_first", [False, True])
+def test_what_a_shell_closes_before_its_command_tells_what_it_was_given_is_the_command_s(
+    shell_is_first: bool,
+) -> None:
+    """`sort < a > log` in fish: sort has begun, but not yet said so."""
+    m = Machine("own", "a")
+    shell = m.program("fish")
+    shell.open("a", fd=0)
+    shell.open("log", "w", fd=1)
+    sort = Process(m, 300, shell)
+    m.say(Forked(shell.pid, [], pid=300, tick=m.now()))
+    sort.say(Executing, b"/usr/bin/sort")
+    if shell_is_first:
+        shell.close(0)
+        shell.close(1)
+    sort.image("sort")
+    if not shell_is_first:
+        shell.close(0)
+        shell.close(1)
+    sort.put(1, "a")
+    sort.exit()
+    shell.write("next")
+    shell.exit()
+    told = m.assemble()
+    assert told.used == [("sort", "a")]
+    assert {name for name, uri in told.generated if uri == "log"} == {"sort"}
+    assert (told.lineage("log"), told.lineage("next")) == ({"a"}, set())
+
+
+@pytest.mark.parametrize("exits", [False, True])
+def test_what_a_shell_closes_is_its_own_if_its_command_does_not_come_to_run(exits: bool) -> None:
+    m = Machine("a")
+    shell = m.program("fish")
+    shell.open("log", "w", fd=1)
+    child = Process(m, 300, shell)
+    m.say(Forked(shell.pid, [], pid=300, tick=m.now()))
+    child.say(Executing, b"/usr/bin/sort")
+    shell.close(1)
+    child.say(ExecFailed, 2)
+    if exits:
+        child.say(Exited, 127)
+    shell.exit()
+    assert ("fish", "log") in m.assemble().generated
 
 
 @pytest.mark.parametrize("goes_on", ["reads", "forks", "spawns", "exits"])

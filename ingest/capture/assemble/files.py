@@ -43,6 +43,8 @@ from provgraph.ingest.capture.events import (
     Descriptor,
     Drawn,
     Event,
+    ExecFailed,
+    Exited,
     Forked,
     Image,
     Linked,
@@ -115,6 +117,8 @@ class _Sweep:
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
         self.waiting: dict[Execution, list[tuple[Opening, Closed, int]]] = {}
+        self.starting: dict[Execution, set[Process]] = {}
+        self.held_back: dict[Execution, list[tuple[Closed, int]]] = {}
         self.sighted: dict[bytes, tuple[File, int]] = {}  # names of which it was not yet told
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
 
@@ -128,11 +132,16 @@ class _Sweep:
     def take(self, event: Event, by: Execution, index: int) -> None:
         self.progress[by] = index
         if type(event) is Closed:
-            self.closed(event, by, index)
+            if by in self.starting:
+                self.held_back.setdefault(by, []).append((event, index))
+            else:
+                self.closed(event, by, index)
             return
         if type(event) is Drawn:
             self.drawn(event, by)
             return
+        if self.starting:
+            self.close_now(by)
         self.busy[by] = self.busy.get(by, 0) + 1
         if self.waiting:
             self.went_on(event, by)
@@ -141,6 +150,9 @@ class _Sweep:
                 self.opened(event, by, index)
             case Image():
                 self.began(event, by, index)
+                self.started(by.process)
+            case ExecFailed() | Exited():
+                self.started(by.process)
             case Forked():
                 self.forked(event, by)
             case Renamed():
@@ -359,6 +371,22 @@ class _Sweep:
         self.let_go(opening)
         self.settle(opening, by, event.stat, event.tick, index)
 
+    def started(self, process: Process) -> None:
+        """A process runs its program, or will not."""
+        parent = process.parent
+        starting = self.starting.get(parent) if parent is not None else None
+        if parent is not None and starting is not None:
+            starting.discard(process)
+            if not starting:
+                self.close_now(parent)
+
+    def close_now(self, shell: Execution) -> None:
+        """What a shell closed while a program started that it spawned. That one says only once it runs what
+        it was given."""
+        self.starting.pop(shell, None)
+        for event, index in self.held_back.pop(shell, ()):
+            self.closed(event, shell, index)
+
     def only_lent(self, opening: Opening) -> bool:
         """Some shells redirect first and then fork, so that a command's files are open in the shell
         itself. Where it gave them to one command and did nothing else until it closed them, it has
@@ -383,8 +411,8 @@ class _Sweep:
         last = opening.file.last
         written = last is not None and last.tick >= opening.tick
         if opening.fresh and not written and same(opening.base, event.stat):
-            index = self.progress[borrower]
-            self.version(opening, borrower, event.stat, event.tick, index)
+            index, tick = self.progress[borrower], max(event.tick, borrower.started + 1)
+            self.version(opening, borrower, event.stat, tick, index)
 
     def may_be_borrowers(self, opening: Opening, event: Closed) -> bool:
         """Whether a shell closes what a program that it spawned has open still and may have changed. If it
@@ -589,6 +617,9 @@ class _Sweep:
     def forked(self, event: Forked, by: Execution) -> None:
         """A fork may write through what its parent has open. What it could read so, it knows already
         of its parent."""
+        parent = by.process.parent
+        if by.process.suspended and parent is not None and self.programs.is_shell(parent):
+            self.starting.setdefault(parent, set()).add(by.process)
         table = self.openings.setdefault(by.process, {}).setdefault(event.tick, [])
         for descriptor in event.inherited:
             if descriptor.kind == "file" and descriptor.writable:
@@ -980,6 +1011,8 @@ class _Sweep:
     def finish(self, ended: int) -> None:
         """What was never closed: its process was killed, outlives the run, became another program,
         or goes on writing through a mapping. Whether it read what it was started with was not seen either."""
+        for shell in list(self.starting):
+            self.close_now(shell)
         for shell in list(self.waiting):
             self.end_waiting(shell, ended)
         for process, table in self.openings.items():
