@@ -315,6 +315,7 @@ def lent_and_closed_early(shell: str) -> tuple[Machine, Process, Process]:
     cat.read("a")
     cat.put(1, "a")
     parent.close(1)
+    parent.plug(m.pipe().write())
     return m, parent, cat
 
 
@@ -351,13 +352,15 @@ def test_what_a_shell_closes_before_its_command_tells_what_it_was_given_is_the_c
     sort = Process(m, 300, shell)
     m.say(Forked(shell.pid, [], pid=300, tick=m.now()))
     sort.say(Executing, b"/usr/bin/sort")
-    if shell_is_first:
-        shell.close(0)
-        shell.close(1)
-    sort.image("sort")
+    own = m.pipe()
     if not shell_is_first:
-        shell.close(0)
-        shell.close(1)
+        sort.image("sort")
+    shell.close(0)
+    shell.plug(own.read())
+    shell.close(1)
+    shell.plug(own.write())
+    if shell_is_first:
+        sort.image("sort")
     sort.put(1, "a")
     sort.exit()
     shell.write("next")

@@ -49,6 +49,7 @@ from provgraph.ingest.capture.events import (
     Image,
     Linked,
     Opened,
+    Piped,
     Renamed,
     Truncated,
     Unlinked,
@@ -140,6 +141,8 @@ class _Sweep:
         if type(event) is Drawn:
             self.drawn(event, by)
             return
+        if type(event) is Piped and not event.named:
+            return  # a shell plugs its own in again, which is doing nothing
         if self.starting:
             self.close_now(by)
         self.busy[by] = self.busy.get(by, 0) + 1
