@@ -1,7 +1,7 @@
 """What capture costs beside other tools: `python benchmarks/capture_peers.py`.
 
-Three workloads (250 forks; pandas and scikit-learn; a C build of 33 files) are run in rounds: bare once, and once
-under each tool. Who begins changes from round to round. The ratio of the CPU time (user and system, of the
+Four workloads (250 forks; 250 forks that read a file; pandas and scikit-learn; a C build of 33 files) are run in
+rounds: bare once, and once under each tool. Who begins changes from round to round. The ratio of the CPU time (user and system, of the
 command and all that it waited for) to that of the same round's bare one is shown as the median of the rounds with
 its 95% interval. A tool that takes more than three times as long as the bare command takes part in the first
 rounds alone; its line says in how many. The other tools are installed with pip into a scratch folder
@@ -22,7 +22,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pairs import Pairs, spent
-from whole_commands import FORKS, PROVGRAPH, PYTHON, TRAINING, c_files, repository
+from whole_commands import (
+    FORKS,
+    PROVGRAPH,
+    PYTHON,
+    READING_FORKS,
+    TRAINING,
+    c_files,
+    repository,
+)
 
 PACKAGES = {
     "reprozip": ("reprozip", ["reprozip"]),
@@ -36,9 +44,9 @@ ROUNDS_OF_THE_SLOW = 7
 Command = list[str]
 NOWORKFLOW = "now run, a Python script"
 BUILD = "cd build && make clean && make -j2"
-FORKING = f"""
+FORKING = """
 import subprocess
-subprocess.run(["sh", "-c", {FORKS + "; echo > forked"!r}], check=True)
+subprocess.run(["sh", "-c", {!r}], check=True)
 """
 BUILDING = f"""
 import subprocess
@@ -104,7 +112,13 @@ def prepared(folder: Path) -> Path:
     build = folder / "build"
     build.mkdir(parents=True)
     c_files(build)
-    for name, text in (("train.py", TRAINING), ("forks.py", FORKING), ("build.py", BUILDING)):
+    scripts = {
+        "train.py": TRAINING,
+        "forks.py": FORKING.format(f"{FORKS}; echo > forked"),
+        "reads.py": FORKING.format(f"{READING_FORKS}; echo > forked"),
+        "build.py": BUILDING,
+    }
+    for name, text in scripts.items():
         (folder / name).write_text(text)
     (folder / ".gitignore").write_text(
         "*.o\nprog\nforked\n*.pkl\ntable.csv\n.roar\n.noworkflow\n.reprozip-trace\n"
@@ -198,6 +212,12 @@ def main() -> None:
         training = [sys.executable, "train.py"]
         for title, workload, script, made_there in (
             ("250 forks", ["sh", "-c", f"{FORKS}; echo > forked"], "forks.py", "forked"),
+            (
+                "250 forks that read",
+                ["sh", "-c", f"{READING_FORKS}; echo > forked"],
+                "reads.py",
+                "forked",
+            ),
             ("pandas + scikit-learn", training, "train.py", "model.pkl"),
             ("33 C files, make -j2", ["sh", "-c", BUILD], "build.py", "build/prog"),
         ):

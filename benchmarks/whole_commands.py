@@ -23,6 +23,8 @@ PYTHON = [sys.executable, "-m", "provgraph"]
 INSTALLED = Path(sys.executable).with_name("provgraph")
 PROVGRAPH = [str(INSTALLED)] if INSTALLED.exists() else PYTHON
 FORKS = "i=0; while [ $i -lt 250 ]; do /bin/true; i=$((i+1)); done"
+READING_FORKS = FORKS.replace("/bin/true", "/bin/cat train.py > /dev/null")
+"""The former are inert, so the library is left out of them; the latter have it."""
 TRAINING = """
 import pandas, numpy
 from sklearn.datasets import load_breast_cancer
@@ -119,6 +121,7 @@ def main() -> None:
                 wall(name, command, plain)
         workloads = {
             "250 forks": ["sh", "-c", FORKS],
+            "250 forks that read a file": ["sh", "-c", READING_FORKS],
             "pandas + scikit-learn": [sys.executable, "train.py"],
             "33 C files, make -j2": ["sh", "-c", "cd build && make clean && make -j2"],
         }

@@ -7,10 +7,15 @@ process are in order of tick.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from provgraph.model.elements import Scalar
 from provgraph.model.records import Content, Stat
+
+INERT: Final = "inert"
+"""Why the capture's library is left out of a program: there would be nothing to see in it."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,12 +69,19 @@ class Forked(Event, frozen=True):
 
 class Executing(Event, frozen=True):
     """An exec was asked for. `traceable` is False where the new program will escape (static, setuid,
-    another architecture): `reason` says why. If an `Image` of the pid follows, it succeeded."""
+    another architecture): `reason` says why. If an `Image` of the pid follows, it succeeded. No image of an `INERT` one
+    follows, unless it failed: there would be nothing to see in it. `inherited` are the pipes and the like on its
+    descriptors 0 to 2, and whoever waits for it tells its end."""
 
     path: bytes
     argv: list[bytes] = []
     traceable: bool = True
     reason: str = ""
+    inherited: list[Descriptor] = []
+
+    @property
+    def is_inert(self) -> bool:
+        return self.reason == INERT
 
 
 class ExecFailed(Event, frozen=True):

@@ -85,7 +85,7 @@ static bool at_exit; /* a handler runs after all others; without one, the destru
 static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
 static uint32_t borrowed;
-static unsigned char scratch[1024]; /* for short records: the stack would be one page more */
+static unsigned char scratch[960]; /* for short records: the stack would be one page more */
 static struct entry nearest[NEAREST];
 
 extern char **environ __attribute__((weak));
@@ -509,20 +509,19 @@ static void find_maps(void) {
     size_t count = auxiliary_value(AT_PHNUM);
     uintptr_t base = 0;
     const ElfW(Dyn) *dynamic = NULL;
-    for (size_t i = 0; headers && i < count; i++)
-        if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr;
-    for (size_t i = 0; headers && i < count; i++)
+    for (size_t i = 0; headers && i < count; i++) {
+        if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr; /* it stands first */
         if (headers[i].p_type == PT_DYNAMIC) dynamic = (const void *)(base + headers[i].p_vaddr);
-    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
-        if (dynamic->d_tag == DT_DEBUG && dynamic->d_un.d_ptr) {
-            struct link_map *m = ((struct r_debug *)dynamic->d_un.d_ptr)->r_map, *last = m;
-            for (struct link_map *n = m; n; n = n->l_next) {
-                if (n->l_ld == _DYNAMIC) own_map = n;
-                last = n;
-            }
-            store(&last_map, last);
-            store(&maps, m);
-        }
+    }
+    while (dynamic && dynamic->d_tag != DT_NULL && dynamic->d_tag != DT_DEBUG) dynamic++;
+    if (!dynamic || dynamic->d_tag == DT_NULL || !dynamic->d_un.d_ptr) return;
+    struct link_map *first = ((struct r_debug *)dynamic->d_un.d_ptr)->r_map, *last = first;
+    for (struct link_map *m = first; m; m = m->l_next) {
+        if (m->l_ld == _DYNAMIC) own_map = m;
+        last = m;
+    }
+    store(&last_map, last);
+    store(&maps, first);
 }
 
 /* What stands behind `name` and `=`, or NULL. */
@@ -533,7 +532,8 @@ static inline const char *value_of(const char *entry, const char *name) {
 
 static const char *variable(char *const *env, const char *name) {
     const char *value = NULL;
-    for (; env && *env && !value; env++) value = value_of(*env, name);
+    for (; env && *env && !value; env++)
+        if (**env == *name) value = value_of(*env, name);
     return value;
 }
 
@@ -604,7 +604,7 @@ static bool find_program(struct program *to, const char *path, const struct stat
 static uint64_t mark_of(const struct program *p) { return ((p->name >> 32) + p->turn) % (1u << 16) | 1; }
 
 static void keep_program(const char *path, const struct stat *s, const char *canonical, size_t n,
-                         uint16_t reason, uint64_t modules) {
+                         uint16_t reason, uint64_t modules, bool inert) {
     uint64_t name = hash_of(path);
     struct program *p = &spool->programs[name % PROGRAMS];
     uint32_t turn = load(&p->turn);
@@ -615,17 +615,19 @@ static void keep_program(const char *path, const struct stat *s, const char *can
     p->changed = (uint64_t)nanoseconds(&s->st_ctim);
     p->modules = modules;
     p->reason = reason;
-    p->length = (uint16_t)n;
+    p->inert = inert;
+    p->length = (uint8_t)n;
     memcpy(p->path, canonical, n);
     store(&p->turn, turn + 2);
 }
 
-/* With which libraries a program that is known was seen now. */
-static void keep_modules(const struct program *known, uint64_t modules) {
+/* With which libraries a program that is known was seen now, and whether it is inert. */
+static void keep_modules(const struct program *known, uint64_t modules, bool inert) {
     struct program *p = &spool->programs[known->name % PROGRAMS];
     uint32_t turn = known->turn;
     if (!swap(&p->turn, &turn, turn + 1)) return;
     p->modules = modules;
+    p->inert = inert;
     store(&p->turn, turn + 2);
 }
 
@@ -817,6 +819,7 @@ struct started {
     const char *path;
     struct stat stat;
     uint64_t modules;
+    bool inert; /* found out now */
     struct program program;
 };
 
@@ -835,7 +838,7 @@ static void put_executable(struct draft *d, const struct started *from) {
     struct stat real;
     if (from->known) {
         put_text(d, from->program.path, from->program.length);
-        if (from->program.modules != from->modules) keep_modules(&from->program, from->modules);
+        if (from->program.modules != from->modules) keep_modules(&from->program, from->modules, from->inert);
         return;
     }
     unsigned char *text = d->at + 4;
@@ -843,7 +846,7 @@ static void put_executable(struct draft *d, const struct started *from) {
     /* A script's path is that of the script. */
     if (from->absolute && raw_stat(AT_FDCWD, "/proc/self/exe", &real, 0) && real.st_ino == from->stat.st_ino &&
         real.st_dev == from->stat.st_dev)
-        keep_program(from->path, &from->stat, (const char *)text, n, 0, from->modules);
+        keep_program(from->path, &from->stat, (const char *)text, n, 0, from->modules, from->inert);
 }
 
 static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid, uint64_t tick,
@@ -883,8 +886,9 @@ static void leaving_by_exit(int status, void *unused);
 static void *next(void **slot, const char *name);
 static void tell_first_libraries(void);
 static void tell_direct(const char *path);
-static uint64_t hash_of_modules(void);
+static uint64_t hash_of_modules(bool *own);
 static const char *find_direct(void);
+static bool is_inert(void);
 static bool hand_to_tracer(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
@@ -941,7 +945,8 @@ static bool wake(char **env) {
     const struct legacy *kept = find_legacy(left & KEPT_AT);
     struct started from = {0};
     look_at_start(&from, left >> KEPT_BITS);
-    from.modules = hash_of_modules();
+    bool own = false;
+    from.modules = hash_of_modules(&own);
     bool looked = from.known && from.modules && from.program.modules == from.modules;
     const char *direct = looked ? NULL : find_direct();
     if (direct && hand_to_tracer()) {
@@ -950,12 +955,13 @@ static bool wake(char **env) {
         return false;
     }
     if (direct) from.modules = 0;
+    from.inert = from.modules && !looked && is_inert();
     uint64_t tick = next_tick();
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept, &from);
     store(&readiness, READY);
     if (direct) tell_direct(direct);
-    tell_first_libraries();
+    if (own) tell_first_libraries();
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
     at_exit = on_exit && on_exit(leaving_by_exit, NULL) == 0;
@@ -986,16 +992,49 @@ struct symbols {
     const ElfW(Half) * versions;
 };
 
+/* glibc has made these addresses, musl and the vdso leave them offsets. */
+static const void *table_at(const struct link_map *m, const ElfW(Dyn) *d) {
+    uintptr_t at = d->d_un.d_ptr;
+    return (const void *)(at < m->l_addr ? at + m->l_addr : at);
+}
+
+/* Where among what a library says of itself its tables are named, a byte for each: of the first one that was asked in this
+ * run, which is libc as a rule, since to walk through all that is dear in a process that has just begun. */
+enum { SYMBOLS = 0, NAMES = 8, HASHES = 16, VERSIONS = 24 };
+
+static const ElfW(Dyn) *named(const struct link_map *m, uint32_t which, ElfW(Sxword) tag) {
+    const ElfW(Dyn) *d = &m->l_ld[spool->tables >> which & 255];
+    return d->d_tag == tag ? d : NULL;
+}
+
 static struct symbols symbols_of(const struct link_map *m) {
     struct symbols s = {0};
+    uint64_t place = (uintptr_t)m->l_ld - m->l_addr;
+    if (spool && load(&spool->library) == place) {
+        const ElfW(Dyn) *symbols = named(m, SYMBOLS, DT_SYMTAB), *names = named(m, NAMES, DT_STRTAB),
+                        *gnu = named(m, HASHES, DT_GNU_HASH), *versions = named(m, VERSIONS, DT_VERSYM);
+        if (symbols && names && gnu && versions) {
+            s.symbols = table_at(m, symbols), s.names = table_at(m, names);
+            s.gnu = table_at(m, gnu), s.versions = table_at(m, versions);
+            return s;
+        }
+    }
+    uint64_t tables = 0, found = 0;
     for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
-        /* glibc has made these addresses, musl and the vdso leave them offsets. */
-        uintptr_t at = d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr;
-        if (d->d_tag == DT_SYMTAB) s.symbols = (const void *)at;
-        if (d->d_tag == DT_STRTAB) s.names = (const char *)at;
-        if (d->d_tag == DT_GNU_HASH) s.gnu = (const void *)at;
-        if (d->d_tag == DT_HASH) s.sysv = (const void *)at;
-        if (d->d_tag == DT_VERSYM) s.versions = (const void *)at;
+        uint64_t which = (uint64_t)(d - m->l_ld);
+        switch (d->d_tag) {
+        case DT_SYMTAB: s.symbols = table_at(m, d), tables |= which << SYMBOLS; break;
+        case DT_STRTAB: s.names = table_at(m, d), tables |= which << NAMES; break;
+        case DT_GNU_HASH: s.gnu = table_at(m, d), tables |= which << HASHES; break;
+        case DT_VERSYM: s.versions = table_at(m, d), tables |= which << VERSIONS; break;
+        case DT_HASH: s.sysv = table_at(m, d); break;
+        default: break;
+        }
+        found = which;
+    }
+    if (spool && found < 256 && s.symbols && s.names && s.gnu && s.versions && !load(&spool->library)) {
+        spool->tables = (uint32_t)tables;
+        store(&spool->library, place);
     }
     return s;
 }
@@ -1041,9 +1080,14 @@ static uint32_t find_sysv(const struct symbols *s, const char *name) {
     return 0;
 }
 
-static void *look_up_until(const struct link_map *from, const struct link_map *last, const char *name) {
+static uint32_t hash_of_name(const char *name) {
     uint32_t hash = 5381;
     for (const char *c = name; *c; c++) hash = hash * 33 + (unsigned char)*c;
+    return hash;
+}
+
+static void *look_up_until(const struct link_map *from, const struct link_map *last, const char *name) {
+    uint32_t hash = hash_of_name(name);
     for (const struct link_map *m = from; m; m = m->l_next) {
         struct symbols s = symbols_of(m);
         uint32_t i = 0;
@@ -1173,15 +1217,18 @@ static bool is_direct_library(const char *path, uint64_t *looks) {
     return !is_libc(path) && calls_of(path, looks) & OPENS;
 }
 
-/* 0 where it depends on the working directory which they are. */
-static uint64_t hash_of_modules(void) {
+static bool is_of_system(const char *library) { return begins(library, "/lib") || begins(library, "/usr/"); }
+
+/* 0 where it depends on the working directory which they are. `own`: there are such as do not belong to the system. */
+static uint64_t hash_of_modules(bool *own) {
     uint64_t hash = 1;
     for (const struct link_map *m = maps ? maps->l_next : NULL; m; m = m->l_next) {
         if (m == own_map || !m->l_name || begins(m->l_name, "linux-")) continue;
-        if (m->l_name[0] != '/') return 0;
-        hash = hash * 0x9e3779b97f4a7c15ull + hash_of(m->l_name);
+        if (!is_of_system(m->l_name)) *own = true;
+        if (m->l_name[0] != '/') hash = 0;
+        if (hash) hash = (hash * 0x9e3779b97f4a7c15ull + hash_of(m->l_name)) | 1;
     }
-    return hash | 1;
+    return hash;
 }
 
 /* The path of the first module that asks the kernel by itself, or NULL. */
@@ -1194,6 +1241,27 @@ static const char *find_direct(void) {
             found = m->l_name;
     close_looks(looks);
     return found;
+}
+
+/* Whether the program asks libc alone, for nothing that we stand before but to leave and to close its streams, and for
+ * nothing that libc loads more code for: in it we would see nothing. */
+static bool is_inert(void) {
+    static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose"};
+    static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo",
+                                       "getname", "gethost", "getserv",  "getproto", "getnet",    "iconv_open"};
+    if (!maps || !own_map) return false;
+    for (const struct link_map *m = maps->l_next; m; m = m->l_next)
+        if (m != own_map && !is_libc(m->l_name)) return false;
+    struct symbols asks = symbols_of(maps), ours = symbols_of(own_map);
+    uint32_t count = asks.gnu ? asks.gnu[1] : asks.sysv ? asks.sysv[1] : 0;
+    for (uint32_t i = 1; i < count; i++) {
+        const char *name = asks.names + asks.symbols[i].st_name;
+        bool leaves = false, loads = false;
+        for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++) leaves = leaves || equal(name, leaving[n]);
+        for (size_t n = 0; n < sizeof loading / sizeof *loading; n++) loads = loads || begins(name, loading[n]);
+        if (loads || (!leaves && find_gnu(&ours, name, hash_of_name(name)))) return false;
+    }
+    return count > 0;
 }
 
 static void tell_direct(const char *path) {
@@ -1278,8 +1346,8 @@ enum { LOADED = 1, APART = 2 };
 static uint32_t loading; /* something may have been loaded since the last look, and whether it finds libc before us */
 
 static bool is_new_library(const char *name) {
-    if (!name || !name[0] || begins(name, "/usr/") || begins(name, "/lib") || contains(name, "-packages/") ||
-        begins(name, "linux-vdso") || (own_map && equal(name, own_map->l_name)))
+    if (!name || !name[0] || is_of_system(name) || begins(name, "linux-vdso") || contains(name, "-packages/") ||
+        (own_map && equal(name, own_map->l_name)))
         return false;
     uint64_t hash = hash_of(name);
     struct table *all = make_table();
@@ -2646,6 +2714,22 @@ static void moved(void) {
     WRITE(MOVED, 0, 0, pid, next_tick(), d);
 }
 
+/* What a child in our memory finds out before its exec holds for the next one that comes at once: that we are seen from
+ * here, and that a program is the one that is known. `state` is that of the names and files of the run, and the user,
+ * `program` a hash of a path. */
+static struct {
+    uint64_t until;
+    uint32_t state, program;
+} glance;
+
+/* From another root we may not be seen. */
+HOOK(int, chroot, (const char *path)) {
+    NEED(chroot, (int)fail(ENOSYS));
+    int result = REAL(chroot)(path);
+    if (result == 0) glance.until = 0;
+    return result;
+}
+
 HOOK(int, chdir, (const char *path)) {
     NEED(chdir, (int)fail(ENOSYS));
     int result = REAL(chdir)(path);
@@ -2763,11 +2847,12 @@ static const char *own_path(void) { return own_map && own_map->l_name ? own_map-
 /* What an environment says of us, found in one pass: there is one before each exec. */
 struct ours {
     const char *spool, *preload;
-    bool loaded; /* `preload` names us */
+    bool loaded; /* `preload` names us, */
+    bool unseen; /* which it did, but we cannot be seen from here */
 };
 
 static struct ours ours_in(char *const *env) {
-    struct ours o = {NULL, NULL, false};
+    struct ours o = {NULL, NULL, false, false};
     for (; env && *env; env++) {
         if (**env == 'P' && !o.spool) o.spool = value_of(*env, "PROVGRAPH_SPOOL");
         if (**env == 'L' && !o.preload) o.preload = value_of(*env, "LD_PRELOAD");
@@ -2789,14 +2874,36 @@ static enum reason why_unseen(void) {
     return may_read(spool_path) == 0 ? REMOVED : ROOTED;
 }
 
-/* Its loader would complain, or the kernel would end it for what we do in it. How much room an environment without us needs;
- * 0 where we are seen, or not in it. */
-static size_t room_without_us(char *const *env) {
-    struct ours o = ours_in(env);
-    if (!o.loaded || (load(&readiness) != RESTRICTED && why_unseen() == SEEN)) return 0;
+enum { AT_ONCE = 10 * 1000 * 1000 };
+
+static uint32_t state_of_files(void) {
+    return (load(&spool->names) ^ (uint32_t)call1(SYS_geteuid, 0) << 16) + (uint32_t)load(&spool->activity);
+}
+
+/* A child that has just been announced has told the time. */
+static bool is_at_once(uint32_t pid) {
+    return is_guest(pid) && load(&state->tick) < glance.until && glance.state == state_of_files();
+}
+
+static void glanced(uint32_t pid, const struct target *t) {
+    if (!is_guest(pid) || !t->known || t->reason) return;
+    glance.until = load(&state->tick) + AT_ONCE;
+    glance.state = state_of_files();
+    glance.program = (uint32_t)t->program.name;
+}
+
+static size_t room_for(char *const *env, const struct ours *o) {
     size_t count = 0;
     while (env[count]) count++;
-    return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(o.preload);
+    return (count + 1) * sizeof *env + sizeof "LD_PRELOAD=" + length_of(o->preload);
+}
+
+/* Its loader would complain, or the kernel would end it for what we do in it. How much room an environment without us needs;
+ * 0 where we are seen, or not in it. */
+static size_t room_without_us(char *const *env, const struct ours *o) {
+    if (!o->loaded) return 0;
+    if (load(&readiness) != RESTRICTED && (is_at_once(caller()) || why_unseen() == SEEN)) return 0;
+    return room_for(env, o);
 }
 
 static char *const *without_us(char *const *env, char **room) {
@@ -2867,6 +2974,39 @@ static void close_on_exec(uint32_t pid) {
         if (all->guests[i].pid == pid) leave_open(all->guests[i].entry, all->guests[i].fd, pid);
 }
 
+/* An inert program is told of by who runs it, and begins without us: most of what we cost is to be loaded. Not where it is
+ * given a file or a socket, of which we would tell what becomes of them. */
+static bool may_go_without_us(const struct ours *o, uint32_t pid) {
+    const struct table *all = load(&table);
+    struct stat s;
+    if (!o->loaded || !equal(o->preload, own_path())) return false;
+    for (int fd = 0; fd <= 2; fd++)
+        if (raw_fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISSOCK(s.st_mode))) return false;
+    for (int i = 0; all && is_guest(pid) && i < GUESTS; i++)
+        if (all->guests[i].pid == pid) return false;
+    EACH_TRACKED(fd) {
+        long flags = raw_fcntl(fd, F_GETFD);
+        if (flags >= 0 && !(flags & FD_CLOEXEC)) return false;
+    }
+    return true;
+}
+
+/* The ends that an inert program has among its standard descriptors, as kept ones, with their kinds for paths. */
+static uint32_t put_ends(struct draft *d) {
+    uint32_t count = 0;
+    struct stat s;
+    for (int fd = 0; fd <= 2; fd++) {
+        if (!raw_fstat(fd, &s)) continue;
+        uint16_t kind = kind_of(&s);
+        uint32_t access = kind == KIND_PIPE ? access_of((int)raw_fcntl(fd, F_GETFL)) : READABLE | WRITABLE;
+        if (kind == KIND_OTHER || (kind == KIND_PIPE && access == READABLE && is_dead_pipe(fd))) continue;
+        struct kept k = {(uint32_t)fd, access, (uint64_t)s.st_dev, (uint64_t)s.st_ino, kind, 0};
+        put(d, &k, sizeof k);
+        count += !d->cut;
+    }
+    return count;
+}
+
 /* Where the next image of this process finds that list, and which program it is. */
 static void leave(uint32_t pid, uint64_t left) {
     struct slot *slot = &spool->slots[pid % SLOTS];
@@ -2886,7 +3026,8 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
     } head = {0, 0};
     unsigned char *counted = d.at;
     put(&d, &head, sizeof head);
-    if (leaving) head.count = put_kept(&d);
+    if (t->reason == INERT) head.count = put_ends(&d);
+    else if (leaving) head.count = put_kept(&d);
     memcpy(counted, &head, sizeof head);
     put_text(&d, reasons[t->reason], length_of(reasons[t->reason]));
     if (t->known)
@@ -2899,7 +3040,8 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
     uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d,
                              t->reason && argv ? argv : no_arguments);
     uint64_t mark = t->known && !t->reason ? mark_of(&t->program) : 0;
-    if (leaving) leave(pid, (head.count ? at : 0) | mark << KEPT_BITS);
+    if (t->reason == INERT) leave(pid, GOES_WITHOUT_US);
+    else if (leaving) leave(pid, (head.count ? at : 0) | mark << KEPT_BITS);
     return true;
 }
 
@@ -2923,30 +3065,41 @@ static int open_target(int at, const char *path, int flags) {
 /* The path of the tracer, or NULL where this run has none. */
 static const char *tracer(void) { return text_at(spool->tracer); }
 
-/* Looks at the program as exec would; -1 where exec would fail, else a descriptor to name it by, or
- * -2 where its name is known. */
+enum { NOWHERE = -1, KNOWN = -2 };
+
+/* Looks at the program as exec would; NOWHERE where exec would fail, else a descriptor to name it by, or
+ * KNOWN where its name is. */
 static int look_at_target(struct target *t, int at, const char *path, int flags) {
     struct stat s;
     t->reason = SEEN;
     t->script = t->known = false;
-    if (!raw_stat(at, path, &s, flags & AT_EMPTY_PATH) || !S_ISREG(s.st_mode)) return -1;
+    if (!raw_stat(at, path, &s, flags & AT_EMPTY_PATH) || !S_ISREG(s.st_mode)) return NOWHERE;
     bool absolute = path[0] == '/';
     if (absolute && find_program(&t->program, path, &s) && t->program.reason < SETUID) {
         t->reason = (enum reason)t->program.reason;
         t->known = true;
-        return -2;
+        return KNOWN;
     }
     const char *follower = tracer();
-    if (follower && equal(path, follower)) return -2;
+    if (follower && equal(path, follower)) return KNOWN;
     int fd = open_target(at, path, flags);
-    if (fd < 0) return -2; /* executable, but not to be read */
+    if (fd < 0) return KNOWN; /* executable, but not to be read */
     inspect(t, fd, path);
     if (absolute && !t->script && t->reason < SETUID) {
         DRAFT(d, sizeof t->program.path + 8);
         size_t n = put_descriptor_path(&d, fd);
-        keep_program(path, &s, (char *)d_bytes + 4, d.cut ? 0 : n, (uint16_t)t->reason, 0);
+        keep_program(path, &s, (char *)d_bytes + 4, d.cut ? 0 : n, (uint16_t)t->reason, 0, false);
     }
     return fd;
+}
+
+/* Whether it is the program at which a child in our memory has just looked. */
+static bool is_known_still(struct target *t, const char *path) {
+    uint64_t name = hash_of(path);
+    t->reason = SEEN;
+    t->script = false;
+    t->known = path[0] == '/' && glance.program == (uint32_t)name && copy_program(&t->program, name);
+    return t->known && !t->program.reason;
 }
 
 /* ---- the tracer, for programs that cannot load us ------------------------------------------------ */
@@ -3017,23 +3170,57 @@ static void unloaded(struct target *t, uint32_t pid, const char *path) {
     missed(pid, reasons[reason], path);
 }
 
-/* Before an exec of `path`: 0 if nothing was said, else the tracer that waits for it, or 1. */
-static uint32_t executing(int at, const char *path, char *const *argv, char *const *env, int flags,
-                          bool unseen) {
-    struct target t;
-    uint32_t pid = caller(), follower = 0;
-    int fd = look_at_target(&t, at, path, flags);
-    if (fd == -1) return 0;
-    struct ours o = ours_in(env);
-    if (!unseen && wants_tracer(&t, &o)) follower = call_tracer("seize");
+static bool can_leave(void) { return awake() || load(&readiness) == RESTRICTED; }
+
+/* An exec that is about to be asked for, of what `fd` says as `look_at_target` does; `room` is how much an environment
+ * without us needs, if it is to get one. */
+struct departure {
+    struct target target;
+    struct ours ours;
+    size_t room;
+    uint32_t pid;
+    int fd;
+};
+
+static void look_at_departure(struct departure *d, int at, const char *path, int flags, char *const *env) {
+    struct target *t = &d->target;
+    d->room = 0;
+    d->fd = NOWHERE;
+    if (!can_leave()) return;
+    d->ours = ours_in(env);
+    if (!awake()) {
+        d->room = room_without_us(env, &d->ours);
+        return;
+    }
+    d->pid = caller();
+    bool at_once = is_at_once(d->pid);
+    if (path) d->fd = at_once && is_known_still(t, path) ? KNOWN : look_at_target(t, at, path, flags);
+    d->room = at_once ? 0 : room_without_us(env, &d->ours);
+    d->ours.unseen = d->room;
+    if (d->room || d->fd == NOWHERE) return;
+    if (!at_once) glanced(d->pid, t);
+    if (t->known && !t->reason && t->program.inert && may_go_without_us(&d->ours, d->pid)) {
+        t->reason = INERT;
+        d->room = room_for(env, &d->ours);
+    }
+}
+
+/* Before it: 0 if nothing was said, else the tracer that waits for it, or 1. */
+static uint32_t executing(struct departure *d, const char *path, char *const *argv) {
+    struct target *t = &d->target;
+    struct ours *o = &d->ours;
+    uint32_t follower = 0;
+    if (d->fd == NOWHERE) return 0;
+    if (o->unseen) o->loaded = false;
+    if (!o->unseen && wants_tracer(t, o)) follower = call_tracer("seize");
     if (follower)
-        t.reason = SEEN;
-    else if (is_scrubbed(&o))
-        unloaded(&t, pid, path);
-    close_on_exec(pid);
+        t->reason = SEEN;
+    else if (is_scrubbed(o))
+        unloaded(t, d->pid, path);
+    close_on_exec(d->pid);
     uint64_t tick = next_tick();
-    TRY(write_executing, pid, tick, &t, fd, path, argv, true);
-    if (fd >= 0) raw_close(fd);
+    TRY(write_executing, d->pid, tick, t, d->fd, path, argv, true);
+    if (d->fd >= 0) raw_close(d->fd);
     return follower ? follower : 1;
 }
 
@@ -3072,24 +3259,24 @@ static const char *search(const char *name, char *room) {
     }
 }
 
-static uint32_t executing_by_name(const char *name, char *const *argv, char *const *env, bool unseen) {
-    char room[PATHS];
-    const char *path = search(name, room);
-    return path ? executing(AT_FDCWD, path, argv, env, 0, unseen) : 0;
-}
 
-static bool can_leave(void) { return awake() || load(&readiness) == RESTRICTED; }
+/* Gives the hook another `env` where we cannot be seen, and `ours`, what it says of us then. */
+#define SEEN_FROM_HERE(env)                                                        \
+    struct ours ours = can_leave() ? ours_in(env) : (struct ours){NULL, NULL, false, false}; \
+    size_t room = room_without_us(env, &ours);                                     \
+    char *without[room / sizeof *env + 1];                                         \
+    if (room) env = without_us(env, without), ours.loaded = false, ours.unseen = true
 
-/* Gives the hook another `env` where we cannot be seen, and `room`, which says whether that is so. */
-#define SEEN_FROM_HERE(env)                                  \
-    size_t room = can_leave() ? room_without_us(env) : 0;    \
-    char *without[room / sizeof *env + 1];                   \
-    if (room) env = without_us(env, without)
+#define DEPART(at, path, flags, env)                              \
+    struct departure departure;                                   \
+    look_at_departure(&departure, at, path, flags, env);          \
+    char *without[departure.room / sizeof *env + 1];              \
+    if (departure.room) env = without_us(env, without)
 
 HOOK(int, execve, (const char *path, char *const *argv, char *const *env)) {
     NEED(execve, (int)fail(ENOSYS));
-    SEEN_FROM_HERE(env);
-    uint32_t said = awake() ? executing(AT_FDCWD, path, argv, env, 0, room) : 0;
+    DEPART(AT_FDCWD, path, 0, env);
+    uint32_t said = executing(&departure, path, argv);
     return exec_failed(said, REAL(execve)(path, argv, env));
 }
 
@@ -3097,8 +3284,10 @@ HOOK(int, execv, (const char *path, char *const *argv)) { return shim_execve(pat
 
 HOOK(int, execvpe, (const char *name, char *const *argv, char *const *env)) {
     NEED(execvpe, (int)fail(ENOSYS));
-    SEEN_FROM_HERE(env);
-    uint32_t said = awake() ? executing_by_name(name, argv, env, room) : 0;
+    char found[PATHS];
+    const char *path = can_leave() ? search(name, found) : NULL;
+    DEPART(AT_FDCWD, path, 0, env);
+    uint32_t said = executing(&departure, path, argv);
     return exec_failed(said, REAL(execvpe)(name, argv, env));
 }
 
@@ -3106,21 +3295,23 @@ HOOK(int, execvp, (const char *name, char *const *argv)) { return shim_execvpe(n
 
 HOOK(int, execveat, (int at, const char *path, char *const *argv, char *const *env, int flags)) {
     NEED(execveat, (int)fail(ENOSYS));
-    SEEN_FROM_HERE(env);
-    uint32_t said = awake() ? executing(at, path, argv, env, flags, room) : 0;
+    DEPART(at, path, flags, env);
+    uint32_t said = executing(&departure, path, argv);
     return exec_failed(said, REAL(execveat)(at, path, argv, env, flags));
 }
 
 HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
     NEED(fexecve, (int)fail(ENOSYS));
-    SEEN_FROM_HERE(env);
-    uint32_t said = awake() ? executing(fd, "", argv, env, AT_EMPTY_PATH, room) : 0;
+    DEPART(fd, "", AT_EMPTY_PATH, env);
+    uint32_t said = executing(&departure, "", argv);
     return exec_failed(said, REAL(fexecve)(fd, argv, env));
 }
 
 /* What libc starts by itself gets the environment as it stands: we are taken out of that. */
 static void about_to_ask_shell(void) {
-    size_t room = &environ && can_leave() ? room_without_us(environ) : 0;
+    bool asked = &environ && can_leave();
+    struct ours ours = ours_in(asked ? environ : NULL);
+    size_t room = room_without_us(environ, &ours);
     char **kept = room ? raw_mmap(room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
     if (!kept) return;
     if (awake()) missed(caller(), reasons[why_unseen()], "/bin/sh");
@@ -3187,15 +3378,14 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
 
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
-                    char *const *env, bool followed) {
+                    const struct ours *o, bool followed) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
-    if (fd == -1) return;
+    if (fd == NOWHERE) return;
     uint32_t pid = caller();
-    struct ours o = ours_in(env);
     if (followed)
         t.reason = SEEN;
-    else if (is_scrubbed(&o))
+    else if (is_scrubbed(o))
         unloaded(&t, pid, path);
     DRAFT(d, 8);
     put_u32(&d, 0);
@@ -3205,12 +3395,11 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
 }
 
 /* Whether the child shall be the tracer, which becomes the program and has itself followed. */
-static bool spawns_tracer(const char *path, char *const *env) {
+static bool spawns_tracer(const char *path, const struct ours *o) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
     if (fd >= 0) raw_close(fd);
-    struct ours o = ours_in(env);
-    return fd != -1 && wants_tracer(&t, &o) &&
+    return fd != NOWHERE && wants_tracer(&t, o) &&
            call3(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */) == 0;
 }
 
@@ -3225,7 +3414,7 @@ static bool spawns_tracer(const char *path, char *const *env) {
         uint64_t tick = next_tick();                                                        \
         char named[searching ? PATHS : 1];                                                  \
         const char *found = searching ? search(path, named) : path;                         \
-        bool followed = found && argv && !room && spawns_tracer(found, env);                \
+        bool followed = found && argv && !room && spawns_tracer(found, &ours);                \
         if (followed) {                                                                     \
             size_t count = 0;                                                               \
             while (argv[count]) count++;                                                    \
@@ -3238,7 +3427,7 @@ static bool spawns_tracer(const char *path, char *const *env) {
         result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
-        if (found) spawned((uint32_t)child, tick, found, argv, env, followed);              \
+        if (found) spawned((uint32_t)child, tick, found, argv, &ours, followed);              \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)
@@ -3257,6 +3446,42 @@ static void write_exited(int status) {
         closing_of_guest(0, ~0u);
     }
     write_bare(EXITED, status == UNKNOWN ? -1 : status & 0xff, pid);
+}
+
+enum { STOPPED = 0x7f, CONTINUED = 0xffff }; /* statuses of a child that lives */
+
+/* The end of a child that went without us is told by who waits for it, unless it was killed. */
+static void waited(uint32_t child, int status) {
+    struct slot *slot = &spool->slots[child % SLOTS];
+    if (LIKELY(slot->kept != GOES_WITHOUT_US) || load(&slot->pid) != child) return;
+    if ((status & 0xff) == STOPPED || status == CONTINUED) return;
+    slot->kept = 0;
+    if (!(status & 0x7f)) write_bare(EXITED, status >> 8 & 0xff, child);
+}
+
+#define WAIT(name, parameters, ...)                                            \
+    HOOK(int, name, parameters) {                                              \
+        int status = 0;                                                        \
+        NEED(name, (int)fail(ENOSYS));                                         \
+        if (!into) into = &status;                                             \
+        int child = REAL(name)(__VA_ARGS__);                                   \
+        if (child > 0 && awake()) waited((uint32_t)child, *into);              \
+        return child;                                                          \
+    }
+WAIT(wait, (int *into), into)
+WAIT(waitpid, (int pid, int *into, int options), pid, into, options)
+WAIT(wait3, (int *into, int options, void *used), into, options, used)
+WAIT(wait4, (int pid, int *into, int options, void *used), pid, into, options, used)
+
+HOOK(int, waitid, (int type, unsigned id, void *into, int options)) {
+    NEED(waitid, (int)fail(ENOSYS));
+    int result = REAL(waitid)(type, id, into, options);
+    const struct {
+        int signal, error, how, unused, pid, user, status;
+    } *child = into;
+    bool ended = child && result == 0 && child->pid > 0 && child->how >= 1 && child->how <= 3; /* CLD_EXITED to CLD_DUMPED */
+    if (ended && awake()) waited((uint32_t)child->pid, child->how == 1 ? (child->status & 0xff) << 8 : child->status & 0x7f);
+    return result;
 }
 
 /* What streams still hold is written by libc after all handlers: it is written now, so that the
@@ -3459,8 +3684,8 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     /* Not every libc has a function for these. */
     case SYS_execveat: {
         char *const *env = (char *const *)d;
-        SEEN_FROM_HERE(env);
-        uint32_t said = awake() ? executing((int)a, (const char *)b, (char *const *)c, env, (int)e, room) : 0;
+        DEPART((int)a, (const char *)b, (int)e, env);
+        uint32_t said = executing(&departure, (const char *)b, (char *const *)c);
         return exec_failed(said, (int)REAL(syscall)(n, a, b, c, (long)env, e, f));
     }
     case SYS_fcntl:

@@ -32,6 +32,7 @@ enum gap {
  * say which of `programs` the exec runs, or 0. */
 #define KEPT_BITS 48
 #define KEPT_AT ((1ull << KEPT_BITS) - 1)
+#define GOES_WITHOUT_US 1 /* as such an offset: it is a program without the shim, whose end its parent tells */
 struct slot {
     uint32_t pid;
     uint32_t chunk; /* its offset / GRANULE */
@@ -43,7 +44,8 @@ struct slot {
 struct program {
     uint32_t turn;
     uint16_t reason; /* index of why the shim cannot see it, 0 where it can */
-    uint16_t length;
+    uint8_t length;
+    uint8_t inert;   /* the shim would see nothing in it */
     uint64_t name; /* a hash of the path asked for */
     uint64_t device, inode, changed;
     uint64_t modules; /* a hash of the libraries with which it was seen to ask libc for all, or 0 */
@@ -74,7 +76,9 @@ struct spool {
     uint64_t turns;     /* grows with what those who talk through pipes do to files, and with their forks */
     uint64_t root;      /* where the text is that names the project's folder, or 0 */
     uint64_t device, inode; /* its own: what writes to it would end all that have it mapped */
-    uint32_t unused[12];
+    uint64_t library; /* how far from a library's beginning it says where its tables are, or 0 */
+    uint32_t tables;  /* and which of what it says there tell of its symbols */
+    uint32_t unused[9];
     struct slot slots[SLOTS];
     struct program programs[PROGRAMS];
 };

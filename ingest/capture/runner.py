@@ -582,7 +582,9 @@ def _blindness(name: str) -> str:
 def without_pending(events: Events, living: set[int]) -> Events:
     """Leave out an exec that a living process is in the middle of: it has not escaped anybody."""
     last = {event.pid: event for event in events if event.pid in living}
-    pending = {(e.pid, e.tick) for e in last.values() if isinstance(e, Executing)}
+    pending = {
+        (e.pid, e.tick) for e in last.values() if isinstance(e, Executing) and not e.is_inert
+    }
 
     def others(events: Iterable[Event]) -> Iterator[Event]:
         for event in events:

@@ -26,6 +26,7 @@ import msgspec
 from provgraph.errors import CaptureError, JournalError, ProvgraphError
 from provgraph.ingest.capture import aside
 from provgraph.ingest.capture.events import (
+    INERT,
     Closed,
     Connected,
     Descriptor,
@@ -96,7 +97,7 @@ DESCRIPTOR = Struct("=IHHQQqqq")
 UNFINISHED: Final = 1
 ELSEWHERE: Final = 0xFFFFFFFF
 LONGEST_TEXT: Final = 4096
-KEPT_SIZE: Final = 40
+KEPT = Struct("=IIQQQQ")
 
 LOOKS_SIZE: Final = 8 * 8192
 
@@ -624,9 +625,11 @@ class _Payload:
         length = WORD.unpack_from(self.file, offset)[0]
         return b"" if length > LONGEST_TEXT else self.file[start : start + length]
 
-    def skip_kept(self) -> None:
+    def kept(self) -> bytes:
         """The descriptors that are left to the next image, which announces them itself."""
-        self.at += 8 + KEPT_SIZE * WORD.unpack_from(self.own, self.at)[0]
+        begin = self.at + 8
+        self.at = begin + KEPT.size * WORD.unpack_from(self.own, self.at)[0]
+        return self.own[begin : self.at]
 
     def stat(self) -> Stat:
         begin = self.at
@@ -681,9 +684,16 @@ def _forked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
 
 
 def _executing(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
-    p.skip_kept()
-    reason, path = p.text().decode(), p.text()
-    return Executing(path, p.texts(), bool(flags & TRACEABLE), reason, pid=pid, tick=tick)
+    kept = p.kept()
+    reason, path, argv = p.text().decode(), p.text(), p.texts()
+    inherited = [_end(*entry) for entry in KEPT.iter_unpack(kept)] if reason == INERT else []
+    return Executing(path, argv, bool(flags & TRACEABLE), reason, inherited, pid=pid, tick=tick)
+
+
+def _end(fd: int, access: int, device: int, inode: int, kind: int, _: int) -> Descriptor:
+    """One of the ends that an inert program is given."""
+    readable, writable = bool(access & READABLE), bool(access & WRITABLE)
+    return Descriptor(fd, KINDS[kind], readable, writable, Stat(device, inode, 0, 0, 0))
 
 
 def _exec_failed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:

@@ -7,8 +7,8 @@
 
 /* Not pointers: each would be a relocation. */
 static const char reasons[][24] = {"", "static", "architecture", "go", "setuid", "capabilities",
-                                      "scrubbed environment", "another root", "another user", "library removed"};
-enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED, ROOTED, UNREADABLE, REMOVED };
+                                      "scrubbed environment", "another root", "another user", "library removed", "inert"};
+enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED, ROOTED, UNREADABLE, REMOVED, INERT };
 
 /* Whether the program that exec would run loads the shim. */
 struct target {

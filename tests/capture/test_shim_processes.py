@@ -68,12 +68,10 @@ def test_an_image_says_who_where_and_with_what(traced: Tracing) -> None:
 
 
 def test_the_executable_is_canonical_the_second_time_too(traced: Tracing) -> None:
-    (traced.folder / "link").symlink_to("/bin/true")
-    seen = traced.run(
-        "bash", "-c", f"{traced.folder}/link; {traced.folder}/link; ./link; /bin/true"
-    )
-    true = bytes(Path("/bin/true").resolve())
-    assert [i.executable for i in seen.all(Image)][1:] == [true] * 4
+    (traced.folder / "link").symlink_to("/bin/cat")
+    seen = traced.run("bash", "-c", f"{traced.folder}/link; {traced.folder}/link; ./link; /bin/cat")
+    cat = bytes(Path("/bin/cat").resolve())
+    assert [i.executable for i in seen.all(Image)][1:] == [cat] * 4
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,7 @@ def test_an_exec_that_failed_says_nothing_of_the_next_one(
     """What is left to the next image is taken back: that one may be run by a libc that was not asked through us."""
     one, other = traced.folder / "one", traced.folder / "other"
     for path in (one, other):
-        path.write_bytes(Path("/bin/true").read_bytes())
+        path.write_bytes(Path("/bin/cat").read_bytes())
         path.chmod(0o755)
     place = traced.folder / "program"
     place.symlink_to(one)
@@ -267,7 +265,7 @@ def test_many_threads_vfork_and_write_at_once(traced: Tracing, compiled: Compile
     text = HEADERS + (
         "void*work(void*n){char f[40];for(int i=0;i<40;i++){"
         'sprintf(f,"t%ld-%d",(long)n,i);int d=open(f,O_CREAT|O_WRONLY,0644);write(d,f,2);close(d);'
-        'if(i%10==0){pid_t c=vfork();if(!c){execl("/bin/true","true",(char*)0);_exit(1);}'
+        'if(i%10==0){pid_t c=vfork();if(!c){execl("/bin/cat","cat","/dev/null",(char*)0);_exit(1);}'
         "int s;waitpid(c,&s,0);if(s)exit(9);}}return 0;}"
         "int main(){pthread_t t[8];for(long i=0;i<8;i++)pthread_create(&t[i],0,work,(void*)i);"
         "for(int i=0;i<8;i++)pthread_join(t[i],0);return 0;}"
@@ -598,18 +596,18 @@ def test_sanitized_programs_run(traced: Tracing, compiled: Compile, flag: str) -
 def test_python_subprocesses_of_every_kind_are_seen(traced: Tracing) -> None:
     code = (
         "import subprocess, os, multiprocessing as m\n"
-        "subprocess.run(['true'], close_fds=True)\n"
-        "subprocess.run(['true'], close_fds=False)\n"
-        "subprocess.run('exec true', shell=True, stdout=subprocess.PIPE)\n"
-        "os.system('exec true')\n"
+        "subprocess.run(['cat', '/dev/null'], close_fds=True)\n"
+        "subprocess.run(['cat', '/dev/null'], close_fds=False)\n"
+        "subprocess.run('exec cat /dev/null', shell=True, stdout=subprocess.PIPE)\n"
+        "os.system('exec cat /dev/null')\n"
         "p = os.fork()\n"
         "if p == 0: open('forked', 'w').write('x'); os._exit(0)\n"
         "os.waitpid(p, 0)\n"
     )
     seen = traced.run(sys.executable, "-S", "-c", code)
     assert seen.status == 0, seen.stderr
-    true = bytes(Path("/bin/true").resolve())
-    assert len([i for i in seen.all(Image) if i.executable == true]) == 4
+    cat = bytes(Path("/bin/cat").resolve())
+    assert len([i for i in seen.all(Image) if i.executable == cat]) == 4
     assert seen.one(Closed, path=traced.path("forked")).stat.size == 1
 
 

@@ -345,6 +345,8 @@ class _Teller:
             case ExecFailed():
                 process.pending = None
             case Exited():
+                if process.pending is not None and process.pending.is_inert:
+                    self._escape(process)
                 process.exit, process.exited = event.status, event.tick
                 process.end(event.tick)
             case Piped() if 0 <= event.fd <= 2:
@@ -360,12 +362,13 @@ class _Teller:
                 pass
 
     def _escape(self, process: Process) -> None:
-        """An exec that nothing follows ran a program that could not be traced. What its process had
-        redirected tells of it all the same."""
+        """An exec that nothing follows ran a program that could not be traced, or need not be. What the process of
+        the former had redirected tells of it all the same."""
         pending = process.pending
         if pending is None:
             return
-        if not _asks_loader(pending):
+        inert = pending.is_inert
+        if not inert and not _asks_loader(pending):
             self.escaped.append((pending.tick, pending))
         before = process.program
         image = Image(
@@ -375,10 +378,12 @@ class _Teller:
             executable=pending.path,
             argv=pending.argv or [pending.path],
             cwd=before.folder,
+            inherited=pending.inherited,
         )
         standard = process.standard
-        self._run(process, image, traced=False)
-        process.begin_with(standard)
+        self._run(process, image, traced=inert)
+        if not inert:
+            process.begin_with(standard)
         happening = image, process.program, 0
         self.happenings.replace(process.pending_place, pending, happening)
         process.program.events = 1

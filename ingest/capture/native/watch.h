@@ -221,7 +221,7 @@ static void on_record(const struct record *head, struct slice rest) {
         for (; kept && rest.size; kept--)
             for (int n = 0; n < 5; n++) take_number(&rest, 8);
         take_text(&rest);
-        take_text(&rest);
+        if (is_inside(take_text(&rest))) project_touched = true;
         check_words(rest);
         break;
     }
