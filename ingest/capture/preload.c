@@ -2975,11 +2975,12 @@ static void close_on_exec(uint32_t pid) {
 }
 
 /* An inert program is told of by who runs it, and begins without us: most of what we cost is to be loaded. Not where it is
- * given a file or a socket, of which we would tell what becomes of them. */
+ * given a file or a socket, of which we would tell what becomes of them; nor in place of a program, whose parent may not be
+ * one that tells of its end. */
 static bool may_go_without_us(const struct ours *o, uint32_t pid) {
     const struct table *all = load(&table);
     struct stat s;
-    if (!o->loaded || !equal(o->preload, own_path())) return false;
+    if (!o->loaded || !equal(o->preload, own_path()) || (!is_guest(pid) && !state->forked)) return false;
     for (int fd = 0; fd <= 2; fd++)
         if (raw_fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISSOCK(s.st_mode))) return false;
     for (int i = 0; all && is_guest(pid) && i < GUESTS; i++)
