@@ -3451,9 +3451,12 @@ static void write_exited(int status) {
 
 enum { STOPPED = 0x7f, CONTINUED = 0xffff }; /* statuses of a child that lives */
 
-/* The end of a child that went without us is told by who waits for it, unless it was killed. */
+/* The end of a child that went without us is told by who waits for it, unless it was killed. Who waits may do nothing else for
+ * long: if somebody has emptied the spool meanwhile, it is not to end for that. */
 static void waited(uint32_t child, int status) {
     struct slot *slot = &spool->slots[child % SLOTS];
+    struct stat s;
+    if (!raw_stat(AT_FDCWD, spool_path, &s, 0) || s.st_size < (int64_t)DATA_START) return;
     if (LIKELY(slot->kept != GOES_WITHOUT_US) || load(&slot->pid) != child) return;
     if ((status & 0xff) == STOPPED || status == CONTINUED) return;
     slot->kept = 0;
