@@ -84,8 +84,9 @@ static uint32_t top;            /* how many words of such bits were ever used */
 static bool at_exit; /* a handler runs after all others; without one, the destructor must do */
 static const ElfW(auxv_t) * auxiliary;
 static struct link_map *maps, *last_map, *own_map;
-static uint32_t borrowed;
-static unsigned char scratch[960]; /* for short records: the stack would be one page more */
+static uint32_t borrowed, library_tables;
+static uint64_t library; /* whose tables are named there, by how far from its beginning it says so */
+static unsigned char scratch[976]; /* for short records: the stack would be one page more */
 static struct entry nearest[NEAREST];
 
 extern char **environ __attribute__((weak));
@@ -940,6 +941,9 @@ static bool wake(char **env) {
         store(&readiness, SILENT);
         return false;
     }
+    uint64_t place = load(&spool->library);
+    library_tables = spool->tables;
+    store(&library, place);
     state->pid = raw_getpid();
     uint64_t left = resume(state->pid);
     const struct legacy *kept = find_legacy(left & KEPT_AT);
@@ -965,6 +969,10 @@ static bool wake(char **env) {
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
     at_exit = on_exit && on_exit(leaving_by_exit, NULL) == 0;
+    if (!place) {
+        spool->tables = library_tables;
+        store(&spool->library, library);
+    }
     return true;
 }
 
@@ -990,6 +998,7 @@ struct symbols {
     const char *names;
     const uint32_t *gnu, *sysv;
     const ElfW(Half) * versions;
+    uint32_t tables; /* where they are named, if all but `sysv` are */
 };
 
 /* glibc has made these addresses, musl and the vdso leave them offsets. */
@@ -998,19 +1007,25 @@ static const void *table_at(const struct link_map *m, const ElfW(Dyn) *d) {
     return (const void *)(at < m->l_addr ? at + m->l_addr : at);
 }
 
-/* Where among what a library says of itself its tables are named, a byte for each: of the first one that was asked in this
- * run, which is libc as a rule, since to walk through all that is dear in a process that has just begun. */
+/* Where among what a library says of itself its tables are named, a byte for each: of the one in which the run found a name
+ * first, libc as a rule, since to walk through all that is dear in a process that has just begun. Only then the spool tells
+ * it and is told: a name may be looked up at any time, and somebody may have emptied it. */
 enum { SYMBOLS = 0, NAMES = 8, HASHES = 16, VERSIONS = 24 };
 
 static const ElfW(Dyn) *named(const struct link_map *m, uint32_t which, ElfW(Sxword) tag) {
-    const ElfW(Dyn) *d = &m->l_ld[spool->tables >> which & 255];
+    const ElfW(Dyn) *d = &m->l_ld[library_tables >> which & 255];
     return d->d_tag == tag ? d : NULL;
+}
+
+static void remember_library(const struct link_map *m, const struct symbols *s) {
+    if (load(&library) || !s->tables) return;
+    library_tables = s->tables;
+    store(&library, (uintptr_t)m->l_ld - m->l_addr);
 }
 
 static struct symbols symbols_of(const struct link_map *m) {
     struct symbols s = {0};
-    uint64_t place = (uintptr_t)m->l_ld - m->l_addr;
-    if (spool && load(&spool->library) == place) {
+    if (load(&library) == (uintptr_t)m->l_ld - m->l_addr) {
         const ElfW(Dyn) *symbols = named(m, SYMBOLS, DT_SYMTAB), *names = named(m, NAMES, DT_STRTAB),
                         *gnu = named(m, HASHES, DT_GNU_HASH), *versions = named(m, VERSIONS, DT_VERSYM);
         if (symbols && names && gnu && versions) {
@@ -1019,23 +1034,16 @@ static struct symbols symbols_of(const struct link_map *m) {
             return s;
         }
     }
-    uint64_t tables = 0, found = 0;
-    for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
-        uint64_t which = (uint64_t)(d - m->l_ld);
-        switch (d->d_tag) {
-        case DT_SYMTAB: s.symbols = table_at(m, d), tables |= which << SYMBOLS; break;
-        case DT_STRTAB: s.names = table_at(m, d), tables |= which << NAMES; break;
-        case DT_GNU_HASH: s.gnu = table_at(m, d), tables |= which << HASHES; break;
-        case DT_VERSYM: s.versions = table_at(m, d), tables |= which << VERSIONS; break;
+    uint32_t which = 0;
+    for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++, which++) switch (d->d_tag) {
+        case DT_SYMTAB: s.symbols = table_at(m, d), s.tables |= which << SYMBOLS; break;
+        case DT_STRTAB: s.names = table_at(m, d), s.tables |= which << NAMES; break;
+        case DT_GNU_HASH: s.gnu = table_at(m, d), s.tables |= which << HASHES; break;
+        case DT_VERSYM: s.versions = table_at(m, d), s.tables |= which << VERSIONS; break;
         case DT_HASH: s.sysv = table_at(m, d); break;
         default: break;
         }
-        found = which;
-    }
-    if (spool && found < 256 && s.symbols && s.names && s.gnu && s.versions && !load(&spool->library)) {
-        spool->tables = (uint32_t)tables;
-        store(&spool->library, place);
-    }
+    if (which > 256 || !s.symbols || !s.names || !s.gnu || !s.versions) s.tables = 0;
     return s;
 }
 
@@ -1096,6 +1104,7 @@ static void *look_up_until(const struct link_map *from, const struct link_map *l
         else if (s.symbols && s.names && s.sysv && s.sysv[0])
             i = find_sysv(&s, name);
         if (i) {
+            remember_library(m, &s);
             const ElfW(Sym) *symbol = &s.symbols[i];
             void *at = (void *)(m->l_addr + symbol->st_value);
             if ((symbol->st_info & 15) == STT_GNU_IFUNC) {
@@ -2714,22 +2723,6 @@ static void moved(void) {
     WRITE(MOVED, 0, 0, pid, next_tick(), d);
 }
 
-/* What a child in our memory finds out before its exec holds for the next one that comes at once: that we are seen from
- * here, and that a program is the one that is known. `state` is that of the names and files of the run, and the user,
- * `program` a hash of a path. */
-static struct {
-    uint64_t until;
-    uint32_t state, program;
-} glance;
-
-/* From another root we may not be seen. */
-HOOK(int, chroot, (const char *path)) {
-    NEED(chroot, (int)fail(ENOSYS));
-    int result = REAL(chroot)(path);
-    if (result == 0) glance.until = 0;
-    return result;
-}
-
 HOOK(int, chdir, (const char *path)) {
     NEED(chdir, (int)fail(ENOSYS));
     int result = REAL(chdir)(path);
@@ -2874,24 +2867,6 @@ static enum reason why_unseen(void) {
     return may_read(spool_path) == 0 ? REMOVED : ROOTED;
 }
 
-enum { AT_ONCE = 10 * 1000 * 1000 };
-
-static uint32_t state_of_files(void) {
-    return (load(&spool->names) ^ (uint32_t)call1(SYS_geteuid, 0) << 16) + (uint32_t)load(&spool->activity);
-}
-
-/* A child that has just been announced has told the time. */
-static bool is_at_once(uint32_t pid) {
-    return is_guest(pid) && load(&state->tick) < glance.until && glance.state == state_of_files();
-}
-
-static void glanced(uint32_t pid, const struct target *t) {
-    if (!is_guest(pid) || !t->known || t->reason) return;
-    glance.until = load(&state->tick) + AT_ONCE;
-    glance.state = state_of_files();
-    glance.program = (uint32_t)t->program.name;
-}
-
 static size_t room_for(char *const *env, const struct ours *o) {
     size_t count = 0;
     while (env[count]) count++;
@@ -2902,7 +2877,7 @@ static size_t room_for(char *const *env, const struct ours *o) {
  * 0 where we are seen, or not in it. */
 static size_t room_without_us(char *const *env, const struct ours *o) {
     if (!o->loaded) return 0;
-    if (load(&readiness) != RESTRICTED && (is_at_once(caller()) || why_unseen() == SEEN)) return 0;
+    if (load(&readiness) != RESTRICTED && why_unseen() == SEEN) return 0;
     return room_for(env, o);
 }
 
@@ -3094,15 +3069,6 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
     return fd;
 }
 
-/* Whether it is the program at which a child in our memory has just looked. */
-static bool is_known_still(struct target *t, const char *path) {
-    uint64_t name = hash_of(path);
-    t->reason = SEEN;
-    t->script = false;
-    t->known = path[0] == '/' && glance.program == (uint32_t)name && copy_program(&t->program, name);
-    return t->known && !t->program.reason;
-}
-
 /* ---- the tracer, for programs that cannot load us ------------------------------------------------ */
 
 /* Whether the tracer shall follow the program. What belongs to another run is the other's. */
@@ -3194,12 +3160,10 @@ static void look_at_departure(struct departure *d, int at, const char *path, int
         return;
     }
     d->pid = caller();
-    bool at_once = is_at_once(d->pid);
-    if (path) d->fd = at_once && is_known_still(t, path) ? KNOWN : look_at_target(t, at, path, flags);
-    d->room = at_once ? 0 : room_without_us(env, &d->ours);
+    if (path) d->fd = look_at_target(t, at, path, flags);
+    d->room = room_without_us(env, &d->ours);
     d->ours.unseen = d->room;
     if (d->room || d->fd == NOWHERE) return;
-    if (!at_once) glanced(d->pid, t);
     if (t->known && !t->reason && t->program.inert && may_go_without_us(&d->ours, d->pid)) {
         t->reason = INERT;
         d->room = room_for(env, &d->ours);
