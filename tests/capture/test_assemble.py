@@ -304,6 +304,25 @@ def test_a_program_that_only_lent_its_file_to_a_child_has_not_written_it() -> No
     assert told.lineage("log") == {"a"}
 
 
+def test_what_a_shell_wrote_before_it_lent_its_input_comes_from_that_input() -> None:
+    """As of `{ read x; echo "$x" > first; cat > rest; } < a`: a builtin tells nothing of what it reads."""
+    m = Machine("a")
+    shell = m.program("sh")
+    shell.open("a", fd=0)
+    shell.open("first", "w", fd=1)
+    shell.put(1, "2")
+    shell.close(1)
+    shell.open("rest", "w", fd=1)
+    cat = m.program("cat")
+    cat.put(1, "1")
+    cat.exit()
+    shell.close(1)
+    shell.close(0)
+    told = m.assemble()
+    assert sorted(told.generated) == [("cat", "rest"), ("sh", "first")]
+    assert (told.lineage("first"), told.lineage("rest")) == ({"a"}, {"a"})
+
+
 def lent_and_closed_early(shell: str) -> tuple[Machine, Process, Process]:
     """A program is given what its parent opened for it, and has written when the parent closes that. What it said
     is that, whoever of the two is the first to close it (fish, ksh93's pipelines, `Popen` in a `with`)."""

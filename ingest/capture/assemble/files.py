@@ -350,6 +350,9 @@ class _Sweep:
             del table[event.opened]
         if opening.closed:
             return
+        if table and self.programs.is_shell(by):
+            for other in (other for others in table.values() for other in others):
+                other.kept |= other.tick < opening.tick and not other.borrowers
         if self.only_lent(opening):
             self.hand_back(opening, event)
             if self.may_be_borrowers(opening, event):
@@ -397,6 +400,7 @@ class _Sweep:
         by = opening.by
         return (
             len(opening.borrowers) == 1
+            and not opening.kept
             and opening.lent == self.busy[by]
             and self.programs.is_shell(by)
         )

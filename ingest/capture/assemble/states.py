@@ -153,7 +153,7 @@ class Opening(msgspec.Struct, eq=False):
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
     a fork, `forked` by a fork; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
-    until then. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
+    until then, `kept` that it had it open while it closed another that it had opened later. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
     `later` is what others wrote while it was open."""
 
     file: File
@@ -173,6 +173,7 @@ class Opening(msgspec.Struct, eq=False):
     unaccounted: Opening | None = None
     borrowers: tuple[Execution, ...] = ()
     lent: int = 0
+    kept: bool = False
     read: Read | None = None
     drawn: bool = False
     later: list[Read] = []
