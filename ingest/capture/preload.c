@@ -1258,7 +1258,7 @@ static bool is_inert(void) {
     static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose"};
     static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo",
                                        "getname", "gethost", "getserv",  "getproto", "getnet",    "iconv_open"};
-    if (!maps || !own_map) return false;
+    if (!maps || !own_map || !auxiliary_value(AT_BASE)) return false; /* by the loader's own path any program is run */
     for (const struct link_map *m = maps->l_next; m; m = m->l_next)
         if (m != own_map && !is_libc(m->l_name)) return false;
     struct symbols asks = symbols_of(maps), ours = symbols_of(own_map);
@@ -2840,12 +2840,11 @@ static const char *own_path(void) { return own_map && own_map->l_name ? own_map-
 /* What an environment says of us, found in one pass: there is one before each exec. */
 struct ours {
     const char *spool, *preload;
-    bool loaded; /* `preload` names us, */
-    bool unseen; /* which it did, but we cannot be seen from here */
+    bool loaded; /* `preload` names us */
 };
 
 static struct ours ours_in(char *const *env) {
-    struct ours o = {NULL, NULL, false, false};
+    struct ours o = {NULL, NULL, false};
     for (; env && *env; env++) {
         if (**env == 'P' && !o.spool) o.spool = value_of(*env, "PROVGRAPH_SPOOL");
         if (**env == 'L' && !o.preload) o.preload = value_of(*env, "LD_PRELOAD");
@@ -3146,6 +3145,7 @@ struct departure {
     struct ours ours;
     size_t room;
     uint32_t pid;
+    bool unseen; /* from where it is asked for */
     int fd;
 };
 
@@ -3155,15 +3155,14 @@ static void look_at_departure(struct departure *d, int at, const char *path, int
     d->fd = NOWHERE;
     if (!can_leave()) return;
     d->ours = ours_in(env);
-    if (!awake()) {
-        d->room = room_without_us(env, &d->ours);
-        return;
+    if (awake()) {
+        d->pid = caller();
+        if (path) d->fd = look_at_target(t, at, path, flags);
     }
-    d->pid = caller();
-    if (path) d->fd = look_at_target(t, at, path, flags);
     d->room = room_without_us(env, &d->ours);
-    d->ours.unseen = d->room;
-    if (d->room || d->fd == NOWHERE) return;
+    d->unseen = d->room;
+    if (d->unseen) d->ours.loaded = false;
+    if (d->unseen || d->fd == NOWHERE) return;
     if (t->known && !t->reason && t->program.inert && may_go_without_us(&d->ours, d->pid)) {
         t->reason = INERT;
         d->room = room_for(env, &d->ours);
@@ -3173,11 +3172,10 @@ static void look_at_departure(struct departure *d, int at, const char *path, int
 /* Before it: 0 if nothing was said, else the tracer that waits for it, or 1. */
 static uint32_t executing(struct departure *d, const char *path, char *const *argv) {
     struct target *t = &d->target;
-    struct ours *o = &d->ours;
+    const struct ours *o = &d->ours;
     uint32_t follower = 0;
     if (d->fd == NOWHERE) return 0;
-    if (o->unseen) o->loaded = false;
-    if (!o->unseen && wants_tracer(t, o)) follower = call_tracer("seize");
+    if (!d->unseen && wants_tracer(t, o)) follower = call_tracer("seize");
     if (follower)
         t->reason = SEEN;
     else if (is_scrubbed(o))
@@ -3224,18 +3222,18 @@ static const char *search(const char *name, char *room) {
     }
 }
 
-
 /* Gives the hook another `env` where we cannot be seen, and `ours`, what it says of us then. */
-#define SEEN_FROM_HERE(env)                                                        \
-    struct ours ours = can_leave() ? ours_in(env) : (struct ours){NULL, NULL, false, false}; \
-    size_t room = room_without_us(env, &ours);                                     \
-    char *without[room / sizeof *env + 1];                                         \
-    if (room) env = without_us(env, without), ours.loaded = false, ours.unseen = true
+#define SEEN_FROM_HERE(env)                                 \
+    struct ours ours = ours_in(can_leave() ? env : NULL);   \
+    size_t room = room_without_us(env, &ours);              \
+    char *without[room / sizeof *env + 1];                  \
+    if (room) env = without_us(env, without), ours.loaded = false
 
-#define DEPART(at, path, flags, env)                              \
-    struct departure departure;                                   \
-    look_at_departure(&departure, at, path, flags, env);          \
-    char *without[departure.room / sizeof *env + 1];              \
+/* The same for an exec, and where the program is to go without us. */
+#define DEPART(at, path, flags, env)                        \
+    struct departure departure;                             \
+    look_at_departure(&departure, at, path, flags, env);    \
+    char *without[departure.room / sizeof *env + 1];        \
     if (departure.room) env = without_us(env, without)
 
 HOOK(int, execve, (const char *path, char *const *argv, char *const *env)) {
@@ -3274,8 +3272,8 @@ HOOK(int, fexecve, (int fd, char *const *argv, char *const *env)) {
 
 /* What libc starts by itself gets the environment as it stands: we are taken out of that. */
 static void about_to_ask_shell(void) {
-    bool asked = &environ && can_leave();
-    struct ours ours = ours_in(asked ? environ : NULL);
+    if (!&environ || !can_leave()) return;
+    struct ours ours = ours_in(environ);
     size_t room = room_without_us(environ, &ours);
     char **kept = room ? raw_mmap(room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : NULL;
     if (!kept) return;
@@ -3379,7 +3377,7 @@ static bool spawns_tracer(const char *path, const struct ours *o) {
         uint64_t tick = next_tick();                                                        \
         char named[searching ? PATHS : 1];                                                  \
         const char *found = searching ? search(path, named) : path;                         \
-        bool followed = found && argv && !room && spawns_tracer(found, &ours);                \
+        bool followed = found && argv && !room && spawns_tracer(found, &ours);             \
         if (followed) {                                                                     \
             size_t count = 0;                                                               \
             while (argv[count]) count++;                                                    \
@@ -3392,7 +3390,7 @@ static bool spawns_tracer(const char *path, const struct ours *o) {
         result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
-        if (found) spawned((uint32_t)child, tick, found, argv, &ours, followed);              \
+        if (found) spawned((uint32_t)child, tick, found, argv, &ours, followed);            \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)
@@ -3447,8 +3445,9 @@ HOOK(int, waitid, (int type, unsigned id, void *into, int options)) {
     const struct {
         int signal, error, how, unused, pid, user, status;
     } *child = into;
-    bool ended = child && result == 0 && child->pid > 0 && child->how >= 1 && child->how <= 3; /* CLD_EXITED to CLD_DUMPED */
-    if (ended && awake()) waited((uint32_t)child->pid, child->how == 1 ? (child->status & 0xff) << 8 : child->status & 0x7f);
+    enum { EXITED_ITSELF = 1, DUMPED = 3 }; /* CLD_EXITED, CLD_DUMPED */
+    if (result != 0 || !child || child->pid <= 0 || child->how < EXITED_ITSELF || child->how > DUMPED || !awake()) return result;
+    waited((uint32_t)child->pid, child->how == EXITED_ITSELF ? (child->status & 0xff) << 8 : child->status & 0x7f);
     return result;
 }
 

@@ -12,7 +12,7 @@ from capture.traced import Traced, Tracing, compiled, shim_library, traced, trac
 from capture.workspace import Workspace
 
 from provgraph.ingest.capture.assemble.processes import lives
-from provgraph.ingest.capture.events import INERT, ExecFailed, Executing, Exited, Image
+from provgraph.ingest.capture.events import INERT, ExecFailed, Executing, Exited, Image, Opened
 from provgraph.model.records import Informed, RunEnded, StepSeen
 
 __all__ = ["compiled", "shim_library", "traced", "tracer_program"]
@@ -117,6 +117,18 @@ def test_who_has_another_library_before_libc_is_seen(traced: Tracing, compiled: 
     other = compiled("int nothing;", "-shared", "-fPIC")
     traced.variables["LD_PRELOAD"] = str(other)
     assert are_seen(*twice(traced, "/bin/true"))
+
+
+def test_what_the_loader_runs_is_not_taken_for_what_it_ran_before(traced: Tracing) -> None:
+    """By its own path the loader is one program, whatever it is told to run."""
+    places = (Path("/lib64"), Path("/lib"))
+    loader = next(path for place in places for path in place.glob("ld-linux-*.so.*"))
+    (traced.folder / "in").write_text("a\n")
+    seen = traced.run(
+        loader, "/bin/bash", "-c", f"{loader} /bin/true; {loader} /bin/cat in | /bin/cat; :"
+    )
+    assert not [event for event in seen.all(Executing) if event.is_inert]
+    assert traced.path("in") in {event.path for event in seen.all(Opened)}
 
 
 def test_the_library_is_not_in_its_environment(traced: Tracing) -> None:
