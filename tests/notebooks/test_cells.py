@@ -46,6 +46,7 @@ class Notebook:
         is short of time puts off a little. With `id`, as JupyterLab names it."""
         for cell in cells:
             about = {"code": cell, "silent": False, "store_history": True, "allow_stdin": False}
+            about["stop_on_error"] = False  # else what comes soon after a failed cell is dropped
             message = self.client.session.msg("execute_request", about, metadata={"cellId": id})
             self.client.shell_channel.send(message)
             while self.client.get_shell_msg(timeout=120)["parent_header"] != message["header"]:
@@ -57,7 +58,7 @@ class Notebook:
     def recorded(self) -> set[str]:
         steps = self.workspace.all(StepSeen)
         return {
-            step.step for step in steps if step.kind == "cell" and not step.phase and step.ended
+            step.step for step in steps if step.kind == "cell" and step.exit is not None
         }
 
     def restart(self) -> None:
