@@ -63,6 +63,9 @@ _FEW: Final = 256
 """So many files may have been read before it is looked which of them are closed."""
 _NOTICED, _BUSY = 0.3, 20
 """Writing down that took longer than so many seconds is done at most one part in so many of the time."""
+_PATIENCE: Final = 5.0
+"""So many seconds the program waits for a thread that writes down. That may wait for the program: it needs a module
+whose import is under way."""
 
 
 class track:
@@ -190,9 +193,8 @@ class _Tracking:
         self._reading: list[Opened] = []
         self._room = _FEW
         self._lock = threading.Lock()
-        self._hearing = (
-            0  # the thread that has the lock: what it does to look again is not the program's
-        )
+        self._is_slow = False  # who has the lock has kept another waiting for too long
+        self._ours: set[int] = set()  # threads at work for us: what they do is not the program's
         self._before = dict(os.environ)
         self._given = self._capture.environment()
         os.environ.update(self._given)
@@ -216,9 +218,10 @@ class _Tracking:
 
     def settle(self) -> None:
         """What was announced by now has been done, or is still under way."""
-        if os.getpid() == self.pid:
-            with self._alone(), suppress(OSError):
-                self._look_again(_open_files())
+        if os.getpid() == self.pid and threading.get_ident() not in self._ours:
+            with self._unheard() as alone, suppress(OSError):
+                if alone:
+                    self._look_again(_open_files())
 
     def write(self, *, sparing: bool = False) -> None:
         if os.getpid() != self.pid or self not in _listeners or self._capture.is_cut_off():
@@ -229,9 +232,14 @@ class _Tracking:
             self._timer.daemon = True
             self._timer.start()
             return
+        self._write(patience=-1)
+
+    def _write(self, patience: float) -> None:
         self.settle()
         began = time.thread_time()
-        with self._alone():
+        with self._unheard(patience) as alone:
+            if not alone or self not in _listeners:
+                return
             try:
                 self._tell()
                 self._capture.write_so_far()
@@ -246,8 +254,8 @@ class _Tracking:
         self._gaps = []
 
     def _put_down(self) -> None:
-        self._capture.see(self._events)
-        self._events = []
+        events, self._events = self._events, []
+        self._capture.see(events)
 
     def end(self, status: int) -> None:
         if os.getpid() != self.pid:
@@ -294,20 +302,22 @@ class _Tracking:
     # What Python says before it does something
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._hearing == threading.get_ident() or os.getpid() != self.pid:
+        if threading.get_ident() in self._ours or os.getpid() != self.pid:
             return
         if self._capture.is_cut_off():
             self._leave_off()
             return
         if self._capture.is_to_be_told():
             with suppress(Exception):  # a fault of ours must not become one of the program
-                self.write()
+                self._write(patience=0)
         # An error is the program's own mistake, which it is about to be told.
-        with self._alone(), suppress(OSError, ValueError, TypeError):
-            if self._pending or (self._reading and not self._may_wait(event, arguments)):
+        with self._unheard() as alone, suppress(OSError, ValueError, TypeError):
+            if alone and (
+                self._pending or (self._reading and not self._may_wait(event, arguments))
+            ):
                 self._look_again(_open_files())
             self._note(event, arguments)
-            if len(self._events) > _MANY:
+            if alone and len(self._events) > _MANY:
                 self._put_down()
 
     def _may_wait(self, event: str, arguments: tuple[Any, ...]) -> bool:
@@ -318,12 +328,24 @@ class _Tracking:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._lock:
-            self._hearing = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._hearing = 0
+        """What this thread does meanwhile is not the program's."""
+        with self._unheard(patience=-1):
+            yield
+
+    @contextmanager
+    def _unheard(self, patience: float = _PATIENCE) -> Iterator[bool]:
+        """The same, and whether no other thread is at it. A patience of -1 waits for as long as that takes."""
+        here = threading.get_ident()
+        self._ours.add(here)
+        alone = False
+        try:
+            alone = self._lock.acquire(timeout=0 if self._is_slow and patience > 0 else patience)
+            self._is_slow = not alone and patience != 0
+            yield alone
+        finally:
+            if alone:
+                self._lock.release()
+            self._ours.discard(here)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         match event, arguments:

@@ -172,6 +172,32 @@ def test_nothing_is_missed_that_is_done_while_it_is_written_down(tracked: Worksp
     assert (len(blocks), programs) == (10, {os.path.basename(sys.executable), "cp"})
 
 
+BESIDE_AN_IMPORT = """
+import threading
+from importlib._bootstrap import _ModuleLockManager
+import provgraph
+
+track = provgraph.track()
+track.write()
+with _ModuleLockManager("provgraph.ingest.capture.recover"):
+    writer = threading.Thread(target=track.write)
+    writer.start()
+    while not track._tracking._lock.locked():
+        pass
+    with provgraph.step("import"), open("a") as source, open("out", "w") as target:
+        target.write(source.read())
+    assert writer.is_alive()
+writer.join()
+"""
+
+
+def test_what_is_written_down_waits_for_an_import_of_the_program_and_not_the_other_way_around(
+    tracked: Workspace,
+) -> None:
+    run(tracked, BESIDE_AN_IMPORT)
+    assert "a" in lineage(tracked, "out")
+
+
 LONG = """
 import sys
 import provgraph

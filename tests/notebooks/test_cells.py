@@ -57,9 +57,7 @@ class Notebook:
 
     def recorded(self) -> set[str]:
         steps = self.workspace.all(StepSeen)
-        return {
-            step.step for step in steps if step.kind == "cell" and step.exit is not None
-        }
+        return {step.step for step in steps if step.kind == "cell" and step.exit is not None}
 
     def restart(self) -> None:
         self.client.stop_channels()
