@@ -245,6 +245,13 @@ class Exited(Event, frozen=True):
     status: int
 
 
+class Killed(Event, frozen=True):
+    """The process was killed before the program of its last `Executing` could do anything: the shim was sure to wake in
+    it before, and did not. Said by who waited for it."""
+
+    signal: int
+
+
 class Entered(Event, frozen=True):
     """A part of a program began that is a step of its own: a call, a block, a notebook's cell (`kind`).
     `number` counts those of its process from 1, `within` is the one around it, 0 the program itself.

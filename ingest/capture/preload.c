@@ -543,7 +543,7 @@ static uint64_t resume(uint32_t pid) {
     struct slot *slot = &spool->slots[pid % SLOTS];
     if (load(&slot->pid) != pid) return 0;
     uint64_t kept = slot->kept, offset = (uint64_t)slot->chunk * GRANULE;
-    if (kept) slot->kept = 0;
+    if (kept) slot->kept = kept & WILL_WAKE; /* until it is said that we woke */
     if (!offset || offset + GRANULE > load(&spool->allocated)) return kept;
     if (offset + GRANULE > window) return kept;
     struct chunk *c = (struct chunk *)((char *)spool + offset);
@@ -560,6 +560,12 @@ static uint64_t resume(uint32_t pid) {
     state->next_size = c->size * 4 > LARGEST_CHUNK ? LARGEST_CHUNK : c->size * 4;
     state->chunk = c;
     return kept;
+}
+
+/* What the exec before said of us is out of date: who waits for this process must not believe it. */
+static void have_woken(void) {
+    struct slot *slot = &spool->slots[state->pid % SLOTS];
+    if (slot->kept && load(&slot->pid) == state->pid) slot->kept = 0;
 }
 
 /* Before libc has set `environ` only the constructor knows argv; later it lies below environ. */
@@ -954,6 +960,7 @@ static bool wake(char **env) {
     bool looked = from.known && from.modules && from.program.modules == from.modules;
     const char *direct = looked ? NULL : find_direct();
     if (direct && hand_to_tracer()) {
+        have_woken();
         tell_first_libraries(); /* they were opened before */
         store(&readiness, SILENT);
         return false;
@@ -963,6 +970,7 @@ static bool wake(char **env) {
     uint64_t tick = next_tick();
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept, &from);
+    have_woken();
     store(&readiness, READY);
     if (direct) tell_direct(direct);
     if (own) tell_first_libraries();
@@ -1180,11 +1188,14 @@ static void close_looks(uint64_t *looks) {
     if (looks) call2(SYS_munmap, looks, LOOKS * sizeof *looks);
 }
 
+enum { WAYS = 8 };
+
+static uint64_t *line_of(uint64_t *looks, uint64_t hash) { return looks + (hash >> 16) % (LOOKS / WAYS) * WAYS; }
+
 static unsigned calls_of(const char *path, uint64_t *looks) {
-    enum { WAYS = 8 };
     struct stat s;
     if (!raw_stat(AT_FDCWD, path, &s, 0) || !S_ISREG(s.st_mode)) return 0;
-    uint64_t hash = hash_of_stat(&s), *line = looks ? looks + (hash >> 16) % (LOOKS / WAYS) * WAYS : NULL;
+    uint64_t hash = hash_of_stat(&s), *line = looks ? line_of(looks, hash) : NULL;
     for (int n = 0; line && n < WAYS; n++) {
         uint64_t look = load(&line[n]);
         if ((look & ~(uint64_t)FOUND) == hash) return look & FOUND;
@@ -1201,6 +1212,16 @@ static unsigned calls_of(const char *path, uint64_t *looks) {
     }
     if (same && line) store(&line[hash >> 8 & (WAYS - 1)], hash | found);
     return found;
+}
+
+/* Whether a program that we were in was looked at, in any run, and asks libc for all. */
+static bool was_run_before(uint64_t look) {
+    uint64_t *looks = open_looks(), found = OPENS;
+    const uint64_t *line = looks ? line_of(looks, look) : NULL;
+    for (int n = 0; line && n < WAYS; n++)
+        if ((load(&line[n]) & ~(uint64_t)FOUND) == look) found = load(&line[n]) & FOUND;
+    close_looks(looks);
+    return !(found & OPENS);
 }
 
 /* The libraries that libc is made of, which we stand before, and the loader. */
@@ -2841,13 +2862,17 @@ static const char *own_path(void) { return own_map && own_map->l_name ? own_map-
 struct ours {
     const char *spool, *preload;
     bool loaded; /* `preload` names us */
+    bool more; /* what else it may load before us, or in our place, is not known */
 };
 
 static struct ours ours_in(char *const *env) {
-    struct ours o = {NULL, NULL, false};
+    struct ours o = {NULL, NULL, false, false};
     for (; env && *env; env++) {
         if (**env == 'P' && !o.spool) o.spool = value_of(*env, "PROVGRAPH_SPOOL");
-        if (**env == 'L' && !o.preload) o.preload = value_of(*env, "LD_PRELOAD");
+        if (**env != 'L') continue;
+        const char *preload = value_of(*env, "LD_PRELOAD");
+        o.more |= (preload && o.preload) || value_of(*env, "LD_AUDIT");
+        if (!o.preload) o.preload = preload;
     }
     o.loaded = o.preload && contains(o.preload, own_path());
     return o;
@@ -3016,7 +3041,7 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
                              t->reason && argv ? argv : no_arguments);
     uint64_t mark = t->known && !t->reason ? mark_of(&t->program) : 0;
     if (t->reason == INERT) leave(pid, GOES_WITHOUT_US);
-    else if (leaving) leave(pid, (head.count ? at : 0) | mark << KEPT_BITS);
+    else if (leaving) leave(pid, (head.count ? at : 0) | mark << KEPT_BITS | (t->wakes ? WILL_WAKE : 0));
     return true;
 }
 
@@ -3047,8 +3072,9 @@ enum { NOWHERE = -1, KNOWN = -2 };
 static int look_at_target(struct target *t, int at, const char *path, int flags) {
     struct stat s;
     t->reason = SEEN;
-    t->script = t->known = false;
+    t->script = t->known = t->wakes = false;
     if (!raw_stat(at, path, &s, flags & AT_EMPTY_PATH) || !S_ISREG(s.st_mode)) return NOWHERE;
+    t->look = s.st_mode & (S_ISUID | S_ISGID) ? 0 : hash_of_stat(&s);
     bool absolute = path[0] == '/';
     if (absolute && find_program(&t->program, path, &s) && t->program.reason < SETUID) {
         t->reason = (enum reason)t->program.reason;
@@ -3149,6 +3175,27 @@ struct departure {
     int fd;
 };
 
+static bool may_open(const char *path, int flags) {
+    int fd = raw_open(AT_FDCWD, path, flags);
+    if (fd >= 0) raw_close(fd);
+    return fd >= 0;
+}
+
+/* Whether we are sure to wake in the program before its own code runs: if it is killed and we did not, it has done nothing. That
+ * nothing speaks against it is not enough, since a system may deny to a program what it grants to others: the same file must
+ * have been seen to load us before. What else would keep us out is looked for where it would: in its process, by its user. */
+static bool will_wake(const struct target *t, const struct ours *o, int at, const char *path) {
+    struct rlimit limit;
+    if (t->reason || t->script || !t->look || at != AT_FDCWD || !path[0]) return false;
+    if (is_scrubbed(o) || o->more || !equal(o->preload, own_path())) return false;
+    if (!(t->known && t->program.modules) && !was_run_before(t->look)) return false;
+    long user = call1(SYS_getuid, 0), group = call1(SYS_getgid, 0);
+    if (user != call1(SYS_geteuid, 0) || group != call1(SYS_getegid, 0)) return false;
+    if (user != 0 && call4(SYS_getxattr, path, "security.capability", 0, 0) > 0) return false;
+    if (call4(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit) != 0 || limit.rlim_cur != ~0ul) return false;
+    return may_open(own_path(), O_RDONLY) && may_open(spool_path, O_RDWR);
+}
+
 static void look_at_departure(struct departure *d, int at, const char *path, int flags, char *const *env) {
     struct target *t = &d->target;
     d->room = 0;
@@ -3166,6 +3213,8 @@ static void look_at_departure(struct departure *d, int at, const char *path, int
     if (t->known && !t->reason && t->program.inert && may_go_without_us(&d->ours, d->pid)) {
         t->reason = INERT;
         d->room = room_for(env, &d->ours);
+    } else {
+        t->wakes = will_wake(t, &d->ours, at, path);
     }
 }
 
@@ -3339,6 +3388,18 @@ HOOK(int, execle, (const char *path, const char *first, ...)) {
     return shim_execve(path, argv, env);
 }
 
+/* It has begun. Once it has woken the slot is its own, and what stands there of another with its number is not true of it. */
+static void leave_spawned(uint32_t child, bool wakes) {
+    struct slot *slot = &spool->slots[child % SLOTS];
+    if (load(&slot->pid) == child) {
+        if (!wakes) __atomic_fetch_and(&slot->kept, ~(uint64_t)WILL_WAKE, __ATOMIC_ACQ_REL);
+    } else if (wakes) {
+        slot->chunk = 0;
+        slot->kept = WILL_WAKE;
+        store(&slot->pid, child);
+    }
+}
+
 /* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
                     const struct ours *o, bool followed) {
@@ -3353,6 +3414,7 @@ static void spawned(uint32_t child, uint64_t tick, const char *path, char *const
     DRAFT(d, 8);
     put_u32(&d, 0);
     WRITE(FORKED, 0, (int32_t)pid, child, tick, d);
+    leave_spawned(child, !followed && path[0] == '/' && will_wake(&t, o, AT_FDCWD, path));
     TRY(write_executing, child, tick + 1, &t, fd, path, argv, false);
     if (fd >= 0) raw_close(fd);
 }
@@ -3413,16 +3475,19 @@ static void write_exited(int status) {
 
 enum { STOPPED = 0x7f, CONTINUED = 0xffff }; /* statuses of a child that lives */
 
-/* The end of a child that went without us is told by who waits for it, unless it was killed. Who waits may do nothing else for
- * long: if somebody has emptied the spool meanwhile, it is not to end for that. */
+/* The end of a child that went without us is told by who waits for it, unless it was killed; and of one in which we were to
+ * wake and did not, that it was killed. Who waits may do nothing else for long: if somebody has emptied the spool meanwhile, it
+ * is not to end for that. */
 static void waited(uint32_t child, int status) {
     struct slot *slot = &spool->slots[child % SLOTS];
     struct stat s;
     if (!raw_stat(AT_FDCWD, spool_path, &s, 0) || s.st_size < (int64_t)DATA_START) return;
-    if (LIKELY(slot->kept != GOES_WITHOUT_US) || load(&slot->pid) != child) return;
+    uint64_t kept = slot->kept;
+    if (LIKELY(!(kept & (GOES_WITHOUT_US | WILL_WAKE))) || load(&slot->pid) != child) return;
     if ((status & 0xff) == STOPPED || status == CONTINUED) return;
     slot->kept = 0;
-    if (!(status & 0x7f)) write_bare(EXITED, status >> 8 & 0xff, child);
+    if (kept == GOES_WITHOUT_US && !(status & 0x7f)) write_bare(EXITED, status >> 8 & 0xff, child);
+    if (kept & WILL_WAKE && status & 0x7f) write_bare(KILLED, status & 0x7f, child);
 }
 
 #define WAIT(name, parameters, ...)                                            \

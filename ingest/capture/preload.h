@@ -31,8 +31,9 @@ enum gap {
  * offset of the tracked descriptors that the exec leaves open (in its EXECUTING record), or 0; its highest bits
  * say which of `programs` the exec runs, or 0. */
 #define KEPT_BITS 48
-#define KEPT_AT ((1ull << KEPT_BITS) - 1)
-#define GOES_WITHOUT_US 1 /* as such an offset: it is a program without the shim, whose end its parent tells */
+#define KEPT_AT ((1ull << KEPT_BITS) - 8) /* offsets are multiples of 8 */
+#define GOES_WITHOUT_US 1 /* in place of an offset: it is a program without the shim, whose end its parent tells */
+#define WILL_WAKE 2 /* beside one: the shim is sure to wake in it before its own code runs, and has not */
 struct slot {
     uint32_t pid;
     uint32_t chunk; /* its offset / GRANULE */
@@ -138,6 +139,7 @@ enum type {
     DRAWN,
     MEMORY,
     TALKED,
+    KILLED,
 };
 
 enum flag {

@@ -37,6 +37,7 @@ from provgraph.ingest.capture.events import (
     Exited,
     Forked,
     Image,
+    Killed,
     Linked,
     Memory,
     Missed,
@@ -826,6 +827,10 @@ def _exited(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object)
     return Exited(value, pid=pid, tick=tick)
 
 
+def _killed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
+    return Killed(value, pid=pid, tick=tick)
+
+
 def _missed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     return Missed(p.text().decode(), p.text(), pid=pid, tick=tick)
 
@@ -861,8 +866,9 @@ _READERS: dict[int, Read] = {
     19: _drawn,
     20: _memory,
     21: _talked,
+    22: _killed,
 }
-_ABOUT_PROGRAMS: Final = (_image, _forked, _executing, _exec_failed, _piped, _exited)
+_ABOUT_PROGRAMS: Final = (_image, _forked, _executing, _exec_failed, _piped, _exited, _killed)
 _OF_PROGRAMS: Final = frozenset(kind for kind, read in _READERS.items() if read in _ABOUT_PROGRAMS)
 
 

@@ -14,6 +14,8 @@ enum reason { SEEN, STATIC, ARCHITECTURE, GO, SETUID, CAPABILITIES, SCRUBBED, RO
 struct target {
     enum reason reason;
     bool script, known;
+    bool wakes; /* the shim is sure to wake in it before its own code runs */
+    uint64_t look; /* by which looks at its code are kept, or 0 */
     struct program program;
 };
 

@@ -47,6 +47,7 @@ from provgraph.ingest.capture.events import (
     Exited,
     Forked,
     Image,
+    Killed,
     Linked,
     Opened,
     Piped,
@@ -154,7 +155,7 @@ class _Sweep:
             case Image():
                 self.began(event, by, index)
                 self.started(by.process)
-            case ExecFailed() | Exited():
+            case ExecFailed() | Exited() | Killed():
                 self.started(by.process)
             case Forked():
                 self.forked(event, by)

@@ -29,6 +29,7 @@ from provgraph.ingest.capture.events import (
     Forked,
     Image,
     Interpreted,
+    Killed,
     Left,
     Linked,
     Moved,
@@ -344,6 +345,9 @@ class _Teller:
                 process.pending, process.pending_place = event, len(self.happenings)
             case ExecFailed():
                 process.pending = None
+            case Killed():
+                if process.pending is not None and not process.pending.reason:
+                    process.pending = None
             case Exited():
                 if process.pending is not None and process.pending.is_inert:
                     self._escape(process)
