@@ -3017,6 +3017,8 @@ static void leave(uint32_t pid, uint64_t left) {
     if (slot->pid == pid && slot->kept != left) slot->kept = left;
 }
 
+enum { NOWHERE = -1, KNOWN = -2 };
+
 static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
                             uint64_t tick, const struct target *t, int fd, const char *path,
                             char *const *argv, bool leaving) {
@@ -3034,6 +3036,8 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
         put_text(&d, t->program.path, t->program.length);
     else if (fd >= 0)
         put_descriptor_path(&d, fd);
+    else if (fd == NOWHERE)
+        put_text(&d, path, length_of(path));
     else
         put_name(&d, AT_FDCWD, path);
     if (d.cut && !enough) return false;
@@ -3065,16 +3069,15 @@ static int open_target(int at, const char *path, int flags) {
 /* The path of the tracer, or NULL where this run has none. */
 static const char *tracer(void) { return text_at(spool->tracer); }
 
-enum { NOWHERE = -1, KNOWN = -2 };
-
 /* Looks at the program as exec would; NOWHERE where exec would fail, else a descriptor to name it by, or
  * KNOWN where its name is. */
 static int look_at_target(struct target *t, int at, const char *path, int flags) {
     struct stat s;
     t->reason = SEEN;
     t->script = t->known = t->wakes = false;
+    t->look = 0;
     if (!raw_stat(at, path, &s, flags & AT_EMPTY_PATH) || !S_ISREG(s.st_mode)) return NOWHERE;
-    t->look = s.st_mode & (S_ISUID | S_ISGID) ? 0 : hash_of_stat(&s);
+    if (!(s.st_mode & (S_ISUID | S_ISGID))) t->look = hash_of_stat(&s);
     bool absolute = path[0] == '/';
     if (absolute && find_program(&t->program, path, &s) && t->program.reason < SETUID) {
         t->reason = (enum reason)t->program.reason;
@@ -3400,12 +3403,12 @@ static void leave_spawned(uint32_t child, bool wakes) {
     }
 }
 
-/* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. */
+/* The child of a posix_spawn calls none of our hooks before its exec: its parent speaks for it. A program that is not where we
+ * look runs all the same: a relative path is another one in the folder that the child goes to (addchdir_np). */
 static void spawned(uint32_t child, uint64_t tick, const char *path, char *const *argv,
                     const struct ours *o, bool followed) {
     struct target t;
     int fd = look_at_target(&t, AT_FDCWD, path, 0);
-    if (fd == NOWHERE) return;
     uint32_t pid = caller();
     if (followed)
         t.reason = SEEN;
@@ -3452,7 +3455,7 @@ static bool spawns_tracer(const char *path, const struct ours *o) {
         result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
         if (result) return result;                                                          \
         if (pid) *pid = child;                                                              \
-        if (found) spawned((uint32_t)child, tick, found, argv, &ours, followed);            \
+        spawned((uint32_t)child, tick, found ? found : path, argv, &ours, followed);        \
         return result;                                                                      \
     }
 SPAWN(posix_spawn, 0)

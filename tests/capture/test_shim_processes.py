@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from capture.traced import Traced, Tracing, compiled, shim_library, traced
 
 from provgraph.ingest.capture import spool
+from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import (
     Closed,
     ExecFailed,
@@ -403,6 +405,32 @@ def test_a_spawned_static_program_is_said_to_escape(traced: Tracing, compiled: C
     executing = seen.one(Executing)
     assert executing.reason == "static"
     assert seen.one(Forked).pid == executing.pid
+
+
+ELSEWHERE = """
+int s; pid_t c; posix_spawn_file_actions_t a;
+posix_spawn_file_actions_init(&a);
+posix_spawn_file_actions_addchdir_np(&a, "there");
+if (posix_spawn(&c, argv[1], &a, 0, argv + 1, environ)) return 9;
+waitpid(c, &s, 0);
+return s >> 8;"""
+
+
+@pytest.mark.parametrize("flags", [(), ("-static",)])
+def test_a_program_that_is_spawned_in_another_folder_is_said(
+    traced: Tracing, compiled: Compile, flags: tuple[str, ...]
+) -> None:
+    """Its path leads nowhere from where its parent is."""
+    (traced.folder / "there").mkdir()
+    text = 'int main(void) { return access("program", 0) ? 8 : 3; }'
+    shutil.copy(compiled(HEADERS + text, *flags), traced.folder / "there/program")
+    seen = traced.run(compiled(main(ELSEWHERE)), "./program")
+    assert seen.status == 3
+    executing = seen.one(Executing)
+    assert executing.path == b"./program"
+    assert bool(seen.all(Image, pid=executing.pid)) == (not flags)
+    escaped = [event for _, event in lives(seen.events, b"").escaped]
+    assert escaped == ([executing] if flags else [])
 
 
 def test_the_loader_itself_is_followed(traced: Tracing) -> None:
