@@ -156,11 +156,15 @@ enum flag {
     DIRECTORY = 1 << 9,
     EXCHANGE = 1 << 10,
     TRACEABLE = 1 << 11, /* executing */
-    CUT = 1 << 12,       /* argv or paths did not fit */
+    CUT = 1 << 12,       /* paths or descriptors did not fit */
     ACCEPTED = 1 << 13,  /* connected: by who listened */
     GIVEN = 1 << 14,     /* connected: another process did it */
     HEARD = 1 << 15,     /* parted: something may have come */
 };
+
+/* In the number of the arguments: more followed, and were left out. What a program did is told all the same, so this is no
+ * gap: a pattern of the shell may name very many files. */
+#define SHORTENED 0x80000000u
 
 enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET, KIND_OTHER, KIND_TERMINAL };
 

@@ -118,6 +118,8 @@ READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
 BY_NAME = CREATED  # of what is piped
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
 EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
+SHORTENED: Final = 1 << 31
+ELLIPSIS: Final = "…".encode()
 KINDS: Final = ("file", "pipe", "socket", "other", "terminal")
 
 
@@ -658,7 +660,10 @@ class _Payload:
         return self.stat() if there else None
 
     def texts(self) -> list[bytes]:
-        return [self.text() for _ in range(self.word())]
+        """With an ellipsis behind them where more followed."""
+        number = self.word()
+        texts = [self.text() for _ in range(number & ~SHORTENED)]
+        return [*texts, ELLIPSIS] if number & SHORTENED else texts
 
     def descriptors(self) -> list[Descriptor]:
         return [self.descriptor() for _ in range(self.word())]

@@ -1245,31 +1245,38 @@ static void adopt(void) {
 static void put_argv_of(struct draft *d, const struct task *t) {
     unsigned char *counted = d->at;
     uint32_t count = 0;
+    size_t room = ARGV_BYTES - 4;
     put_u32(d, 0);
     long n = read_about(t->tid, "/cmdline", buffer, ARGV_BYTES);
+    bool all = n < ARGV_BYTES - 1;
     for (long at = 0; at < n; count++) {
         size_t size = length_of(buffer + at);
-        if (at + (long)size >= n && n == ARGV_BYTES - 1) {
-            d->cut = true;
+        if ((at + (long)size >= n && !all) || size + 4 > room) {
+            all = false;
             break;
         }
         put_text(d, buffer + at, size);
+        room -= size + 4;
         at += (long)size + 1;
     }
+    if (!all) count |= SHORTENED;
     memcpy(counted, &count, 4);
 }
 
 static void put_argv_at(struct draft *d, const struct task *t, uint64_t argv) {
     unsigned char *counted = d->at;
     uint32_t count = 0;
+    size_t room = ARGV_BYTES - 4;
     put_u32(d, 0);
-    for (uint64_t at = 0; argv && count < 1000; argv += 8, count++) {
+    for (uint64_t at = 0; argv; argv += 8, count++) {
         if (read_memory(t, argv, &at, sizeof at) != sizeof at || !at) break;
-        if (!read_text(t, at, buffer) || d->at - draft_bytes > ARGV_BYTES) {
-            d->cut = true;
+        size_t size = read_text(t, at, buffer) ? length_of(buffer) : room;
+        if (count >= 1000 || size + 4 > room) {
+            count |= SHORTENED;
             break;
         }
-        put_text(d, buffer, length_of(buffer));
+        put_text(d, buffer, size);
+        room -= size + 4;
     }
     memcpy(counted, &count, 4);
 }

@@ -331,7 +331,7 @@ SHARED uint64_t write_record(enum type type, uint32_t flags, int32_t value, uint
     if (!r) return 0;
     __atomic_store_n(&r->length, size | UNFINISHED, __ATOMIC_RELEASE);
     r->type = (uint16_t)type;
-    r->flags = (uint16_t)(flags | (d->cut || m.cut ? CUT : 0));
+    r->flags = (uint16_t)(flags | (d->cut ? CUT : 0));
     r->pid = pid;
     r->value = value;
     r->tick = tick;
@@ -339,7 +339,7 @@ SHARED uint64_t write_record(enum type type, uint32_t flags, int32_t value, uint
     memcpy(to, bytes, body);
     if (argv) {
         struct draft rest = {to + body, to + body + m.bytes, false};
-        put_u32(&rest, m.count);
+        put_u32(&rest, m.count | (m.cut ? SHORTENED : 0));
         for (uint32_t i = 0; i < m.count; i++) put_text(&rest, argv[i], length_of(argv[i]));
     }
     store(&r->length, size);

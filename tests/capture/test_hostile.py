@@ -17,7 +17,7 @@ from provgraph.graph import Graph
 from provgraph.ingest.capture.shim import library, tracer
 from provgraph.ingest.capture.tree import MOST
 from provgraph.model.journal import read_segment, segments
-from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen
+from provgraph.model.records import Generated, RunEnded, RunStarted, StepSeen, Used
 
 
 def compiled(folder: Path, name: str, text: str) -> str:
@@ -180,8 +180,38 @@ def test_what_lies_deeper_than_the_kernel_can_say_is_a_gap_and_not_taken_for_ano
 ) -> None:
     done = workspace.run(sys.executable, "-c", TOO_DEEP, flags=("--backend", backend))
     assert (done.returncode, done.stdout) == (0, "x")
-    assert workspace.ended.gaps == ["a path or command line was too long to be kept whole"]
+    assert workspace.ended.gaps == ["a path was too long to be kept whole"]
     assert workspace.generated() == {}
+
+
+MANY = """
+import os, subprocess, sys
+os.mkdir("many")
+names = ["many/" + "of_a_long_name_" * 4 + str(n) for n in range(600)]
+for name in names:
+    with open(name, "w") as made:
+        made.write(name)
+with open("all", "wb") as made:
+    subprocess.run(["cat", *names], stdout=made, check=True)
+subprocess.run(["sh", "-c", "cat all > copy", "x" * 100_000], check=True)
+"""
+
+
+@pytest.mark.parametrize("backend", ["auto", "ptrace"])
+def test_a_long_command_line_is_shortened_and_what_it_did_is_known_whole(
+    workspace: Workspace, backend: str
+) -> None:
+    done = workspace.run(sys.executable, "-c", MANY, flags=("--backend", backend))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert workspace.ended.gaps == []
+    steps = {step.step: step for step in workspace.all(StepSeen)}
+    into = workspace.generated()["all"]
+    read = [used for used in workspace.all(Used) if used.step == into.step]
+    argv = steps[into.step].argv
+    assert argv[:2] == ["cat", "many/" + "of_a_long_name_" * 4 + "0"]
+    assert (argv[-1], 400 < len(argv) < 600) == ("…", True)
+    assert len({used.uri for used in read if "of_a_long_name" in used.uri}) == 600
+    assert ["sh", "-c", "cat all > copy", "…"] in [step.argv for step in steps.values()]
 
 
 PROBES = """

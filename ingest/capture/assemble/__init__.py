@@ -267,7 +267,7 @@ _GAPS: Final = {
     "seccomp": "a program restricted its system calls and was not followed further",
     "ptrace": "a program that is traced by another was not followed further",
     "descriptor": "files open under very high descriptor numbers not followed",
-    "cut": "a path or command line was too long to be kept whole",
+    "cut": "a path was too long to be kept whole",
     "clock": "a program had another clock (a time namespace), so what it did may be told in the wrong order",
     "io_uring": "input and output by io_uring not seen",
     "network": "input over the network not seen",
