@@ -23,7 +23,7 @@ import msgspec
 from provgraph.config import Project
 from provgraph.errors import JournalError
 from provgraph.ingest.capture import line as typed
-from provgraph.ingest.capture import redact, surroundings, tree, worktree
+from provgraph.ingest.capture import mounts, redact, surroundings, tree, worktree
 from provgraph.ingest.capture.hashing import TAG, Found
 from provgraph.ingest.capture.surroundings import Machine
 from provgraph.model.elements import Scalar
@@ -65,7 +65,8 @@ class Told(msgspec.Struct):
     the words of `--tag` and `--param` as they were given. `packages` are the names in the folders
     of packages that were used, `settings` the variables that say where git's settings are. `before` and
     `after` are None where nobody looked. `heard`: something was taken out of a pipe from outside. `texts` are contents of scripts and small texts, `variables` those of the environment
-    that are always kept. `mounts` is the kernel's table of them. `shell` is the one at whose prompt the command was typed, as the one word of `argv`."""
+    that are always kept. `mounts` is the kernel's table of them. `shell` is the one at whose prompt the command was typed, as the one word of `argv`. `root` is where the project
+    lay for it."""
 
     run: str
     machine: Machine
@@ -92,6 +93,7 @@ class Told(msgspec.Struct):
     variables: dict[str, str] = {}
     mounts: bytes = b""
     shell: typed.Shell | None = None
+    root: bytes = b""
 
     @property
     def is_over(self) -> bool:
@@ -132,6 +134,25 @@ def read(folder: Path, work_tree: bytes | None = None) -> Told | None:
     told.variables = dict(entry.split("=", 1) for entry in set_then)
     if _SHELL in sections:
         told.shell = _shell(sections[_SHELL], told, sections.get(_UNSEEN, b""))
+    return told
+
+
+def moved(told: Told, seen: bytes, root: bytes) -> Told:
+    """The same for whom the project lies at `root`, where it lay at `seen` for the front: what ran in a container is often
+    written down outside."""
+    told.root = seen or root
+    if told.root == root:
+        return told
+    name = mounts.called([(seen, root)])
+    told.cwd = name(told.cwd)
+    was = told.before
+    for look in (told.before, None if told.after is was else told.after):
+        if look is not None:
+            look.files = {name(path): state for path, state in look.files.items()}
+            look.unreadable = {name(path) for path in look.unreadable}
+    if told.shell is not None:
+        told.shell = msgspec.structs.replace(told.shell, cwd=told.cwd)
+    told.packages = {name(folder): names for folder, names in told.packages.items()}
     return told
 
 

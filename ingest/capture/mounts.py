@@ -173,6 +173,22 @@ def called(names: list[Name]) -> Callable[[bytes], bytes]:
     return name
 
 
+def moved(names: list[Name], seen: bytes, root: bytes) -> list[Name]:
+    """What `names` are where the project lies at `root`, for events of those for whom it lay at `seen`: in a container, or
+    before it was moved.
+
+    >>> moved([(b"/srv/p", b"/project")], b"/project", b"/home/ann/p")
+    [(b'/project', b'/home/ann/p'), (b'/srv/p', b'/home/ann/p')]
+    >>> moved([(b"/srv/p", b"/project")], b"/project", b"/project")
+    [(b'/srv/p', b'/project')]
+    """
+    if not seen or seen == root:
+        return names
+    ours = called([(seen, root)])
+    found = {seen: root, **{other: ours(leads) for other, leads in names}}
+    return sorted(found.items(), key=lambda name: (-len(name[0]), name))
+
+
 def renamed(events: Iterable[Event], names: list[Name]) -> Iterator[Event]:
     """The events with the names that files have in the project."""
     name = called(names)

@@ -31,6 +31,7 @@ from provgraph.ingest.capture import (
     installed,
     line,
     mounts,
+    spool,
     surroundings,
     tree,
     worktree,
@@ -202,7 +203,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     def told(self, project: Project) -> front.Told | None:
         """What the native front saw, if it was the one to record. Raises JournalError."""
-        return front.read(self.folder, worktree.work_tree_of(os.fsencode(project.root)))
+        return told_in(self.folder, project)
 
     def itself(self) -> Seen:
         """What a process that records itself saw."""
@@ -254,6 +255,20 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
+def told_in(folder: Path, project: Project) -> front.Told | None:
+    """What the native front wrote into a recording of the project, wherever that lay for it. Raises JournalError."""
+    root = os.fsencode(project.root)
+    told = front.read(folder, worktree.work_tree_of(root))
+    return told and front.moved(told, seen_at(folder), root)
+
+
+def seen_at(folder: Path) -> bytes:
+    """Where the project lay for the run of a recording, empty where that is not said."""
+    with suppress(OSError):
+        return spool.root_of(folder / EVENTS)
+    return b""
+
+
 def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> Manifest:
     """The same as Python's runner would have written it."""
     return Manifest(
@@ -267,8 +282,13 @@ def manifest_of(told: front.Told, project: Project, person: tuple[str, str]) -> 
         gaps=[given.GAP] if told.heard else [],
         properties=without_secrets(front.properties(told)),
         variables=surroundings.variables(told.variables, project),
-        names=mounts.other_names(told.mounts, os.fsencode(project.root)),
+        names=_names(told, os.fsencode(project.root)),
     )
+
+
+def _names(told: front.Told, root: bytes) -> list[mounts.Name]:
+    seen = told.root or root
+    return mounts.moved(mounts.other_names(told.mounts, seen), seen, root)
 
 
 class Outside:

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from provgraph.config import Project, prepare_state
 from provgraph.errors import JournalError, ProvgraphError, reason_of
-from provgraph.ingest.capture import aside, audit, beside, front, line, tree, worktree
+from provgraph.ingest.capture import aside, audit, beside, front, line, mounts, tree
 from provgraph.ingest.capture.events import Exited
 from provgraph.ingest.capture.hashing import Cache, never
 from provgraph.ingest.capture.marks import Marks
@@ -33,7 +33,9 @@ from provgraph.ingest.capture.recording import (
     contents_of,
     manifest_of,
     recordings,
+    seen_at,
     texts_of,
+    told_in,
 )
 from provgraph.ingest.capture.spool import Spool, is_running
 from provgraph.ingest.capture.streams import Events, Records, joined
@@ -177,6 +179,9 @@ def described(
     manifest = recording.manifest()
     if manifest is None and told is not None:
         manifest = manifest_of(told, project, ask(told))
+    elif manifest is not None:
+        seen, root = seen_at(recording.folder), os.fsencode(project.root)
+        manifest.names = mounts.moved(manifest.names, seen, root)
     return told, manifest
 
 
@@ -307,7 +312,7 @@ def _tell_start(project: Project, folder: Path, ask: Ask) -> None:
     if segment.exists() or not front.is_there(folder):
         return
     with suppress(OSError, ProvgraphError):
-        told = front.read(folder, worktree.work_tree_of(os.fsencode(project.root)))
+        told = told_in(folder, project)
         if told is None or told.ended:
             return
         if told.shell is not None and not _has_begun(folder):

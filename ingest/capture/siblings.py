@@ -38,7 +38,15 @@ from provgraph.ingest.capture.assemble.pipes import (
 )
 from provgraph.ingest.capture.assemble.processes import lives
 from provgraph.ingest.capture.events import Descriptor, Image
-from provgraph.ingest.capture.recording import EVENTS, MOMENTS, Manifest, Nested, recordings
+from provgraph.ingest.capture.mounts import called, moved
+from provgraph.ingest.capture.recording import (
+    EVENTS,
+    MOMENTS,
+    Manifest,
+    Nested,
+    recordings,
+    seen_at,
+)
 from provgraph.ingest.capture.spool import Life, Spool, started_at
 from provgraph.model.journal import Reading, read_segment, segments
 from provgraph.model.records import Generated, Invalidated, Name, StepSeen, Used
@@ -288,7 +296,8 @@ def _changed_by_living(project: Project, own: Path) -> Iterator[bytes]:
         if folder == own:
             continue
         with suppress(OSError, ProvgraphError, ValueError), Spool(folder / EVENTS) as spool:
-            yield from line.changed(spool.events())
+            seen, root = seen_at(folder), os.fsencode(project.root)
+            yield from map(called(moved([], seen, root)), line.changed(spool.events()))
 
 
 def run_of(segment: Path) -> str:

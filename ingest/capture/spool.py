@@ -175,6 +175,18 @@ def begin(events: Path, tracer: Path | None, root: Path) -> Spool:
     )
 
 
+def root_of(path: Path) -> bytes:
+    """Where the project lay for who made the spool, empty where it does not say. Raises OSError."""
+    with path.open("rb") as file:
+        (at,) = PROGRESS.unpack(
+            os.pread(file.fileno(), PROGRESS.size, ROOT_AT).ljust(PROGRESS.size, b"\0")
+        )
+        if not 0 < at < DATA_START + GRANULE:
+            return b""
+        (size,) = WORD.unpack(os.pread(file.fileno(), WORD.size, at).ljust(WORD.size, b"\0"))
+        return os.pread(file.fileno(), size, at + WORD.size) if size < GRANULE else b""
+
+
 def _put_names(descriptor: int, names: Mapping[int, bytes]) -> None:
     """A chunk without records, behind whose end paths stand; each key is where the header says its place.
     One for which there is no room is left out: static programs stay a gap, or programs are looked at anew."""

@@ -95,3 +95,28 @@ def test_what_is_mounted_over_a_part_of_it_is_something_else(
     assert not lineage(workspace, "b") & {"over/a", "under/a"}
     assert not lineage(workspace, "c") & {"over/a", "under/a"}
     assert (workspace.root / "b").read_text() == "another\n"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_what_ran_where_the_project_lay_elsewhere_is_written_down_where_it_lies(
+    workspace: Workspace, other: Path, *, hidden: bool
+) -> None:
+    """As in a container, that has it as a volume; the sync is outside."""
+    (workspace.root / "a").write_text("x\n")
+    (workspace.root / "sub").mkdir()
+    root = workspace.root
+    hide = f'mount -t tmpfs none "{root}"' if hidden else "true"
+    script = "sort ../a > b; cat b > ../c; rm ../a; cp b ../d; mv ../d ../e; cat b ../e > f"
+    done = workspace.run(
+        *("sh", "-c", script),
+        within=(
+            *APART,
+            f'mount --bind "{root}" "{other}"; cd "{other}/sub"; {hide}; exec "$@"',
+            "sh",
+        ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert lineage(workspace, "sub/f") == {"a", "sub/b", "d", "e"}
+    assert workspace.ended.verdict == "complete", workspace.ended.gaps
+    assert workspace.started.cwd == "sub"
+    assert set(workspace.generated()) == {"sub/b", "c", "d", "e", "sub/f"}
