@@ -1224,14 +1224,19 @@ static bool was_run_before(uint64_t look) {
     return !(found & OPENS);
 }
 
-/* The libraries that libc is made of, which we stand before, and the loader. */
+/* The libraries that libc is made of, which we stand before, and the loader: `librt.so.1` and `librt-2.31.so`, but not
+ * `librtaudio.so` nor `libc-client.so`. */
 static bool is_libc(const char *path) {
-    static const char names[][12] = {"libc.", "libc-", "ld-", "libpthread", "librt", "libdl.", "libanl", "linux-"};
+    static const char names[][12] = {"libc", "ld", "libpthread", "librt", "libdl", "libanl"};
     const char *name = path;
     for (const char *c = path; *c; c++)
         if (*c == '/') name = c + 1;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (begins(name, names[i])) return true;
+    if (begins(name, "linux-vdso.") || begins(name, "ld-linux") || begins(name, "ld-musl-") || begins(name, "ld64.")) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rest = name + length_of(names[i]);
+        if (!begins(name, names[i])) continue;
+        if (begins(rest, ".so") || begins(rest, ".musl-") || (rest[0] == '-' && rest[1] >= '0' && rest[1] <= '9')) return true;
+    }
     return false;
 }
 
@@ -1273,25 +1278,45 @@ static const char *find_direct(void) {
     return found;
 }
 
-/* Whether the program asks libc alone, for nothing that we stand before but to leave and to close its streams, and for
- * nothing that libc loads more code for: in it we would see nothing. */
-static bool is_inert(void) {
+/* Whether we would see what is done by a function of libc, or libc does by it what we would not see without us: it loads more
+ * code, or runs programs by itself. */
+static bool may_do_more(const char *name, const struct symbols *ours) {
     static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose"};
-    static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo",
-                                       "getname", "gethost", "getserv",  "getproto", "getnet",    "iconv_open"};
+    static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo", "getname",
+                                       "gethost", "getserv", "getproto", "getnet",  "iconv_open", "wordexp"};
+    for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++)
+        if (equal(name, leaving[n])) return false;
+    for (size_t n = 0; n < sizeof loading / sizeof *loading; n++)
+        if (begins(name, loading[n])) return true;
+    return find_gnu(ours, name, hash_of_name(name));
+}
+
+/* Whether the program asks libc alone, for nothing that we stand before but to leave and to close its streams, and for
+ * nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader was told to find for it: how
+ * many names it has does not stand anywhere, and some may be found by others, too. */
+static bool is_inert(void) {
     if (!maps || !own_map || !auxiliary_value(AT_BASE)) return false; /* by the loader's own path any program is run */
     for (const struct link_map *m = maps->l_next; m; m = m->l_next)
         if (m != own_map && !is_libc(m->l_name)) return false;
     struct symbols asks = symbols_of(maps), ours = symbols_of(own_map);
-    uint32_t count = asks.gnu ? asks.gnu[1] : asks.sysv ? asks.sysv[1] : 0;
-    for (uint32_t i = 1; i < count; i++) {
-        const char *name = asks.names + asks.symbols[i].st_name;
-        bool leaves = false, loads = false;
-        for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++) leaves = leaves || equal(name, leaving[n]);
-        for (size_t n = 0; n < sizeof loading / sizeof *loading; n++) loads = loads || begins(name, loading[n]);
-        if (loads || (!leaves && find_gnu(&ours, name, hash_of_name(name)))) return false;
-    }
-    return count > 0;
+    const ElfW(Rela) *lists[2] = {NULL, NULL};
+    size_t sizes[2] = {0, 0};
+    for (const ElfW(Dyn) *d = maps->l_ld; d->d_tag != DT_NULL; d++) switch (d->d_tag) {
+        case DT_RELA: lists[0] = table_at(maps, d); break;
+        case DT_RELASZ: sizes[0] = d->d_un.d_val; break;
+        case DT_JMPREL: lists[1] = table_at(maps, d); break;
+        case DT_PLTRELSZ: sizes[1] = d->d_un.d_val; break;
+        default: break;
+        }
+    bool any = false;
+    for (int list = 0; list < 2; list++)
+        for (size_t i = 0; lists[list] && i < sizes[list] / sizeof *lists[list]; i++) {
+            uint32_t symbol = (uint32_t)(lists[list][i].r_info >> 32);
+            if (!symbol) continue;
+            any = true;
+            if (may_do_more(asks.names + asks.symbols[symbol].st_name, &ours)) return false;
+        }
+    return any;
 }
 
 static void tell_direct(const char *path) {

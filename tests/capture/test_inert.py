@@ -29,6 +29,9 @@ DOES_MORE = {
     "runs": '#include <unistd.h>\nint main(void) { return execl("/nowhere", "a", 0) != -1; }',
     "loads": '#include <dlfcn.h>\nint main(void) { return dlsym(0, "open") == 0; }',
     "asks who it is": "#include <pwd.h>\nint main(void) { return getpwuid(0) == 0; }",
+    "runs by libc": """
+#include <wordexp.h>
+int main(void) { wordexp_t words; return wordexp("$(echo a)", &words, 0); }""",
     "asks by number": "#include <unistd.h>\nint main(void) { return syscall(39) < 0; }",
     "asks by itself": """
 int main(void) {
@@ -81,6 +84,29 @@ def test_ones_own_program_that_only_prints_is_inert(traced: Tracing, compiled: C
 def test_a_program_that_may_do_more_is_not(traced: Tracing, compiled: Compile, what: str) -> None:
     seen, asked = twice(traced, str(compiled(DOES_MORE[what])))
     assert are_seen(seen, asked)
+
+
+@pytest.mark.parametrize("style", ["gnu", "sysv", "both"])
+def test_what_a_program_asks_for_is_found_where_nothing_is_asked_of_it(
+    traced: Tracing, compiled: Compile, style: str
+) -> None:
+    """The table of the names that others may ask of it does not tell how many it asks for itself: it may be empty."""
+    flags = ("-no-pie", f"-Wl,--hash-style={style}")
+    for text in (DOES_MORE["opens"], PRINTS):
+        seen, asked = twice(traced, str(compiled(text, *flags)))
+        assert are_seen(seen, asked) == (text != PRINTS)
+
+
+@pytest.mark.parametrize("name", ["librtools.so", "libc-client.so", "libpthreadpool.so", "ld-x.so"])
+def test_a_library_that_is_named_like_one_of_libc_is_none(
+    traced: Tracing, compiled: Compile, name: str
+) -> None:
+    text = '#include <fcntl.h>\nint looks(void) { return open("/nowhere", 0) != -1; }'
+    library = traced.folder / name
+    library.write_bytes(compiled(text, "-shared", "-fPIC", f"-Wl,-soname,{name}").read_bytes())
+    program = compiled("int looks(void);\nint main(void) { return looks(); }", str(library))
+    traced.variables["LD_LIBRARY_PATH"] = str(traced.folder)
+    assert are_seen(*twice(traced, str(program)))
 
 
 def test_a_program_that_was_replaced_is_looked_at_again(traced: Tracing, compiled: Compile) -> None:
