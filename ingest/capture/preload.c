@@ -2998,13 +2998,25 @@ static void close_on_exec(uint32_t pid) {
         if (all->guests[i].pid == pid) leave_open(all->guests[i].entry, all->guests[i].fd, pid);
 }
 
+/* Whether no parent waits for its children: as one that is forked has it. */
+static bool ends_unnoticed(void) {
+    enum { CHILD = 17 /* SIGCHLD */, IGNORED = 1, NOT_KEPT = 2 /* SA_NOCLDWAIT */, SET = 8 };
+    struct {
+        uintptr_t handler;
+        unsigned long flags;
+        uintptr_t restorer;
+        uint64_t mask;
+    } at_end = {0, 0, 0, 0};
+    return call4(SYS_rt_sigaction, CHILD, 0, &at_end, SET) == 0 && (at_end.handler == IGNORED || at_end.flags & NOT_KEPT);
+}
+
 /* An inert program is told of by who runs it, and begins without us: most of what we cost is to be loaded. Not where it is
  * given a file or a socket, of which we would tell what becomes of them; nor in place of a program, whose parent may not be
- * one that tells of its end. */
+ * one that tells of its end, nor where nobody is told of that; nor where another run is to be told of it. */
 static bool may_go_without_us(const struct ours *o, uint32_t pid) {
     const struct table *all = load(&table);
     struct stat s;
-    if (!o->loaded || !equal(o->preload, own_path()) || (!is_guest(pid) && !state->forked)) return false;
+    if (is_scrubbed(o) || !equal(o->preload, own_path()) || (!is_guest(pid) && !state->forked) || ends_unnoticed()) return false;
     for (int fd = 0; fd <= 2; fd++)
         if (raw_fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISSOCK(s.st_mode))) return false;
     for (int i = 0; all && is_guest(pid) && i < GUESTS; i++)
@@ -3532,15 +3544,23 @@ WAIT(waitpid, (int pid, int *into, int options), pid, into, options)
 WAIT(wait3, (int *into, int options, void *used), into, options, used)
 WAIT(wait4, (int pid, int *into, int options, void *used), pid, into, options, used)
 
-HOOK(int, waitid, (int type, unsigned id, void *into, int options)) {
-    NEED(waitid, (int)fail(ENOSYS));
-    int result = REAL(waitid)(type, id, into, options);
-    const struct {
-        int signal, error, how, unused, pid, user, status;
-    } *child = into;
+/* What waitid tells. */
+struct child {
+    int signal, error, how, unused, pid, user, status, more[25];
+};
+
+static void waited_by_id(const struct child *child) {
     enum { EXITED_ITSELF = 1, DUMPED = 3 }; /* CLD_EXITED, CLD_DUMPED */
-    if (result != 0 || !child || child->pid <= 0 || child->how < EXITED_ITSELF || child->how > DUMPED || !awake()) return result;
+    if (child->pid <= 0 || child->how < EXITED_ITSELF || child->how > DUMPED || !awake()) return;
     waited((uint32_t)child->pid, child->how == EXITED_ITSELF ? (child->status & 0xff) << 8 : child->status & 0x7f);
+}
+
+HOOK(int, waitid, (int type, unsigned id, void *into, int options)) {
+    struct child child = {0};
+    NEED(waitid, (int)fail(ENOSYS));
+    if (!into) into = &child;
+    int result = REAL(waitid)(type, id, into, options);
+    if (result == 0) waited_by_id(into);
     return result;
 }
 
@@ -3747,6 +3767,18 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         DEPART((int)a, (const char *)b, (int)e, env);
         uint32_t said = executing(&departure, (const char *)b, (char *const *)c);
         return exec_failed(said, (int)REAL(syscall)(n, a, b, c, (long)env, e, f));
+    }
+    case SYS_wait4: {
+        int status = 0, *into = b ? (int *)b : &status;
+        long child = REAL(syscall)(n, a, (long)into, c, d, e, f);
+        if (child > 0 && awake()) waited((uint32_t)child, *into);
+        return child;
+    }
+    case SYS_waitid: {
+        struct child child = {0}, *into = c ? (struct child *)c : &child;
+        long result = REAL(syscall)(n, a, b, (long)into, d, e, f);
+        if (result == 0) waited_by_id(into);
+        return result;
     }
     case SYS_fcntl:
     case SYS_openat2:

@@ -178,6 +178,7 @@ WAITS = """
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 static void run(const char *path, const char *word) {
@@ -190,6 +191,8 @@ static void await(const char *how, int *status) {
     if (!strcmp(how, "wait3")) wait3(status, 0, NULL);
     if (!strcmp(how, "wait4")) wait4(-1, status, 0, NULL);
     if (!strcmp(how, "waitid")) waitid(P_ALL, 0, status ? &told : NULL, WEXITED);
+    if (!strcmp(how, "wait4 by number")) syscall(SYS_wait4, -1, status, 0, NULL);
+    if (!strcmp(how, "waitid by number")) syscall(SYS_waitid, P_ALL, 0, status ? &told : NULL, WEXITED, NULL);
 }
 int main(int argc, char **argv) {
     int status;
@@ -200,15 +203,37 @@ int main(int argc, char **argv) {
 }"""
 
 
-@pytest.mark.parametrize("how", ["wait", "waitpid", "wait3", "wait4", "waitid"])
+@pytest.mark.parametrize(
+    "how",
+    ["wait", "waitpid", "wait3", "wait4", "waitid", "wait4 by number", "waitid by number"],
+)
 def test_who_waits_tells_the_end(traced: Tracing, compiled: Compile, how: str) -> None:
     seen = traced.run(compiled(WAITS), how)
     asked = [event.pid for event in seen.all(Executing)]
     told = {event.pid: event.status for event in seen.all(Exited)}
-    # Where waitid is not asked who it was, nobody knows.
-    known = asked[:2] if how == "waitid" else asked
-    assert [told.get(pid) for pid in asked] == [1 if pid in known else None for pid in asked]
+    assert [told.get(pid) for pid in asked] == [1, 1, 1]
     assert [seen.one(Executing, pid=pid).is_inert for pid in asked] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "ignores", ["signal(SIGCHLD, SIG_IGN)", "sigaction(SIGCHLD, &not_kept, NULL)"]
+)
+def test_who_is_waited_for_by_nobody_tells_its_end_itself(
+    traced: Tracing, compiled: Compile, ignores: str
+) -> None:
+    handler = "static struct sigaction not_kept = {.sa_flags = SA_NOCLDWAIT};\nint main("
+    text = WAITS.replace("int main(", handler).replace("int status;", f"int status; {ignores};")
+    seen = traced.run(compiled(text), "wait")
+    assert are_seen(seen, seen.all(Executing))
+    assert [event.status for event in seen.all(Exited)] == [1, 1, 1, 0]
+
+
+def test_a_program_of_another_run_is_told_to_that(traced: Tracing) -> None:
+    spool = traced.fresh()
+    run = f"PROVGRAPH_SPOOL={spool} /bin/false"
+    seen = traced.run("bash", "-c", f"/bin/false; /bin/false; {run}; {run}; :")
+    assert [event.is_inert for event in seen.all(Executing)] == [False, True, False, False]
+    assert len(traced.read(spool, 0).all(Image)) == 2
 
 
 def test_a_child_that_stops_has_not_ended(traced: Tracing) -> None:
