@@ -1846,6 +1846,13 @@ static void at_stop(uint32_t tid, int status) {
         trace(t->passive ? CONTINUE : SYSCALL, tid, 0, signal == AT_CALL ? 0 : (uint64_t)signal);
 }
 
+/* One that was killed within an exec has run nothing of the program: it waits for us before its first instruction. */
+static void killed(const struct task *t, int signal) {
+    if (!t->process || !t->inside || !t->wanted || (t->number != SYS_execve && t->number != SYS_execveat)) return;
+    BEGIN(d);
+    TELL(KILLED, 0, signal, t->process->pid, next_tick(), d);
+}
+
 static void follow(void) {
     for (;;) {
         int status = 0;
@@ -1856,6 +1863,7 @@ static void follow(void) {
             at_stop((uint32_t)tid, status);
         } else {
             struct task *t = find_task((uint32_t)tid);
+            if (t && status & 0x7f) killed(t, status & 0x7f);
             if (t) forget(t);
             adopt();
         }

@@ -156,7 +156,7 @@ def test_who_is_spawned_and_killed_was_not_missed(traced: Tracing, compiled: Com
     assert escaped(seen) == []
 
 
-@pytest.mark.parametrize("backend", ["auto", "preload"])
+@pytest.mark.parametrize("backend", ["auto", "preload", "ptrace"])
 def test_the_verdict_of_who_kills_at_once_is_complete(workspace: Workspace, backend: str) -> None:
     script = """
 import subprocess
