@@ -63,9 +63,10 @@ _FEW: Final = 256
 """So many files may have been read before it is looked which of them are closed."""
 _NOTICED, _BUSY = 0.3, 20
 """Writing down that took longer than so many seconds is done at most one part in so many of the time."""
-_PATIENCE: Final = 5.0
-"""So many seconds the program waits for a thread that writes down. That may wait for the program: it needs a module
-whose import is under way."""
+_PATIENCE, _LITTLE, _BETWEEN_STEPS = 5.0, 0.005, 60.0
+"""So many seconds the program waits for a thread that writes down, which may wait for the program: it needs a module
+whose import is under way. Where that was in vain it waits a little only, and between two steps longer, lest what one did
+be taken for the other's."""
 
 
 class track:
@@ -219,7 +220,7 @@ class _Tracking:
     def settle(self) -> None:
         """What was announced by now has been done, or is still under way."""
         if os.getpid() == self.pid and threading.get_ident() not in self._ours:
-            with self._unheard() as alone, suppress(OSError):
+            with self._unheard(_BETWEEN_STEPS) as alone, suppress(OSError):
                 if alone:
                     self._look_again(_open_files())
 
@@ -311,7 +312,9 @@ class _Tracking:
             with suppress(Exception):  # a fault of ours must not become one of the program
                 self._write(patience=0)
         # An error is the program's own mistake, which it is about to be told.
-        with self._unheard() as alone, suppress(OSError, ValueError, TypeError):
+        patience = _LITTLE if self._is_slow else _PATIENCE
+        with self._unheard(patience) as alone, suppress(OSError, ValueError, TypeError):
+            self._is_slow = not alone
             if alone and (
                 self._pending or (self._reading and not self._may_wait(event, arguments))
             ):
@@ -333,14 +336,13 @@ class _Tracking:
             yield
 
     @contextmanager
-    def _unheard(self, patience: float = _PATIENCE) -> Iterator[bool]:
+    def _unheard(self, patience: float) -> Iterator[bool]:
         """The same, and whether no other thread is at it. A patience of -1 waits for as long as that takes."""
         here = threading.get_ident()
         self._ours.add(here)
         alone = False
         try:
-            alone = self._lock.acquire(timeout=0 if self._is_slow and patience > 0 else patience)
-            self._is_slow = not alone and patience != 0
+            alone = self._lock.acquire(timeout=patience)
             yield alone
         finally:
             if alone:

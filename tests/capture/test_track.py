@@ -184,7 +184,7 @@ with _ModuleLockManager("provgraph.ingest.capture.recover"):
     writer.start()
     while not track._tracking._lock.locked():
         pass
-    with provgraph.step("import"), open("a") as source, open("out", "w") as target:
+    with open("a") as source, open("out", "w") as target:
         target.write(source.read())
     assert writer.is_alive()
 writer.join()
