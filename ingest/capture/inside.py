@@ -220,7 +220,7 @@ class _Tracking:
     def settle(self) -> None:
         """What was announced by now has been done, or is still under way."""
         if os.getpid() == self.pid and threading.get_ident() not in self._ours:
-            with self._unheard(_BETWEEN_STEPS) as alone, suppress(OSError):
+            with self._alone(_BETWEEN_STEPS) as alone, suppress(OSError):
                 if alone:
                     self._look_again(_open_files())
 
@@ -233,14 +233,15 @@ class _Tracking:
             self._timer.daemon = True
             self._timer.start()
             return
-        self._write(patience=-1)
+        self._write()
 
-    def _write(self, patience: float) -> None:
-        self.settle()
-        began = time.thread_time()
-        with self._unheard(patience) as alone:
+    def _write(self, patience: float = -1) -> None:
+        with self._alone(patience) as alone:
             if not alone or self not in _listeners:
                 return
+            with suppress(OSError):
+                self._look_again(_open_files())
+            began = time.thread_time()
             try:
                 self._tell()
                 self._capture.write_so_far()
@@ -313,7 +314,7 @@ class _Tracking:
                 self._write(patience=0)
         # An error is the program's own mistake, which it is about to be told.
         patience = _LITTLE if self._is_slow else _PATIENCE
-        with self._unheard(patience) as alone, suppress(OSError, ValueError, TypeError):
+        with self._alone(patience) as alone, suppress(OSError, ValueError, TypeError):
             self._is_slow = not alone
             if alone and (
                 self._pending or (self._reading and not self._may_wait(event, arguments))
@@ -330,14 +331,9 @@ class _Tracking:
         return reads and len(self._reading) < self._room
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """What this thread does meanwhile is not the program's."""
-        with self._unheard(patience=-1):
-            yield
-
-    @contextmanager
-    def _unheard(self, patience: float) -> Iterator[bool]:
-        """The same, and whether no other thread is at it. A patience of -1 waits for as long as that takes."""
+    def _alone(self, patience: float = -1) -> Iterator[bool]:
+        """Whether no other thread is at it, which is waited for so many seconds; -1: for as long as it takes. What this thread
+        does meanwhile is not the program's."""
         here = threading.get_ident()
         self._ours.add(here)
         alone = False
