@@ -3468,35 +3468,87 @@ static bool spawns_tracer(const char *path, const struct ours *o) {
            call3(SYS_faccessat, AT_FDCWD, path, 1 /* X_OK */) == 0;
 }
 
-#define SPAWN(name, searching)                                                              \
-    HOOK(int, name,                                                                         \
-         (int *pid, const char *path, const void *actions, const void *attributes,          \
-          char *const *argv, char *const *env)) {                                           \
-        NEED(name, ENOSYS);                                                                 \
-        SEEN_FROM_HERE(env);                                                                \
-        if (!awake()) return REAL(name)(pid, path, actions, attributes, argv, env);         \
-        int child = 0, result;                                                              \
-        uint64_t tick = next_tick();                                                        \
-        char named[searching ? PATHS : 1];                                                  \
-        const char *found = searching ? search(path, named) : path;                         \
-        bool followed = found && argv && !room && spawns_tracer(found, &ours);             \
-        if (followed) {                                                                     \
-            size_t count = 0;                                                               \
-            while (argv[count]) count++;                                                    \
-            const char *words[count + 5];                                                   \
-            words[0] = "provgraph-trace", words[1] = spool_path, words[2] = "some";         \
-            words[3] = found;                                                               \
-            for (size_t i = 0; i <= count; i++) words[4 + i] = argv[i];                     \
-            followed = REAL(name)(&child, tracer(), actions, attributes, (char **)words, env) == 0; \
-        }                                                                                   \
-        result = followed ? 0 : REAL(name)(&child, path, actions, attributes, argv, env);   \
-        if (result) return result;                                                          \
-        if (pid) *pid = child;                                                              \
-        spawned((uint32_t)child, tick, found ? found : path, argv, &ours, followed);        \
-        return result;                                                                      \
+typedef int spawner(int *, const char *, const void *, const void *, char *const *, char *const *);
+
+/* One whose number is not known. Where it loads us it tells of itself. */
+static void spawned_nameless(const char *path, const struct ours *o) {
+    struct target t;
+    int fd = look_at_target(&t, AT_FDCWD, path, 0);
+    if (fd >= 0) raw_close(fd);
+    if (is_scrubbed(o))
+        unloaded(&t, caller(), path);
+    else if (t.reason)
+        missed(caller(), reasons[t.reason], path);
+}
+
+/* The process that a descriptor stands for; 0 where it cannot be asked, or has ended and nobody was to wait for it. */
+static uint32_t process_of(int pidfd) {
+    char path[40] = "/proc/self/fdinfo/", text[512];
+    decimal(path + length_of(path), (unsigned)pidfd);
+    int fd = raw_open(AT_FDCWD, path, O_RDONLY);
+    long n = fd < 0 ? 0 : call3(SYS_read, fd, text, sizeof text - 1);
+    if (fd >= 0) raw_close(fd);
+    if (n <= 0) return 0;
+    state->looked += (uint32_t)n;
+    text[n] = 0;
+    return contains(text, "\nPid:\t") ? (uint32_t)number_after(text, "\nPid:\t") : 0;
+}
+
+enum { SEARCHES = 1, BY_DESCRIPTOR = 2 };
+
+/* What `real` gives of the child is its number, or BY_DESCRIPTOR one that stands for it. */
+static int spawning(spawner *real, unsigned how, int *given, const char *path, const void *actions, const void *attributes,
+                    char *const *argv, char *const *env) {
+    SEEN_FROM_HERE(env);
+    if (!awake()) return real(given, path, actions, attributes, argv, env);
+    int child = 0, result;
+    uint64_t tick = next_tick();
+    char named[how & SEARCHES ? PATHS : 1];
+    const char *found = how & SEARCHES ? search(path, named) : path;
+    bool followed = found && argv && !room && spawns_tracer(found, &ours);
+    if (followed) {
+        size_t count = 0;
+        while (argv[count]) count++;
+        const char *words[count + 5];
+        words[0] = "provgraph-trace", words[1] = spool_path, words[2] = "some";
+        words[3] = found;
+        for (size_t i = 0; i <= count; i++) words[4 + i] = argv[i];
+        followed = real(&child, tracer(), actions, attributes, (char **)words, env) == 0;
+    }
+    result = followed ? 0 : real(&child, path, actions, attributes, argv, env);
+    if (result) return result;
+    if (given) *given = child;
+    uint32_t pid = how & BY_DESCRIPTOR ? process_of(child) : (uint32_t)child;
+    if (!found) found = path;
+    if (pid)
+        spawned(pid, tick, found, argv, &ours, followed);
+    else if (!followed)
+        spawned_nameless(found, &ours);
+    return result;
+}
+
+#define SPAWN(name, how)                                                                   \
+    HOOK(int, name,                                                                        \
+         (int *pid, const char *path, const void *actions, const void *attributes,         \
+          char *const *argv, char *const *env)) {                                          \
+        NEED(name, ENOSYS);                                                                \
+        return spawning(REAL(name), how, pid, path, actions, attributes, argv, env);       \
     }
 SPAWN(posix_spawn, 0)
-SPAWN(posix_spawnp, 1)
+SPAWN(posix_spawnp, SEARCHES)
+
+/* From glibc 2.39 on; asked for seldom enough to be looked up each time. */
+#define SPAWN_SELDOM(name, how)                                                            \
+    HOOK(int, name,                                                                        \
+         (int *pidfd, const char *path, const void *actions, const void *attributes,       \
+          char *const *argv, char *const *env)) {                                          \
+        void *slot = NULL;                                                                 \
+        spawner *real = (spawner *)next(&slot, #name);                                     \
+        if (!real) return ENOSYS;                                                          \
+        return spawning(real, how, pidfd, path, actions, attributes, argv, env);           \
+    }
+SPAWN_SELDOM(pidfd_spawn, BY_DESCRIPTOR)
+SPAWN_SELDOM(pidfd_spawnp, SEARCHES | BY_DESCRIPTOR)
 
 enum { UNKNOWN = 1 << 30 };
 

@@ -51,6 +51,9 @@ extern char **environ;
 """
 
 
+STATIC = "int main(){return 5;}"
+
+
 def main(body: str) -> str:
     return HEADERS + "int main(int argc,char**argv){" + body + "}"
 
@@ -360,6 +363,84 @@ def test_a_spawned_child_has_its_parent_and_its_exec(
     assert seen.of(child.pid) == ["Forked", "Executing", "Image", "Exited"]
 
 
+SPAWNS_BY_DESCRIPTOR = """
+#include <poll.h>
+#define SPAWN(name) int name(int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
+                             char *const *, char *const *)
+SPAWN(pidfd_spawn);
+SPAWN(pidfd_spawnp);
+"""
+NEWER_LIBC = f"""{HEADERS}{SPAWNS_BY_DESCRIPTOR}
+#include <dlfcn.h>
+static int spawn(const char *name, int *pidfd, const char *path, const void *actions, const void *attributes,
+                 char *const *argv, char *const *env) {{
+    pid_t child;
+    SPAWN((*real)) = dlsym(dlopen("libc.so.6", RTLD_NOW), name);
+    int error = real(&child, path, actions, attributes, argv, env);
+    if (error) return error;
+    struct pollfd ended = {{*pidfd = syscall(434 /* pidfd_open */, child, 0), POLLIN, 0}};
+    if (getenv("SLOWLY")) poll(&ended, 1, 10000);
+    return 0;
+}}
+#define AS(old, name) SPAWN(name) {{ return spawn(old, a, b, c, d, e, f); }}
+#undef SPAWN
+#define SPAWN(name) int name(int *a, const char *b, const posix_spawn_file_actions_t *c, const posix_spawnattr_t *d, \
+                             char *const *e, char *const *f)
+AS("posix_spawn", pidfd_spawn)
+AS("posix_spawnp", pidfd_spawnp)
+"""
+"""What glibc has from 2.39 on. Its child is made where no hook sees it, as within libc, and both are in no older one."""
+
+
+def spawns_by_descriptor(compiled: Compile, call: str, first: str = "") -> Path:
+    """A program that runs the one it is told, and ends as that does."""
+    body = (
+        f"{first} int fd = -1; siginfo_t end; if ({call}(&fd, argv[1], 0, 0, argv + 1, environ)) return 9;"
+        "if (waitid(3 /* P_PIDFD */, fd, &end, WEXITED)) return 7;"
+        "return end.si_status;"
+    )
+    library = compiled(NEWER_LIBC, "-shared", "-fPIC")
+    return compiled(HEADERS + SPAWNS_BY_DESCRIPTOR + main(body)[len(HEADERS) :], str(library))
+
+
+@pytest.mark.parametrize("call", ["pidfd_spawn", "pidfd_spawnp"])
+def test_a_child_that_is_spawned_by_its_descriptor_has_its_parent_and_its_exec(
+    traced: Tracing, compiled: Compile, call: str
+) -> None:
+    program = spawns_by_descriptor(compiled, call)
+    seen = traced.run(program, "true" if call[-1] == "p" else "/bin/true")
+    assert seen.status == 0
+    child = seen.one(Forked)
+    assert child.parent == seen.all(Image)[0].pid
+    assert seen.of(child.pid) == ["Forked", "Executing", "Image", "Exited"]
+    assert traced.run(program, "/missing").status == 9
+
+
+def test_a_static_program_that_is_spawned_by_its_descriptor_is_said_to_escape(
+    traced: Tracing, compiled: Compile
+) -> None:
+    seen = traced.run(spawns_by_descriptor(compiled, "pidfd_spawn"), compiled(STATIC, "-static"))
+    assert seen.status == 5
+    executing = seen.one(Executing)
+    assert executing.reason == "static"
+    assert seen.one(Forked).pid == executing.pid
+
+
+def test_a_child_that_has_ended_when_its_descriptor_is_looked_at_is_told_of(
+    traced: Tracing, compiled: Compile
+) -> None:
+    """The descriptor does not say any more which process it stands for, where nobody is to wait for that."""
+    program = spawns_by_descriptor(compiled, "pidfd_spawn", "signal(SIGCHLD, SIG_IGN);")
+    traced.variables["SLOWLY"] = "1"
+    seen = traced.run(program, compiled(STATIC, "-static"))
+    assert seen.status == 7
+    assert [event.what for event in seen.all(Missed)] == ["static"]
+    seen = traced.run(program, "/bin/true")
+    assert (seen.status, seen.all(Missed)) == (7, [])
+    own, child = seen.all(Image)
+    assert child.parent == own.pid
+
+
 def test_a_spawn_that_fails_returns_its_error(traced: Tracing, compiled: Compile) -> None:
     body = 'pid_t c;char*a[]={"x",0};return posix_spawn(&c,"/missing",0,0,a,environ);'
     seen = traced.run(compiled(main(body)))
@@ -372,9 +453,6 @@ def test_system_and_popen_are_seen_by_their_images(traced: Tracing, compiled: Co
     seen = traced.run(compiled(main(body)))
     names = [os.path.basename(i.executable) for i in seen.all(Image)]
     assert b"true" in names and b"cat" in names
-
-
-STATIC = "int main(){return 5;}"
 
 
 def test_a_static_program_is_said_to_escape(traced: Tracing, compiled: Compile) -> None:
