@@ -1279,9 +1279,9 @@ static const char *find_direct(void) {
 }
 
 /* Whether we would see what is done by a function of libc, or libc does by it what we would not see without us: it loads more
- * code, or runs programs by itself. */
+ * code, or runs programs by itself. Another descriptor of what is open already matters only to who does more with it. */
 static bool may_do_more(const char *name, const struct symbols *ours) {
-    static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose"};
+    static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose", "fcntl", "fcntl64"};
     static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo", "getname",
                                        "gethost", "getserv", "getproto", "getnet",  "iconv_open", "wordexp"};
     for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++)
@@ -1291,8 +1291,8 @@ static bool may_do_more(const char *name, const struct symbols *ours) {
     return find_gnu(ours, name, hash_of_name(name));
 }
 
-/* Whether the program asks libc alone, for nothing that we stand before but to leave and to close its streams, and for
- * nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader was told to find for it: how
+/* Whether the program asks libc alone, for nothing that we stand before but to leave, to close its streams and for what its
+ * descriptors are like, and for nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader was told to find for it: how
  * many names it has does not stand anywhere, and some may be found by others, too. */
 static bool is_inert(void) {
     if (!maps || !own_map || !auxiliary_value(AT_BASE)) return false; /* by the loader's own path any program is run */

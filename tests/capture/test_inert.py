@@ -80,6 +80,23 @@ def test_ones_own_program_that_only_prints_is_inert(traced: Tracing, compiled: C
     assert seen.stdout == b"42\n42\n"
 
 
+@pytest.mark.parametrize("flags", [(), ("-D_FILE_OFFSET_BITS=64",)])
+def test_a_program_that_asks_how_its_descriptors_are_is_inert(
+    traced: Tracing, compiled: Compile, flags: tuple[str, ...]
+) -> None:
+    """As all of the newer coreutils do."""
+    text = """
+    #include <fcntl.h>
+    #include <stdio.h>
+    int main(void) {
+        printf("%d %d\\n", fcntl(1, F_GETFL) & O_ACCMODE, fcntl(1, F_DUPFD_CLOEXEC, 0) > 2);
+        return 0;
+    }"""
+    seen, asked = twice(traced, str(compiled(text, *flags)))
+    assert not are_seen(seen, asked)
+    assert seen.stdout == b"1 1\n" * 2
+
+
 @pytest.mark.parametrize("what", DOES_MORE)
 def test_a_program_that_may_do_more_is_not(traced: Tracing, compiled: Compile, what: str) -> None:
     seen, asked = twice(traced, str(compiled(DOES_MORE[what])))
