@@ -669,9 +669,84 @@ def test_a_program_that_restricts_its_system_calls_lives(
     assert seen.one(Missed).what == "seccomp"
 
 
-def test_io_uring_is_missed(traced: Tracing, compiled: Compile) -> None:
-    seen = traced.run(compiled(main("char p[256]={0};syscall(SYS_io_uring_setup,8,p);return 0;")))
+RING = """
+#include <linux/io_uring.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+static int ring;
+static struct io_uring_params made;
+static struct io_uring_sqe *asked;
+static char *memory;
+static void make_ring(unsigned flags) {
+    made.flags = flags;
+    ring = syscall(SYS_io_uring_setup, 4, &made);
+    if (ring < 0) exit(9);
+    memory = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+    asked = mmap(0, 4 * sizeof *asked, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+}
+static int ask(int what, int fd, const void *at, int size, long to) {
+    unsigned *tail = (unsigned *)(memory + made.sq_off.tail), i = *tail & 3;
+    memset(asked + i, 0, sizeof *asked);
+    asked[i].opcode = what, asked[i].fd = fd, asked[i].addr = (unsigned long)at, asked[i].len = size, asked[i].off = to;
+    if (!(made.flags & 1 << 16)) ((unsigned *)(memory + made.sq_off.array))[i] = i;
+    __atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+    if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) != 1) exit(8);
+    unsigned *head = (unsigned *)(memory + made.cq_off.head);
+    struct io_uring_cqe *all = (struct io_uring_cqe *)(memory + made.cq_off.cqes);
+    return all[(*head)++ & (made.cq_entries - 1)].res;
+}
+static int wait_for(int fd) {
+    struct epoll_event event = {EPOLLIN};
+    int epoll = epoll_create1(0);
+    if (ask(IORING_OP_EPOLL_CTL, epoll, &event, EPOLL_CTL_ADD, fd)) exit(7);
+    return epoll_wait(epoll, &event, 1, 1000);
+}
+"""
+RINGS = pytest.mark.parametrize("flags", [0, 1 << 16], ids=["array", "no array"])
+
+
+@RINGS
+def test_a_ring_that_only_says_what_is_waited_for_misses_nothing(
+    traced: Tracing, compiled: Compile, flags: int
+) -> None:
+    """As libuv has one in each loop."""
+    body = f"""
+        int ends[2];
+        pipe(ends);
+        write(ends[1], "a", 1);
+        for (int n = 0; n < 6; n++) {{
+            make_ring({flags});
+            if (wait_for(ends[0]) != 1 || ask(IORING_OP_NOP, 0, 0, 0, 0)) return 6;
+            if (n % 3) close(ring);
+        }}
+        return 0;"""
+    seen = traced.run(compiled(HEADERS + RING + main(body)[len(HEADERS) :]))
+    assert (seen.status, seen.all(Missed), seen.gaps) == (0, [], [])
+
+
+@RINGS
+def test_what_a_ring_reads_is_missed_once(traced: Tracing, compiled: Compile, flags: int) -> None:
+    (traced.folder / "in").write_text("abc")
+    body = f"""
+        char all[4] = "";
+        make_ring({flags});
+        if (ask(IORING_OP_NOP, 0, 0, 0, 0)) return 6;
+        for (int n = 0; n < 5; n++) if (ask(IORING_OP_OPENAT, AT_FDCWD, "in", 0, 0) < 3) return 5;
+        if (ask(IORING_OP_READ, ring + 1, all, 3, 0) != 3) return 4;
+        return strcmp(all, "abc");"""
+    seen = traced.run(compiled(HEADERS + RING + main(body)[len(HEADERS) :]))
+    assert (seen.status, seen.one(Missed).what) == (0, "io_uring")
+
+
+def test_a_ring_that_is_not_looked_at_is_missed(traced: Tracing, compiled: Compile) -> None:
+    """Of one the kernel takes what is asked by itself; the other is handed over by a number that it was not made with."""
+    seen = traced.run(
+        compiled(HEADERS + RING + main("make_ring(IORING_SETUP_SQPOLL); return 0;")[len(HEADERS) :])
+    )
     assert seen.one(Missed).what == "io_uring"
+    body = "make_ring(0); ring = dup(ring); return ask(IORING_OP_NOP, 0, 0, 0, 0);"
+    seen = traced.run(compiled(HEADERS + RING + main(body)[len(HEADERS) :]))
+    assert (seen.status, seen.one(Missed).what) == (0, "io_uring")
 
 
 def test_a_cancelled_thread_unwinds_through_a_hook(traced: Tracing, compiled: Compile) -> None:
