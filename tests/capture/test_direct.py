@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
 CALL = """
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
