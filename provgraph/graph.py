@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -646,7 +646,9 @@ class Graph(Selectors):
         except ProvgraphError:
             return []
         if isinstance(find, Find) and find.label == "Version":
-            find = replace(find, which=Every())  # which of them is the latest takes longer to say
+            find = structs.replace(
+                find, which=Every()
+            )  # which of them is the latest takes longer to say
         newest = Sort(find, (SortKey("at", descending=True),))
         for plan, seconds in ((newest, 0.5), (Find("Artifact"), 2.0)):
             named = Columns(Limit(plan, _MOST_NAMES), (Column("name", "name"),))

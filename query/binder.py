@@ -423,9 +423,9 @@ def _joined(operator: str, parts: list[plan.Plan]) -> plan.Plan:
 
 
 def _with(find: plan.Find, **changes: object) -> plan.Find:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
-    return replace(find, **changes)  # type: ignore[arg-type]
+    return replace(find, **changes)
 
 
 # Digests and versions.

@@ -20,8 +20,10 @@ so is the order of texts that come with the question (`by_code_point`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, assert_never
+
+from msgspec import structs
 
 from provgraph.model.vocabulary import (
     DIGESTS,
@@ -351,7 +353,7 @@ class Cypher:
             one = "n.at DESC, n.id DESC" if place == "-1" else f"n.at, n.id SKIP {place}"
             picked = [
                 "MATCH (a)<-[:VERSION_OF]-(n)",
-                *where(self.candidates(replace(plan, name=None))),
+                *where(self.candidates(structs.replace(plan, name=None))),
                 f"RETURN DISTINCT n ORDER BY {one} LIMIT 1",
             ]
             artifacts = [f"MATCH (a:Artifact{self.here()})", *where([self.name(plan.name, plan)])]

@@ -15,8 +15,10 @@ A `Table` makes rows that are no nodes: they have its columns and come in its or
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, TypeVar, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provgraph.model.elements import Value
 from provgraph.model.vocabulary import Label
@@ -31,8 +33,7 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 # types (text against number) never satisfy a comparison, so constants of different types are not the same.
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Struct, frozen=True, eq=False):
     """`key` is a node property, `depth`, what an operator learned, or a column of a table.
 
     >>> Comparison("exit", "=", 1) == Comparison("exit", "=", 1.0)
@@ -53,8 +54,7 @@ class Comparison:
         return self.key, self.operator, type(self.value), self.value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Membership:
+class Membership(Struct, frozen=True, eq=False):
     key: str
     values: tuple[Constant, ...]
     negated: bool = False
@@ -69,18 +69,15 @@ class Membership:
         return self.key, tuple(map(type, self.values)), self.values, self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Negate:
+class Negate(Struct, frozen=True):
     condition: Condition
 
 
@@ -91,15 +88,13 @@ Condition = Comparison | Membership | AllOf | AnyOf | Negate
 # name that a version had finds it; for other labels against the node's own `name`.
 
 
-@dataclass(frozen=True, slots=True)
-class Exactly:
+class Exactly(Struct, frozen=True):
     """The whole name (a version: the artifact's URI)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A version: the artifact's whole name, its `base`, or (if `stems`) its `stem`. Another label:
     the whole name, or from four characters on a prefix of `id` without its letter, of the whole
     `id`, or of `sha`."""
@@ -108,22 +103,19 @@ class Named:
     stems: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Globbed:
+class Globbed(Struct, frozen=True):
     """A glob: against the whole name if it has a `/`, else against `base` (a version) or `name`."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Digested:
+class Digested(Struct, frozen=True):
     """Versions with one of these digests or blobs, whatever they are named."""
 
     digests: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(Struct, frozen=True):
     """Nodes with these ids, whatever they are named."""
 
     ids: tuple[str, ...]
@@ -135,34 +127,29 @@ Name = Exactly | Named | Globbed | Digested | Identified
 # Which versions of each artifact that answers to the name. Versions are in order of (`at`, id).
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(Struct, frozen=True):
     """The last one; with `until`, the last with `at` <= until (nanoseconds UTC)."""
 
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Nth:
+class Nth(Struct, frozen=True):
     """The nth, from 1."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class WithDigest:
+class WithDigest(Struct, frozen=True):
     """Those whose `blake3:` digest or `git:` blob begins so after its tag."""
 
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
-class InCommit:
+class InCommit(Struct, frozen=True):
     """The one that was there at a commit whose sha begins so.
 
     That commit and those before it by `first` PARENT edges are its line, the nearest being that which fewest
@@ -178,8 +165,7 @@ class InCommit:
 Which = Latest | Every | Nth | WithDigest | InCommit
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(Struct, frozen=True):
     """Nodes of a label. `kind` restricts versions to a kind, `files` to those that are files
     (their name has no `://`, or begins with `file://`). `which` is meaningful for versions only: it picks among each
     artifact's versions *before* `where` is asked."""
@@ -192,8 +178,7 @@ class Find:
     where: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """Nodes reached from the source's by at least one edge of the types `via`.
 
     `toward="origin"` follows edges from effect to cause, `"effect"` against them. A row's `depth`
@@ -210,8 +195,7 @@ class Walk:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """The source's rows and all that is at most `hops` edges of the types `via` away from one of
     them, whichever way the edges point. A row's `depth` is the smallest number of edges from any of
     the source's rows, which have 0."""
@@ -221,14 +205,12 @@ class Around:
     hops: int
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     source: Plan
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """All versions of the artifacts of the source's versions (or of the source's artifacts), in
     order of (`at`, id); with `until`, those with `at` <= until."""
 
@@ -236,28 +218,24 @@ class Versions:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Struct, frozen=True):
     """The runs of the source's rows: a step's own, a version's generating steps', a run itself."""
 
     source: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class SetOp:
+class SetOp(Struct, frozen=True):
     operator: Literal["union", "intersection", "difference"]
     left: Plan
     right: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
+class SortKey(Struct, frozen=True):
     key: str
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(Struct, frozen=True):
     """Missing values last in both directions; numbers (booleans among them) before text, text by
     code point; ties by id."""
 
@@ -265,32 +243,28 @@ class Sort:
     by: tuple[SortKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """The first rows in the source's order."""
 
     source: Plan
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """`name` is what was asked for, `key` the property that holds it (or `depth`)."""
 
     name: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """Only at the top: which columns are shown."""
 
     source: Plan
     columns: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A node, what was learned of it, and its `at`, where that is known with it."""
 
     id: str
@@ -299,8 +273,7 @@ class Known:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """These nodes, each once, as far as they exist; `keys` are those of what was learned of each.
     No question is bound to it: engines put it in the place of an operator that they have carried
     out. `labels` are those that its rows may have; `timed` says that their `at` is known."""
@@ -314,8 +287,7 @@ class Given:
 # Operators that no database language says: engines fetch what they need (`operators/`).
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """What the lineage of the source's rows has more often than that of others.
 
     Rows are the versions and steps that at least `support` of the source's rows were made from (None:
@@ -339,8 +311,7 @@ class Slice:
         return 1 if rows < 2 else max(2, -(-rows // 10))
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """What lies between the source's rows and those of `to`, and beside it.
 
     Rows are the nodes on paths toward the origin, along edges of the types `via`, from a row of `to`
@@ -364,8 +335,7 @@ class Segment:
 # Tables.
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """How many of the source's rows there are of each combination of values: columns under the
     names in `by` and `count`; one row if `by` is empty. The most first, then by the values (nulls
     last). Equal numbers are one value, a whole one shown without a fraction; true and false are no
@@ -375,8 +345,7 @@ class Count:
     by: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """How the source's rows are connected with those of `to`: a row a node of a path.
 
     A path leads from one of the source's rows to another node, a row of `to`, along edges of the types
@@ -399,8 +368,7 @@ class Paths:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """What goes if the source's rows go: the versions among them and among all that was made from them.
 
     A row a version, in the order in which they can be erased: what was made from a version before the
@@ -419,8 +387,7 @@ class Deletion:
     keep: Plan | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rerun:
+class Rerun(Struct, frozen=True):
     """What is to be run again to make the source's rows again.
 
     Its steps are those among the source's rows and what these were made from (a `Walk` that stops at
@@ -439,8 +406,7 @@ Aspect = Literal["inputs", "code", "environment", "parameters", "metrics", "comm
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """What differs in how the source's rows and those of `other` came to be: the steps that are rows, those
     of the runs that are, and those in the lineage of the versions that are.
 
@@ -454,8 +420,7 @@ class Diff:
     on: tuple[Aspect, ...] = ASPECTS
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """The source's versions that were made from what is not what it was; `until` (nanoseconds UTC): nodes
     with a later `at` do not exist.
 
@@ -477,8 +442,7 @@ COMPONENT: Final = ":component"
 """Not a property: the name of the component that a row's run is an instance of, or a list of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summarize:
+class Summarize(Struct, frozen=True):
     """Which of the source's rows stand for one another: a row a group, and the edges between them.
 
     Rows of one label, with the same values of the columns `by` (`COMPONENT` is one), are alike if for
@@ -524,7 +488,9 @@ Plan = (
 
 _P = TypeVar("_P", bound=Plan)
 _SOURCES: Final[dict[type, tuple[str, ...]]] = {
-    operator: tuple(each.name for each in fields(operator) if each.type in ("Plan", "Plan | None"))
+    operator: tuple(
+        name for name, type_ in operator.__annotations__.items() if type_ in ("Plan", "Plan | None")
+    )
     for operator in get_args(Plan)
 }
 
@@ -546,7 +512,7 @@ def with_sources(plan: _P, change: Callable[[Plan], Plan]) -> _P:
         return plan
     made = {name: change(source) for name, source in below.items()}
     new = {name: each for name, each in made.items() if each is not below[name]}
-    return replace(plan, **new) if new else plan  # type: ignore[arg-type]
+    return replace(plan, **new) if new else plan
 
 
 def is_table(plan: Plan) -> bool:
@@ -560,8 +526,7 @@ def is_table(plan: Plan) -> bool:
     return isinstance(plan, Table)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """How far a question may run. `seconds` of wall time, `nodes` visited; None is no bound.
     Past it, an engine raises `BudgetExceeded` and gives no partial answer."""
 

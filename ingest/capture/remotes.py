@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urljoin, urlsplit
@@ -303,6 +302,8 @@ def _state(line: Line) -> str:
     answer that it cannot have been changed again by the same second."""
     if etag := _etag(line.etag):
         return etag
+    from email.utils import parsedate_to_datetime  # 15 ms, which each run would wait for
+
     try:
         changed, now = (parsedate_to_datetime(text) for text in (line.modified, line.date))
         is_over = (now - changed).total_seconds() >= 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
+
+from msgspec.structs import replace
 
 from provgraph.asking.lines import commits, cut, lines
 from provgraph.errors import AmbiguousName, BudgetExceeded, NotFound, ProvgraphError

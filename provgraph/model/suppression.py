@@ -10,7 +10,6 @@ same contents out of its own journal, store and index at its next sync.
 
 from __future__ import annotations
 
-import hmac
 import os
 import time
 from collections.abc import Iterable
@@ -128,6 +127,8 @@ def add(project: Project, request: str, digests: Iterable[str], expires: int) ->
 
 
 def _mac(key: bytes, digest: str) -> str:
+    import hmac  # with it comes OpenSSL
+
     return hmac.digest(key, digest.encode(), "sha256").hex()
 
 

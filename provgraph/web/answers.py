@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from provgraph.asking.answers import answer as in_columns
 from provgraph.asking.missing import Beside, remarks

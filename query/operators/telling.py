@@ -7,8 +7,9 @@ which of them are the first; and the columns that are of that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from provgraph.model.elements import Value
 from provgraph.query.order import in_order_of

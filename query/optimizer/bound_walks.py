@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from provgraph.query.optimizer.conjunctions import filtered, parts
 from provgraph.query.plan import Comparison, Condition, Filter, Plan, Walk

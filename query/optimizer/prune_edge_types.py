@@ -6,7 +6,7 @@ before it runs, and from them which edge types a walk can meet.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from provgraph.query.plan import Plan, Walk
 from provgraph.query.shape import ends_of, labels_of_walk

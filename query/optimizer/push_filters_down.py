@@ -6,7 +6,7 @@ below a limit, which counts the rows that are filtered out.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from provgraph.query.conditions import asks_what_was_learned
 from provgraph.query.plan import Filter, Plan, SetOp, Sort

@@ -7,7 +7,7 @@ asked before `which` picks.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from provgraph.query.optimizer.conjunctions import both
 from provgraph.query.plan import Filter, Find, Plan
