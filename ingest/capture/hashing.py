@@ -327,13 +327,15 @@ class Cache:
 
 class _Seen(msgspec.Struct, gc=False):
     """An inode: its last name, those before it, the last one last, and when it was last opened to be
-    written or changed. `latest` is the latest mtime that it was closed with after a write, `since` its ctime then."""
+    written or changed. `latest` is the latest mtime that it was closed with after a write, `since` its ctime then, and
+    `closed` how it was when it was closed last after a write."""
 
     name: bytes
     before: dict[bytes, None] | None = None
     written: int = 0
     latest: int = 0
     since: int = 0
+    closed: Stat | None = None
 
     def rename(self, name: bytes) -> None:
         before = self.before or {}
@@ -380,8 +382,6 @@ class Contents:
         self._seen: dict[Inode, _Seen] = {}
         self._open: dict[tuple[int, int, bytes], bool] = {}
         """What is open, and whether it may be written."""
-        self._closed: dict[Inode, Stat] = {}
-        """How each was when it was closed last after a write."""
         self.blobs: dict[Stat, str] = {}
         self.plain_blobs: dict[Stat, str] = {}
         """What git would name the bytes as they are, before any conversion."""
@@ -417,38 +417,35 @@ class Contents:
             return
         if told.names:
             *before, name = told.names
-            seen = _Seen(name, dict.fromkeys(before) or None, told.written, told.latest, told.since)
-            self._seen[inode] = seen
+            earlier = dict.fromkeys(before) or None
+            self._seen[inode] = _Seen(
+                name, earlier, told.written, told.latest, told.since, told.closed
+            )
         self._digests.update((stat, (digest, found)) for stat, digest, found in told.digests)
         for size, mtime, digest, found in told.changes:
             self._by_change[(*inode, size, mtime)] = digest, found
         self._young.update(told.young)
-        if told.closed is not None:
-            self._closed[inode] = told.closed
 
     def _put_away(self, room: Path) -> None:
         if self._away is None:
             self._changing = {*self._seen, *map(_inode, self._digests), *map(_inode, self._young)}
-            self._changing.update(self._closed)
             self._changing.update((device, number) for device, number, *_ in self._by_change)
         told: dict[Inode, Told] = {inode: Told() for inode in self._changing}
         nobody = Told()
         for inode, seen in self._seen.items():
             known = told.get(inode, nobody)
             known.names, known.written = [*(seen.before or ()), seen.name], seen.written
-            known.latest, known.since = seen.latest, seen.since
+            known.latest, known.since, known.closed = seen.latest, seen.since, seen.closed
         for stat, (digest, found) in self._digests.items():
             told.get(_inode(stat), nobody).digests.append((stat, digest, found))
         for (device, number, size, mtime), (digest, found) in self._by_change.items():
             told.get((device, number), nobody).changes.append((size, mtime, digest, found))
         for stat in self._young:
             told.get(_inode(stat), nobody).young.append(stat)
-        for inode, stat in self._closed.items():
-            told.get(inode, nobody).closed = stat
         if self._away is None:
             self._away = PutAway(room)
         self._away.put(told.items())
-        for held in (self._seen, self._digests, self._by_change, self._young, self._closed):
+        for held in (self._seen, self._digests, self._by_change, self._young):
             held.clear()
         self._present.clear()
         self._changing.clear()
@@ -500,8 +497,8 @@ class Contents:
         # captured process has opened for writing since still has the bytes that were written.
         digest = self.known(stat)
         if not digest:
-            inode = _inode(stat)
-            lenient = self._closed.get(inode) == stat and self._seen[inode].written <= tick
+            seen = self._seen.get(_inode(stat))
+            lenient = seen is not None and seen.closed == stat and seen.written <= tick
             if lenient and (end := self.end(path)) and _is_touched(stat, end):
                 digest = self.known(end)
             digest = digest or self._hash(path, stat, lenient=lenient)
@@ -547,9 +544,9 @@ class Contents:
             self._hash_now(event.path, event.stat)
 
     def _changed(self, path: bytes, stat: Stat, tick: int) -> None:
-        seen, inode = self._named(stat, path), (stat.device, stat.inode)
-        if self._closed.get(inode) != stat:  # a shell closes what its command has written
-            self._closed[inode] = stat
+        seen = self._named(stat, path)
+        if seen.closed != stat:  # a shell closes what its command has written
+            seen.closed = stat
             seen.written = max(seen.written, tick)
             if stat.mtime >= seen.latest:
                 seen.latest, seen.since = stat.mtime, stat.ctime

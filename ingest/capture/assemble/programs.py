@@ -93,7 +93,7 @@ class Programs:
         return above.image if above else None
 
     def of(self, execution: Execution) -> Program:
-        image = self.image_of(execution)
+        image = execution.image or self.image_of(execution)
         if image is None:
             return _UNKNOWN
         program = self._programs.get(id(image))

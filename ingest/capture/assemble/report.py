@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice, pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -309,7 +309,8 @@ class Report:
             path, tick = version.names[-1]
             if not content.digest:
                 content = self.content(path, version.moved, tick)
-            content = msgspec.structs.replace(content, stat=version.moved)
+            if content.stat != version.moved:
+                content = msgspec.structs.replace(content, stat=version.moved)
         if not content.digest and (moved := _moved_from(version)) is not None:
             found = self.content(moved.path, moved.stat, moved.tick)
             content = msgspec.structs.replace(content, digest=found.digest)
@@ -347,12 +348,14 @@ class Report:
             argv = redacted([text_of(word) for word in self.programs.argv(execution)])
             if execution is not process.program:
                 status = None
-        cwd, last = self.place(execution.cwd), len(stretches) - 1
+        cwd = self.place(execution.cwd)
         error: dict[str, Scalar] = {}
         if execution.left and execution.left.error:
             error["prop.error"] = execution.left.error
-        for ordinal, phase in enumerate(stretches):
-            ended = execution.ended if ordinal == last else stretches[ordinal + 1].started
+        for ordinal, (phase, following) in enumerate(pairwise(chain(stretches, [None]))):
+            assert phase is not None
+            is_last = following is None
+            ended = execution.ended if following is None else following.started
             properties = self.programs.properties(execution) if ordinal == 0 else _NONE
             yield StepSeen(
                 step=self.step_of(phase),
@@ -366,9 +369,9 @@ class Report:
                 pid=process.pid,
                 phase=ordinal,
                 parent=parent,
-                exit=status if ordinal == last else None,
+                exit=status if is_last else None,
                 kind=kind,
-                properties={**properties, **error} if ordinal == last else properties,
+                properties={**properties, **error} if is_last else properties,
             )
 
     def place(self, folder: bytes) -> str:

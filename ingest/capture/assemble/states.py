@@ -42,8 +42,10 @@ class File(msgspec.Struct, eq=False):
         return list({id(version): version for version in found if version is not None}.values())
 
     def touch(self, by: Execution) -> None:
-        self.shared = self.shared or self.user not in (None, by.process)
-        self.user = by.process
+        process = by.process
+        if self.user is not process:
+            self.shared = self.shared or self.user is not None
+            self.user = process
 
     def accept(self, version: Version) -> None:
         """It has a newer version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 from provgraph.ingest.capture.assemble.states import Opening, same
 from provgraph.model.records import Stat
@@ -12,15 +13,19 @@ class Writers:
     """The openings of a file by which it may still be changed. Very many forks may have one and the same, such as a
     log that all of a run are given: what began with the same state is looked at once."""
 
+    __slots__ = ("_forked", "_mortal", "_own")  # each file that is written has its own for a moment
+
     def __init__(self) -> None:
         self._own = _Runs()
-        self._forked = _Runs()
+        self._forked = _NONE
         self._mortal: dict[Opening, None] = {}  # of processes that nobody saw end
 
     def __bool__(self) -> bool:
         return bool(self._own.run_of or self._forked.run_of)
 
     def add(self, opening: Opening) -> None:
+        if opening.forked and self._forked is _NONE:
+            self._forked = _Runs()
         (self._forked if opening.forked else self._own).add(opening)
         if opening.by.process.exited is None:
             self._mortal[opening] = None
@@ -63,6 +68,8 @@ class Writers:
 class _Runs:
     """Openings in order. Neighbours that cannot be told apart by the state that they began with make one run."""
 
+    __slots__ = ("_runs", "run_of")
+
     def __init__(self) -> None:
         self._runs: list[dict[Opening, None]] = []
         self.run_of: dict[Opening, dict[Opening, None]] = {}
@@ -100,6 +107,10 @@ class _Runs:
             if not same(opening.base, state) or (opening.fresh and reading):
                 return opening
         return None
+
+
+_NONE: Final = _Runs()
+"""Most files are given to no fork."""
 
 
 def _alike(one: Opening, other: Opening) -> bool:
