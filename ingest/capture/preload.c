@@ -904,7 +904,7 @@ static void tell_first_libraries(void);
 static void tell_direct(const char *path);
 static uint64_t hash_of_modules(bool *own);
 static const char *find_direct(void);
-static bool is_inert(void);
+static bool is_inert(const char *path);
 static bool hand_to_tracer(void);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
@@ -938,6 +938,8 @@ static char **loaders_environment(void) {
     long argc = argv && *argv ? (*(long **)argv)[-1] : 0;
     return argc > 0 && argc < (1 << 20) && !(*argv)[argc] ? *argv + argc + 1 : NULL;
 }
+
+static void tell_led(char *const *env);
 
 static bool wake(char **env) {
     uint32_t asleep = ASLEEP;
@@ -975,7 +977,7 @@ static bool wake(char **env) {
         return false;
     }
     if (direct) from.modules = 0;
-    from.inert = from.modules && !looked && is_inert();
+    from.inert = from.modules && !looked && is_inert(from.path);
     uint64_t tick = next_tick();
     char *const *argv = find_argv(env);
     TRY(write_image, state->pid, tick, argv, kept, &from);
@@ -983,6 +985,7 @@ static bool wake(char **env) {
     store(&readiness, READY);
     if (direct) tell_direct(direct);
     if (own) tell_first_libraries();
+    tell_led(env);
     static void *slot;
     int (*on_exit)(void (*)(int, void *), void *) = next(&slot, "on_exit");
     at_exit = on_exit && on_exit(leaving_by_exit, NULL) == 0;
@@ -1289,21 +1292,23 @@ static const char *find_direct(void) {
 
 /* Whether we would see what is done by a function of libc, or libc does by it what we would not see without us: it loads more
  * code, or runs programs by itself. Another descriptor of what is open already matters only to who does more with it. */
-static bool may_do_more(const char *name, const struct symbols *ours) {
+static bool may_do_more(const char *name, const struct symbols *ours, bool installed) {
     static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose", "fcntl", "fcntl64"};
     static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo", "getname",
                                        "gethost", "getserv", "getproto", "getnet",  "iconv_open", "wordexp"};
     for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++)
         if (equal(name, leaving[n])) return false;
+    if (installed && equal(name, "bindtextdomain")) return false;
     for (size_t n = 0; n < sizeof loading / sizeof *loading; n++)
         if (begins(name, loading[n])) return true;
     return find_gnu(ours, name, hash_of_name(name));
 }
 
 /* Whether the program asks libc alone, for nothing that we stand before but to leave, to close its streams and for what its
- * descriptors are like, and for nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader was told to find for it: how
- * many names it has does not stand anywhere, and some may be found by others, too. */
-static bool is_inert(void) {
+ * descriptors are like, and for nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader
+ * was told to find for it: how many names it has does not stand anywhere, and some may be found by others, too. A program of
+ * the system has its translations there. */
+static bool is_inert(const char *path) {
     if (!maps || !own_map || !auxiliary_value(AT_BASE)) return false; /* by the loader's own path any program is run */
     for (const struct link_map *m = maps->l_next; m; m = m->l_next)
         if (m != own_map && !is_libc(m->l_name)) return false;
@@ -1317,13 +1322,13 @@ static bool is_inert(void) {
         case DT_PLTRELSZ: sizes[1] = d->d_un.d_val; break;
         default: break;
         }
-    bool any = false;
+    bool any = false, installed = path && (is_of_system(path) || begins(path, "/bin/"));
     for (int list = 0; list < 2; list++)
         for (size_t i = 0; lists[list] && i < sizes[list] / sizeof *lists[list]; i++) {
             uint32_t symbol = (uint32_t)(lists[list][i].r_info >> 32);
             if (!symbol) continue;
             any = true;
-            if (may_do_more(asks.names + asks.symbols[symbol].st_name, &ours)) return false;
+            if (may_do_more(asks.names + asks.symbols[symbol].st_name, &ours, installed)) return false;
         }
     return any;
 }
@@ -1347,6 +1352,8 @@ static void tell_direct(const char *path) {
 #define REAL(name) ((__typeof__(&shim_##name))next(&next_##name, #name))
 #define NEED(name, otherwise) \
     if (UNLIKELY(!REAL(name))) return otherwise
+/* In a hook that is called seldom: the function is looked up each time, as a pointer to each would be too much for our page. */
+#define SOUGHT(name) void *next_##name = NULL
 
 /* ---- children in our memory ---------------------------------------------------------------------
  *
@@ -1423,9 +1430,9 @@ static bool is_new_library(const char *name) {
     return false;
 }
 
-static void tell_library(const char *name) {
+/* What was opened past our hooks, by its name. */
+static void tell_read(const char *name) {
     struct stat s;
-    if (!is_new_library(name)) return;
     int fd = raw_open(AT_FDCWD, name, O_PATH);
     if (fd < 0) return;
     if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) {
@@ -1436,6 +1443,10 @@ static void tell_library(const char *name) {
         end_turn();
     }
     raw_close(fd);
+}
+
+static void tell_library(const char *name) {
+    if (is_new_library(name)) tell_read(name);
 }
 
 /* A walk through what is loaded. The loader puts new objects behind the others: while none was taken out, as it
@@ -2077,18 +2088,22 @@ static void closing_stream(void *stream) {
     closing(fd);
 }
 
-#define FOPEN(name)                                                                  \
-    HOOK(void *, name, (const char *path, const char *mode)) {                       \
-        NEED(name, (fail(ENOSYS), NULL));                                            \
-        if (!awake() || !mode) return REAL(name)(path, mode);                        \
-        struct before b;                                                             \
-        int flags = flags_of(mode);                                                  \
-        look_before(&b, AT_FDCWD, path, flags);                                      \
-        uint64_t since = load(&state->tick);                                         \
-        void *stream = REAL(name)(b.path, mode);                                     \
-        looked_before(&b, 0);                                                        \
-        if (stream) opened_stream(stream, path, flags, &b, since);                   \
-        return stream;                                                               \
+static void *open_stream(void *(*real)(const char *, const char *), const char *path, const char *mode) {
+    if (!awake() || !mode) return real(path, mode);
+    struct before b;
+    int flags = flags_of(mode);
+    look_before(&b, AT_FDCWD, path, flags);
+    uint64_t since = load(&state->tick);
+    void *stream = real(b.path, mode);
+    looked_before(&b, 0);
+    if (stream) opened_stream(stream, path, flags, &b, since);
+    return stream;
+}
+
+#define FOPEN(name)                                            \
+    HOOK(void *, name, (const char *path, const char *mode)) { \
+        NEED(name, (fail(ENOSYS), NULL));                      \
+        return open_stream(REAL(name), path, mode);            \
     }
 #define FREOPEN(name)                                                                \
     HOOK(void *, name, (const char *path, const char *mode, void *old)) {            \
@@ -2125,6 +2140,8 @@ HOOK(int, fclose, (void *stream)) {
     if (awake()) closing_stream(stream);
     return REAL(fclose)(stream);
 }
+
+#include "by_libc.h"
 
 static const struct before nothing_before = {.looked = true};
 
@@ -2897,11 +2914,13 @@ struct ours {
     const char *spool, *preload;
     bool loaded; /* `preload` names us */
     bool more; /* what else it may load before us, or in our place, is not known */
+    bool led;  /* to files that libc would open unasked */
 };
 
 static struct ours ours_in(char *const *env) {
-    struct ours o = {NULL, NULL, false, false};
+    struct ours o = {NULL, NULL, false, false, false};
     for (; env && *env; env++) {
+        o.led |= is_led(*env);
         if (**env == 'P' && !o.spool) o.spool = value_of(*env, "PROVGRAPH_SPOOL");
         if (**env != 'L') continue;
         const char *preload = value_of(*env, "LD_PRELOAD");
@@ -3025,7 +3044,7 @@ static bool ends_unnoticed(void) {
 static bool may_go_without_us(const struct ours *o, uint32_t pid) {
     const struct table *all = load(&table);
     struct stat s;
-    if (is_scrubbed(o) || !equal(o->preload, own_path()) || (!is_guest(pid) && !state->forked) || ends_unnoticed()) return false;
+    if (is_scrubbed(o) || o->led || !equal(o->preload, own_path()) || (!is_guest(pid) && !state->forked) || ends_unnoticed()) return false;
     for (int fd = 0; fd <= 2; fd++)
         if (raw_fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISSOCK(s.st_mode))) return false;
     for (int i = 0; all && is_guest(pid) && i < GUESTS; i++)
@@ -3546,15 +3565,14 @@ static int spawning(spawner *real, unsigned how, int *given, const char *path, c
 SPAWN(posix_spawn, 0)
 SPAWN(posix_spawnp, SEARCHES)
 
-/* From glibc 2.39 on; asked for seldom enough to be looked up each time. */
+/* From glibc 2.39 on. */
 #define SPAWN_SELDOM(name, how)                                                            \
     HOOK(int, name,                                                                        \
          (int *pidfd, const char *path, const void *actions, const void *attributes,       \
           char *const *argv, char *const *env)) {                                          \
-        void *slot = NULL;                                                                 \
-        spawner *real = (spawner *)next(&slot, #name);                                     \
-        if (!real) return ENOSYS;                                                          \
-        return spawning(real, how, pidfd, path, actions, attributes, argv, env);           \
+        SOUGHT(name);                                                                      \
+        NEED(name, ENOSYS);                                                                \
+        return spawning(REAL(name), how, pidfd, path, actions, attributes, argv, env);     \
     }
 SPAWN_SELDOM(pidfd_spawn, BY_DESCRIPTOR)
 SPAWN_SELDOM(pidfd_spawnp, SEARCHES | BY_DESCRIPTOR)

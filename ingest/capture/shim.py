@@ -14,7 +14,15 @@ from blake3 import blake3
 
 from provgraph.errors import CaptureError
 
-SHARED: Final = ("calls.h", "direct.h", "preload.h", "system.h", "target.h", "writer.h")
+SHARED: Final = (
+    "by_libc.h",
+    "calls.h",
+    "direct.h",
+    "preload.h",
+    "system.h",
+    "target.h",
+    "writer.h",
+)
 
 
 class Native(NamedTuple):
