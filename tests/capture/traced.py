@@ -150,8 +150,6 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             source.write_text("#define _GNU_SOURCE\n" + text)
             command = ["cc", "-O1", "-w", "-o", str(known[key]), str(source), *flags]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode and flags:
-                pytest.skip(f"cc {' '.join(flags)} does not work here: {done.stderr[-200:]}")
             assert done.returncode == 0, done.stderr
         return known[key]
 
