@@ -378,6 +378,9 @@ static __attribute__((noinline)) void do_vfork(int actor, int at) {
     own = kept;
 }
 
+/* Never 0 or -1, which are everybody. */
+static long do_kill(pid_t pid) { return pid > 0 ? kill(pid, SIGKILL) : -1; }
+
 static void leave(const char *how) {
     if (!strcmp(how, "_exit")) _exit(3);
     if (!strcmp(how, "quick")) quick_exit(4);
@@ -450,7 +453,7 @@ static void run(int actor, int at) {
         else if (IS("fchdir")) result = fchdir(*slot);
         else if (IS("fork")) result = do_fork(atoi(a), at, b) < 0 ? -1 : 0;
         else if (IS("thread")) result = do_thread(atoi(a), at);
-        else if (IS("kill")) result = kill(shared->pids[atoi(a)], SIGKILL);
+        else if (IS("kill")) result = do_kill(shared->pids[atoi(a)]);
         else if (IS("reap")) result = waitpid(shared->pids[atoi(a)], &i, 0) < 0 ? -1 : i;
         else if (IS("join")) result = pthread_join(threads[atoi(a)], NULL);
         else if (IS("vfork")) {
@@ -514,6 +517,7 @@ int main(int argc, char **argv) {
     char *lines = strdup(text);
     for (char *line = strtok(lines, "\n"); line && count < STEPS; line = strtok(NULL, "\n")) steps[count++] = line;
     if (!first) {
+        shared->pids[actor] = getpid(); /* who started us may be told only after our turn */
         tell(at, actor, 0);
         pass(at);
     }
