@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from contract.graphs import chain, diamonds, id_of
 from contract.pairs import USUAL, VERBS, Pairs
 from contract.plans import OPERATORS, Question, parts, questions, questions_of
 from hypothesis import given, note, settings
+from msgspec.structs import replace
 
 from provgraph.errors import BudgetExceeded
 from provgraph.model.elements import Batch, Edge, Node, Value

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 from contract.graphs import graphs, in_order
@@ -21,6 +20,7 @@ from contract.plans import OPERATORS, Question, parts, questions, questions_of
 from contract.test_answers import agree, drawn, exactly
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from provgraph.model.elements import Batch, Node
 from provgraph.query.optimizer import optimize

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from contract.plans import questions, questions_of
 from contract.test_answers import PLANS_A_GRAPH, exactly
 from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
+from msgspec.structs import replace
 
 from provgraph.model.elements import Batch, Node, Value
 from provgraph.query.evaluate import Evaluator, Row
@@ -66,7 +67,7 @@ class GivesARowAPath(Evaluator):
 
 class CountsDepthFromOneTooMany(Evaluator):
     def walk(self, plan: Walk) -> list[Row]:
-        return [replace(row, depth=(row.depth or 0) + 1) for row in super().walk(plan)]
+        return [dataclasses.replace(row, depth=(row.depth or 0) + 1) for row in super().walk(plan)]
 
 
 class CountsDepthFromTheFarthestSource(Evaluator):
@@ -290,7 +291,9 @@ class AsksAllMembersOfAList(Evaluator):
 class KeepsTheDepthInSets(Evaluator):
     def combined(self, plan: SetOp) -> list[Row]:
         left = {row.node.id: row.depth for row in self.rows(plan.left)}
-        return [replace(row, depth=left.get(row.node.id)) for row in super().combined(plan)]
+        return [
+            dataclasses.replace(row, depth=left.get(row.node.id)) for row in super().combined(plan)
+        ]
 
 
 class TakesTheOtherDifference(Evaluator):
@@ -301,7 +304,11 @@ class TakesTheOtherDifference(Evaluator):
 class GivesOnlyTheSourcesVersions(Evaluator):
     def versions(self, rows: list[Row], until: int | None) -> list[Row]:  # type: ignore[override]
         found = super().versions(rows, until)
-        return [row for row in found if row in [replace(source, depth=None) for source in rows]]
+        return [
+            row
+            for row in found
+            if row in [dataclasses.replace(source, depth=None) for source in rows]
+        ]
 
 
 class LosesARunsOwnRow(Evaluator):
@@ -324,7 +331,11 @@ class SupportsOneTooMany(Evaluator):
 class ForgetsWhatWasLearned(Evaluator):
     def rows(self, plan: Plan) -> list[Row]:
         rows = super().rows(plan)
-        return [replace(row, learned={}) for row in rows] if isinstance(plan, Filter) else rows
+        return (
+            [dataclasses.replace(row, learned={}) for row in rows]
+            if isinstance(plan, Filter)
+            else rows
+        )
 
 
 class SegmentsByLengthAlone(Evaluator):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from neo4j import Driver, GraphDatabase
 
 from provgraph.model.elements import Batch, Edge, Node
