@@ -22,12 +22,21 @@ struct lead {
     enum { FILE_OF_ZONE, ZONES, FOLDERS, LIBRARIES_APART, CATALOGUES } to; /* the last if the program asks for it */
 };
 
-static bool any_in_project(const char *folders) {
-    const char *root = text_at(load(&spool->root));
-    for (const char *at = folders; root && *at; at++)
-        if ((at == folders || at[-1] == ':') && begins(at, root)) return true;
+/* Whether one of those in a list, as of PATH, is so. */
+static bool any_of(const char *paths, bool (*is_so)(const char *path)) {
+    for (const char *at = paths; *at; at++)
+        if (*at != ':' && (at == paths || at[-1] == ':') && is_so(at)) return true;
     return false;
 }
+
+static bool is_in_project(const char *path) {
+    const char *root = text_at(load(&spool->root));
+    if (!root || !begins(path, root)) return false;
+    char behind = path[length_of(root)];
+    return !behind || behind == '/' || behind == ':';
+}
+
+static bool is_not_of_system(const char *path) { return !is_of_system(path); }
 
 /* By which variable `entry` leads libc, or its loader, to files that are not the system's: in any program, unasked. */
 static const struct lead *lead_of(const char *entry, const char **value) {
@@ -41,9 +50,9 @@ static const struct lead *lead_of(const char *entry, const char **value) {
     for (const struct lead *l = all; l < all + sizeof all / sizeof *all; l++) {
         if ((*value = value_of(entry, l->name)) == NULL) continue;
         if (l->to == FILE_OF_ZONE) *value += **value == ':';
-        bool leads = l->to == FOLDERS        ? any_in_project(*value)
+        bool leads = l->to == FOLDERS        ? any_of(*value, is_in_project)
                      : l->to == FILE_OF_ZONE ? **value == '/' && !is_of_system(*value)
-                                             : **value && !is_of_system(*value);
+                                             : any_of(*value, is_not_of_system);
         return leads ? l : NULL;
     }
     return NULL;
@@ -125,7 +134,7 @@ HOOK(void *, catopen, (const char *name, int flag)) {
     const char *folders = &environ ? variable(environ, "NLSPATH") : NULL;
     if (contains(name, "/"))
         tell_read_by_libc(name);
-    else if (folders && any_in_project(folders))
+    else if (folders && any_of(folders, is_in_project))
         missed(caller(), "by libc", "NLSPATH");
     return catalogue;
 }

@@ -112,8 +112,7 @@ class Noise:
     def fold(self, path: bytes) -> bytes | None:
         """The folder of the environment that stands for an absolute path, None if it matters."""
         folder, _, name = path.rpartition(b"/")
-        known = self._folders
-        folded = known[folder] if folder in known else self._folder(folder)
+        folded = self._folder(folder)
         if folded is not None or path.startswith(self._inside):
             return folded
         return folder if _is_noise_outside(folder, name) else None

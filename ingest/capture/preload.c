@@ -906,6 +906,7 @@ static uint64_t hash_of_modules(bool *own);
 static const char *find_direct(void);
 static bool is_inert(const char *path);
 static bool hand_to_tracer(void);
+static void tell_led(char *const *env);
 
 /* Whether this is a program of Go, which asks the kernel directly, and the tracer follows it. Then the
  * tracer says all, and we nothing. */
@@ -938,8 +939,6 @@ static char **loaders_environment(void) {
     long argc = argv && *argv ? (*(long **)argv)[-1] : 0;
     return argc > 0 && argc < (1 << 20) && !(*argv)[argc] ? *argv + argc + 1 : NULL;
 }
-
-static void tell_led(char *const *env);
 
 static bool wake(char **env) {
     uint32_t asleep = ASLEEP;

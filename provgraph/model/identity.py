@@ -33,7 +33,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _named(letter: str, key: str) -> str:
-    return letter + blake3(key.encode("utf-8", "surrogateescape")).hexdigest(length=_BYTES)
+    return letter + blake3(_bytes(key)).hexdigest(length=_BYTES)
 
 
 def new_run_id() -> str:

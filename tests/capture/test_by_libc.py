@@ -33,7 +33,8 @@ def test_a_folder_of_the_project_in_which_libc_looks_is_a_gap(
     traced: Tracing, compiled: Compile, variable: str
 ) -> None:
     program, traced.root = compiled(NOTHING), traced.folder
-    for value, gaps in ((f"/nowhere:{traced.folder}/own", 1), ("/usr/lib:/nowhere", 0), ("", 0)):
+    own = f"{traced.folder}/own"
+    for value, gaps in ((f"/nowhere:{own}", 1), (f"/usr/lib:{traced.folder}-s:/nowhere{own}", 0)):
         traced.variables[variable] = value
         assert missed(traced.run(program)) == [("by libc", variable.encode())] * gaps
 
@@ -61,8 +62,9 @@ def test_what_watches_the_loader_is_loaded_apart(traced: Tracing, compiled: Comp
     watching = compiled(
         "unsigned la_version(unsigned v) { return v; }", "-shared", "-fPIC", "-nostdlib"
     )
-    traced.variables["LD_AUDIT"] = str(watching)
-    assert missed(traced.run(program)) == [("loaded apart", bytes(watching))]
+    for value in (str(watching), f"/usr/lib/none.so:{watching}"):
+        traced.variables["LD_AUDIT"] = value
+        assert missed(traced.run(program)) == [("loaded apart", value.encode())]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain, islice, pairwise
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -348,14 +348,12 @@ class Report:
             argv = redacted([text_of(word) for word in self.programs.argv(execution)])
             if execution is not process.program:
                 status = None
-        cwd = self.place(execution.cwd)
+        cwd, last = self.place(execution.cwd), len(stretches) - 1
         error: dict[str, Scalar] = {}
         if execution.left and execution.left.error:
             error["prop.error"] = execution.left.error
-        for ordinal, (phase, following) in enumerate(pairwise(chain(stretches, [None]))):
-            assert phase is not None
-            is_last = following is None
-            ended = execution.ended if following is None else following.started
+        for ordinal, phase in enumerate(stretches):
+            ended = execution.ended if ordinal == last else stretches[ordinal + 1].started
             properties = self.programs.properties(execution) if ordinal == 0 else _NONE
             yield StepSeen(
                 step=self.step_of(phase),
@@ -369,9 +367,9 @@ class Report:
                 pid=process.pid,
                 phase=ordinal,
                 parent=parent,
-                exit=status if is_last else None,
+                exit=status if ordinal == last else None,
                 kind=kind,
-                properties={**properties, **error} if is_last else properties,
+                properties={**properties, **error} if ordinal == last else properties,
             )
 
     def place(self, folder: bytes) -> str:
