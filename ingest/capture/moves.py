@@ -30,24 +30,25 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
     >>> list(unseen_moves([create, close, told], [made]))
     []
     """
-    wanted = {_identity(c.after): c for c in changes if c.after is not None}
+    wanted = {_inode(change.after): change for change in changes if change.after is not None}
     if not wanted:
         return
     writers: set[tuple[int, int]] = set()
-    written: dict[tuple[int, ...], Closed] = {}
+    written: dict[tuple[int, int], Closed] = {}
     told: set[bytes] = set()
     carriers = _Carriers()
-    inodes = {inode for _, inode, *_ in wanted}
     for event in events:
         if type(event) is Opened:
             if event.writable:
                 writers.add((event.pid, event.tick))
             continue
         if type(event) is Closed:
-            if event.stat.inode in inodes and (event.pid, event.opened) in writers:
-                identity = _identity(event.stat)
-                if identity in wanted:
-                    written[identity] = event
+            made = wanted.get(_inode(event.stat))
+            if made is None or made.path == event.path:  # as nearly all: it was written where it is
+                continue
+            is_left = made.after is not None and _state(made.after) == _state(event.stat)
+            if is_left and (event.pid, event.opened) in writers:
+                written[_inode(event.stat)] = event
             continue
         match event:
             case Renamed() if event.directory:
@@ -56,10 +57,10 @@ def unseen_moves(events: Iterable[Event], changes: Iterable[Change]) -> Iterator
                 told |= {event.source, event.target}
             case _:
                 pass
-    for identity, close in written.items():
-        change = wanted[identity]
+    for inode, close in written.items():
+        change = wanted[inode]
         source, target = close.path, change.path
-        if source == target or not source or {source, target} & told or os.path.lexists(source):
+        if not source or {source, target} & told or os.path.lexists(source):
             continue
         if carriers.carried(source, close.tick) == target:
             continue
@@ -108,5 +109,9 @@ class _Carriers:
                 yield renames[place][0], above, renames[place][1]
 
 
-def _identity(stat: Stat) -> tuple[int, ...]:
-    return stat.device, stat.inode, stat.size, stat.mtime
+def _inode(stat: Stat) -> tuple[int, int]:
+    return stat.device, stat.inode
+
+
+def _state(stat: Stat) -> tuple[int, int]:
+    return stat.size, stat.mtime
