@@ -55,7 +55,8 @@ struct entry {
     uint64_t path; /* where its text is in the spool, or 0 */
     int64_t position; /* of what is WATCHED: where it stood at first */
 };
-enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21 };
+enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21,
+       SPLICED = 1 << 22 };
 
 /* What a child in our memory has open. */
 struct guest {
@@ -1803,7 +1804,8 @@ static bool is_shared(const struct entry *e, int fd) {
 }
 
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
- * standard output, was then changed by another that has it. Where the kernel does not count, no. */
+ * standard output, was then changed by another that has it. Where the kernel does not count, no; what is moved into a file
+ * out of a pipe (`splice`) it counts nowhere, so that is kept beside the descriptor. */
 static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
@@ -1830,7 +1832,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
-    if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing()))) return;
+    if (inherited && (!written || (!(e->flags & (MAPPED | SPLICED)) && wrote_nothing()))) return;
     if (written) tell_libraries();
     DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
@@ -2475,6 +2477,10 @@ HOOK(int, __dprintf_chk, (int fd, int how, const char *format, ...)) {
     return result;
 }
 
+static void passed_on(int to) {
+    if (is_tracked(to) && awake()) entry(to)->flags |= SPLICED;
+}
+
 /* From one descriptor to another. */
 #define PASS(name, parameters, ...)                              \
     HOOK(long, name, parameters) {                               \
@@ -2482,6 +2488,7 @@ HOOK(int, __dprintf_chk, (int fd, int how, const char *format, ...)) {
         if (may_talk(to)) talked(to, WRITABLE);                  \
         long result = REAL(name)(__VA_ARGS__);                   \
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);    \
+        if (result > 0) passed_on(to);                           \
         return result;                                           \
     }
 PASS(splice, (int fd, long *at, int to, long *target, size_t size, unsigned flags), fd, at, to, target, size, flags)

@@ -128,7 +128,7 @@ struct entry {
     uint32_t taken, given, teller; /* the turns in which it was told last that something was, and who did it */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
-       WATCHED = 1 << 21,
+       WATCHED = 1 << 21, SPLICED = 1 << 22,
        THROUGH = 1 << 23, PACKETS = 1 << 24 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
@@ -561,6 +561,12 @@ static void drop_closed(const struct task *t) {
     }
 }
 
+/* What is moved into a file out of a pipe the kernel counts nowhere. */
+static void passed_on(const struct process *p, int to) {
+    struct entry *e = tracked(p, to);
+    if (e) e->flags |= SPLICED;
+}
+
 static bool wrote_nothing(const struct process *p) {
     char text[512];
     if (read_about(p->pid, "/io", text, sizeof text) < 0) return false;
@@ -588,7 +594,7 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
-    if (inherited && (!written || (!(e->flags & MAPPED) && wrote_nothing(p)))) return;
+    if (inherited && (!written || (!(e->flags & (MAPPED | SPLICED)) && wrote_nothing(p)))) return;
     BEGIN(d);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
@@ -1693,6 +1699,7 @@ static bool begins_call(struct task *t, bool *gone) {
         }
         return false;
     }
+    case SYS_splice: passed_on(p, (int)a[2]); __attribute__((fallthrough));
     default: talked(t, target_of(t), WRITABLE); return is_watched(p, source_of(t), WATCHED | PACKETS | THROUGH);
     }
 }

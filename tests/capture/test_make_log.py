@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import pytest
+
 PROVGRAPH = [sys.executable, "-m", "provgraph"]
 
 
@@ -22,7 +24,7 @@ def rows(folder: Path, query: str) -> list[dict[str, object]]:
 def run(folder: Path, *command: str) -> None:
     """What it says goes to a file without a name that can be read, too."""
     with TemporaryFile() as said:
-        words = [*PROVGRAPH, "run", "--", *command]
+        words = [*PROVGRAPH, "run", *(() if "--" in command else ("--",)), *command]
         subprocess.run(words, cwd=folder, check=True, stdout=said, stderr=said)
 
 
@@ -43,6 +45,17 @@ def test_who_holds_a_log_and_writes_nothing_is_not_its_writer(tmp_path: Path) ->
     )
     assert found
     assert not [row for row in found if str(row["command"]).startswith("sleep")]
+
+
+@pytest.mark.parametrize("backend", ["preload", "ptrace"])
+def test_who_held_a_log_and_ended_is_not_the_writer_of_what_comes_later(
+    tmp_path: Path, backend: str
+) -> None:
+    (tmp_path / "Makefile").write_text("all:\n\techo 1\n\tsleep 0.1\n\techo 2\n")
+    run(tmp_path, "--backend", backend, "--", "sh", "-c", "make > log")
+    query = 'file "./log"@all | lineage depth 1 | where kind = step | select command'
+    commands = {str(row["command"]).partition(" ")[0] for row in rows(tmp_path, query)}
+    assert commands == {"make", "echo"}
 
 
 def test_an_empty_pipe_that_can_still_speak_is_heard(tmp_path: Path) -> None:

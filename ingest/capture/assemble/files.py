@@ -155,7 +155,10 @@ class _Sweep:
             case Image():
                 self.began(event, by, index)
                 self.started(by.process)
-            case ExecFailed() | Exited() | Killed():
+            case Exited():
+                self.started(by.process)
+                self.left(by)
+            case ExecFailed() | Killed():
                 self.started(by.process)
             case Forked():
                 self.forked(event, by)
@@ -463,6 +466,16 @@ class _Sweep:
             if not writers:
                 opening.file.writers = None
         self.unsettled.pop(opening, None)
+
+    def left(self, by: Execution) -> None:
+        """A program ended by itself. What it had been given and does not say to have closed, it did not write to: what
+        becomes of that later is nobody's but of those who have it still."""
+        if not by.traced:
+            return
+        for openings in self.openings.get(by.process, {}).values():
+            for opening in openings:
+                if opening.inherited and opening.writable and not opening.closed:
+                    self.let_go(opening)
 
     def changed_while_read(
         self, opening: Opening, by: Execution, event: Closed, index: int
