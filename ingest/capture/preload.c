@@ -33,6 +33,12 @@
 #undef mkostemp64
 #undef mkostemps64
 #undef mmap64
+#undef lseek64
+#undef fseeko64
+#undef fsetpos64
+#undef sendfile64
+#undef aio_read64
+#undef lio_listio64
 #undef truncate64
 #undef fcntl64
 
@@ -40,7 +46,7 @@
 
 /* All our data are one page (tests/capture/test_shim_build.py): a second one would be a map more in every process. What
  * few processes need is in the table. */
-enum { TRACKED = 4096, NEAREST = 8, LIBRARIES = 32, GUESTS = 8, MODULE_FOLDERS = 512, RINGS = 16 };
+enum { TRACKED = 4096, NEAREST = 8, LIBRARIES = 32, GUESTS = 8, MODULE_FOLDERS = 512, RINGS = 16, LENT = 8, ROOM = 5 * PATHS };
 
 /* ---- what the process keeps ------------------------------------------------------------------- */
 
@@ -82,6 +88,8 @@ struct table {
     struct guest guests[GUESTS];        /* one child at a time is usual: the entries are not theirs */
     struct ring rings[RINGS];
     uint32_t ringed; /* the process that was said to do more with them than is seen */
+    uint32_t lent;   /* a bit for each of these that somebody has */
+    _Alignas(8) unsigned char rooms[LENT][ROOM];
 };
 
 enum { ASLEEP, WAKING, READY, SILENT, RESTRICTED };
@@ -243,6 +251,47 @@ static struct table *make_table(void) {
     if (all && !swap(&table, &none, all)) call2(SYS_munmap, all, sizeof *all);
     return load(&table);
 }
+
+/* ---- room for paths ------------------------------------------------------------------------------
+ *
+ * The stack of a thread, or that a signal is handled on, may be as small as what a program itself needs there: what is
+ * long is put together elsewhere, but on the first stack, which always has this much (Linux gives it no less). */
+
+enum { FIRST_STACK = 128 << 10 };
+
+static bool is_on_first_stack(void) {
+    return (uintptr_t)auxiliary - (uintptr_t)__builtin_frame_address(0) < FIRST_STACK;
+}
+
+/* Some room, or NULL on the first stack, or where there is none. */
+static unsigned char *borrow(void) {
+    struct table *all = is_on_first_stack() ? NULL : make_table();
+    if (!all) return NULL;
+    for (int i = 0; i < LENT; i++)
+        if (!(__atomic_fetch_or(&all->lent, 1u << i, __ATOMIC_ACQ_REL) >> i & 1)) return all->rooms[i];
+    return raw_mmap(ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void give_back(unsigned char *room) {
+    struct table *all = load(&table);
+    if (!room) return;
+    size_t i = ((uintptr_t)room - (uintptr_t)all->rooms) / ROOM;
+    if (i < LENT)
+        __atomic_fetch_and(&all->lent, ~(1u << i), __ATOMIC_ACQ_REL);
+    else
+        call2(SYS_munmap, room, ROOM);
+}
+
+/* `name` has that many bytes, which are to be given back: not by an attribute, as nothing here may need libgcc. */
+#define ROOM_FOR(name, size)                                                              \
+    unsigned char *name##_borrowed = borrow();                                            \
+    unsigned char name##_own[name##_borrowed ? 1 : (size)] __attribute__((aligned(8)));   \
+    unsigned char *const name = name##_borrowed ? name##_borrowed : name##_own
+#define GIVE_BACK(name) give_back(name##_borrowed)
+
+#define LONG_DRAFT(name, size)    \
+    ROOM_FOR(name##_bytes, size); \
+    struct draft name = {name##_bytes, name##_bytes + (size), false}
 
 static bool track(int fd, const struct entry *e) {
     if (fd >= NEAREST && !make_table()) return false;
@@ -417,8 +466,9 @@ static bool write_forked(unsigned char *d_bytes, size_t room, bool enough, uint3
 }
 
 static __attribute__((noinline)) void write_forked_large(uint32_t pid, uint64_t tick) {
-    unsigned char room[4 * PATHS];
-    write_forked(room, sizeof room, true, pid, tick);
+    ROOM_FOR(room, 4 * PATHS);
+    write_forked(room, 4 * PATHS, true, pid, tick);
+    GIVE_BACK(room);
 }
 
 static void become_forked(uint32_t pid) {
@@ -895,8 +945,9 @@ static bool write_image(unsigned char *d_bytes, size_t room, bool enough, uint32
 static __attribute__((noinline)) void write_image_large(uint32_t pid, uint64_t tick, char *const *argv,
                                                         const struct legacy *kept,
                                                         const struct started *from) {
-    unsigned char room[5 * PATHS];
-    write_image(room, sizeof room, true, pid, tick, argv, kept, from);
+    ROOM_FOR(room, 5 * PATHS);
+    write_image(room, 5 * PATHS, true, pid, tick, argv, kept, from);
+    GIVE_BACK(room);
 }
 
 static void leaving_by_exit(int status, void *unused);
@@ -1291,9 +1342,11 @@ static const char *find_direct(void) {
 }
 
 /* Whether we would see what is done by a function of libc, or libc does by it what we would not see without us: it loads more
- * code, or runs programs by itself. Another descriptor of what is open already matters only to who does more with it. */
+ * code, or runs programs by itself. Another descriptor of what is open already, or where one stands, matters only to who does
+ * more with it. */
 static bool may_do_more(const char *name, const struct symbols *ours, bool installed) {
-    static const char leaving[][8] = {"_exit", "_Exit", "exit", "fclose", "fcntl", "fcntl64"};
+    static const char leaving[][12] = {"_exit",   "_Exit", "exit",   "fclose",   "fcntl",   "fcntl64",   "lseek",
+                                       "lseek64", "fseek", "fseeko", "fseeko64", "fsetpos", "fsetpos64", "rewind"};
     static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo", "getname",
                                        "gethost", "getserv", "getproto", "getnet",  "iconv_open", "wordexp"};
     for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++)
@@ -1334,13 +1387,14 @@ static bool is_inert(const char *path) {
 }
 
 static void tell_direct(const char *path) {
-    DRAFT(d, PATHS + 64);
+    LONG_DRAFT(d, PATHS + 64);
     put_text(&d, "past libc", 9);
     if (equal(path, "/proc/self/exe"))
         put_link(&d, path);
     else if (!put_plain_path(&d, path))
         put_text(&d, path, length_of(path));
     WRITE(MISSED, 0, 0, state->pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
 }
 
 /* HOOK(int, unlink, (const char *path), (path)) begins the definition of `unlink`, in which
@@ -1436,10 +1490,11 @@ static void tell_read(const char *name) {
     int fd = raw_open(AT_FDCWD, name, O_PATH);
     if (fd < 0) return;
     if (raw_fstat(fd, &s) && S_ISREG(s.st_mode)) {
-        DRAFT(d, PATHS + 64);
+        LONG_DRAFT(d, PATHS + 64);
         put_stat(&d, &s);
         if (!is_without_links(name) || !put_plain_path(&d, name)) put_descriptor_path(&d, fd);
         WRITE(OPENED, READABLE, -1, state->pid, next_tick(), d);
+        GIVE_BACK(d_bytes);
         end_turn();
     }
     raw_close(fd);
@@ -1762,14 +1817,17 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     bool nameless = (flags & O_TMPFILE) == O_TMPFILE; /* the path is its folder's */
     if ((b->looked && flags & O_CREAT && !b->existed) || nameless) seen |= CREATED;
     if (b->existed) seen |= HAS_BEFORE;
-    DRAFT(d, PATHS + 100);
+    LONG_DRAFT(d, PATHS + 100);
     put_stat(&d, &s);
     if (b->existed) put_stat(&d, &b->stat);
     unsigned char *named = d.at + 4;
     bool plain = path && !nameless && (path[0] == '/' || at == AT_FDCWD) && is_without_links(path) &&
                  put_plain_path(&d, path);
     size_t n = plain ? (size_t)(d.at - named) : put_descriptor_path(&d, fd);
-    if (n > 6 && (begins((char *)named, "/proc/") || begins((char *)named, "/sys/"))) return;
+    if (n > 6 && (begins((char *)named, "/proc/") || begins((char *)named, "/sys/"))) {
+        GIVE_BACK(d_bytes);
+        return;
+    }
     if (!n && path) {
         d.at -= 4;
         put_name(&d, at, path);
@@ -1777,6 +1835,7 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     count_told();
     uint64_t tick = next_tick();
     uint64_t written = WRITE(OPENED, seen, fd, pid, tick, d);
+    GIVE_BACK(d_bytes);
     uint32_t lively = seen & CREATED || (seen & TRUNCATES && b->existed && b->stat.st_size) ? LIVELY : 0;
     struct entry e = entry_of(tick, access | lively, &s, written);
     if (written) e.path = written + (b->existed ? 80 : 40);
@@ -1812,11 +1871,14 @@ static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
  * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. The position is
  * its parent's, too: a fork that has read nothing at all, as one that a shell begins while it goes on with its script,
  * has not moved it. */
-static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
+static bool was_moved(const struct entry *e, int fd, uint32_t pid) {
     int64_t position = e->flags & WATCHED ? position_of(fd) : -1;
-    if (position < 0 || position == e->position) return;
-    if (!is_guest(pid) && state->forked && so_far("rchar: ") == 0) return;
-    write_drawn(fd, e->opened, e->device, e->inode, pid);
+    if (position < 0 || position == e->position) return false;
+    return is_guest(pid) || !state->forked || so_far("rchar: ") != 0;
+}
+
+static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
+    if (was_moved(e, fd, pid)) write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
 /* Says that `e`, which is open as `fd`, is closed. */
@@ -1834,7 +1896,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     if (dated) s.st_mtim = s.st_ctim;
     if (inherited && (!written || (!(e->flags & (MAPPED | SPLICED)) && wrote_nothing()))) return;
     if (written) tell_libraries();
-    DRAFT(d, PATHS + 64);
+    LONG_DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
     if (e->flags & WRITABLE)
@@ -1842,6 +1904,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     else
         put_u32(&d, 0); /* as it was opened */
     WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
     if (!written) return;
     add(&spool->activity, 1);
     end_turn();
@@ -2410,6 +2473,95 @@ READ_AT(preadv64, int)
 READ_AT(preadv2, int)
 READ_AT(preadv64v2, int)
 
+static inline void read_at(int fd) {
+    if (UNLIKELY(is_tracked(fd)) && awake()) drawn(fd);
+}
+
+/* Asynchronous ones are told of when they are asked for. Each libc has the descriptor first, and then what is asked. */
+#define AIO_READ(name)                                \
+    HOOK(int, name, (const int *asked)) {             \
+        SOUGHT(name);                                 \
+        NEED(name, (int)fail(ENOSYS));                \
+        int result = REAL(name)((const void *)asked); \
+        if (result == 0) read_at(asked[0]);           \
+        return result;                                \
+    }
+AIO_READ(aio_read)
+AIO_READ(aio_read64)
+
+#define AIO_LIST(name)                                                          \
+    HOOK(int, name, (int mode, const int *const *list, int count, void *event)) { \
+        enum { READ = 0 };                                                      \
+        SOUGHT(name);                                                           \
+        NEED(name, (int)fail(ENOSYS));                                          \
+        int result = REAL(name)(mode, list, count, event);                      \
+        for (int i = 0; i < count; i++)                                         \
+            if (list[i] && list[i][1] == READ) read_at(list[i][0]);             \
+        return result;                                                          \
+    }
+AIO_LIST(lio_listio)
+AIO_LIST(lio_listio64)
+
+/* Who reads, and then goes back to where a file stood, is found out before it does; who only looks about in it has not
+ * read. */
+static void about_to_seek(int fd) {
+    struct entry *e = entry(fd);
+    if (!(e->flags & WATCHED) || !awake()) return;
+    uint32_t pid = caller();
+    if (!is_guest(pid) && was_moved(e, fd, pid)) drawn(fd);
+}
+
+static void stands_at(int fd, long position) {
+    const struct entry *e = entry(fd);
+    if (!(e->flags & WATCHED) || position < 0 || is_guest(caller())) return;
+    EACH_TRACKED(other)
+        if (is_same_open(entry(other), e)) entry(other)->position = position;
+}
+
+#define SEEK(name)                                         \
+    HOOK(long, name, (int fd, long to, int from)) {        \
+        NEED(name, fail(ENOSYS));                          \
+        if (LIKELY(!is_tracked(fd))) return REAL(name)(fd, to, from); \
+        about_to_seek(fd);                                 \
+        long result = REAL(name)(fd, to, from);            \
+        stands_at(fd, result);                             \
+        return result;                                     \
+    }
+SEEK(lseek)
+SEEK(lseek64)
+
+/* A stream may read as it goes there: where that ends is no place that it was at without having read. */
+static void about_to_seek_in(void *stream) {
+    if (!stream || !load(&top)) return;
+    int fd = number_of(stream);
+    if (is_tracked(fd)) about_to_seek(fd);
+}
+
+#define SEEK_IN(name, parameters, ...)         \
+    HOOK(int, name, parameters) {              \
+        NEED(name, (int)fail(ENOSYS));         \
+        about_to_seek_in(stream);              \
+        return REAL(name)(__VA_ARGS__);        \
+    }
+SEEK_IN(fseek, (void *stream, long to, int from), stream, to, from)
+SEEK_IN(fseeko, (void *stream, long to, int from), stream, to, from)
+SEEK_IN(fseeko64, (void *stream, long to, int from), stream, to, from)
+
+#define SEEK_SELDOM(name)                              \
+    HOOK(int, name, (void *stream, const void *to)) {  \
+        SOUGHT(name);                                  \
+        NEED(name, (int)fail(ENOSYS));                 \
+        about_to_seek_in(stream);                      \
+        return REAL(name)(stream, to);                 \
+    }
+SEEK_SELDOM(fsetpos)
+SEEK_SELDOM(fsetpos64)
+
+HOOK(void, rewind, (void *stream)) {
+    about_to_seek_in(stream);
+    if (REAL(rewind)) REAL(rewind)(stream);
+}
+
 /* ---- the network -------------------------------------------------------------------------------- */
 
 /* What is asked for very often is not looked up by a call. */
@@ -2489,12 +2641,21 @@ static void passed_on(int to) {
         long result = REAL(name)(__VA_ARGS__);                   \
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);    \
         if (result > 0) passed_on(to);                           \
+        if (result > 0) read_at(fd);                             \
         return result;                                           \
     }
 PASS(splice, (int fd, long *at, int to, long *target, size_t size, unsigned flags), fd, at, to, target, size, flags)
 PASS(tee, (int fd, int to, size_t size, unsigned flags), fd, to, size, flags)
 PASS(sendfile, (int to, int fd, long *at, size_t size), to, fd, at, size)
 PASS(sendfile64, (int to, int fd, long *at, size_t size), to, fd, at, size)
+
+HOOK(long, copy_file_range, (int fd, long *at, int to, long *target, size_t size, unsigned flags)) {
+    SOUGHT(copy_file_range);
+    NEED(copy_file_range, fail(ENOSYS));
+    long result = REAL(copy_file_range)(fd, at, to, target, size, flags);
+    if (result > 0) read_at(fd);
+    return result;
+}
 
 HOOK(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *until)) {
     NEED(recvmmsg, (int)fail(ENOSYS));
@@ -2550,7 +2711,7 @@ static void renamed(const struct move *m, int at, const char *source, int to, co
                     unsigned flags) {
     if (!m->known) return;
     uint32_t pid = caller();
-    DRAFT(d, 2 * PATHS + 2 * 4200);
+    LONG_DRAFT(d, 2 * PATHS + 2 * 4200);
     put_stat(&d, &m->source);
     if (m->over) put_stat(&d, &m->target);
     put_name(&d, at, source);
@@ -2559,6 +2720,7 @@ static void renamed(const struct move *m, int at, const char *source, int to, co
     if (S_ISDIR(m->source.st_mode)) seen |= DIRECTORY;
     if (flags & RENAME_EXCHANGE) seen |= EXCHANGE;
     WRITE(RENAMED, seen, 0, pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
     add(&spool->names, 1);
     add(&spool->activity, 1);
 }
@@ -2602,7 +2764,7 @@ static bool look_at_link(struct stat *s, int at, const char *source, int flags) 
 static void linked(const struct stat *s, int at, const char *source, int to, const char *target,
                    int flags) {
     uint32_t pid = caller();
-    DRAFT(d, 2 * PATHS + 2 * 4200);
+    LONG_DRAFT(d, 2 * PATHS + 2 * 4200);
     put_stat(&d, s);
     if (s->st_nlink == 0)
         put_text(&d, "", 0); /* made by O_TMPFILE: this is its first name */
@@ -2614,6 +2776,7 @@ static void linked(const struct stat *s, int at, const char *source, int to, con
         put_name(&d, at, source);
     put_name(&d, to, target);
     WRITE(LINKED, HAS_STAT, 0, pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
     add(&spool->names, 1);
     add(&spool->activity, 1);
 }
@@ -2644,10 +2807,11 @@ static bool look_at_file(struct stat *s, int at, const char *path) {
 
 static void unlinked(const struct stat *s, int at, const char *path) {
     uint32_t pid = caller();
-    DRAFT(d, PATHS + 4300);
+    LONG_DRAFT(d, PATHS + 4300);
     put_stat(&d, s);
     put_name(&d, at, path);
     WRITE(UNLINKED, HAS_STAT, 0, pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
     add(&spool->names, 1);
 }
 
@@ -2692,6 +2856,7 @@ static void made_fifo(int at, const char *path) {
 }
 
 HOOK(int, mkfifo, (const char *path, unsigned mode)) {
+    SOUGHT(mkfifo);
     NEED(mkfifo, (int)fail(ENOSYS));
     int result = REAL(mkfifo)(path, mode);
     if (result == 0 && awake()) made_fifo(AT_FDCWD, path);
@@ -2699,6 +2864,7 @@ HOOK(int, mkfifo, (const char *path, unsigned mode)) {
 }
 
 HOOK(int, mkfifoat, (int at, const char *path, unsigned mode)) {
+    SOUGHT(mkfifoat);
     NEED(mkfifoat, (int)fail(ENOSYS));
     int result = REAL(mkfifoat)(at, path, mode);
     if (result == 0 && awake()) made_fifo(at, path);
@@ -2706,6 +2872,7 @@ HOOK(int, mkfifoat, (int at, const char *path, unsigned mode)) {
 }
 
 HOOK(int, mknod, (const char *path, unsigned mode, unsigned long device)) {
+    SOUGHT(mknod);
     NEED(mknod, (int)fail(ENOSYS));
     int result = REAL(mknod)(path, mode, device);
     if (result == 0 && awake()) made_fifo(AT_FDCWD, path);
@@ -2713,6 +2880,7 @@ HOOK(int, mknod, (const char *path, unsigned mode, unsigned long device)) {
 }
 
 HOOK(int, mknodat, (int at, const char *path, unsigned mode, unsigned long device)) {
+    SOUGHT(mknodat);
     NEED(mknodat, (int)fail(ENOSYS));
     int result = REAL(mknodat)(at, path, mode, device);
     if (result == 0 && awake()) made_fifo(at, path);
@@ -2725,11 +2893,12 @@ static void truncated(const struct stat *before, const char *path) {
     if (fd < 0) return;
     if (raw_fstat(fd, &after)) {
         uint32_t pid = caller();
-        DRAFT(d, PATHS + 100);
+        LONG_DRAFT(d, PATHS + 100);
         put_stat(&d, before);
         put_stat(&d, &after);
         put_descriptor_path(&d, fd);
         WRITE(TRUNCATED, HAS_BEFORE | HAS_STAT, 0, pid, next_tick(), d);
+        GIVE_BACK(d_bytes);
         add(&spool->activity, 1);
         end_turn();
     }
@@ -2783,6 +2952,7 @@ static void about_to_date(void) {
 
 #define DATE(name, parameters, ...)        \
     HOOK(int, name, parameters) {          \
+        SOUGHT(name);                      \
         NEED(name, (int)fail(ENOSYS));     \
         if (awake()) about_to_date();      \
         return REAL(name)(__VA_ARGS__);    \
@@ -2796,9 +2966,10 @@ DATE(utimensat, (int at, const char *path, const void *times, int flags), at, pa
 
 static void moved(void) {
     uint32_t pid = caller();
-    DRAFT(d, PATHS + 16);
+    LONG_DRAFT(d, PATHS + 16);
     put_cwd(&d);
     WRITE(MOVED, 0, 0, pid, next_tick(), d);
+    GIVE_BACK(d_bytes);
 }
 
 HOOK(int, chdir, (const char *path)) {
@@ -3124,8 +3295,9 @@ static __attribute__((noinline)) void write_executing_large(uint32_t pid, uint64
                                                             const struct target *t, int fd,
                                                             const char *path, char *const *argv,
                                                             bool leaving) {
-    unsigned char room[4 * PATHS];
-    write_executing(room, sizeof room, true, pid, tick, t, fd, path, argv, leaving);
+    ROOM_FOR(room, 4 * PATHS);
+    write_executing(room, 4 * PATHS, true, pid, tick, t, fd, path, argv, leaving);
+    GIVE_BACK(room);
 }
 
 /* Opens what an exec of `path` would open, or says why it cannot (a negative errno). */
@@ -3159,7 +3331,9 @@ static int look_at_target(struct target *t, int at, const char *path, int flags)
     if (follower && equal(path, follower)) return KNOWN;
     int fd = open_target(at, path, flags);
     if (fd < 0) return KNOWN; /* executable, but not to be read */
-    inspect(t, fd, path);
+    ROOM_FOR(head, HEAD);
+    inspect(t, fd, path, (char *)head);
+    GIVE_BACK(head);
     if (absolute && !t->script && t->reason < SETUID) {
         DRAFT(d, sizeof t->program.path + 8);
         size_t n = put_descriptor_path(&d, fd);
@@ -3321,8 +3495,21 @@ static int exec_failed(uint32_t said, int result) {
     return result;
 }
 
+/* How much `search` takes: what it finds must stay until an exec, which may be that of a child in our memory, on a stack
+ * that has little. */
+static size_t room_to_search(const char *name) {
+    const char *path = &environ && environ ? variable(environ, "PATH") : NULL;
+    size_t longest = sizeof "/usr/bin", n = 0;
+    for (; path && *path; path++) {
+        n = *path == ':' ? 0 : n + 1;
+        if (n > longest) longest = n;
+    }
+    longest += length_of(name) + 4;
+    return longest < PATHS ? longest : PATHS;
+}
+
 /* Where execvp would find `name`, in `room`. */
-static const char *search(const char *name, char *room) {
+static const char *search(const char *name, char *room, size_t most) {
     for (const char *c = name; *c; c++)
         if (*c == '/') return name;
     const char *path = variable(environ, "PATH");
@@ -3332,7 +3519,7 @@ static const char *search(const char *name, char *room) {
         const char *end = path;
         while (*end && *end != ':') end++;
         size_t size = (size_t)(end - path);
-        if (size + n + 3 < PATHS) {
+        if (size + n + 3 < most) {
             memcpy(room, path, size);
             if (!size) room[size++] = '.';
             room[size++] = '/';
@@ -3370,8 +3557,8 @@ HOOK(int, execv, (const char *path, char *const *argv)) { return shim_execve(pat
 
 HOOK(int, execvpe, (const char *name, char *const *argv, char *const *env)) {
     NEED(execvpe, (int)fail(ENOSYS));
-    char found[PATHS];
-    const char *path = can_leave() ? search(name, found) : NULL;
+    char found[room_to_search(name)];
+    const char *path = can_leave() ? search(name, found, sizeof found) : NULL;
     DEPART(AT_FDCWD, path, 0, env);
     uint32_t said = executing(&departure, path, argv);
     return exec_failed(said, REAL(execvpe)(name, argv, env));
@@ -3537,8 +3724,8 @@ static int spawning(spawner *real, unsigned how, int *given, const char *path, c
     if (!awake()) return real(given, path, actions, attributes, argv, env);
     int child = 0, result;
     uint64_t tick = next_tick();
-    char named[how & SEARCHES ? PATHS : 1];
-    const char *found = how & SEARCHES ? search(path, named) : path;
+    char named[how & SEARCHES ? room_to_search(path) : 1];
+    const char *found = how & SEARCHES ? search(path, named, sizeof named) : path;
     bool followed = found && argv && !room && spawns_tracer(found, &ours);
     if (followed) {
         size_t count = 0;
@@ -3905,6 +4092,15 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_pipe: return shim_pipe((int *)a);
 #endif
     case SYS_pipe2: return shim_pipe2((int *)a, (int)b);
+    case SYS_pread64: return shim_pread((int)a, (void *)b, (size_t)c, d, 0);
+    case SYS_preadv:
+    case SYS_preadv2:
+    case SYS_copy_file_range: {
+        long result = REAL(syscall)(n, a, b, c, d, e, f);
+        if (result > 0) read_at((int)a);
+        return result;
+    }
+    case SYS_lseek: return shim_lseek((int)a, b, (int)c);
     case SYS_read: return shim_read((int)a, (void *)b, (size_t)c);
     case SYS_readv: return shim_readv((int)a, (const void *)b, (int)c);
     case SYS_write: return shim_write((int)a, (const void *)b, (size_t)c);

@@ -55,12 +55,13 @@ SHARED enum reason why_escaping(const char *file, long size, const char *path) {
     return begins(name, "ld-") || begins(name, "ld.") ? SEEN : STATIC; /* the loader itself */
 }
 
-/* Reads the head of `fd`, and of the interpreters that it names. */
-SHARED void inspect(struct target *t, int fd, const char *path) {
-    char head[4096] __attribute__((aligned(8)));
+enum { HEAD = 4096 };
+
+/* Reads the head of `fd`, and of the interpreters that it names, into `head`, which is aligned as an ELF file wants it. */
+SHARED void inspect(struct target *t, int fd, const char *path, char head[HEAD]) {
     for (int depth = 0, at = fd; depth < 5; depth++) {
         struct stat s;
-        long n = raw_fstat(at, &s) ? call4(SYS_pread64, at, head, sizeof head - 1, 0) : -1;
+        long n = raw_fstat(at, &s) ? call4(SYS_pread64, at, head, HEAD - 1, 0) : -1;
         enum reason privileged = n > 0 ? why_privileged(&s, at) : SEEN;
         if (at != fd) raw_close(at);
         if (n < 4) return;

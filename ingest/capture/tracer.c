@@ -1503,7 +1503,8 @@ static bool executing(struct task *t, int at, uint64_t path, uint64_t argv, uint
     if (!readable) fd = raw_open(AT_FDCWD, to, O_PATH);
     if (fd < 0) return false;
     struct target target = {.reason = SEEN};
-    if (readable) inspect(&target, fd, asked[0]);
+    char head[HEAD] __attribute__((aligned(8)));
+    if (readable) inspect(&target, fd, asked[0], head);
     bool foreign = target.reason == ARCHITECTURE;
     bool raised = target.reason >= SETUID || !readable;
     bool loads = target.reason == SEEN;

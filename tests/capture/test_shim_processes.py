@@ -307,6 +307,62 @@ def test_signal_handlers_may_open_files(traced: Tracing, compiled: Compile) -> N
     assert {c.opened for c in seen.all(Closed)} == opened
 
 
+SMALL_STACKS = {
+    "thread": """static void*in(void*u){act();return 0;}int on(void){pthread_attr_t a;pthread_t t;
+pthread_attr_init(&a);pthread_attr_setstacksize(&a,16384);return pthread_create(&t,&a,in,0)||pthread_join(t,0);}""",
+    "signal": """static void in(int s){act();}int on(void){stack_t s={.ss_sp=room+4096,.ss_size=8192};
+struct sigaction a={.sa_handler=in,.sa_flags=SA_ONSTACK};
+return mprotect(room,4096,PROT_NONE)||sigaltstack(&s,0)||sigaction(SIGUSR1,&a,0)||raise(SIGUSR1);}""",
+}
+
+
+@pytest.mark.parametrize("stack", SMALL_STACKS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        'close(open("b",O_CREAT|O_WRONLY,0644))',
+        'fclose(fopen("b","w"))',
+        'rename("a","b")',
+        'link("a","b")',
+        'unlink("a")',
+        'truncate("a",0)',
+        'chdir("/")',
+        'if(!fork()){close(open("b",O_CREAT|O_WRONLY,0644));_exit(0);}wait(0)',
+        'execlp("true","true",(char*)0)',
+        'pid_t p;posix_spawnp(&p,"true",0,0,(char*[]){"true",0},environ);waitpid(p,0,0)',
+    ],
+)
+def test_what_needs_little_stack_needs_little_more(
+    traced: Tracing, compiled: Compile, call: str, stack: str
+) -> None:
+    text = HEADERS + (
+        "#include <sys/mman.h>\nstatic char room[12288] __attribute__((aligned(4096)));"
+        f"static void act(void){{{call};}}{SMALL_STACKS[stack]}"
+        'int main(){int d=open("a",O_CREAT|O_WRONLY,0644);write(d,"x",1);close(d);return on();}'
+    )
+    program = compiled(text, "-pthread")
+    alone = subprocess.run([program], cwd=traced.folder, check=False)
+    for left in ("a", "b"):
+        (traced.folder / left).unlink(missing_ok=True)
+    seen = traced.run(program)
+    assert (alone.returncode, seen.status, seen.gaps) == (0, 0, [])
+    assert seen.one(Opened, path=traced.path("a")).writable
+
+
+def test_many_threads_with_little_stack_lose_nothing(traced: Tracing, compiled: Compile) -> None:
+    text = HEADERS + (
+        'static void*in(void*u){char a[9],b[9];sprintf(a,"a%ld",(long)u);sprintf(b,"b%ld",(long)u);'
+        "for(int i=0;i<50;i++){close(open(a,O_CREAT|O_WRONLY,0644));rename(a,b);}return 0;}"
+        "int main(){pthread_t t[24];pthread_attr_t a;pthread_attr_init(&a);"
+        "pthread_attr_setstacksize(&a,20480);for(long i=0;i<24;i++)if(pthread_create(t+i,&a,in,(void*)i))return 9;"
+        "for(int i=0;i<24;i++)pthread_join(t[i],0);return 0;}"
+    )
+    seen = traced.run(compiled(text, "-pthread"))
+    assert (seen.status, seen.gaps) == (0, [])
+    assert len(seen.all(Renamed)) == len(seen.all(Closed)) == 24 * 50
+    assert {r.source for r in seen.all(Renamed)} == {traced.path(f"a{i}") for i in range(24)}
+
+
 EXECS = [
     'execve("/bin/echo",(char*[]){"echo","x",0},environ)',
     'execv("/bin/echo",(char*[]){"echo","x",0})',
