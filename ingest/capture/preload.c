@@ -18,6 +18,7 @@
  */
 
 #include "direct.h"
+#include "rings.h"
 #include "target.h"
 
 #include <sys/socket.h>
@@ -46,7 +47,7 @@
 
 /* All our data are one page (tests/capture/test_shim_build.py): a second one would be a map more in every process. What
  * few processes need is in the table. */
-enum { TRACKED = 4096, NEAREST = 8, LIBRARIES = 32, GUESTS = 8, MODULE_FOLDERS = 512, RINGS = 16, LENT = 8, ROOM = 5 * PATHS };
+enum { TRACKED = 4096, NEAREST = 8, LIBRARIES = 32, GUESTS = 8, MODULE_FOLDERS = 512, LENT = 8, ROOM = 5 * PATHS };
 
 /* ---- what the process keeps ------------------------------------------------------------------- */
 
@@ -69,13 +70,6 @@ struct guest {
     uint32_t pid;
     int fd;
     struct entry entry;
-};
-
-/* A ring of io_uring: where in its memory it says how far it was filled and emptied, and how much it holds at once, or 0 where
- * what is asked through it is not looked at. */
-struct ring {
-    uint32_t name; /* its descriptor and 1, or 0 */
-    uint32_t entries, flags, head, tail, array;
 };
 
 /* Mapped when it is first needed. The first of `entries` and `tracks` stand in our own page. */
@@ -3962,15 +3956,7 @@ HOOK(int, prctl, (int what, long a, long b, long c, long d)) {
 }
 
 #ifdef SYS_io_uring_setup
-/* ---- rings of io_uring -----------------------------------------------------------------------------
- *
- * What the kernel reads and writes for them is not seen. libuv, and so Node.js and CMake, has one in each loop only to say which
- * descriptors it waits for: what is asked is looked at when it is handed over. */
-
-enum { NO_ARRAY = 1 << 16, REGISTERED = 1 << 4 }; /* IORING_SETUP_NO_SQARRAY, IORING_ENTER_REGISTERED_RING */
-/* And IORING_SETUP_CQSIZE, CLAMP, SUBMIT_ALL, COOP_TASKRUN, TASKRUN_FLAG, SINGLE_ISSUER: with others the kernel may take what
- * is asked by itself, or it lies elsewhere. */
-enum { LOOKED_AT = NO_ARRAY | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 12 };
+/* ---- rings of io_uring ----------------------------------------------------------------------------- */
 
 static void ring_missed(void) {
     struct table *all = make_table();
@@ -3993,46 +3979,22 @@ static struct ring *find_ring(int fd, uint32_t name) {
 static void ring_made(int fd, const uint32_t *parameters) {
     struct ring *r = find_ring(fd, (uint32_t)fd + 1);
     if (!r) r = find_ring(fd, 0);
-    bool seen = r && !(parameters[2] & ~(uint32_t)LOOKED_AT);
-    if (r) {
-        r->entries = seen ? parameters[0] : 0;
-        r->flags = parameters[2];
-        r->head = parameters[10], r->tail = parameters[11], r->array = parameters[16];
-    }
-    if (!seen) ring_missed();
+    if (!r || !describe_ring(r, parameters)) ring_missed();
 }
 
-static bool is_only_waited_for(unsigned asked) {
-    enum { NOP = 0, POLL = 6, POLL_NO_MORE = 7, TIMEOUT = 11, NO_TIMEOUT = 12, CANCEL = 14, LINK_TIMEOUT = 15, EPOLL_CTL = 29 };
-    return asked == NOP || asked == POLL || asked == POLL_NO_MORE || asked == TIMEOUT || asked == NO_TIMEOUT || asked == CANCEL ||
-           asked == LINK_TIMEOUT || asked == EPOLL_CTL;
-}
-
-/* Mapped for so long only: a map would keep a ring alive that the program closes. */
-static bool waits_only(int fd, const struct ring *r) {
-    enum { EACH = 64, ASKED = 0x10000000 }; /* IORING_OFF_SQES */
-    size_t room = r->flags & NO_ARRAY ? page : r->array + r->entries * sizeof(uint32_t), size = (size_t)r->entries * EACH;
-    char *ring = raw_mmap(room, PROT_READ, MAP_SHARED, fd, 0);
-    unsigned char *asked = ring ? raw_mmap(size, PROT_READ, MAP_SHARED, fd, ASKED) : NULL;
-    bool only = asked;
-    if (asked) {
-        uint32_t at = load((uint32_t *)(ring + r->head)), end = load((uint32_t *)(ring + r->tail));
-        for (uint32_t n = 0; at != end && n < r->entries; at++, n++) {
-            uint32_t i = at & (r->entries - 1);
-            if (!(r->flags & NO_ARRAY)) i = load((uint32_t *)(ring + r->array) + i);
-            if (i < r->entries && !is_only_waited_for(asked[i * EACH])) only = false;
-        }
-        call2(SYS_munmap, asked, size);
-    }
-    if (ring) call2(SYS_munmap, ring, room);
+/* Whether what the kernel takes of it is to be counted. */
+static bool ring_handed_over(int fd, unsigned flags) {
+    struct table *all = load(&table);
+    if (all && load(&all->ringed) == caller()) return false;
+    struct ring *r = flags & REGISTERED ? NULL : find_ring(fd, (uint32_t)fd + 1);
+    bool only = r && r->entries && waits_only(fd, r);
+    if (!only) ring_missed();
     return only;
 }
 
-static void ring_handed_over(int fd, unsigned flags) {
-    struct table *all = load(&table);
-    if (all && load(&all->ringed) == caller()) return;
-    struct ring *r = flags & REGISTERED ? NULL : find_ring(fd, (uint32_t)fd + 1);
-    if (!r || !r->entries || !waits_only(fd, r)) ring_missed();
+static void ring_taken(int fd, uint32_t count) {
+    struct ring *r = find_ring(fd, (uint32_t)fd + 1);
+    if (!r || was_faster(r, count)) ring_missed();
 }
 #endif
 
@@ -4192,9 +4154,12 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         if (ring >= 0 && awake()) ring_made((int)ring, (const uint32_t *)b);
         return ring;
     }
-    case SYS_io_uring_enter:
-        if (b && awake()) ring_handed_over((int)a, (unsigned)d);
-        break;
+    case SYS_io_uring_enter: {
+        bool counted = b && awake() && ring_handed_over((int)a, (unsigned)d);
+        long taken = REAL(syscall)(n, a, b, c, d, e, f);
+        if (counted && taken > 0) ring_taken((int)a, (uint32_t)taken);
+        return taken;
+    }
 #endif
     default: break;
     }

@@ -19,6 +19,7 @@ SHARED: Final = (
     "calls.h",
     "direct.h",
     "preload.h",
+    "rings.h",
     "system.h",
     "target.h",
     "writer.h",

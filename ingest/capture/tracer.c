@@ -21,6 +21,7 @@
  *   traces or wants to be traced by another, or enters another run. Should we die, the kernel lets all go.
  * - No dependency and no libc, like the shim. */
 
+#include "rings.h"
 #include "target.h"
 
 #include <sys/uio.h>
@@ -136,6 +137,7 @@ struct files {
     uint32_t users;
     int room;
     struct entry *all;
+    struct ring rings[RINGS]; /* not a fork's, who has them from another */
 };
 
 struct process {
@@ -146,6 +148,7 @@ struct process {
     uint32_t shares; /* it was said that it has memory that its forks share */
     bool talks; /* it may have ends of pipes or of pairs of sockets */
     bool elsewhere; /* its paths may begin at another root than ours */
+    bool ringed; /* it was said that its rings do more than is seen */
     uint64_t forked;
     struct files *files;
 };
@@ -1005,6 +1008,68 @@ static void received(const struct task *t, uint64_t message) {
     }
 }
 
+/* ---- rings of io_uring -------------------------------------------------------------------------
+ *
+ * Known by the number they were made with, until it is closed or taken by another. One that came in any other way is not
+ * looked at. */
+
+static void ring_missed(const struct task *t) {
+    if (!t->process->ringed) missed(t->process->pid, "io_uring", "");
+    t->process->ringed = true;
+}
+
+/* By its descriptor and 1; by 0 one that is free. */
+static struct ring *find_ring(const struct task *t, uint32_t name) {
+    struct ring *all = t->process->files->rings;
+    for (int i = 0; i < RINGS; i++)
+        if (all[i].name == name) return &all[i];
+    return NULL;
+}
+
+static void forget_rings(const struct process *p, unsigned first, unsigned last) {
+    for (int i = 0; i < RINGS; i++) {
+        uint32_t *name = &p->files->rings[i].name;
+        if (*name > first && *name - 1 <= last) *name = 0;
+    }
+}
+
+static void ring_made(const struct task *t, int fd) {
+    uint32_t parameters[30];
+    forget_rings(t->process, (unsigned)fd, (unsigned)fd);
+    struct ring *r = find_ring(t, 0);
+    bool seen = r && read_memory(t, t->arguments[1], parameters, sizeof parameters) == sizeof parameters &&
+                describe_ring(r, parameters);
+    if (seen)
+        r->name = (uint32_t)fd + 1;
+    else
+        ring_missed(t);
+}
+
+/* Through a descriptor of ours, as older kernels let nobody read such memory of another. */
+static bool ring_waits_only(const struct task *t, struct ring *r) {
+    struct stat s;
+    int own = borrow(t, (int)r->name - 1);
+    bool only = own >= 0 && raw_fstat(own, &s) && !(s.st_mode & S_IFMT) /* a file may end within what is mapped */ &&
+                waits_only(own, r);
+    return_it(own);
+    return only;
+}
+
+/* Whether the end of the call is to be looked at. */
+static bool ring_handed_over(const struct task *t) {
+    const uint64_t *a = t->arguments;
+    if (!(uint32_t)a[1] || t->process->ringed) return false;
+    struct ring *r = a[3] & REGISTERED ? NULL : find_ring(t, (uint32_t)a[0] + 1);
+    bool only = r && r->name && ring_waits_only(t, r);
+    if (!only) ring_missed(t);
+    return only;
+}
+
+static void ring_taken(const struct task *t, uint32_t count) {
+    struct ring *r = find_ring(t, (uint32_t)t->arguments[0] + 1);
+    if (!r || was_faster(r, count)) ring_missed(t);
+}
+
 /* ---- names ------------------------------------------------------------------------------------- */
 
 /* A call that takes two names. */
@@ -1403,6 +1468,8 @@ static void began(struct task *t, uint32_t former) {
         p->files = own;
         own->users = 1;
     }
+    forget_rings(p, 0, ~0u);
+    p->ringed = false;
     write_image(t, false);
 }
 
@@ -1610,9 +1677,14 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_openat2:
     case SYS_open_by_handle_at:
     case SYS_memfd_create: return look_before(t);
-    case SYS_close: closing(t, (int)a[0]); return false;
+    case SYS_close:
+        forget_rings(p, (unsigned)a[0], (unsigned)a[0]);
+        closing(t, (int)a[0]);
+        return false;
     case SYS_close_range:
-        if (!(a[2] & 4 /* CLOSE_RANGE_CLOEXEC */)) closing_from(t, (unsigned)a[0], (unsigned)a[1]);
+        if (a[2] & 4 /* CLOSE_RANGE_CLOEXEC */) return false;
+        forget_rings(p, (unsigned)a[0], (unsigned)a[1]);
+        closing_from(t, (unsigned)a[0], (unsigned)a[1]);
         return false;
 #ifdef SYS_dup2
     case SYS_dup2:
@@ -1620,6 +1692,7 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_dup3: {
         struct stat s;
         if (a[0] == a[1]) return false;
+        forget_rings(p, (unsigned)a[1], (unsigned)a[1]);
         if (tracked(p, (int)a[1]) && stat_descriptor(t, (int)a[0], &s)) closing(t, (int)a[1]);
         return tracked(p, (int)a[0]) || a[1] <= 2;
     }
@@ -1687,6 +1760,7 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_exit_group: ending(t, (int)a[0], true); return false;
     case SYS_exit: ending(t, (int)a[0], false); return false;
     case SYS_io_uring_setup: return true;
+    case SYS_io_uring_enter: return ring_handed_over(t);
     case SYS_ptrace: tracing(t, gone); return false;
     case SYS_clone:
     case SYS_clone3: {
@@ -1776,7 +1850,8 @@ static void ends_call(struct task *t, int64_t result) {
     case SYS_truncate: truncated(t); break;
     case SYS_chdir:
     case SYS_fchdir: moved(t); break;
-    case SYS_io_uring_setup: missed(t->process->pid, "io_uring", ""); break;
+    case SYS_io_uring_setup: ring_made(t, (int)result); break;
+    case SYS_io_uring_enter: ring_taken(t, (uint32_t)result); break;
     default:
         if (result == 0) break;
         drawn(t, source_of(t));

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from capture.rings import ASKED_LATER, RING, WAYS
 from capture.traced import Traced, Tracing, compiled, shim_library, traced
 
 from provgraph.ingest.capture import spool
@@ -725,43 +726,7 @@ def test_a_program_that_restricts_its_system_calls_lives(
     assert seen.one(Missed).what == "seccomp"
 
 
-RING = """
-#include <linux/io_uring.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-static int ring;
-static struct io_uring_params made;
-static struct io_uring_sqe *asked;
-static char *memory;
-static void make_ring(unsigned flags) {
-    made.flags = flags;
-    ring = syscall(SYS_io_uring_setup, 4, &made);
-    if (ring < 0) exit(9);
-    memory = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-    asked = mmap(0, 4 * sizeof *asked, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-}
-static int ask(int what, int fd, const void *at, int size, long to) {
-    unsigned *tail = (unsigned *)(memory + made.sq_off.tail), i = *tail & 3;
-    memset(asked + i, 0, sizeof *asked);
-    asked[i].opcode = what, asked[i].fd = fd, asked[i].addr = (unsigned long)at, asked[i].len = size, asked[i].off = to;
-    if (!(made.flags & 1 << 16)) ((unsigned *)(memory + made.sq_off.array))[i] = i;
-    __atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-    if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) != 1) exit(8);
-    unsigned *head = (unsigned *)(memory + made.cq_off.head);
-    struct io_uring_cqe *all = (struct io_uring_cqe *)(memory + made.cq_off.cqes);
-    return all[(*head)++ & (made.cq_entries - 1)].res;
-}
-static int wait_for(int fd) {
-    struct epoll_event event = {EPOLLIN};
-    int epoll = epoll_create1(0);
-    if (ask(IORING_OP_EPOLL_CTL, epoll, &event, EPOLL_CTL_ADD, fd)) exit(7);
-    return epoll_wait(epoll, &event, 1, 1000);
-}
-"""
-RINGS = pytest.mark.parametrize("flags", [0, 1 << 16], ids=["array", "no array"])
-
-
-@RINGS
+@pytest.mark.parametrize("flags", WAYS.values(), ids=WAYS)
 def test_a_ring_that_only_says_what_is_waited_for_misses_nothing(
     traced: Tracing, compiled: Compile, flags: int
 ) -> None:
@@ -780,7 +745,7 @@ def test_a_ring_that_only_says_what_is_waited_for_misses_nothing(
     assert (seen.status, seen.all(Missed), seen.gaps) == (0, [], [])
 
 
-@RINGS
+@pytest.mark.parametrize("flags", WAYS.values(), ids=WAYS)
 def test_what_a_ring_reads_is_missed_once(traced: Tracing, compiled: Compile, flags: int) -> None:
     (traced.folder / "in").write_text("abc")
     body = f"""
@@ -803,6 +768,16 @@ def test_a_ring_that_is_not_looked_at_is_missed(traced: Tracing, compiled: Compi
     body = "make_ring(0); ring = dup(ring); return ask(IORING_OP_NOP, 0, 0, 0, 0);"
     seen = traced.run(compiled(HEADERS + RING + main(body)[len(HEADERS) :]))
     assert (seen.status, seen.one(Missed).what) == (0, "io_uring")
+
+
+def test_what_another_thread_asks_of_a_ring_after_it_was_looked_at_is_missed(
+    traced: Tracing, compiled: Compile
+) -> None:
+    text = HEADERS + RING + ASKED_LATER + main("return take_often();")[len(HEADERS) :]
+    seen = traced.run(compiled(text, "-pthread"))
+    took_both = {int(pid) for pid in seen.stdout.split()}
+    assert took_both
+    assert took_both <= {event.pid for event in seen.all(Missed)}
 
 
 def test_a_cancelled_thread_unwinds_through_a_hook(traced: Tracing, compiled: Compile) -> None:

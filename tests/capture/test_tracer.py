@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from capture.rings import ASKED_LATER, RING, WAYS
 from capture.traced import Tracing, compiled, followed, shim_library, traced, tracer_program
 
 from provgraph.ingest.capture import spool
@@ -390,3 +391,114 @@ def test_what_belongs_to_another_run_is_let_go(followed: Tracing) -> None:
     )
     assert seen.stdout.split() == [b"TracerPid:", b"0"]
     assert within([e for e in seen.all(Opened) if e.created], followed.folder) == ["f"]
+
+
+# --- Rings of io_uring
+
+EACH_WAY = pytest.mark.parametrize("flags", WAYS.values(), ids=WAYS)
+
+
+@EACH_WAY
+def test_a_ring_that_only_says_what_is_waited_for_misses_nothing(
+    followed: Tracing, compiled: Compile, flags: int
+) -> None:
+    """Also one that is larger than the one before it, whose number it has; and more in all than are looked at at once."""
+    body = f"""
+        int ends[2];
+        pipe(ends);
+        write(ends[1], "a", 1);
+        for (int n = 0; n < 40; n++) {{
+            made.cq_entries = n % 2 ? 128 : 0;
+            make_ring({flags} | (n % 2 ? IORING_SETUP_CQSIZE : 0));
+            for (int m = 0; m < 9; m++)
+                if (wait_for(ends[0]) != 1 || ask(IORING_OP_NOP, 0, 0, 0, 0)) return 6;
+            if (n % 4) n % 3 ? close(ring) : dup2(0, ring);
+        }}
+        return 0;"""
+    seen = followed.follow(compiled(main(body, RING)))
+    assert (seen.status, seen.all(Missed), seen.gaps) == (0, [], [])
+    seen = followed.run("bash", "-c", f"{compiled(main(body, RING), '-static')}; exit $?")
+    assert (seen.status, seen.all(Missed), seen.gaps) == (0, [], [])
+    assert len(seen.all(Image)) == 2
+
+
+@EACH_WAY
+def test_what_a_ring_reads_is_missed_once(followed: Tracing, compiled: Compile, flags: int) -> None:
+    """Of a ring that has the number of another, whose memory was laid out in another way."""
+    (followed.folder / "in").write_text("abc")
+    body = f"""
+        char all[4] = "";
+        make_ring({flags});
+        if (ask(IORING_OP_NOP, 0, 0, 0, 0)) return 6;
+        close(ring);
+        made.cq_entries = 128;
+        make_ring({flags} | IORING_SETUP_CQSIZE);
+        if (ask(IORING_OP_NOP, 0, 0, 0, 0)) return 5;
+        for (int n = 0; n < 5; n++) if (ask(IORING_OP_OPENAT, AT_FDCWD, "in", 0, 0) < 3) return 4;
+        if (ask(IORING_OP_READ, ring + 1, all, 3, 0) != 3) return 3;
+        return strcmp(all, "abc");"""
+    seen = followed.follow(compiled(main(body, RING)))
+    assert (seen.status, seen.one(Missed).what) == (0, "io_uring")
+
+
+NOT_LOOKED_AT = {
+    "the kernel takes what is asked by itself": "make_ring(IORING_SETUP_SQPOLL); return 0;",
+    "its memory is the program's": """
+        enum { OWN_MEMORY = 1 << 14 };
+        static char own[2][1 << 16] __attribute__((aligned(4096)));
+        ((unsigned long *)&made)[9] = (unsigned long)own[0], ((unsigned long *)&made)[14] = (unsigned long)own[1];
+        made.flags = OWN_MEMORY;
+        return syscall(SYS_io_uring_setup, 4, &made) < 0;""",
+    "another number": "make_ring(0); ring = dup(ring); return ask(IORING_OP_NOP, 0, 0, 0, 0);",
+    "the number of another": """
+        make_ring(0);
+        int other = ring;
+        make_ring(0);
+        if (dup2(ring, other) != other) return 6;
+        ring = other;
+        return ask(IORING_OP_NOP, 0, 0, 0, 0);""",
+    "registered": """
+        struct { unsigned offset, unused; unsigned long ring; } own = {-1};
+        close(0);
+        make_ring(0); /* which has the number that the next is registered as */
+        make_ring(0);
+        own.ring = ring;
+        if (syscall(SYS_io_uring_register, ring, 20 /* IORING_REGISTER_RING_FDS */, &own, 1) != 1) return 6;
+        ring = own.offset, how |= 1 << 4 /* IORING_ENTER_REGISTERED_RING */;
+        return ask(IORING_OP_NOP, 0, 0, 0, 0);""",
+    "a fork's parent": """
+        int status;
+        make_ring(0);
+        if (!fork()) _exit(ask(IORING_OP_NOP, 0, 0, 0, 0));
+        return wait(&status) < 0 || status;""",
+    "the program before": """
+        char text[9];
+        make_ring(0);
+        if (argc > 1) {
+            ring = atoi(argv[1]);
+            map_ring();
+            return ask(IORING_OP_NOP, 0, 0, 0, 0);
+        }
+        fcntl(ring, F_SETFD, 0);
+        sprintf(text, "%d", ring);
+        return execl(argv[0], argv[0], text, NULL);""",
+    "one too many": "for (int n = 0; n < 17; n++) make_ring(0); return 0;",
+}
+
+
+@pytest.mark.parametrize("body", NOT_LOOKED_AT.values(), ids=NOT_LOOKED_AT)
+def test_a_ring_that_is_not_looked_at_is_missed(
+    followed: Tracing, compiled: Compile, body: str
+) -> None:
+    seen = followed.follow(compiled(main(body, RING)))
+    assert (seen.status, seen.one(Missed).what) == (0, "io_uring")
+
+
+def test_what_another_thread_asks_of_a_ring_after_it_was_looked_at_is_missed(
+    followed: Tracing, compiled: Compile
+) -> None:
+    text = main("return take_often();", RING + ASKED_LATER)
+    seen = followed.follow(compiled(text, "-pthread"))
+    took_both = {int(pid) for pid in seen.stdout.split()}
+    assert took_both
+    assert took_both <= {event.pid for event in seen.all(Missed)}
