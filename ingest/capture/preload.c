@@ -1573,7 +1573,10 @@ HIDDEN __attribute__((used)) void *shim_before_dlopen(const char *name, int flag
     static void *slot;
     (void)name;
     uint32_t apart = flags & RTLD_DEEPBIND ? APART : 0;
-    if (UNLIKELY((load(&loading) ^ apart) & APART) && awake()) tell_libraries(); /* what came before is otherwise */
+    if (UNLIKELY((load(&loading) ^ apart) & APART) && awake()) { /* what came before is otherwise */
+        if (apart) store(&loading, LOADED); /* even where it was there from the beginning */
+        tell_libraries();
+    }
     store(&loading, LOADED | apart);
     return find_loader(&slot, "dlopen");
 }
