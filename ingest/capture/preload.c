@@ -3053,12 +3053,29 @@ HOOK(int, setns, (int fd, int what)) {
     return result;
 }
 
-/* A child of clone begins in a function and on a stack of its own, never in ours. */
+/* A child of clone begins in a function and on a stack of its own, never in ours. One that has a copy of our memory has this,
+ * too: without it, it would be taken for one that shares ours, where any did before. */
+struct beginning {
+    int (*begin)(void *);
+    void *argument;
+    uint64_t tick;
+    uint32_t parent;
+};
+
+static int begin_forked(void *beginning) {
+    struct beginning b = *(struct beginning *)beginning;
+    if (load(&readiness) == READY) forked_at(b.tick, b.parent);
+    return b.begin(b.argument);
+}
+
 HOOK(int, clone,
      (void *begin, void *stack, int flags, void *argument, void *a, void *b, void *c)) {
     NEED(clone, (int)fail(ENOSYS));
     if (flags & CLONE_VM && !(flags & CLONE_THREAD)) store(&sharing, 1);
-    return REAL(clone)(begin, stack, flags, argument, a, b, c);
+    if (flags & CLONE_VM || !begin || !awake()) return REAL(clone)(begin, stack, flags, argument, a, b, c);
+    struct beginning forked = {(int (*)(void *))begin, argument, 0, caller()};
+    forked.tick = now();
+    return REAL(clone)((void *)begin_forked, stack, flags, &forked, a, b, c);
 }
 
 /* The frame of a function that calls vfork must not be left by its child: ours is gone before. */
@@ -4121,6 +4138,9 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         if ((unsigned)a <= (unsigned)b && !(c & ON_EXEC) && awake()) closing_from((unsigned)a, (unsigned)b);
         break;
 #endif
+#ifdef SYS_fork
+    case SYS_fork: a = b = 0; __attribute__((fallthrough)); /* as a clone without anything */
+#endif
     case SYS_clone: {
         if (a & CLONE_VM || b) {
             if (!(a & CLONE_THREAD)) store(&sharing, 1);
@@ -4137,10 +4157,15 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
         break;
 #ifdef SYS_clone3
     case SYS_clone3: {
-        uint64_t wanted;
-        if (copied(&wanted, (const void *)a, sizeof wanted) && wanted & CLONE_VM && !(wanted & CLONE_THREAD))
-            store(&sharing, 1);
-        break;
+        uint64_t wanted[6]; /* the last is a stack, on which the child could not return from here */
+        if (!copied(wanted, (const void *)a, sizeof wanted)) break;
+        if (wanted[0] & CLONE_VM && !(wanted[0] & CLONE_THREAD)) store(&sharing, 1);
+        if (wanted[0] & CLONE_VM || wanted[5]) break;
+        uint32_t parent = awake() ? caller() : 0;
+        uint64_t tick = now();
+        long pid = REAL(syscall)(n, a, b, c, d, e, f);
+        if (pid == 0 && load(&readiness) == READY) forked_at(tick, parent);
+        return pid;
     }
 #endif
 #ifdef SYS_seccomp
