@@ -113,6 +113,7 @@ class Closed(Event, frozen=True):
     opened: int  # the tick of its `Opened`, or of the `Image` that inherited it
     stat: Stat
     mapped: bool = False  # MAP_SHARED and writable was asked for: changes may come after the close
+    wrote: bool = False  # it was given the file open, and was seen to write there
 
 
 class Drawn(Event, frozen=True):

@@ -63,7 +63,7 @@ struct entry {
     int64_t position; /* of what is WATCHED: where it stood at first */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21,
-       SPLICED = 1 << 22 };
+       WROTE = 1 << 22 };
 
 /* What a child in our memory has open. */
 struct guest {
@@ -1861,7 +1861,7 @@ static bool is_shared(const struct entry *e, int fd) {
 
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no; what is moved into a file
- * out of a pipe (`splice`) it counts nowhere, so that is kept beside the descriptor. */
+ * out of a pipe (`splice`) it counts nowhere, so what is seen to be written stands with the descriptor. */
 static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
@@ -1891,7 +1891,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
-    if (inherited && (!written || (!(e->flags & (MAPPED | SPLICED)) && wrote_nothing()))) return;
+    if (inherited && (!written || (!(e->flags & (MAPPED | WROTE)) && wrote_nothing()))) return;
     if (written) tell_libraries();
     LONG_DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
@@ -1900,7 +1900,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
         put_known_path(&d, e, fd);
     else
         put_u32(&d, 0); /* as it was opened */
-    WRITE(CLOSED, e->flags & MAPPED, fd, pid, next_tick(), d);
+    WRITE(CLOSED, (e->flags & MAPPED) | (e->flags & WROTE ? GIVEN : 0), fd, pid, next_tick(), d);
     GIVE_BACK(d_bytes);
     if (!written) return;
     add(&spool->activity, 1);
@@ -2582,10 +2582,18 @@ HOOK(void, rewind, (void *stream)) {
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);              \
         return result;                                                     \
     }
+/* Which of those that were given a file have changed it shows nowhere in that. */
+static inline void writes(int fd) {
+    if (LIKELY(!is_tracked(fd))) return;
+    struct entry *e = entry(fd);
+    if ((e->flags & (INHERITED | WROTE)) == INHERITED) e->flags |= WROTE;
+}
+
 #define GIVE(type, name, parameters, ...)                \
     HOOK(type, name, parameters) {                       \
         QUICK(name, (type)fail(ENOSYS));                 \
         if (may_talk(fd)) talked(fd, WRITABLE);          \
+        writes(fd);                                      \
         return real(__VA_ARGS__);                        \
     }
 TAKE(long, read, (int fd, void *to, size_t size), fd, to, size)
@@ -2626,10 +2634,6 @@ HOOK(int, __dprintf_chk, (int fd, int how, const char *format, ...)) {
     return result;
 }
 
-static void passed_on(int to) {
-    if (is_tracked(to) && awake()) entry(to)->flags |= SPLICED;
-}
-
 /* From one descriptor to another. */
 #define PASS(name, parameters, ...)                              \
     HOOK(long, name, parameters) {                               \
@@ -2637,7 +2641,7 @@ static void passed_on(int to) {
         if (may_talk(to)) talked(to, WRITABLE);                  \
         long result = REAL(name)(__VA_ARGS__);                   \
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);    \
-        if (result > 0) passed_on(to);                           \
+        if (result > 0) writes(to);                              \
         if (result > 0) read_at(fd);                             \
         return result;                                           \
     }
@@ -2650,7 +2654,7 @@ HOOK(long, copy_file_range, (int fd, long *at, int to, long *target, size_t size
     SOUGHT(copy_file_range);
     NEED(copy_file_range, fail(ENOSYS));
     long result = REAL(copy_file_range)(fd, at, to, target, size, flags);
-    if (result > 0) read_at(fd);
+    if (result > 0) read_at(fd), writes(to);
     return result;
 }
 

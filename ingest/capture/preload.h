@@ -158,7 +158,7 @@ enum flag {
     TRACEABLE = 1 << 11, /* executing */
     CUT = 1 << 12,       /* paths or descriptors did not fit */
     ACCEPTED = 1 << 13,  /* connected: by who listened */
-    GIVEN = 1 << 14,     /* connected: another process did it */
+    GIVEN = 1 << 14,     /* connected: another process did it; closed: what was written there is known to be its own */
     HEARD = 1 << 15,     /* parted: something may have come */
 };
 

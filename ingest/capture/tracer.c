@@ -129,7 +129,7 @@ struct entry {
     uint32_t taken, given, teller; /* the turns in which it was told last that something was, and who did it */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
-       WATCHED = 1 << 21, SPLICED = 1 << 22,
+       WATCHED = 1 << 21, WROTE = 1 << 22,
        THROUGH = 1 << 23, PACKETS = 1 << 24 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
@@ -564,10 +564,11 @@ static void drop_closed(const struct task *t) {
     }
 }
 
-/* What is moved into a file out of a pipe the kernel counts nowhere. */
-static void passed_on(const struct process *p, int to) {
+/* Which of those that were given a file have changed it shows nowhere in that, and what is moved there out of a pipe the
+ * kernel does not even count. */
+static void writes(const struct process *p, int to) {
     struct entry *e = tracked(p, to);
-    if (e) e->flags |= SPLICED;
+    if (e && e->flags & INHERITED) e->flags |= WROTE;
 }
 
 static bool wrote_nothing(const struct process *p) {
@@ -597,7 +598,7 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
-    if (inherited && (!written || (!(e->flags & (MAPPED | SPLICED)) && wrote_nothing(p)))) return;
+    if (inherited && (!written || (!(e->flags & (MAPPED | WROTE)) && wrote_nothing(p)))) return;
     BEGIN(d);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
@@ -605,7 +606,7 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
         put_known_path(&d, t, e, fd);
     else
         put_u32(&d, 0); /* as it was opened */
-    TELL(CLOSED, e->flags & MAPPED, fd, p->pid, next_tick(), d);
+    TELL(CLOSED, (e->flags & MAPPED) | (e->flags & WROTE ? GIVEN : 0), fd, p->pid, next_tick(), d);
     if (!written) return;
     add(&spool->activity, 1);
     end_turn(p);
@@ -1648,6 +1649,8 @@ static int target_of(const struct task *t) {
     switch (t->number) {
     case SYS_write:
     case SYS_writev:
+    case SYS_pwrite64:
+    case SYS_pwritev:
     case SYS_pwritev2:
     case SYS_vmsplice:
     case SYS_sendto:
@@ -1774,8 +1777,10 @@ static bool begins_call(struct task *t, bool *gone) {
         }
         return false;
     }
-    case SYS_splice: passed_on(p, (int)a[2]); __attribute__((fallthrough));
-    default: talked(t, target_of(t), WRITABLE); return is_watched(p, source_of(t), WATCHED | PACKETS | THROUGH);
+    default:
+        talked(t, target_of(t), WRITABLE);
+        writes(p, target_of(t));
+        return is_watched(p, source_of(t), WATCHED | PACKETS | THROUGH);
     }
 }
 

@@ -354,6 +354,7 @@ class _Sweep:
             del table[event.opened]
         if opening.closed:
             return
+        opening.wrote = event.wrote
         if table and self.programs.is_shell(by):
             for other in (other for others in table.values() for other in others):
                 other.kept |= other.tick < opening.tick and not other.borrowers
@@ -519,7 +520,9 @@ class _Sweep:
         if not (given or opening.inherited):
             # Each opened it for itself: who of the two wrote last is not known.
             return stat is not None and stat.size > 0
-        return not opening.forked and self.leaves_doubt(last.by, by)
+        if opening.forked:  # its parent may have closed it since
+            return opening.wrote and own is None
+        return self.leaves_doubt(last.by, by)
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two

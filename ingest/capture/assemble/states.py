@@ -156,7 +156,7 @@ class Opening(msgspec.Struct, eq=False):
     a fork, `forked` by a fork; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
     until then, `kept` that it had it open while it closed another that it had opened later. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
-    `later` is what others wrote while it was open."""
+    `later` is what others wrote while it was open, `wrote` that it was seen to write there."""
 
     file: File
     by: Execution
@@ -179,6 +179,7 @@ class Opening(msgspec.Struct, eq=False):
     read: Read | None = None
     drawn: bool = False
     later: list[Read] = []
+    wrote: bool = False
     late: Closed | None = None
     closed: bool = False
 
