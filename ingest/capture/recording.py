@@ -36,6 +36,7 @@ from provgraph.ingest.capture import (
     tree,
     worktree,
 )
+from provgraph.ingest.capture.apart import Names, Strangers
 from provgraph.ingest.capture.events import (
     Closed,
     Event,
@@ -372,7 +373,7 @@ class Evidence(msgspec.Struct):
     `packages` are what was found out when it ended, if that is not now. `texts` are contents of scripts
     and small texts that it had. `shell` is the one that ran it, where that was not the shim's, `typed` whether there is one, told or not. `nested` are
     the runners within. `observed`: the contents have taken in the events already, as they came. `going_on`: it has
-    not ended."""
+    not ended. `apart`: what programs called files of the project by mounts of their own."""
 
     manifest: Manifest
     events: Events
@@ -392,6 +393,7 @@ class Evidence(msgspec.Struct):
     nested: Nested = Nested()
     observed: bool = False
     going_on: bool = False
+    apart: Names | None = None
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -475,7 +477,18 @@ def _completed(
     evidence.events = without_runners(_of_others(evidence.events, project), evidence.nested)
     after = _look_again(root, evidence)
     changes = list(tree.changes(evidence.before, after)) if evidence.before and after else []
-    moves = list(unseen_moves(evidence.events, changes))
+    ignored = evidence.ignored
+    strangers = Strangers(
+        root,
+        [evidence.before, after],
+        lambda: tree.look(root, ignored or tree.Ignored.of(root)),
+        evidence.manifest.began + evidence.manifest.machine.offset,
+    )
+    moves = list(unseen_moves(strangers.watching(evidence.events), changes))
+    if found := strangers.names(evidence.events, changes):
+        evidence.apart = found
+        evidence.events = through(evidence.events, found.given)
+        moves = list(unseen_moves(evidence.events, changes))
     evidence.events = joined(evidence.events, moves)
     own = _own_doings(project, evidence, changes, recorded)
     evidence.events = joined(evidence.events, own)
@@ -540,6 +553,8 @@ def _understood(evidence: Evidence, recorded: Path, context: Context) -> Assembl
     evidence.texts += parts.texts
     interpreted = (found.event for found in evidence.interpretations)
     told = [*mounts.renamed(interpreted, evidence.manifest.names)]
+    if evidence.apart is not None:
+        told = [*evidence.apart.given(told)]
     events = evidence.events
     evidence.events = list(_saying_more(events))
     if any(isinstance(event, Preserved) for event in evidence.events):
