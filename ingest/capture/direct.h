@@ -12,7 +12,7 @@
 
 /* What is found in a text. */
 enum {
-    RENAMES = 1 << 0, /* calls that name, rename or remove files */
+    RENAMES = 1 << 0, /* calls that name, rename, remove or change files */
     OPENS = 1 << 1,   /* calls that open files or run programs */
     ANY = 1 << 2,     /* a function that makes whichever call it is told */
 };
@@ -40,7 +40,8 @@ SHARED unsigned kind_of_call(long number) {
     case SYS_renameat2:
     case SYS_linkat:
     case SYS_unlinkat:
-    case SYS_truncate: return RENAMES;
+    case SYS_truncate:
+    case SYS_io_submit: return RENAMES;
     default: return 0;
     }
 }

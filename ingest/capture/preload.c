@@ -2474,26 +2474,38 @@ static inline void read_at(int fd) {
     if (UNLIKELY(is_tracked(fd)) && awake()) drawn(fd);
 }
 
+/* Which of those that were given a file have changed it shows nowhere in that. */
+static inline void writes(int fd) {
+    if (LIKELY(!is_tracked(fd))) return;
+    struct entry *e = entry(fd);
+    if ((e->flags & (INHERITED | WROTE)) == INHERITED) e->flags |= WROTE;
+}
+
 /* Asynchronous ones are told of when they are asked for. Each libc has the descriptor first, and then what is asked. */
-#define AIO_READ(name)                                \
+#define AIO(name, does)                               \
     HOOK(int, name, (const int *asked)) {             \
         SOUGHT(name);                                 \
         NEED(name, (int)fail(ENOSYS));                \
+        int fd = *asked;                              \
         int result = REAL(name)((const void *)asked); \
-        if (result == 0) read_at(asked[0]);           \
+        if (result == 0) does(fd);                    \
         return result;                                \
     }
-AIO_READ(aio_read)
-AIO_READ(aio_read64)
+AIO(aio_read, read_at)
+AIO(aio_read64, read_at)
+AIO(aio_write, writes)
+AIO(aio_write64, writes)
 
 #define AIO_LIST(name)                                                          \
     HOOK(int, name, (int mode, const int *const *list, int count, void *event)) { \
-        enum { READ = 0 };                                                      \
+        enum { READ = 0, WRITE = 1 };                                           \
         SOUGHT(name);                                                           \
         NEED(name, (int)fail(ENOSYS));                                          \
         int result = REAL(name)(mode, list, count, event);                      \
-        for (int i = 0; i < count; i++)                                         \
+        for (int i = 0; i < count; i++) {                                       \
             if (list[i] && list[i][1] == READ) read_at(list[i][0]);             \
+            if (list[i] && list[i][1] == WRITE) writes(list[i][0]);             \
+        }                                                                       \
         return result;                                                          \
     }
 AIO_LIST(lio_listio)
@@ -2582,13 +2594,6 @@ HOOK(void, rewind, (void *stream)) {
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);              \
         return result;                                                     \
     }
-/* Which of those that were given a file have changed it shows nowhere in that. */
-static inline void writes(int fd) {
-    if (LIKELY(!is_tracked(fd))) return;
-    struct entry *e = entry(fd);
-    if ((e->flags & (INHERITED | WROTE)) == INHERITED) e->flags |= WROTE;
-}
-
 #define GIVE(type, name, parameters, ...)                \
     HOOK(type, name, parameters) {                       \
         QUICK(name, (type)fail(ENOSYS));                 \
@@ -2607,6 +2612,10 @@ RECEIVE(__recvfrom_chk, (int fd, void *to, size_t size, size_t room, int flags, 
         address && length ? *length : 0, fd, to, size, room, flags, address, length)
 GIVE(long, write, (int fd, const void *from, size_t size), fd, from, size)
 GIVE(long, writev, (int fd, const void *parts, int count), fd, parts, count)
+GIVE(long, pwrite, (int fd, const void *from, size_t size, long at), fd, from, size, at)
+GIVE(long, pwrite64, (int fd, const void *from, size_t size, long at), fd, from, size, at)
+GIVE(long, pwritev, (int fd, const void *parts, int count, long at), fd, parts, count, at)
+GIVE(long, pwritev64, (int fd, const void *parts, int count, long at), fd, parts, count, at)
 GIVE(long, pwritev2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
 GIVE(long, pwritev64v2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
 GIVE(long, send, (int fd, const void *from, size_t size, int flags), fd, from, size, flags)
@@ -4022,6 +4031,26 @@ static void ring_taken(int fd, uint32_t count) {
 }
 #endif
 
+/* ---- what the kernel is asked to do by itself ---------------------------------------------------- */
+
+static void submitting(long count, const void *const *list) {
+    for (long i = 0; i < count && awake(); i++) {
+        struct queued q;
+        const char *at;
+        if (!copied(&at, list + i, sizeof at) || !copied(&q, at + QUEUED_AT, sizeof q)) return;
+        if (reads_when_queued(&q)) read_at(q.fd);
+        if (writes_when_queued(&q)) writes(q.fd);
+    }
+}
+
+/* Of libaio, which asks the kernel itself. */
+HOOK(int, io_submit, (void *queue, long count, void **list)) {
+    SOUGHT(io_submit);
+    NEED(io_submit, -ENOSYS);
+    submitting(count, (const void *const *)list);
+    return REAL(io_submit)(queue, count, list);
+}
+
 static long call_for_descriptor(long n, long a, long b, long c, long d);
 
 HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
@@ -4084,8 +4113,13 @@ HOOK(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
     case SYS_copy_file_range: {
         long result = REAL(syscall)(n, a, b, c, d, e, f);
         if (result > 0) read_at((int)a);
+        if (result > 0 && n == SYS_copy_file_range) writes((int)c);
         return result;
     }
+    case SYS_pwrite64:
+    case SYS_pwritev:
+    case SYS_pwritev2: writes((int)a); break;
+    case SYS_io_submit: submitting(b, (const void *const *)c); break;
     case SYS_lseek: return shim_lseek((int)a, b, (int)c);
     case SYS_read: return shim_read((int)a, (void *)b, (size_t)c);
     case SYS_readv: return shim_readv((int)a, (const void *)b, (int)c);

@@ -1,4 +1,4 @@
-/* What is asked of a ring of io_uring?
+/* What is asked of a ring of io_uring, and by `io_submit`?
  *
  * What the kernel reads and writes for one is not seen. libuv, and so Node.js and CMake, has one in each loop only to say which
  * descriptors it waits for: what is asked is looked at when it is handed over. */
@@ -64,5 +64,16 @@ SHARED bool was_faster(struct ring *r, uint32_t count) {
     uint32_t taken = add(&r->taken, count) + count;
     return (int32_t)(load(&r->looked) - taken) < 0;
 }
+
+/* What `io_submit` is asked for, of each `struct iocb` of <linux/aio_abi.h> what begins 16 bytes into it. */
+enum { QUEUED_AT = 16 };
+struct queued {
+    uint16_t what;
+    int16_t priority;
+    int32_t fd;
+};
+
+SHARED bool reads_when_queued(const struct queued *q) { return q->what == 0 /* PREAD */ || q->what == 7 /* PREADV */; }
+SHARED bool writes_when_queued(const struct queued *q) { return q->what == 1 /* PWRITE */ || q->what == 8 /* PWRITEV */; }
 
 #endif

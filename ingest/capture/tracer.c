@@ -1664,6 +1664,17 @@ static int target_of(const struct task *t) {
     }
 }
 
+static void submitting(const struct task *t) {
+    for (uint64_t i = 0; i < t->arguments[1]; i++) {
+        struct queued q;
+        uint64_t at;
+        if (read_memory(t, t->arguments[2] + i * sizeof at, &at, sizeof at) != sizeof at) return;
+        if (read_memory(t, at + QUEUED_AT, &q, sizeof q) != sizeof q) return;
+        if (reads_when_queued(&q)) drawn(t, q.fd);
+        if (writes_when_queued(&q)) writes(t->process, q.fd);
+    }
+}
+
 /* Whether what is mapped so is changed by others, too, and changes for them. */
 static bool is_written_by_others(const uint64_t *mmap) { return mmap[3] & MAP_SHARED && mmap[2] & PROT_WRITE; }
 
@@ -1762,6 +1773,7 @@ static bool begins_call(struct task *t, bool *gone) {
     case SYS_execveat: return executing(t, (int)a[0], a[1], a[2], a[3], (int)a[4], gone);
     case SYS_exit_group: ending(t, (int)a[0], true); return false;
     case SYS_exit: ending(t, (int)a[0], false); return false;
+    case SYS_io_submit: submitting(t); return false;
     case SYS_io_uring_setup: return true;
     case SYS_io_uring_enter: return ring_handed_over(t);
     case SYS_ptrace: tracing(t, gone); return false;
