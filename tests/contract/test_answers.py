@@ -34,6 +34,8 @@ from provgraph.store.memory import MemoryStore
 
 PLANS_A_GRAPH = 4  # times the profile's examples: four thousand pairs in `ci`
 
+FEWER = max(400, settings().max_examples // 16)
+
 
 def exactly(rows: Rows) -> tuple[tuple[str, ...], str]:
     """An answer with its types: True is not 1, and 1.0 is not 1; properties in any order."""
@@ -61,7 +63,7 @@ def test_a_store_answers_as_the_reference_does(compared: Store, pairs: Pairs) ->
 def test_a_store_answers_as_the_reference_does_what_is_asked_of(
     compared: Store, pairs: Pairs, operator: str
 ) -> None:
-    @settings(max_examples=max(400, settings().max_examples // 16))
+    @settings(max_examples=FEWER)
     @given(question=questions_of(operator, 1))
     def answers(question: Question) -> None:
         every_plan_agrees(compared, question, pairs)
@@ -81,6 +83,7 @@ def every_plan_agrees(compared: Store, question: Question, pairs: Pairs) -> None
         agree(compared, reference, plan)
 
 
+@settings(max_examples=FEWER)
 @given(first=questions(), second=questions(2, max_nodes=8))
 def test_a_store_that_grew_answers_as_the_reference_does(
     compared: Store, first: Question, second: Question
