@@ -79,6 +79,7 @@ struct table {
     uint64_t packets[TRACKED / 64];     /* a bit for each socket of packets that nothing came to so far */
     uint64_t folders[MODULE_FOLDERS];   /* of modules that one was told of for all */
     uint64_t libraries[LIBRARIES];      /* those that were told: hashes of their names */
+    uint64_t changing;                  /* the inode of the last file that was opened to be read and changed */
     struct guest guests[GUESTS];        /* one child at a time is usual: the entries are not theirs */
     struct ring rings[RINGS];
     uint32_t ringed; /* the process that was said to do more with them than is seen */
@@ -1760,7 +1761,10 @@ static void look_before(struct before *b, int at, const char *path, int flags) {
         return;
     }
     b->existed = existed && makes;
-    if (b->existed && flags & O_TRUNC) about_to_lose(at, path, &b->stat);
+    if (!existed) return;
+    struct table *all = (flags & O_ACCMODE) == O_RDWR ? make_table() : NULL;
+    bool changes = all && is_worth_preserving_open(&b->stat, &all->changing);
+    if (flags & O_TRUNC || changes) about_to_lose(at, path, &b->stat);
 }
 
 /* To be called behind the open; what that gave. */

@@ -854,7 +854,10 @@ static bool look_before(struct task *t) {
         return true;
     }
     b->existed = existed && makes;
-    if (b->existed && o.flags & O_TRUNC) about_to_lose(t, reach(t, o.at, asked[0], reached[0]), &b->stat);
+    if (!existed) return true;
+    static uint64_t last;
+    bool changes = (o.flags & O_ACCMODE) == O_RDWR && is_worth_preserving_open(&b->stat, &last);
+    if (o.flags & O_TRUNC || changes) about_to_lose(t, reach(t, o.at, asked[0], reached[0]), &b->stat);
     return true;
 }
 

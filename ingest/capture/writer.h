@@ -609,6 +609,14 @@ SHARED bool is_worth_preserving(const struct stat *s) {
            (uint64_t)nanoseconds(&s->st_mtim) < spool->began && load(&spool->preserved) < PRESERVED_ALL;
 }
 
+/* The same of one that is opened to be read and changed: `last` is the one of which this was asked before. Some open it again and
+ * again, to change nothing, and room is left for what is lost for certain. */
+SHARED bool is_worth_preserving_open(const struct stat *s, uint64_t *last) {
+    if (*last == (uint64_t)s->st_ino || load(&spool->preserved) >= PRESERVED_ALL / 2) return false;
+    *last = (uint64_t)s->st_ino;
+    return is_worth_preserving(s);
+}
+
 /* Copies what a file holds into the spool. */
 SHARED void preserve(int at, const char *path, const struct stat *s, uint32_t pid, uint64_t tick) {
     struct stat now;

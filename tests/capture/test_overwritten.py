@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def digest_of(data: bytes) -> str:
     return "blake3:" + blake3(data).hexdigest()
 
 
-@pytest.mark.parametrize("way", ["emptied", "shortened", "replaced", "removed"])
+@pytest.mark.parametrize("way", ["emptied", "shortened", "replaced", "removed", "changed"])
 def test_a_small_input_that_the_run_then_destroys_has_the_digest_of_what_was_read(
     workspace: Workspace, way: str
 ) -> None:
@@ -66,6 +67,19 @@ def test_a_large_input_that_the_run_then_destroys_has_that_digest_or_is_said_to_
     known = found.digest == digest_of(old)
     assert known or (found.digest, found.size) == ("", len(old))
     assert workspace.ended.gaps == ([] if known else [UNKNOWN])
+
+
+@pytest.mark.parametrize("backend", ["preload", "ptrace"])
+def test_a_small_database_that_a_run_adds_to_has_the_digest_of_what_it_was(
+    workspace: Workspace, backend: str
+) -> None:
+    adding = "import sqlite3\nwith sqlite3.connect('db') as db: db.execute('CREATE TABLE {} (n)')"
+    subprocess.run([sys.executable, "-c", adding.format("a")], cwd=workspace.root, check=True)
+    old = (workspace.root / "db").read_bytes()
+    done = workspace.run(sys.executable, "-c", adding.format("b"), flags=("--backend", backend))
+    assert done.returncode == 0
+    assert workspace.used()["db"].content.digest == digest_of(old)
+    assert workspace.ended.verdict == "complete"
 
 
 @contextmanager
