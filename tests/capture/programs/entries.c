@@ -292,7 +292,7 @@ B(p_spawn, posix_spawn_file_actions_t a; posix_spawn_file_actions_init(&a);
   pid_t c; NEED(posix_spawn(&c, "/bin/cat", &a, NULL, cat, environ) == 0); wait_for(c))
 B(p_spawnp, posix_spawn_file_actions_t a; posix_spawn_file_actions_init(&a); int i = open(in, O_RDONLY); int o = fresh();
   posix_spawn_file_actions_adddup2(&a, i, 0); posix_spawn_file_actions_adddup2(&a, o, 1);
-  pid_t c; NEED(posix_spawnp(&c, "cat", &a, NULL, cat, environ) == 0); close(i); close(o); wait_for(c))
+  pid_t c; NEED(posix_spawnp(&c, "cat", &a, NULL, cat, environ) == 0); wait_for(c); close(i); close(o))
 B(p_system, char c[9000]; sprintf(c, "cat %s > %s", in, out); NEED(system(c) == 0))
 B(b_daemon, char p; int end[2]; NEED(pipe(end) == 0); pid_t c = fork();
   if (c == 0) { close(end[0]); daemon(1, 1); read_plainly(); write_plainly(); _exit(0); }
