@@ -244,9 +244,9 @@ def test_who_writes_to_a_fifo_beside_a_run_and_has_it_open_still_is_a_gap(
 
 
 FIFOS = {
-    "given to read": ("{w} & {sort} < fifo; wait", {"a"}, [given.GAP]),
+    "given to read": ("{q} & {b} < fifo; wait", {"a"}, [given.GAP]),
     "given to write": ("{cat} > fifo & {r}; wait", {"a"}, [UNSEEN]),
-    "given both": ("{cat} > fifo & {sort} < fifo; wait", {"a"}, [given.GAP]),
+    "given both": ("{p} > fifo & {b} < fifo; wait", {"a"}, [given.GAP]),
     "two writers": ("{r} & exec 9> fifo; {w}; {v}; exec 9>&-; wait", {"a", "b"}, []),
     "under another name": ("ln fifo link; {l} & {r}; wait", {"a"}, []),
     "kept open": ("{k} & {w}; wait", {"a"}, []),
@@ -266,6 +266,7 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
     os.mkfifo(workspace.root / "fifo")
     script, origins, gaps = FIFOS[how]
     wait = "while [ ! -e done ]; do sleep 0.02; done"
+    begun = "while [ ! -e begun ]; do sleep 0.02; done"  # who ends before that was seen by nobody
     words = {
         "w": ("sh", "-c", "cat a > fifo; : > done"),
         "v": ("sh", "-c", "cat b > fifo"),
@@ -275,8 +276,10 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
         "s": ("sh", "-c", 'exec 3< "$1"; : > done; sort -o out <&3', "sh"),
         "c": ("sh", "-c", f"{wait}; cat a"),
         "n": ("sh", "-c", f": > begun; {wait}; sort -o out"),
+        "b": ("sh", "-c", ": > begun; sort -o out"),
+        "p": ("sh", "-c", f"{begun}; cat a"),
+        "q": ("sh", "-c", f"exec > fifo; {begun}; cat a"),
         "cat": ("cat", "a"),
-        "sort": ("sort", "-o", "out"),
     }
     in_shell(workspace, script.format(**{n: workspace.shell(*w) for n, w in words.items()}))
     assert (workspace.root / "out").read_text() == "".join(f"{n}\n" for n in sorted(origins))
