@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from capture.test_mounts import lineage
 from capture.workspace import Workspace
 
 from provgraph.graph import open as open_graph
@@ -35,13 +36,6 @@ def run(workspace: Workspace, there: Path, mounts: str, script: str, backend: st
     command = f"{APART} '{mounts}; eval \"$SCRIPT\"'"
     done = workspace.run("sh", "-c", command, flags=flags, env=environment)
     assert done.returncode == 0, done.stderr
-
-
-def lineage(workspace: Workspace, name: str) -> set[str]:
-    workspace.records()
-    with open_graph(workspace.root) as graph:
-        rows = graph.file(name).lineage().select("path", "program")
-        return {str(row["path"]) for row in rows if row["program"] is None}
 
 
 both = pytest.mark.parametrize("backend", ["auto", "ptrace"])
