@@ -46,6 +46,7 @@ static int wait_for(int fd) {
 ASKED_LATER = """
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 static int begun, later;
 static void *add(void *unused) {
     while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE)) {}
@@ -67,15 +68,16 @@ static int take(void) {
     return taken;
 }
 static int take_often(void) {
-    for (int n = 0; n < 150; n++) {
+    time_t end = time(0) + 90;
+    for (int n = 0, both = 0; both < 3 && time(0) < end; n++) {
         int child = fork(), status;
-        later = n * 500;
+        later = n % 150 * 500;
         if (!child) _exit(take());
         waitpid(child, &status, 0);
-        if (WEXITSTATUS(status) == 2) printf("%d\\n", child);
+        if (WEXITSTATUS(status) == 2) both++, printf("%d\\n", child);
     }
     return 0;
 }
 """
 """Rings through which one thread hands over that nothing is to be done, while another asks for a file to be opened. Prints in
-which forks the kernel has done both at once."""
+which forks the kernel has done both at once: with a processor for each thread some in a hundred, on a busy machine few."""
