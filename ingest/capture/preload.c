@@ -718,6 +718,12 @@ static bool find_kept(struct entry *e, int fd, const struct legacy *kept) {
     return false;
 }
 
+static uint32_t written_before(const struct legacy *kept) {
+    for (uint32_t i = 0; kept && i < kept->count; i++)
+        if (kept->list[i].fd == NO_DESCRIPTOR) return (uint32_t)kept->list[i].device;
+    return 0;
+}
+
 static uint64_t number_after(const char *text, const char *name) {
     while (*text && !begins(text, name)) text++;
     uint64_t number = 0;
@@ -1010,6 +1016,7 @@ static bool wake(char **env) {
     state->pid = raw_getpid();
     uint64_t left = resume(state->pid);
     const struct legacy *kept = find_legacy(left & KEPT_AT);
+    state->written = written_before(kept);
     struct started from = {0};
     look_at_start(&from, left >> KEPT_BITS);
     bool own = false;
@@ -1340,8 +1347,8 @@ static const char *find_direct(void) {
  * code, or runs programs by itself. Another descriptor of what is open already, or where one stands, matters only to who does
  * more with it. */
 static bool may_do_more(const char *name, const struct symbols *ours, bool installed) {
-    static const char leaving[][12] = {"_exit",   "_Exit", "exit",   "fclose",   "fcntl",   "fcntl64",   "lseek",
-                                       "lseek64", "fseek", "fseeko", "fseeko64", "fsetpos", "fsetpos64", "rewind"};
+    static const char leaving[][16] = {"_exit", "_Exit",   "exit",    "fclose", "fflush", "fflush_unlocked", "fcntl",     "fcntl64",
+                                       "lseek", "lseek64", "fseek",   "fseeko", "fseeko64", "fsetpos",       "fsetpos64", "rewind"};
     static const char loading[][12] = {"dl",      "getpw",   "getgr",    "getsp",   "initgroups", "getaddrinfo", "getname",
                                        "gethost", "getserv", "getproto", "getnet",  "iconv_open", "wordexp"};
     for (size_t n = 0; n < sizeof leaving / sizeof *leaving; n++)
@@ -1352,7 +1359,7 @@ static bool may_do_more(const char *name, const struct symbols *ours, bool insta
     return find_gnu(ours, name, hash_of_name(name));
 }
 
-/* Whether the program asks libc alone, for nothing that we stand before but to leave, to close its streams and for what its
+/* Whether the program asks libc alone, for nothing that we stand before but to leave, to close and flush its streams and for what its
  * descriptors are like, and for nothing that libc does unseen: in it we would see nothing. What it asks for is what the loader
  * was told to find for it: how many names it has does not stand anywhere, and some may be found by others, too. A program of
  * the system has its translations there. */
@@ -1866,7 +1873,8 @@ static bool is_shared(const struct entry *e, int fd) {
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no; what is moved into a file
  * out of a pipe (`splice`) it counts nowhere, so what is seen to be written stands with the descriptor. */
-static bool wrote_nothing(void) { return so_far("wchar: ") == 0; }
+static bool wrote_nothing(void) { return (uint32_t)so_far("wchar: ") == state->written; }
+
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
  * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. The position is
@@ -1882,6 +1890,15 @@ static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
     if (was_moved(e, fd, pid)) write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
+/* Whether a file that was given changed since, and we may have done it. */
+static bool may_have_changed(const struct entry *e, int fd) {
+    struct stat s;
+    return raw_fstat(fd, &s) && same_file(e, &s) && changed(e, &s) && !wrote_nothing();
+}
+
+/* What writes, and not through our hooks, does so through a stream of C: to any of the files that it was given, then. */
+static bool wrote_unseen(void) { return !state->seen_to_write; }
+
 /* Says that `e`, which is open as `fd`, is closed. */
 static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     struct stat s;
@@ -1896,6 +1913,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
     if (inherited && (!written || (!(e->flags & (MAPPED | WROTE)) && wrote_nothing()))) return;
+    bool wrote = e->flags & WROTE || (inherited && !(e->flags & MAPPED) && wrote_unseen());
     if (written) tell_libraries();
     LONG_DRAFT(d, PATHS + 64);
     put_u64(&d, e->opened);
@@ -1904,7 +1922,7 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
         put_known_path(&d, e, fd);
     else
         put_u32(&d, 0); /* as it was opened */
-    WRITE(CLOSED, (e->flags & MAPPED) | (e->flags & WROTE ? GIVEN : 0), fd, pid, next_tick(), d);
+    WRITE(CLOSED, (e->flags & MAPPED) | (wrote ? GIVEN : 0), fd, pid, next_tick(), d);
     GIVE_BACK(d_bytes);
     if (!written) return;
     add(&spool->activity, 1);
@@ -2112,9 +2130,31 @@ static int number_of(void *stream) {
     return fd;
 }
 
-static void flush(void *stream, const char *how) {
-    static void *slot, *unlocked;
-    int (*f)(void *) = next(how ? &unlocked : &slot, how ? how : "fflush");
+/* A stream is written by libc, past all hooks: what a fork wrote to what it was given shows once it says that it is to be
+ * flushed. */
+static void flushed(void *stream) {
+    int fd = number_of(stream);
+    struct entry *e = tracked(fd);
+    if (!e || !(e->flags & INHERITED)) {
+        state->seen_to_write = 1;
+    } else if (!(e->flags & WROTE) && may_have_changed(e, fd)) {
+        e->flags |= WROTE;
+        state->seen_to_write = 1;
+    }
+}
+
+#define FLUSH(name)                                                                  \
+    HOOK(int, name, (void *stream)) {                                                \
+        NEED(name, (int)fail(ENOSYS));                                               \
+        int result = REAL(name)(stream);                                             \
+        if (UNLIKELY(state->forked) && stream && load(&readiness) == READY) flushed(stream); \
+        return result;                                                               \
+    }
+FLUSH(fflush)
+FLUSH(fflush_unlocked)
+
+static void flush(void *stream, bool locking) {
+    int (*f)(void *) = locking ? REAL(fflush) : REAL(fflush_unlocked);
     int kept = *errno_at();
     if (f) f(stream);
     *errno_at() = kept;
@@ -2149,7 +2189,7 @@ static void closing_stream(void *stream) {
     about_to_change(fd);
     struct entry *e = tracked(fd);
     if (!e) return;
-    if (e->flags & WRITABLE) flush(stream, NULL);
+    if (e->flags & WRITABLE) flush(stream, true);
     closing(fd);
 }
 
@@ -2480,6 +2520,7 @@ static inline void read_at(int fd) {
 
 /* Which of those that were given a file have changed it shows nowhere in that. */
 static inline void writes(int fd) {
+    state->seen_to_write = 1;
     if (LIKELY(!is_tracked(fd))) return;
     struct entry *e = entry(fd);
     if ((e->flags & (INHERITED | WROTE)) == INHERITED) e->flags |= WROTE;
@@ -2598,6 +2639,12 @@ HOOK(void, rewind, (void *stream)) {
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);              \
         return result;                                                     \
     }
+#define SEND(type, name, parameters, ...)                \
+    HOOK(type, name, parameters) {                       \
+        QUICK(name, (type)fail(ENOSYS));                 \
+        if (may_talk(fd)) talked(fd, WRITABLE);          \
+        return real(__VA_ARGS__);                        \
+    }
 #define GIVE(type, name, parameters, ...)                \
     HOOK(type, name, parameters) {                       \
         QUICK(name, (type)fail(ENOSYS));                 \
@@ -2622,12 +2669,12 @@ GIVE(long, pwritev, (int fd, const void *parts, int count, long at), fd, parts, 
 GIVE(long, pwritev64, (int fd, const void *parts, int count, long at), fd, parts, count, at)
 GIVE(long, pwritev2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
 GIVE(long, pwritev64v2, (int fd, const void *parts, int count, long at, int flags), fd, parts, count, at, flags)
-GIVE(long, send, (int fd, const void *from, size_t size, int flags), fd, from, size, flags)
-GIVE(long, sendto, (int fd, const void *from, size_t size, int flags, const void *to, unsigned length), fd, from, size, flags,
+SEND(long, send, (int fd, const void *from, size_t size, int flags), fd, from, size, flags)
+SEND(long, sendto, (int fd, const void *from, size_t size, int flags, const void *to, unsigned length), fd, from, size, flags,
      to, length)
-GIVE(long, sendmsg, (int fd, const void *message, int flags), fd, message, flags)
-GIVE(int, sendmmsg, (int fd, void *messages, unsigned count, int flags), fd, messages, count, flags)
-GIVE(long, vmsplice, (int fd, const void *parts, size_t count, unsigned flags), fd, parts, count, flags)
+SEND(long, sendmsg, (int fd, const void *message, int flags), fd, message, flags)
+SEND(int, sendmmsg, (int fd, void *messages, unsigned count, int flags), fd, messages, count, flags)
+SEND(long, vmsplice, (int fd, const void *parts, size_t count, unsigned flags), fd, parts, count, flags)
 GIVE(int, vdprintf, (int fd, const char *format, va_list words), fd, format, words)
 GIVE(int, __vdprintf_chk, (int fd, int how, const char *format, va_list words), fd, how, format, words)
 
@@ -3190,8 +3237,9 @@ static char *const *without_us(char *const *env, char **room) {
 }
 
 /* Lists the tracked descriptors that an exec leaves open, and the ends of pipes that the next image does not look for. */
-static uint32_t put_kept(struct draft *d) {
+static uint32_t put_kept(struct draft *d, uint32_t pid) {
     uint32_t count = 0;
+    bool wrote = false;
     struct stat s;
     for (int fd = 3 + OTHERS; fd <= (int)load(&highest); fd++) {
         if (load(&told[fd].taken) == NO_END || raw_fcntl(fd, F_GETFD) != 0 || !raw_fstat(fd, &s)) continue;
@@ -3205,6 +3253,12 @@ static uint32_t put_kept(struct draft *d) {
         if (flags < 0 || flags & FD_CLOEXEC) continue;
         struct kept k = {(uint32_t)fd, e->flags & (READABLE | WRITABLE), e->device, e->inode, e->path,
                          e->names};
+        wrote = wrote || e->flags & WROTE || (e->flags & WRITABLE && state->seen_to_write);
+        put(d, &k, sizeof k);
+        count += !d->cut;
+    }
+    if (wrote && !is_guest(pid)) {
+        struct kept k = {NO_DESCRIPTOR, 0, so_far("wchar: "), 0, 0, 0};
         put(d, &k, sizeof k);
         count += !d->cut;
     }
@@ -3212,11 +3266,13 @@ static uint32_t put_kept(struct draft *d) {
 }
 
 /* What an exec closes is said to be closed; should it fail, a later close says so again. What it leaves open of that which
- * a child opened for itself is the next program's, which it may have been opened for, and the child's where it has read. */
+ * a child opened for itself is the next program's, which it may have been opened for, and the child's where it has read. What
+ * a fork was given it has made where it wrote there: the next program only has it, too. */
 static void leave_open(struct entry e, int fd, uint32_t pid) {
     bool child = is_guest(pid) || (state->forked && e.opened >= state->forked);
     bool own = child && e.flags & READABLE && !(e.flags & (INHERITED | CONNECTION));
-    if ((own || e.flags & WRITABLE) && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC) {
+    bool wrote = !is_guest(pid) && state->forked && e.flags & WROTE;
+    if (wrote || ((own || e.flags & WRITABLE) && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)) {
         write_closed(&e, fd, pid);
         return;
     }
@@ -3227,7 +3283,12 @@ static void leave_open(struct entry e, int fd, uint32_t pid) {
 static void close_on_exec(uint32_t pid) {
     const struct table *all = load(&table);
     if (!is_guest(pid)) {
-        EACH_TRACKED(fd) leave_open(*entry(fd), fd, pid);
+        EACH_TRACKED(fd) {
+            struct entry *e = entry(fd);
+            bool given = state->forked && e->flags & INHERITED && e->flags & WRITABLE && !(e->flags & WROTE);
+            if (given && wrote_unseen() && may_have_changed(e, fd)) e->flags |= WROTE;
+            leave_open(*e, fd, pid);
+        }
         return;
     }
     for (int i = 0; all && i < GUESTS; i++)
@@ -3302,7 +3363,7 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
     unsigned char *counted = d.at;
     put(&d, &head, sizeof head);
     if (t->reason == INERT) head.count = put_ends(&d);
-    else if (leaving) head.count = put_kept(&d);
+    else if (leaving) head.count = put_kept(&d, pid);
     memcpy(counted, &head, sizeof head);
     put_text(&d, reasons[t->reason], length_of(reasons[t->reason]));
     if (t->known)
@@ -3875,10 +3936,10 @@ static void flush_streams(void) {
         struct stat s;
         if (!(e->flags & WRITABLE)) continue;
         if (e->stream && raw_fstat(fd, &s) && same_file(e, &s)) {
-            flush(e->stream, "fflush_unlocked");
+            flush(e->stream, false);
         } else if (fd == 1) {
             void **out = look_up(maps, "stdout");
-            if (out && *out && number_of(*out) == 1) flush(*out, "fflush_unlocked");
+            if (out && *out && number_of(*out) == 1) flush(*out, false);
         }
     }
 }

@@ -97,7 +97,8 @@ struct chunk {
  * follows, which is this one: paths of inherited descriptors are not written twice. */
 #define ELSEWHERE 0xffffffffu
 
-/* One descriptor in EXECUTING's list. */
+/* One descriptor in EXECUTING's list; where it is none, `device` says how many bytes the process had written by then. */
+#define NO_DESCRIPTOR 0xffffffffu
 struct kept {
     uint32_t fd;
     uint32_t access; /* 0: the end of a pipe or of a pair of sockets */

@@ -149,6 +149,7 @@ struct process {
     bool talks; /* it may have ends of pipes or of pairs of sockets */
     bool elsewhere; /* its paths may begin at another root than ours */
     bool ringed; /* it was said that its rings do more than is seen */
+    bool wrote;  /* its program did, anywhere */
     uint64_t forked;
     struct files *files;
 };
@@ -566,16 +567,19 @@ static void drop_closed(const struct task *t) {
 
 /* Which of those that were given a file have changed it shows nowhere in that, and what is moved there out of a pipe the
  * kernel does not even count. */
-static void writes(const struct process *p, int to) {
+static void writes(struct process *p, int to) {
+    if (to < 0) return;
+    p->wrote = true;
     struct entry *e = tracked(p, to);
     if (e && e->flags & INHERITED) e->flags |= WROTE;
 }
 
-static bool wrote_nothing(const struct process *p) {
+/* How many bytes a process has written so far. */
+static uint64_t written_by(const struct process *p) {
     char text[512];
-    if (read_about(p->pid, "/io", text, sizeof text) < 0) return false;
+    if (read_about(p->pid, "/io", text, sizeof text) < 0) return 0;
     const char *line = find_line(text, "wchar:");
-    return line && number_in(line, 10) == 0;
+    return line ? number_in(line, 10) : 0;
 }
 
 /* Those who talk through pipes learn from files, or have made one. */
@@ -598,7 +602,7 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
     bool dated = e->flags & DATED && !changed(e, &s);
     bool written = e->flags & WRITABLE && (dated || e->flags & (LIVELY | MAPPED) || changed(e, &s));
     if (dated) s.st_mtim = s.st_ctim;
-    if (inherited && (!written || (!(e->flags & (MAPPED | WROTE)) && wrote_nothing(p)))) return;
+    if (inherited && (!written || !(e->flags & (MAPPED | WROTE) || p->wrote))) return;
     BEGIN(d);
     put_u64(&d, e->opened);
     put_stat(&d, &s);
@@ -1473,7 +1477,7 @@ static void began(struct task *t, uint32_t former) {
         own->users = 1;
     }
     forget_rings(p, 0, ~0u);
-    p->ringed = false;
+    p->ringed = p->wrote = false;
     write_image(t, false);
 }
 
@@ -1502,19 +1506,26 @@ enum { LOOKED_FOR = 63 }; /* the shim finds pipes up to here by itself */
 /* The descriptors that an exec leaves open, for the shim of the next image. */
 static uint32_t list_kept(const struct task *t, unsigned char *list, size_t room) {
     struct draft d = {list, list + room, false};
-    uint32_t count = 0;
+    uint32_t count = 0, access = 0;
     EACH_TRACKED(t->process, fd) {
         const struct entry *e = &t->process->files->all[fd];
         long flags = flags_of(t, fd);
         if (flags < 0 || flags & O_CLOEXEC || (e->flags & THROUGH && fd <= LOOKED_FOR)) continue;
         struct kept k = {(uint32_t)fd, e->flags & (READABLE | WRITABLE), e->device, e->inode, e->path, e->names};
+        access |= k.access;
+        put(&d, &k, sizeof k);
+        count += !d.cut;
+    }
+    if (access & WRITABLE && t->process->wrote) {
+        struct kept k = {NO_DESCRIPTOR, 0, written_by(t->process), 0, 0, 0};
         put(&d, &k, sizeof k);
         count += !d.cut;
     }
     return count;
 }
 
-/* What it leaves open of that which a fork opened for itself is the next program's, and the fork's where it has read. */
+/* What it leaves open of that which a fork opened for itself is the next program's, and the fork's where it has read. What a
+ * fork was given it has made where it wrote there. */
 static void close_on_exec(const struct task *t) {
     const struct process *p = t->process;
     EACH_TRACKED(p, fd) {
@@ -1522,7 +1533,7 @@ static void close_on_exec(const struct task *t) {
         bool own = p->forked && e->opened >= p->forked && e->flags & READABLE &&
                    !(e->flags & (INHERITED | CONNECTION | PACKETS | THROUGH));
         if (!own && !(e->flags & WRITABLE)) continue;
-        if (flags_of(t, fd) & O_CLOEXEC)
+        if ((p->forked && e->flags & WROTE) || flags_of(t, fd) & O_CLOEXEC)
             write_closed(t, e, fd);
         else if (own && told_of(t, fd, "pos:", 10) > 0)
             write_drawn(fd, e->opened, e->device, e->inode, p->pid);

@@ -36,6 +36,8 @@ struct state {
     uint32_t stuck; /* no more space can be had in this process */
     uint32_t looked; /* how much this process has read to find out how much it has read */
     uint32_t shares; /* it was said that it has memory that its forks share */
+    uint32_t written; /* how much it had written, anywhere, when its program began, where that was noted */
+    uint32_t seen_to_write; /* what else it writes is taken to be seen as well */
     struct addresses addresses;
 };
 
