@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import apsw
 
 from provgraph.errors import StoreError
 from provgraph.model.collector import paused_collector
-from provgraph.model.elements import Batch, Node, Properties, Value, Watermark
+from provgraph.model.elements import Batch, Node, Properties, Watermark
 from provgraph.store.embedded import changes
 from provgraph.store.embedded.edges import LARGEST_NUMBER, Edges
 from provgraph.store.embedded.properties import joined, merged, split
@@ -28,8 +28,9 @@ _EXISTING: Final = (
     f"SELECT n.uid, n.id, n.label, n.properties, {_SHOWN}"
     " FROM json_each(?) AS given CROSS JOIN node n ON n.uid = given.value"
 )
-_ASSIGNED: Final = ", ".join(f'"{key}" = ?' for key in COLUMNS)
-_UPDATE_NODE: Final = f"UPDATE node SET label = ?, {_ASSIGNED}, properties = ? WHERE id = ?"
+_KEPT: Final = (*COLUMNS, "properties", "label")
+"""What of a node may change, in the order in which it is compared."""
+_LABEL: Final = len(COLUMNS) + 1
 _REMOVE_EDGE: Final = """
 DELETE FROM edge WHERE src = (SELECT id FROM node WHERE uid = ?1) AND type = ?2
 AND dst = (SELECT id FROM node WHERE uid = ?3) AND key = ?4 RETURNING type
@@ -156,7 +157,7 @@ def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, prepared: Prepared
         return {}
     last = connection.execute("SELECT max(id) FROM node").get or 0
     lexicon.add({node.label for node in given.values()}, (), ())
-    numbers = _merge(connection, lexicon, given, spilled) if last else {}
+    numbers = _merge(connection, lexicon, prepared) if last else {}
     if last + len(given) > LARGEST_NUMBER:
         raise StoreError(f"more than {LARGEST_NUMBER} nodes cannot be kept")
     labels = lexicon.labels
@@ -172,39 +173,55 @@ def _put_nodes(connection: apsw.Connection, lexicon: Lexicon, prepared: Prepared
     return numbers
 
 
-def _merge(
-    connection: apsw.Connection, lexicon: Lexicon, given: dict[str, Node], spilled: set[str]
-) -> dict[str, int]:
-    """Update those that exist and change, and give the row ids of those that exist."""
+def _merge(connection: apsw.Connection, lexicon: Lexicon, prepared: Prepared) -> dict[str, int]:
+    """Update those that exist and change, and give the row ids of those that exist. Only what changes is written: an
+    index has nothing to do then with what it is not of."""
+    given = prepared.nodes
     numbers: dict[str, int] = {}
-    changed: list[tuple[Any, ...]] = []
+    changed: defaultdict[tuple[int, ...], list[tuple[Any, ...]]] = defaultdict(list)
     touched = array("q")
     relabelled: Counter[int] = Counter()
     existing = connection.execute(_EXISTING, (json.dumps(list(given)),))
     for uid, number, label, rest, *columns in existing:
         numbers[uid] = number
         node = given[uid]
-        old = joined(columns, rest)
-        new = merged(old, node.properties)
-        now = lexicon.labels[node.label]
-        if _differ(old, new) or now != label:
-            at = columns[PLACES["at"]]
-            columns, rest = _split(node.id, new, spilled)
-            changed.append((now, *columns, rest, number))
-            relabelled.update({now: 1})
-            relabelled.subtract({label: 1})
-            if now != label or columns[PLACES["at"]] != at:
+        old = (*columns, rest, label)
+        new = (*_merged(prepared, lexicon, node, columns, rest), lexicon.labels[node.label])
+        if places := tuple(i for i, value in enumerate(old) if _differ(value, new[i])):
+            changed[places].append((*[new[i] for i in places], number))
+            if new[_LABEL] != label:
+                relabelled.update({new[_LABEL]: 1})
+                relabelled.subtract({label: 1})
+            if _LABEL in places or PLACES["at"] in places:
                 touched.append(number)
-    connection.executemany(_UPDATE_NODE, changed)
+    for places, rows in changed.items():
+        assigned = ", ".join(f'"{_KEPT[i]}" = ?' for i in places)
+        connection.executemany(f"UPDATE node SET {assigned} WHERE id = ?", rows)
     if touched:
         changes.add(connection, {changes.TOUCHED: touched})
     _tally(connection, "label", relabelled)
     return numbers
 
 
-def _differ(old: dict[str, Value], new: dict[str, Value]) -> bool:
-    """Unlike `!=`, 1, 1.0 and True differ."""
-    return old != new or any(type(new[key]) is not type(value) for key, value in old.items())
+def _merged(
+    prepared: Prepared, lexicon: Lexicon, node: Node, columns: list[Any], rest: str | None
+) -> tuple[Any, ...]:
+    """The columns of a node that is there, and its JSON, with what is given."""
+    given, more = prepared.rows[node.id]
+    properties = node.properties
+    if more is None and None not in properties.values() and lexicon.spilled.isdisjoint(properties):
+        return (*[c if g is None else g for c, g in zip(columns, given, strict=True)], rest)
+    old = joined(columns, rest)
+    new = merged(old, properties)
+    if old == new and all(type(new[key]) is type(value) for key, value in old.items()):
+        return (*columns, rest)
+    now, rest = _split(node.id, new, prepared.spilled)
+    return (*now, rest)
+
+
+def _differ(old: object, new: object) -> bool:
+    """Unlike `!=`, 1 and 1.0 differ."""
+    return old != new or type(old) is not type(new)
 
 
 def _split(uid: str, properties: Properties, spilled: set[str]) -> tuple[list[Any], str | None]:

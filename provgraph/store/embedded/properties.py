@@ -128,7 +128,9 @@ def joined(columns: Sequence[Any], text: str | None) -> dict[str, Value]:
     properties = {
         key: value for key, value in zip(COLUMNS, columns, strict=True) if value is not None
     }
-    return properties if text is None else properties | decoded(text)
+    if text is not None:
+        properties.update(decoded(text))
+    return properties
 
 
 def decoded(text: str | None) -> dict[str, Value]:

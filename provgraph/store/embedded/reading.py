@@ -35,6 +35,7 @@ _TIMELINE_TYPES: Final = ", ".join(
     for edge in EDGE_TYPES
     if edge.bound or edge.name in ("VERSION_OF", "REVISION_OF")
 )
+_TYPES: Final = {number: name for name, number in TYPE_NUMBERS.items()}
 _VERSION_OF: Final = TYPE_NUMBERS["VERSION_OF"]
 # The two sides of an edge are asked one after the other: each has its index.
 _TIMELINES: Final = f"""
@@ -46,22 +47,24 @@ WITH artifact (id) AS MATERIALIZED (
 )
 """
 _TIMELINE_NODES: Final = f"""{_TIMELINES}
-SELECT {_NODE} FROM (
+SELECT n.id, {_NODE} FROM (
     SELECT id FROM artifact UNION SELECT id FROM version
     UNION SELECT e.dst FROM version v CROSS JOIN edge e
     ON e.src = v.id AND e.type = {_VERSION_OF}
 ) r CROSS JOIN node n ON n.id = r.id JOIN label l ON l.id = n.label
 """
+# Most of their ends are those nodes, and need not be looked up for each.
 _TIMELINE_EDGES: Final = f"""{_TIMELINES}
-SELECT {_EDGE} FROM (
-    SELECT e.src, e.type, e.dst, e.key, e.properties
-    FROM version v CROSS JOIN edge e ON e.src = v.id AND e.type IN ({_TIMELINE_TYPES})
-    UNION ALL
-    SELECT e.src, e.type, e.dst, e.key, e.properties
-    FROM version v CROSS JOIN edge e ON e.dst = v.id AND e.type IN ({_TIMELINE_TYPES})
-    WHERE e.src NOT IN (SELECT id FROM version)
-) e {_EDGE_ENDS}
+SELECT e.src, e.type, e.dst, e.key, e.properties
+FROM version v CROSS JOIN edge e ON e.src = v.id AND e.type IN ({_TIMELINE_TYPES})
+UNION ALL
+SELECT e.src, e.type, e.dst, e.key, e.properties
+FROM version v CROSS JOIN edge e ON e.dst = v.id AND e.type IN ({_TIMELINE_TYPES})
+WHERE e.src NOT IN (SELECT id FROM version)
 """
+_UIDS: Final = (
+    "SELECT n.id, n.uid FROM json_each(?) AS given CROSS JOIN node n ON n.id = given.value"
+)
 # The last version's place is 1; at 0 stands the newest.
 _TAILS: Final = f"""
 WITH RECURSIVE artifact (id, uid, uri, tail) AS MATERIALIZED (
@@ -157,10 +160,18 @@ def _edge(row: tuple[Any, ...]) -> Edge:
 def timelines(connection: apsw.Connection, artifacts: Sequence[str]) -> Surroundings:
     given = (json.dumps(list(artifacts)),)
     with reading(connection):
-        return Surroundings(
-            [_node(row) for row in connection.execute(_TIMELINE_NODES, given)],
-            [_edge(row) for row in connection.execute(_TIMELINE_EDGES, given)],
-        )
+        rows: list[tuple[Any, ...]] = list(connection.execute(_TIMELINE_NODES, given))
+        uids: dict[int, str] = {number: uid for number, uid, *_ in rows}
+        edges: list[tuple[Any, ...]] = list(connection.execute(_TIMELINE_EDGES, given))
+        others = {end for source, _, target, *_ in edges for end in (source, target)} - uids.keys()
+        uids |= dict(connection.execute(_UIDS, (json.dumps(list(others)),)))
+    return Surroundings(
+        [_node(row[1:]) for row in rows],
+        [
+            Edge(uids[source], _TYPES[number], uids[target], key, decoded(properties))
+            for source, number, target, key, properties in edges
+        ],
+    )
 
 
 def tails(connection: apsw.Connection, artifacts: Sequence[str]) -> list[Stored]:
