@@ -1408,6 +1408,10 @@ static void tell_direct(const char *path) {
 #define REAL(name) ((__typeof__(&shim_##name))next(&next_##name, #name))
 #define NEED(name, otherwise) \
     if (UNLIKELY(!REAL(name))) return otherwise
+/* What is asked for very often is not looked up by a call. */
+#define QUICK(name, otherwise)                                        \
+    __typeof__(&shim_##name) real = load((void **)&next_##name);      \
+    if (UNLIKELY(!real) && !(real = REAL(name))) return otherwise
 /* In a hook that is called seldom: the function is looked up each time, as a pointer to each would be too much for our page. */
 #define SOUGHT(name) void *next_##name = NULL
 
@@ -2145,8 +2149,8 @@ static void flushed(void *stream) {
 
 #define FLUSH(name)                                                                  \
     HOOK(int, name, (void *stream)) {                                                \
-        NEED(name, (int)fail(ENOSYS));                                               \
-        int result = REAL(name)(stream);                                             \
+        QUICK(name, (int)fail(ENOSYS));                                              \
+        int result = real(stream);                                                   \
         if (UNLIKELY(state->forked) && stream && load(&readiness) == READY) flushed(stream); \
         return result;                                                               \
     }
@@ -2617,11 +2621,6 @@ HOOK(void, rewind, (void *stream)) {
 }
 
 /* ---- the network -------------------------------------------------------------------------------- */
-
-/* What is asked for very often is not looked up by a call. */
-#define QUICK(name, otherwise)                                        \
-    __typeof__(&shim_##name) real = load((void **)&next_##name);      \
-    if (UNLIKELY(!real) && !(real = REAL(name))) return otherwise
 
 /* What is taken from a descriptor, of whichever kind. */
 #define TAKE(type, name, parameters, ...)                          \
