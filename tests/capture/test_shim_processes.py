@@ -702,7 +702,7 @@ def test_processes_killed_at_any_moment_leave_a_readable_spool(
     body = (
         "for(int p=0;p<6;p++){pid_t c=fork();if(!c){char f[30];for(long i=0;;i++){"
         'sprintf(f,"k%d",p);int d=open(f,O_CREAT|O_WRONLY|O_TRUNC,0644);write(d,f,2);close(d);}}'
-        'char f[30];sprintf(f,"k%d",p);while(access(f,0))usleep(500);'
+        'char f[30];sprintf(f,"k%d",p);struct stat s;while(stat(f,&s)||!s.st_size)usleep(500);'
         "usleep(900*p);kill(c,9);waitpid(c,0,0);}"
         'close(open("after",O_CREAT|O_WRONLY,0644));return 0;'
     )
