@@ -1868,9 +1868,13 @@ static bool is_same_open(const struct entry *a, const struct entry *b) {
     return alike && a->opened == b->opened && a->inode == b->inode && a->device == b->device;
 }
 
-static bool is_shared(const struct entry *e, int fd) {
-    EACH_TRACKED(other)
-        if (other != fd && is_same_open(entry(other), e)) return true;
+/* Another duplicate says what was written through this one, once it is the last. */
+static bool is_left_to_another(const struct entry *e, int fd) {
+    EACH_TRACKED(other) {
+        if (other == fd || !is_same_open(entry(other), e)) continue;
+        entry(other)->flags |= e->flags & WROTE;
+        return true;
+    }
     return false;
 }
 
@@ -1966,7 +1970,7 @@ static void closing(int fd) {
     if (is_guest(pid)) return;
     struct entry e = *entry(fd);
     untrack(fd);
-    if (e.flags & DUPED && is_shared(&e, fd)) return;
+    if (e.flags & DUPED && is_left_to_another(&e, fd)) return;
     write_closed(&e, fd, pid);
 }
 

@@ -621,9 +621,13 @@ static bool is_same_open(const struct entry *a, const struct entry *b) {
     return alike && a->opened == b->opened && a->inode == b->inode && a->device == b->device;
 }
 
-static bool is_shared(const struct process *p, const struct entry *e, int fd) {
-    EACH_TRACKED(p, other)
-        if (other != fd && is_same_open(&p->files->all[other], e)) return true;
+/* As the shim has it. */
+static bool is_left_to_another(const struct process *p, const struct entry *e, int fd) {
+    EACH_TRACKED(p, other) {
+        if (other == fd || !is_same_open(&p->files->all[other], e)) continue;
+        p->files->all[other].flags |= e->flags & WROTE;
+        return true;
+    }
     return false;
 }
 
@@ -632,7 +636,7 @@ static void closing(const struct task *t, int fd) {
     if (!at) return;
     struct entry e = *at;
     at->opened = 0;
-    if (e.flags & DUPED && is_shared(t->process, &e, fd)) return;
+    if (e.flags & DUPED && is_left_to_another(t->process, &e, fd)) return;
     write_closed(t, &e, fd);
 }
 
