@@ -531,7 +531,7 @@ def _pipes(
                         _hold_stream(pipes, stream, by, event.tick)
             case Piped() if event.fd < 0 or _is_lent(event, by, lends):
                 pass
-            case Piped() if not by.stretch or not by.process.images:
+            case Piped() if not by.stretch or not by.process.images or is_step(by):
                 pipe = pipe_of(event.inode, event.tick)
                 _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
             case _:
