@@ -732,15 +732,16 @@ static uint64_t number_after(const char *text, const char *name) {
     return number;
 }
 
-/* How many bytes this process has read (`rchar: `) or written (`wchar: `) by now, anywhere; some where the kernel does not
- * count. */
+/* How many bytes this process has read (`rchar: `) or written (`wchar: `) by now, anywhere; where the kernel does not
+ * count, or has nowhere to say so, as many as no process can. */
+#define UNCOUNTED UINT64_MAX
 static uint64_t so_far(const char *what) {
     char text[256];
     int fd = raw_open(AT_FDCWD, "/proc/self/io", O_RDONLY);
-    if (fd < 0) return 1;
+    if (fd < 0) return UNCOUNTED;
     long n = call3(SYS_read, fd, text, sizeof text - 1);
     raw_close(fd);
-    if (n <= 0) return 1;
+    if (n <= 0) return UNCOUNTED;
     text[n] = 0;
     uint64_t own = what[0] == 'r' ? state->looked : 0;
     state->looked += (uint32_t)n; /* which is read, too */
@@ -1881,8 +1882,10 @@ static bool is_left_to_another(const struct entry *e, int fd) {
 /* Whether this process surely wrote nothing anywhere: a file that it inherited, such as a log as its
  * standard output, was then changed by another that has it. Where the kernel does not count, no; what is moved into a file
  * out of a pipe (`splice`) it counts nowhere, so what is seen to be written stands with the descriptor. */
-static bool wrote_nothing(void) { return (uint32_t)so_far("wchar: ") == state->written; }
-
+static bool wrote_nothing(void) {
+    uint64_t now = so_far("wchar: ");
+    return now != UNCOUNTED && (uint32_t)now == state->written;
+}
 
 /* A file that a program was started with under a number is read by it where its position is another than at first: a
  * look at each `read` would cost, and the shell that opened it may have meant it for any of its programs. The position is
@@ -2139,9 +2142,10 @@ static int number_of(void *stream) {
 }
 
 /* A stream is written by libc, past all hooks: what a fork wrote to what it was given shows once it says that it is to be
- * flushed. */
+ * flushed. One that is no descriptor's is written nowhere. */
 static void flushed(void *stream) {
     int fd = number_of(stream);
+    if (fd < 0) return;
     struct entry *e = tracked(fd);
     if (!e || !(e->flags & INHERITED)) {
         state->seen_to_write = 1;
@@ -2151,12 +2155,51 @@ static void flushed(void *stream) {
     }
 }
 
-#define FLUSH(name)                                                                  \
-    HOOK(int, name, (void *stream)) {                                                \
-        QUICK(name, (int)fail(ENOSYS));                                              \
-        int result = real(stream);                                                   \
-        if (UNLIKELY(state->forked) && stream && load(&readiness) == READY) flushed(stream); \
-        return result;                                                               \
+/* What all streams hold is written at once, and what one holds at its close: which of the files that a fork was given that
+ * changes shows before and after it. */
+struct look {
+    int fd;
+    int64_t size;
+    int64_t modified;
+};
+enum { MANY_GIVEN = 32 };
+
+static bool look_at_given(struct look *look, int fd) {
+    struct entry *e = tracked(fd);
+    struct stat s;
+    if (!state->forked || !e || (e->flags & (INHERITED | WRITABLE | WROTE)) != (INHERITED | WRITABLE)) return false;
+    if (!raw_fstat(fd, &s) || !same_file(e, &s)) return false;
+    *look = (struct look){fd, s.st_size, nanoseconds(&s.st_mtim)};
+    return true;
+}
+
+static void look_again(const struct look *look) {
+    struct entry *e = tracked(look->fd);
+    struct stat s;
+    if (!e || !raw_fstat(look->fd, &s) || !same_file(e, &s)) return;
+    if (s.st_size == look->size && nanoseconds(&s.st_mtim) == look->modified) return;
+    e->flags |= WROTE;
+    state->seen_to_write = 1;
+}
+
+static __attribute__((noinline)) int flush_all(int (*flush)(void *)) {
+    struct look looks[MANY_GIVEN];
+    uint32_t count = 0;
+    EACH_TRACKED(fd)
+        if (count < MANY_GIVEN && look_at_given(&looks[count], fd)) count++;
+    int result = flush(NULL);
+    for (uint32_t i = 0; i < count; i++) look_again(&looks[i]);
+    return result;
+}
+
+#define FLUSH(name)                                                          \
+    HOOK(int, name, (void *stream)) {                                        \
+        QUICK(name, (int)fail(ENOSYS));                                      \
+        bool looking = UNLIKELY(state->forked) && load(&readiness) == READY; \
+        if (looking && !stream) return flush_all(real);                      \
+        int result = real(stream);                                           \
+        if (looking) flushed(stream);                                        \
+        return result;                                                       \
     }
 FLUSH(fflush)
 FLUSH(fflush_unlocked)
@@ -2197,7 +2240,12 @@ static void closing_stream(void *stream) {
     about_to_change(fd);
     struct entry *e = tracked(fd);
     if (!e) return;
-    if (e->flags & WRITABLE) flush(stream, true);
+    if (e->flags & WRITABLE) {
+        struct look look;
+        bool looking = look_at_given(&look, fd);
+        flush(stream, true);
+        if (looking) look_again(&look);
+    }
     closing(fd);
 }
 
@@ -3260,8 +3308,9 @@ static uint32_t put_kept(struct draft *d, uint32_t pid) {
         put(d, &k, sizeof k);
         count += !d->cut;
     }
-    if (wrote && !is_guest(pid)) {
-        struct kept k = {NO_DESCRIPTOR, 0, so_far("wchar: "), 0, 0, 0};
+    uint64_t written = wrote && !is_guest(pid) ? so_far("wchar: ") : UNCOUNTED;
+    if (written != UNCOUNTED) {
+        struct kept k = {NO_DESCRIPTOR, 0, written, 0, 0, 0};
         put(d, &k, sizeof k);
         count += !d->cut;
     }
