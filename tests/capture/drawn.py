@@ -62,9 +62,9 @@ SIMPLE = {
     "name": "{x} {n} {h:proc empty}",
     "fopen": "{x} {n} {h:r w a r+ w+ a+ we}",
     "fdopen": "{x} {h:r w a}",
-    "fput": "{x}",
+    "fput": "{x} {h:plain line}",
     "fget": "{x}",
-    "fflush": "{x}",
+    "fflush": "{x} {h:one one all}",
     "fclose": "{x}",
     "freopen": "{x} {n} {h:r w a}",
     "rename": "{n} {m} {h:plain at exchange noreplace number}",
@@ -88,6 +88,9 @@ COMPOUND = (
     "exec",
     "exit",
     "kill",
+    "stream",
+    "stream",
+    "written",
 )
 WORDS = (*SIMPLE, *COMPOUND)
 BORROWED = "take_in open read write dup close put_out append chdir fchdir folder rename link unlink exec exit"
@@ -166,6 +169,58 @@ class Author:
         child = self.child(actor)
         self.say(actor, "fork", child.number, pick("fork clone", h))
         self.alive.append(child)
+
+    # What a fork writes to what it was given, which its parent may close while the fork goes on
+
+    def stream(self, actor: Actor, x: int, y: int, h: int) -> None:
+        slot = x % SLOTS
+        if h & 1:
+            self.say(actor, "fopen", slot, NAMES[y % len(NAMES)], pick("w a r+ w+", h // 2))
+        else:
+            self.say(actor, "open", slot, NAMES[y % len(NAMES)], pick("wct wca", h // 2), "open")
+            self.say(actor, "fdopen", slot, pick("w a", h // 2))
+        self.say(actor, "buffer", slot, pick("full full line none small", x // SLOTS))
+        if h & 8:
+            self.say(actor, "fput", slot, "line")
+        if h & 24 == 24:
+            self.say(actor, "fflush", slot, "one")
+        child = self.child(actor)
+        self.say(actor, "fork", child.number, pick("fork clone", h // 4))
+        self.alive.append(child)
+        self.take_in(child, x + 1, x + h, 1)
+        self.say(child, "fput", slot, pick("line line big", y // 8))
+        if y & 1:
+            self.say(child, "fflush", slot, pick("one one all", y // 16))
+        elif y & 2:
+            self.say(actor, "fclose", slot)
+            self.leave(child, pick("exit _exit quick", h // 8))
+            return
+        else:
+            self.say(child, "dup", slot, SLOTS, "dup")
+            self.say(child, "fclose", slot)
+        self.part(actor, child, slot, h // 8, "fclose")
+
+    def written(self, actor: Actor, x: int, y: int, h: int) -> None:
+        slot = x % SLOTS
+        self.say(actor, "open", slot, NAMES[y % len(NAMES)], pick("wct wca b", h // 2), "open")
+        child = self.child(actor)
+        self.say(actor, "fork", child.number, pick("fork clone", h))
+        self.alive.append(child)
+        self.take_in(child, x + 1, x + h, 1)
+        self.say(child, "write", slot, "write")
+        self.part(actor, child, slot, h // 8, "close")
+
+    def part(self, actor: Actor, child: Actor, slot: int, how: int, close: str) -> None:
+        """The parent closes before its fork becomes another program, after it has, while it goes on, or before it is
+        killed."""
+        if how % 4 == 1:
+            self.exec(child, 0, 0, how)
+        if how % 8 != 7:
+            self.say(actor, close, slot, "one")
+        if how % 4 == 2:
+            self.exec(child, 0, 0, how)
+        elif how % 8 == 3:
+            self.leave(child, "kill")
 
     def child(self, actor: Actor) -> Actor:
         process = Process(actor.process)

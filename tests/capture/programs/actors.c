@@ -56,6 +56,7 @@ struct mapping {
 struct holding {
     int slots[SLOTS];
     FILE *streams[SLOTS];
+    char small[SLOTS][8]; /* buffers of streams */
     struct mapping mappings[SLOTS];
     char heard[INPUTS + 1];
 };
@@ -159,6 +160,23 @@ static long do_write(int fd, const char *how) {
     if (!strcmp(how, "writev")) return writev(fd, from, 2);
     if (!strcmp(how, "pwritev2")) return pwritev2(fd, from, 2, 5, 0);
     return write(fd, bytes, n);
+}
+
+/* More than a small buffer takes, or a large one, or what ends a line, which a stream may wait for. */
+static long do_fput(FILE *stream, const char *how) {
+    char bytes[CELL];
+    size_t n = speak(bytes);
+    if (how[0] == 'l') bytes[n++] = '\n';
+    long result = (long)fwrite(bytes, 1, n, stream);
+    for (int i = 0; i < 5000 && how[0] == 'b'; i++) fputc('.', stream);
+    return result;
+}
+
+static long do_buffer(FILE *stream, char *small, const char *how) {
+    if (!strcmp(how, "line")) return setvbuf(stream, NULL, _IOLBF, 0);
+    if (!strcmp(how, "none")) return setvbuf(stream, NULL, _IONBF, 0);
+    if (!strcmp(how, "small")) return setvbuf(stream, small, _IOFBF, 8);
+    return 0;
 }
 
 static long do_copy(int from, int to, const char *how) {
@@ -412,12 +430,13 @@ static void run(int actor, int at) {
         else if (IS("name")) result = do_name(*slot, b, c);
         else if (IS("fopen")) *stream = fopen(path_of(b, room), c), result = *slot = *stream ? fileno(*stream) : -1;
         else if (IS("fdopen")) *stream = fdopen(*slot, b), result = *stream ? 0 : -1;
-        else if (IS("fput")) result = *stream ? (long)fwrite(bytes, 1, speak(bytes), *stream) : -1;
+        else if (IS("fput")) result = *stream ? do_fput(*stream, b) : -1;
+        else if (IS("buffer")) result = *stream ? do_buffer(*stream, own.small[i], b) : -1;
         else if (IS("fget")) {
             size_t n = *stream ? fread(bytes, 1, sizeof bytes, *stream) : 0;
             hear(bytes, (ssize_t)n);
             result = (long)n;
-        } else if (IS("fflush")) result = *stream ? fflush(*stream) : -1;
+        } else if (IS("fflush")) result = b[0] == 'a' ? fflush(NULL) : *stream ? fflush(*stream) : -1;
         else if (IS("fclose")) {
             result = *stream ? fclose(*stream) : -1;
             if (*stream) *slot = -1;
