@@ -1044,6 +1044,29 @@ def test_a_shell_tells_its_subshells_nothing_more() -> None:
     assert m.assemble().lineage("one") == set()
 
 
+def test_a_fork_that_begins_late_did_not_change_what_another_had_found_before() -> None:
+    m = Machine("a", "b")
+    shell = m.program("dash")
+    out = shell.open("out", "w")
+    moment = m.now()
+    second = shell.fork()
+    second.read("b")
+    second.put(out, "b")
+    first = shell.fork()
+    # It was forked before, and looks only now.
+    m.events[-1] = msgspec.structs.replace(m.events[-1], tick=moment)
+    first.handles[out].opened = moment
+    first.read("a")
+    first.put(out, "b a")
+    shell.close(out)
+    for subshell in (second, first):
+        handle = subshell.handles.pop(out)
+        stat = handle.inode.stat()
+        subshell.say(Closed, out, handle.path, handle.opened, stat, wrote=True)
+        subshell.exit()
+    assert m.assemble().lineage("out") == {"a", "b"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

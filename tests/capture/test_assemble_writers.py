@@ -37,6 +37,8 @@ OPENINGS = st.builds(
 def expected(held: list[Opening], state: Stat, reading: bool) -> Opening | None:
     for forks in (False, True):
         for one in reversed([one for one in held if one.forked == forks]):
+            if forks and one.base.mtime > state.mtime:
+                continue
             if not same(one.base, state) or (one.fresh and reading):
                 return one
     return None

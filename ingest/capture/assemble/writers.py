@@ -104,6 +104,8 @@ class _Runs:
             opening = next(reversed(run), None)
             if opening is None:
                 continue
+            if opening.forked and opening.base.mtime > state.mtime:
+                continue  # a fork looks once it runs, which may be after others that were forked later
             if not same(opening.base, state) or (opening.fresh and reading):
                 return opening
         return None
