@@ -60,11 +60,12 @@ class Image(Event, frozen=True):
 
 class Forked(Event, frozen=True):
     """A child without an exec so far: it shares its parent's past up to this tick and inherits its
-    descriptors. `inherited` names those that matter, as `Image` does; a vfork child, which can only
-    exec or exit, has none."""
+    descriptors. `inherited` names those that matter, as `Image` does, in the states that they had at the tick `looked`, when it
+    did something first; a vfork child, which can only exec or exit, has none."""
 
     parent: int
     inherited: list[Descriptor] = []
+    looked: int = 0
 
 
 class Executing(Event, frozen=True):

@@ -453,6 +453,7 @@ static bool write_forked(unsigned char *d_bytes, size_t room, bool enough, uint3
     for (int fd = 0; fd <= 2; fd++) count += put_descriptor(&d, fd, tick, tracked(fd));
     for (int fd = first_tracked(3); fd >= 0; fd = first_tracked(fd + 1))
         count += put_descriptor(&d, fd, tick, entry(fd));
+    if (first_tracked(0) >= 0) put_u64(&d, now()); /* which is when their states were looked at */
     if (d.cut && !enough) return false;
     memcpy(counted, &count, 4);
     uint32_t parent = state->parent ? state->parent : (uint32_t)call1(SYS_getppid, 0);
@@ -1901,11 +1902,13 @@ static void about_to_leave(const struct entry *e, int fd, uint32_t pid) {
     if (was_moved(e, fd, pid)) write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
 
-/* Whether a file that was given changed since, and we may have done it. */
-static bool may_have_changed(const struct entry *e, int fd) {
+static bool has_changed(const struct entry *e, int fd) {
     struct stat s;
-    return raw_fstat(fd, &s) && same_file(e, &s) && changed(e, &s) && !wrote_nothing();
+    return raw_fstat(fd, &s) && same_file(e, &s) && changed(e, &s);
 }
+
+/* Whether a file that was given changed since, and we may have done it. */
+static bool may_have_changed(const struct entry *e, int fd) { return has_changed(e, fd) && !wrote_nothing(); }
 
 /* What writes, and not through our hooks, does so through a stream of C: to any of the files that it was given, then. */
 static bool wrote_unseen(void) { return !state->seen_to_write; }
@@ -2141,18 +2144,18 @@ static int number_of(void *stream) {
     return fd;
 }
 
-/* A stream is written by libc, past all hooks: what a fork wrote to what it was given shows once it says that it is to be
- * flushed. One that is no descriptor's is written nowhere. */
+/* A stream is written by libc, past all hooks: what was written to a file that changed meanwhile shows once it is said that the
+ * stream is to be flushed; and to one that others have open, too, if we have written anything. One that is no descriptor's is
+ * written nowhere. */
 static void flushed(void *stream) {
     int fd = number_of(stream);
     if (fd < 0) return;
     struct entry *e = tracked(fd);
-    if (!e || !(e->flags & INHERITED)) {
-        state->seen_to_write = 1;
-    } else if (!(e->flags & WROTE) && may_have_changed(e, fd)) {
-        e->flags |= WROTE;
-        state->seen_to_write = 1;
-    }
+    bool given = e && e->flags & INHERITED;
+    if (!given) state->seen_to_write = 1;
+    if (!e || e->flags & WROTE || !(given ? may_have_changed(e, fd) : has_changed(e, fd))) return;
+    e->flags |= WROTE;
+    state->seen_to_write = 1;
 }
 
 /* What all streams hold is written at once, and what one holds at its close: which of the files that a fork was given that
@@ -2195,7 +2198,7 @@ static __attribute__((noinline)) int flush_all(int (*flush)(void *)) {
 #define FLUSH(name)                                                          \
     HOOK(int, name, (void *stream)) {                                        \
         QUICK(name, (int)fail(ENOSYS));                                      \
-        bool looking = UNLIKELY(state->forked) && load(&readiness) == READY; \
+        bool looking = (state->forked || load(&top)) && load(&readiness) == READY; \
         if (looking && !stream) return flush_all(real);                      \
         int result = real(stream);                                           \
         if (looking) flushed(stream);                                        \
@@ -2579,7 +2582,7 @@ static inline void writes(int fd) {
     state->seen_to_write = 1;
     if (LIKELY(!is_tracked(fd))) return;
     struct entry *e = entry(fd);
-    if ((e->flags & (INHERITED | WROTE)) == INHERITED) e->flags |= WROTE;
+    if (!(e->flags & WROTE)) e->flags |= WROTE;
 }
 
 /* Asynchronous ones are told of when they are asked for. Each libc has the descriptor first, and then what is asked. */
@@ -3323,7 +3326,7 @@ static uint32_t put_kept(struct draft *d, uint32_t pid) {
 static void leave_open(struct entry e, int fd, uint32_t pid) {
     bool child = is_guest(pid) || (state->forked && e.opened >= state->forked);
     bool own = child && e.flags & READABLE && !(e.flags & (INHERITED | CONNECTION));
-    bool wrote = !is_guest(pid) && state->forked && e.flags & WROTE;
+    bool wrote = !is_guest(pid) && state->forked && e.flags & WROTE && e.flags & INHERITED;
     if (wrote || ((own || e.flags & WRITABLE) && raw_fcntl(fd, F_GETFD) & FD_CLOEXEC)) {
         write_closed(&e, fd, pid);
         return;

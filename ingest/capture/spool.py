@@ -698,7 +698,9 @@ def _image(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) 
 
 
 def _forked(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
-    return Forked(value, p.descriptors(), pid=pid, tick=tick)
+    inherited = p.descriptors()
+    looked = p.long() if len(p.own) - p.at >= PROGRESS.size else tick
+    return Forked(value, inherited, looked, pid=pid, tick=tick)
 
 
 def _executing(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:

@@ -571,7 +571,7 @@ static void writes(struct process *p, int to) {
     if (to < 0) return;
     p->wrote = true;
     struct entry *e = tracked(p, to);
-    if (e && e->flags & INHERITED) e->flags |= WROTE;
+    if (e) e->flags |= WROTE;
 }
 
 /* How many bytes a process has written so far. */
@@ -1537,7 +1537,7 @@ static void close_on_exec(const struct task *t) {
         bool own = p->forked && e->opened >= p->forked && e->flags & READABLE &&
                    !(e->flags & (INHERITED | CONNECTION | PACKETS | THROUGH));
         if (!own && !(e->flags & WRITABLE)) continue;
-        if ((p->forked && e->flags & WROTE) || flags_of(t, fd) & O_CLOEXEC)
+        if ((p->forked && e->flags & WROTE && e->flags & INHERITED) || flags_of(t, fd) & O_CLOEXEC)
             write_closed(t, e, fd);
         else if (own && told_of(t, fd, "pos:", 10) > 0)
             write_drawn(fd, e->opened, e->device, e->inode, p->pid);

@@ -358,7 +358,7 @@ class _Sweep:
         if table and self.programs.is_shell(by):
             for other in (other for others in table.values() for other in others):
                 other.kept |= other.tick < opening.tick and not other.borrowers
-        if self.only_lent(opening):
+        if not opening.wrote and self.only_lent(opening):
             self.hand_back(opening, event)
             if self.may_be_borrowers(opening, event):
                 opening.file.readers.pop(opening, None)
@@ -520,16 +520,15 @@ class _Sweep:
         if not (given or opening.inherited):
             # Each opened it for itself: who of the two wrote last is not known.
             return stat is not None and stat.size > 0
-        if opening.forked:  # its parent may have closed it since
-            return opening.wrote and own is None
+        if opening.forked or self.programs.is_shell(by):
+            # A fork's parent may have closed it since. A shell waits for what it starts, or was seen to write beside it.
+            return opening.wrote and (own is None or own.tick < opening.tick)
         return self.leaves_doubt(last.by, by)
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
         """Whether `other` may have written what was accounted to `writer`: it was killed, or the two
         are a process and its fork, which share what they have opened, or `writer` did not wait for `other`,
-        as it had started it itself or both were given the same output. A shell waits instead."""
-        if self.programs.is_shell(other):
-            return False
+        as it had started it itself or both were given the same output."""
         killed = writer.process.exited is None and not writer.stretch
         shared = writer.stretch and writer.process is not other.process
         return killed or shared or not comes_from(writer.process, other.process)
@@ -541,7 +540,7 @@ class _Sweep:
         before = opening.unaccounted
         if before is not None:
             opening.unaccounted = None
-            self.account(before, opening.base, opening.tick)
+            self.account(before, opening.base, max(opening.tick, opening.looked))
         path = file.name
         if path is None:
             self.pass_on(file, by, tick)
@@ -649,7 +648,7 @@ class _Sweep:
             if descriptor.kind == "file" and descriptor.writable:
                 file = self.file_at(descriptor.path, descriptor.stat)
                 opening = self.inherited(descriptor, file, event.tick, by, 0)
-                opening.forked = True
+                opening.forked, opening.looked = True, event.looked
                 opening.unaccounted = self.changer(file, descriptor.stat, reading=False)
                 if opening.file not in (other.file for other in table):
                     table.append(opening)

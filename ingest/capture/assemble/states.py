@@ -153,7 +153,7 @@ def place(action: Action) -> tuple[int, int]:
 class Opening(msgspec.Struct, eq=False):
     """An open file description as one execution has it. `base` is the file's state when it got it;
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
-    a fork, `forked` by a fork; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
+    a fork, `forked` by a fork, which `looked` at that state then; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
     until then, `kept` that it had it open while it closed another that it had opened later. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
     `later` is what others wrote while it was open, `wrote` that it was seen to write there."""
@@ -171,6 +171,7 @@ class Opening(msgspec.Struct, eq=False):
     appends: bool = False
     inherited: bool = False
     forked: bool = False
+    looked: int = 0
     made: int = 0
     unaccounted: Opening | None = None
     borrowers: tuple[Execution, ...] = ()
