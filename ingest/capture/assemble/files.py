@@ -496,7 +496,15 @@ class _Sweep:
         for orphan in self.orphans(opening, stat, tick):
             self.version(orphan, orphan.by, stat, tick - 1, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
-            self.version(opening, by, stat, tick, index)
+            self.version(opening, by, stat, self.left_since(opening, stat) or tick, index)
+
+    def left_since(self, opening: Opening, stat: Stat | None) -> int | None:
+        """When a writer left the state that it is found in, if another was told before to have made that: who has read
+        it since has read what both wrote."""
+        last = opening.file.last
+        if last is None or last.tick < opening.tick or not same(last.stat, stat):
+            return None
+        return last.tick + 1 if last.names == [(opening.file.name, last.tick)] else None
 
     def orphans(self, opening: Opening, stat: Stat | None, tick: int) -> list[Opening]:
         """Who was killed with the file open and may have written what nobody accounted for."""
