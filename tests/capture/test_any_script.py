@@ -1,6 +1,7 @@
 """Does lineage say of scripts that were drawn at random what their files say themselves?
 
-Each input is a word, and each command passes on all that it reads: the words of a file are its origins.
+Each input is a word, and each command passes on all that it reads: the words of a file are its origins. The shell itself may
+have read what it opened under a number, and what it has read is told to its forks: those that pass on are another shell's.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ COMMANDS = [
     "exec 7>> {x}; cat {a} >&7; exec 7>&-",
     "touch {x}; exec 8< {x}; cat {a} >> {x}; cat <&8 > {y}; exec 8<&-",
     "perl -e 'open R, qq({x}); system qq(cat {a} >> {x}); @r = <R>; open W, qq(>{y}); print W @r'",
-    '{{ ( while read v; do echo "$v"; done < {a}; sleep 0.1; : ) & sleep 0.05; }} > {x}; wait',
-    'exec 7> {x}; ( while read v; do echo "$v" >&7; done < {a}; sleep 0.1; : ) & sleep 0.05; exec 7>&-; wait',
-    '( while read v; do echo "$v"; done < {a}; exec cat {b} ) > {x}',
-    'cat {a} | ( while read v; do echo "$v"; done; exec true ) > {x}',
+    "$0 -c '{{ ( while read v; do echo \"$v\"; done < {a}; sleep 0.1; : ) & sleep 0.05; }} > {x}; wait'",
+    "$0 -c 'exec 7> {x}; ( while read v; do echo \"$v\" >&7; done < {a}; sleep 0.1; : ) & sleep 0.05; exec 7>&-; wait'",
+    "$0 -c '( while read v; do echo \"$v\"; done < {a}; exec cat {b} ) > {x}'",
+    "$0 -c 'cat {a} | ( while read v; do echo \"$v\"; done; exec true ) > {x}'",
     "echo {a} {b} | xargs -P2 -n1 head -n 99 >> {x}",  # cat never ends where {a} is {x}, was empty and {b} comes in
 ]
 LENGTH = 12

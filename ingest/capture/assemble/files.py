@@ -710,14 +710,19 @@ class _Sweep:
         opening.by, opening.forked = by, False
         if opening.file.writers:
             opening.file.writers.adopt(opening)
-        read = opening.read
-        if read is not None and opening.drawn:
-            opening.read = self.read(by, read.path, by.started, 0, read.stat, opening.file)
-        elif read is not None:
+        later = [read for read in opening.later if not read.void]
+        if opening.drawn:
+            opening.read, *again = (
+                read and self.read(by, read.path, by.started, 0, read.stat, opening.file)
+                for read in (opening.read, *later)
+            )
+            opening.later = [read for read in again if read is not None]
+            return
+        for read in later if opening.read is None else (opening.read, *later):
             before = self.known.forget(read.by, read.path)
-            seen = self.known.reads(by, read.path)
-            if before is not None and seen is not None:
-                before = by_state(seen) | by_state(before)
+            known = self.known.reads(by, read.path)
+            if before is not None and known is not None:
+                before = by_state(known) | by_state(before)
             if before is not None:
                 self.known.note(by, read.path, before)
             read.by, read.index = by, 0
