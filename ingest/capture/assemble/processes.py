@@ -277,7 +277,8 @@ class _Teller:
                 process.forked = True
                 process.suspended = not event.inherited
                 if event.inherited:
-                    process.begin_with(_standard(event, event.inherited))
+                    drained = _drained(event, process.parent)
+                    process.begin_with(drained | _standard(event, event.inherited))
                 elif process.parent is not None:
                     # What its parent has plugged since may be unplugged again, which is not seen.
                     process.begin_with(process.parent.process.given)
@@ -417,6 +418,17 @@ def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
         d.fd: Piped(d.fd, d.end, d.readable, d.writable, pid=event.pid, tick=event.tick)
         for d in inherited
         if d.end is not None and d.fd <= 2
+    }
+
+
+def _drained(event: Forked, parent: Execution | None) -> dict[int, Piped]:
+    """Pipes that a fork was given and that had neither a writer nor content when it looked, which is late: it may have read
+    all of it by then."""
+    given = parent.process.standard if parent is not None else {}
+    return {
+        d.fd: Piped(d.fd, d.stat.inode, d.readable, d.writable, pid=event.pid, tick=event.tick)
+        for d in event.inherited
+        if d.kind == "other" and d.fd in given and given[d.fd].inode == d.stat.inode
     }
 
 
