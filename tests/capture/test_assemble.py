@@ -468,6 +468,19 @@ def test_a_killed_child_of_a_redirected_group_is_not_forgotten() -> None:
     assert m.assemble().lineage("log") == {"a"}
 
 
+def test_of_several_killed_children_of_a_group_none_is_forgotten() -> None:
+    m = Machine(*"abcdef")
+    shell = m.program("bash")
+    shell.open("log", "w", fd=1)
+    children = {name: shell.spawn("python3", f"{name}.py") for name in "abcdef"}
+    for name, killed in children.items():
+        killed.read(name)
+        killed.put(1, name)
+    shell.close(1)
+    shell.exit()
+    assert m.assemble().lineage("log") == set("abcdef")
+
+
 def test_an_exec_in_place_keeps_apart_what_each_program_wrote() -> None:
     m = Machine("a", "b")
     p = m.program("bash")

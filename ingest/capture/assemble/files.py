@@ -493,8 +493,11 @@ class _Sweep:
         self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int
     ) -> None:
         """A writer is done: make the version that is due."""
-        for orphan in self.orphans(opening, stat, tick):
-            self.version(orphan, orphan.by, stat, tick - 1, self.progress[orphan.by])
+        orphans = self.orphans(opening, stat, tick)
+        for before, orphan in enumerate(
+            orphans, -len(orphans)
+        ):  # each at its own moment: the last comes from the others
+            self.version(orphan, orphan.by, stat, tick + before, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
             self.version(opening, by, stat, self.left_since(opening, stat) or tick, index)
 
