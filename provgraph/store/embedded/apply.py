@@ -211,11 +211,7 @@ def _merged(
     properties = node.properties
     if more is None and None not in properties.values() and lexicon.spilled.isdisjoint(properties):
         return (*[c if g is None else g for c, g in zip(columns, given, strict=True)], rest)
-    old = joined(columns, rest)
-    new = merged(old, properties)
-    if old == new and all(type(new[key]) is type(value) for key, value in old.items()):
-        return (*columns, rest)
-    now, rest = _split(node.id, new, prepared.spilled)
+    now, rest = _split(node.id, merged(joined(columns, rest), properties), prepared.spilled)
     return (*now, rest)
 
 
