@@ -499,15 +499,41 @@ class _Sweep:
         ):  # each at its own moment: the last comes from the others
             self.version(orphan, orphan.by, stat, tick + before, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
-            self.version(opening, by, stat, self.left_since(opening, stat) or tick, index)
+            left = self.left_in(opening, stat)
+            if left is None:
+                self.version(opening, by, stat, tick, index)
+            else:
+                self.share(left, opening, by, index)
 
-    def left_since(self, opening: Opening, stat: Stat | None) -> int | None:
-        """When a writer left the state that it is found in, if another was told before to have made that: who has read
-        it since has read what both wrote."""
-        last = opening.file.last
-        if last is None or last.tick < opening.tick or not same(last.stat, stat):
-            return None
-        return last.tick + 1 if last.names == [(opening.file.name, last.tick)] else None
+    def left_in(self, opening: Opening, stat: Stat | None) -> Version | None:
+        """The first version in which a writer left its file, if another was told before to have made that."""
+        found, version = None, opening.file.last
+        while version and version.tick >= opening.tick and same(version.stat, stat):
+            found = version
+            moved = version.sources[0] if version.sources else None
+            version = moved.version if moved and moved.how == "rename" else None
+        return found
+
+    def share(self, left: Version, opening: Opening, by: Execution, index: int) -> None:
+        """Who has read a version of which it turns out that another had written there as well has read what both
+        wrote: the other one's comes at the next moment, and has the names that it got since."""
+        file, tick = opening.file, left.tick + 1
+        self.account_before(opening)
+        names = [(name, max(tick, since)) for name, since in left.names]
+        made = Version(by, left.path, tick, index, left.stat, file, names=names, moved=left.moved)
+        made.shared, made.linked = opening.inherited or by is not opening.by, left.linked
+        if left.stat is not None and left.stat.size:
+            how = "append" if opening.appends else "change"
+            made.sources = (Source(left.path, left.tick, left.stat, how, left),)
+        left.names = [(name, since) for name, since in left.names if since < tick]
+        file.names.update((name, made) for name, its in file.names.items() if its is left)
+        last = file.last
+        file.accept(made)
+        if last is not None and last.tick > tick:
+            file.accept(last)  # moved since
+        file.touch(by)
+        self.known.actions.append(made)
+        self.read_while_open(made)
 
     def orphans(self, opening: Opening, stat: Stat | None, tick: int) -> list[Opening]:
         """Who was killed with the file open and may have written what nobody accounted for."""
@@ -548,10 +574,7 @@ class _Sweep:
         self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int
     ) -> Version | None:
         file = opening.file
-        before = opening.unaccounted
-        if before is not None:
-            opening.unaccounted = None
-            self.account(before, opening.base, max(opening.tick, opening.looked))
+        self.account_before(opening)
         path = file.name
         if path is None:
             self.pass_on(file, by, tick)
@@ -567,6 +590,12 @@ class _Sweep:
         self.show_under_all_names(made)
         self.read_while_open(made)
         return made
+
+    def account_before(self, opening: Opening) -> None:
+        before = opening.unaccounted
+        if before is not None:
+            opening.unaccounted = None
+            self.account(before, opening.base, max(opening.tick, opening.looked))
 
     def read_while_open(self, made: Version) -> None:
         """Who has the file open may have read what another wrote there."""
