@@ -2004,8 +2004,9 @@ static void duplicated(int from, int to) {
         if (!(copy.flags & CONNECTION)) return;
     }
     struct stat s;
-    if (to > 2 || !raw_fstat(to, &s)) return;
-    if (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) piped(to, caller(), &s, 0);
+    if ((from > 2 && to > 2) || !raw_fstat(to, &s) || !(S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) return;
+    if (to > 2) talks_through(to);
+    else piped(to, caller(), &s, 0);
 }
 
 #define OPEN(name)                                                                \

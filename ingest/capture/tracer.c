@@ -703,6 +703,8 @@ static void made_fifo(const struct task *t, bool relative) {
     TELL(PIPED, 0, -1, t->process->pid, next_tick(), d);
 }
 
+static bool is_one_of_a_pair(const struct task *t, int fd);
+
 static void duplicated(const struct task *t, int from, int to) {
     struct process *p = t->process;
     struct entry *e = tracked(p, from);
@@ -714,7 +716,9 @@ static void duplicated(const struct task *t, int from, int to) {
         if (!(copy.flags & (CONNECTION | THROUGH))) return;
     }
     struct stat s;
-    if (to <= 2 && stat_descriptor(t, to, &s) && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) piped(t, to, &s, 0);
+    if ((from > 2 && to > 2) || !stat_descriptor(t, to, &s) || !(S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) return;
+    if (to <= 2) piped(t, to, &s, 0);
+    else if (!e && (S_ISFIFO(s.st_mode) || is_one_of_a_pair(t, to))) talks_through(t, to);
 }
 
 /* The two ends of a pair of sockets have inodes of their own. */
