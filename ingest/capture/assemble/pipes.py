@@ -447,13 +447,15 @@ def _holders(
     """Who was given which pipe among its standard descriptors, used or not. A program that plugs one
     in by itself has made it (a shell's here-document), a fork on its way has not."""
     holders: defaultdict[int, set[Process]] = defaultdict(set)
+    is_lent = _Lent(lends, number)
     for event, by, _ in story.happenings:
+        lent = is_lent(event, by)
         match event:
             case Image() | Forked():
                 for descriptor in event.inherited:
                     if descriptor.end is not None:
                         holders[number(descriptor.end, event.tick)].add(by.process)
-            case Piped() if event.fd >= 0 and by.stretch and not _is_lent(event, by, lends):
+            case Piped() if event.fd >= 0 and by.stretch and not lent:
                 holders[number(event.inode, event.tick)].add(by.process)
             case _:
                 pass
@@ -491,10 +493,32 @@ def _join(pipe: Pipe, made: Talk) -> None:
                 made.informs.append(Inform(reader, writer, channel, tick))
 
 
-def _is_lent(plugged: Piped, by: Execution, lends: Callable[[Execution], bool]) -> bool:
-    """A fork that runs a program next plugs in for itself."""
-    runs_another = by.stretch and by.process.images > 0
-    return plugged.fd <= 2 and not runs_another and lends(by)
+class _Lent:
+    """Which pipes do shells plug in for a child that they are about to fork? Of an end that somebody had before, it is
+    the shell's builtin that uses it (`echo 1>&3`), for all that is known. To be asked of all events, in order."""
+
+    def __init__(self, lends: Callable[[Execution], bool], number: _Numbers) -> None:
+        self._lends, self._number = lends, number
+        self._had: set[tuple[int, bool]] = set()
+
+    def __call__(self, event: Event, by: Execution) -> bool:
+        match event:
+            case Image() | Forked():
+                for held in event.inherited:
+                    if held.end is not None:
+                        self._had.add((self._number(held.end, event.tick), held.fd == 0))
+            case Piped() if event.fd in (0, 1, 2):
+                end = self._number(event.inode, event.tick), event.fd == 0
+                if end not in self._had:
+                    self._had.add(end)
+                    # A fork that runs a program next plugs in for itself.
+                    return not (by.stretch and by.process.images) and self._lends(by)
+            case Piped() if event.named:
+                key = self._number(event.inode, event.tick)
+                self._had -= {(key, True), (key, False)}  # opened anew
+            case _:
+                pass
+        return False
 
 
 def _pipes(
@@ -510,7 +534,9 @@ def _pipes(
         return pipes.setdefault(key, Pipe(key))
 
     streams: list[tuple[Talked, Process]] = []
+    is_lent = _Lent(lends, number)
     for event, by, _ in story.happenings:
+        lent = is_lent(event, by)
         match event:
             case Image():
                 for descriptor in event.inherited:
@@ -529,7 +555,7 @@ def _pipes(
                 for stream, process in streams:
                     if process is by.process.parent.process:
                         _hold_stream(pipes, stream, by, event.tick)
-            case Piped() if event.fd < 0 or _is_lent(event, by, lends):
+            case Piped() if event.fd < 0 or lent:
                 pass
             case Piped() if not by.stretch or not by.process.images or is_step(by):
                 pipe = pipe_of(event.inode, event.tick)
@@ -557,9 +583,9 @@ def _hold(
 ) -> None:
     """A standard descriptor says by its number what it is for; one that was opened, by its mode."""
     if fd == 0 or (fd > 2 and readable):
-        pipe.readers.setdefault(by, tick)
+        pipe.readers[by] = min(tick, pipe.readers.get(by, tick))
     if fd in (1, 2) or (fd > 2 and writable):
-        pipe.writers.setdefault(by, tick)
+        pipe.writers[by] = min(tick, pipe.writers.get(by, tick))
 
 
 def _with_maker(
