@@ -1820,7 +1820,10 @@ static void opened(int fd, int at, const char *path, int flags, const struct bef
     if (!S_ISREG(s.st_mode)) {
         bool in_memory = path && begins(path, "/dev/shm/"); /* else through a name to a pipe that somebody has */
         bool through = path && !in_memory && (begins(path, "/proc/") || begins(path, "/dev/"));
-        if (S_ISFIFO(s.st_mode)) piped(fd, caller(), &s, path && !through ? BY_NAME : 0);
+        if (!S_ISFIFO(s.st_mode)) return;
+        piped(fd, caller(), &s, path && !through ? BY_NAME : 0);
+        talks_through(fd); /* whoever has it from us says what it uses */
+        if (stream && may_talk(fd)) talked(fd, access_of(flags) | MAPPED);
         return;
     }
     uint32_t pid = caller();
@@ -2358,16 +2361,22 @@ HOOK(void, closefrom, (int first)) {
     if (REAL(closefrom)) REAL(closefrom)(first);
 }
 
+/* An end under a number that was free among the standard ones. */
+static void made_end(int fd, const struct stat *s) {
+    if (fd <= 2) piped(fd, caller(), s, 0);
+    else talks_through(fd);
+}
+
 /* The two ends of a pair of sockets have inodes of their own: ksh joins a pipeline by them. */
 static void paired(const int *both) {
     struct stat one, other;
     if (!raw_fstat(both[0], &one) || !raw_fstat(both[1], &other)) return;
+    made_end(both[0], &one); /* first, which tells it from one that is plugged in later */
+    made_end(both[1], &other);
     DRAFT(d, 16);
     put_u64(&d, (uint64_t)one.st_ino);
     put_u64(&d, (uint64_t)other.st_ino);
     WRITE(PAIRED, 0, both[0], caller(), next_tick(), d);
-    talks_through(both[0]);
-    talks_through(both[1]);
 }
 
 HOOK(int, socketpair, (int domain, int type, int protocol, int *both)) {
@@ -2379,8 +2388,9 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int *both)) {
 
 static int made_pipe(int result, const int *both) {
     if (result != 0 || !awake()) return result;
-    talks_through(both[0]);
-    talks_through(both[1]);
+    struct stat s;
+    for (int i = 0; i < 2; i++)
+        if (both[i] > 2 || raw_fstat(both[i], &s)) made_end(both[i], &s);
     return result;
 }
 

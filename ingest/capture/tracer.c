@@ -721,25 +721,32 @@ static void duplicated(const struct task *t, int from, int to) {
     else if (!e && (S_ISFIFO(s.st_mode) || is_one_of_a_pair(t, to))) talks_through(t, to);
 }
 
+/* An end under a number that was free among the standard ones. */
+static void made_end(const struct task *t, int fd) {
+    struct stat s;
+    if (fd > 2) talks_through(t, fd);
+    else if (stat_descriptor(t, fd, &s)) piped(t, fd, &s, 0);
+}
+
 /* The two ends of a pair of sockets have inodes of their own. */
 static void paired(const struct task *t) {
     struct stat one, other;
     int ends[2];
     if (read_memory(t, t->arguments[3], ends, sizeof ends) != sizeof ends) return;
     if (!stat_descriptor(t, ends[0], &one) || !stat_descriptor(t, ends[1], &other)) return;
+    made_end(t, ends[0]); /* first, as the shim does */
+    made_end(t, ends[1]);
     BEGIN(d);
     put_u64(&d, (uint64_t)one.st_ino);
     put_u64(&d, (uint64_t)other.st_ino);
     TELL(PAIRED, 0, ends[0], t->process->pid, next_tick(), d);
-    talks_through(t, ends[0]);
-    talks_through(t, ends[1]);
 }
 
 static void made_pipe(const struct task *t) {
     int ends[2];
     if (read_memory(t, t->arguments[0], ends, sizeof ends) != sizeof ends) return;
-    talks_through(t, ends[0]);
-    talks_through(t, ends[1]);
+    made_end(t, ends[0]);
+    made_end(t, ends[1]);
 }
 
 /* As the shim has it. */
@@ -885,7 +892,9 @@ static void tell_opened(const struct task *t, int fd, int flags, const struct be
     struct stat s;
     if (!stat_descriptor(t, fd, &s)) return;
     if (!S_ISREG(s.st_mode)) {
-        if (S_ISFIFO(s.st_mode) && !given) piped(t, fd, &s, has_a_name(t, fd) ? BY_NAME : 0);
+        if (!S_ISFIFO(s.st_mode) || given) return;
+        piped(t, fd, &s, has_a_name(t, fd) ? BY_NAME : 0);
+        talks_through(t, fd); /* whoever has it from this one says what it uses */
         return;
     }
     uint32_t access = access_of(flags), seen = access;

@@ -62,12 +62,13 @@ class Inform(msgspec.Struct, frozen=True):
 
 class Pipe(msgspec.Struct):
     """One inode: the executions with its ends, and since when. Above its 64 bits is which of the FIFOs that had it one
-    after the other."""
+    after the other. `anyhow`: the number that somebody has it under says nothing of what for."""
 
     inode: int
     socket: bool = False
     readers: dict[Execution, int] = {}
     writers: dict[Execution, int] = {}
+    anyhow: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -128,7 +129,7 @@ def talk(
         del pipes[inode]
     holders = _holders(story, lends, number)
     peers = _peers(story)
-    used = channels(story, peers, acted)
+    used = channels(story, peers, acted, number)
     for pipe in sorted(pipes.values(), key=lambda pipe: pipe.inode):
         if pipe.terminal:
             made.informs.extend(_with_maker(pipe, holders[pipe.inode], is_shell))
@@ -311,9 +312,14 @@ class _Plugged:
                 self.over[key].setdefault(shell, event.tick)
 
 
-def _apart_from(runners: Container[int], pipe: Pipe) -> Iterator[dict[Execution, int]]:
-    for ends in (pipe.readers, pipe.writers):
-        yield {by: since for by, since in ends.items() if by.process.pid not in runners}
+def _apart_from(
+    runners: Container[int], pipe: Pipe
+) -> tuple[dict[Execution, int], dict[Execution, int]]:
+    readers, writers = (
+        {by: since for by, since in ends.items() if by.process.pid not in runners}
+        for ends in (pipe.readers, pipe.writers)
+    )
+    return readers, writers
 
 
 def opened_from_outside(story: Story) -> dict[int, Piped]:
@@ -334,7 +340,7 @@ def opened_from_outside(story: Story) -> dict[int, Piped]:
                 ends = (held for held in event.inherited if held.kind == "pipe" and held.writable)
                 written.update(number(held.stat.inode, event.tick) for held in ends)
             case Talked() if event.gave:
-                written.add(event.inode)
+                written.add(number(event.inode, event.tick))
             case _:
                 pass
     return {inode: event for inode, event in read.items() if inode not in written}
@@ -534,32 +540,37 @@ def _pipes(
         return pipes.setdefault(key, Pipe(key))
 
     streams: list[tuple[Talked, Process]] = []
+    plugged: set[int] = set()  # before it was told that it is of a pair: it was made so
     is_lent = _Lent(lends, number)
     for event, by, _ in story.happenings:
         lent = is_lent(event, by)
+        if isinstance(event, Piped):
+            plugged.add(event.inode)
         match event:
             case Image():
                 for descriptor in event.inherited:
                     if descriptor.end is not None and descriptor.fd <= 2:
                         pipe = pipe_of(descriptor.end, event.tick)
                         pipe.socket = descriptor.kind == "socket"
-                        _hold(pipe, by, descriptor.fd, descriptor.readable, event.tick)
+                        _hold(pipe, by, descriptor, event.tick)
                 if not by.traced:
                     for held in by.process.standard.values():
-                        pipe = pipe_of(held.inode, held.tick)
-                        _hold(pipe, by, held.fd, held.readable, event.tick)
+                        _hold(pipe_of(held.inode, held.tick), by, held, event.tick)
+            case Paired():
+                for inode in (event.inode, event.peer):
+                    if inode in plugged:
+                        _hold_anyhow(pipe_of(inode, event.tick), by, event.tick)
             case Talked() if event.lasting:
                 streams.append((event, by.process))
-                _hold_stream(pipes, event, by, event.tick)
+                _hold_stream(pipe_of(event.inode, event.tick), event, by, event.tick)
             case Forked() if event.inherited and by.process.parent is not None:
                 for stream, process in streams:
                     if process is by.process.parent.process:
-                        _hold_stream(pipes, stream, by, event.tick)
+                        _hold_stream(pipe_of(stream.inode, stream.tick), stream, by, event.tick)
             case Piped() if event.fd < 0 or lent:
                 pass
             case Piped() if not by.stretch or not by.process.images or is_step(by):
-                pipe = pipe_of(event.inode, event.tick)
-                _hold(pipe, by, event.fd, event.readable, event.tick, event.writable)
+                _hold(pipe_of(event.inode, event.tick), by, event, event.tick)
             case _:
                 pass
     for process in story.processes:
@@ -567,25 +578,33 @@ def _pipes(
             own = process.given if lends(process.program) else process.standard
             for held in own.values():
                 pipe = pipe_of(held.inode, held.tick)
-                _hold(pipe, process.program, held.fd, held.readable, process.started)
+                _hold(pipe, process.program, held, process.started)
     return pipes
 
 
-def _hold_stream(pipes: dict[int, Pipe], event: Talked, by: Execution, tick: int) -> None:
+def _hold_stream(pipe: Pipe, event: Talked, by: Execution, tick: int) -> None:
     """A stream's own reads and writes are not seen; a fork has its copy of it."""
-    pipe = pipes.setdefault(event.inode, Pipe(event.inode))
     pipe.socket = event.kind == "socket"
-    _hold(pipe, by, event.fd, event.took, tick, event.gave)
+    _since(by, tick, pipe.readers if event.took else {}, pipe.writers if event.gave else {})
 
 
-def _hold(
-    pipe: Pipe, by: Execution, fd: int, readable: bool, tick: int, writable: bool = False
-) -> None:
-    """A standard descriptor says by its number what it is for; one that was opened, by its mode."""
-    if fd == 0 or (fd > 2 and readable):
-        pipe.readers[by] = min(tick, pipe.readers.get(by, tick))
-    if fd in (1, 2) or (fd > 2 and writable):
-        pipe.writers[by] = min(tick, pipe.writers.get(by, tick))
+def _hold_anyhow(pipe: Pipe, by: Execution, tick: int) -> None:
+    pipe.socket = pipe.anyhow = True
+    _since(by, tick, pipe.readers, pipe.writers)
+
+
+def _hold(pipe: Pipe, by: Execution, held: Descriptor | Piped, tick: int) -> None:
+    """What was opened one way alone is for that, whichever number it has. Else a standard descriptor says by its number
+    what it is for."""
+    reads, writes = held.readable, held.writable
+    if held.fd <= 2 and reads == writes and not pipe.anyhow:
+        reads, writes = held.fd == 0, held.fd != 0
+    _since(by, tick, pipe.readers if reads else {}, pipe.writers if writes else {})
+
+
+def _since(by: Execution, tick: int, *ends: dict[Execution, int]) -> None:
+    for end in ends:
+        end[by] = min(tick, end.get(by, tick))
 
 
 def _with_maker(

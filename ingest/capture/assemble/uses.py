@@ -70,8 +70,11 @@ Acted = Callable[[Execution], Sequence[int]]
 """When an execution read or made something, in order of time."""
 
 
-def channels(story: Story, peers: Mapping[int, int], acted: Acted) -> dict[int, Channel]:
-    """By the inode of the end that things are taken from. `peers` are the ends of pairs of sockets."""
+def channels(
+    story: Story, peers: Mapping[int, int], acted: Acted, number: Callable[[int, int], int]
+) -> dict[int, Channel]:
+    """By the inode of the end that things are taken from, as `number` tells it apart from what had that before. `peers` are
+    the ends of pairs of sockets."""
     told = [
         (event, by)
         for event, by, _ in story.happenings
@@ -83,11 +86,12 @@ def channels(story: Story, peers: Mapping[int, int], acted: Acted) -> dict[int, 
     found: defaultdict[int, Channel] = defaultdict(Channel)
     for event, by in told:
         socket = event.kind == "socket"
+        inode = event.inode if socket else number(event.inode, event.tick)
         for use in turns.uses(event, by):
             if event.took:
-                found[event.inode].takes.append(use)
-                found[event.inode].socket = socket
-            target = peers.get(event.inode, 0) if socket else event.inode
+                found[inode].takes.append(use)
+                found[inode].socket = socket
+            target = peers.get(inode, 0) if socket else inode
             if event.gave and target:
                 found[target].gives.append(use)
                 found[target].socket = socket
