@@ -177,7 +177,7 @@ class Preserved(Event, frozen=True):
 
 
 class Piped(Event, frozen=True):
-    """A pipe (FIFO, socket) was put on a standard descriptor after the image
+    """A pipe (FIFO, socket, terminal: numbered as in `Descriptor.end`) was put on a standard descriptor after the image
     began (dup2), or made there, or a FIFO opened: the process holds this end from now on. `fd` is -1 of a FIFO that was made: nobody has it yet, nor
     any more what had its inode before. `named`: it was opened by its name, and lies on `device`."""
 

@@ -1725,6 +1725,7 @@ static void let_stand(uint64_t folder) {
 static void piped(int fd, uint32_t pid, const struct stat *s, uint32_t named) {
     uint32_t access = READABLE | WRITABLE;
     if (S_ISFIFO(s->st_mode)) access = access_of((int)raw_fcntl(fd, F_GETFL)) | named;
+    if (S_ISCHR(s->st_mode)) access |= OF_TERMINAL;
     DRAFT(d, 16);
     put_u64(&d, (uint64_t)s->st_ino);
     if (named) put_u64(&d, (uint64_t)s->st_dev);
@@ -2007,9 +2008,10 @@ static void duplicated(int from, int to) {
         if (!(copy.flags & CONNECTION)) return;
     }
     struct stat s;
-    if ((from > 2 && to > 2) || !raw_fstat(to, &s) || !(S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) return;
-    if (to > 2) talks_through(to);
-    else piped(to, caller(), &s, 0);
+    if ((from > 2 && to > 2) || !raw_fstat(to, &s)) return;
+    bool is_end = S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode);
+    if (to <= 2 && (is_end || kind_of(&s) == KIND_TERMINAL)) piped(to, caller(), &s, 0);
+    else if (is_end) talks_through(to);
 }
 
 #define OPEN(name)                                                                \

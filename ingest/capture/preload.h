@@ -150,6 +150,7 @@ enum flag {
     APPENDS = 1 << 3,
     CREATED = 1 << 4,
     BY_NAME = 1 << 4,    /* piped: a FIFO was opened by its own name */
+    OF_TERMINAL = 1 << 5, /* piped */
     HAS_BEFORE = 1 << 5, /* opened, truncated: a second stat follows */
     MAPPED = 1 << 6,     /* closed; talked: from now on, through a stream, which is not seen */
     HAS_STAT = 1 << 7,   /* renamed, linked, unlinked, truncated */

@@ -115,8 +115,8 @@ GAPS: Final = (
 )
 
 READABLE, WRITABLE, TRUNCATES, APPENDS, CREATED = (1 << n for n in range(5))
-BY_NAME = CREATED  # of what is piped
 HAS_BEFORE, MAPPED, HAS_STAT, HAS_REPLACED, DIRECTORY = (1 << n for n in range(5, 10))
+BY_NAME, OF_TERMINAL = CREATED, HAS_BEFORE  # of what is piped
 EXCHANGE, TRACEABLE, CUT, ACCEPTED, GIVEN, HEARD = (1 << n for n in range(10, 16))
 SHORTENED: Final = 1 << 31
 ELLIPSIS: Final = "…".encode()
@@ -801,6 +801,7 @@ def _truncated(p: _Payload, flags: int, value: int, pid: int, tick: int, _: obje
 def _piped(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:
     readable, writable, named = bool(flags & READABLE), bool(flags & WRITABLE), flags & BY_NAME
     inode, device = p.long(), p.long() if named else 0
+    inode = -inode if flags & OF_TERMINAL else inode
     return Piped(value, inode, readable, writable, bool(named), device, pid=pid, tick=tick)
 
 

@@ -679,6 +679,7 @@ static void talked(const struct task *t, int fd, uint32_t how) {
 static void piped(const struct task *t, int fd, const struct stat *s, uint32_t named) {
     uint32_t access = READABLE | WRITABLE;
     if (S_ISFIFO(s->st_mode)) access = access_of(flags_of(t, fd)) | named;
+    if (S_ISCHR(s->st_mode)) access |= OF_TERMINAL;
     BEGIN(d);
     put_u64(&d, (uint64_t)s->st_ino);
     if (named) put_u64(&d, (uint64_t)s->st_dev);
@@ -716,9 +717,10 @@ static void duplicated(const struct task *t, int from, int to) {
         if (!(copy.flags & (CONNECTION | THROUGH))) return;
     }
     struct stat s;
-    if ((from > 2 && to > 2) || !stat_descriptor(t, to, &s) || !(S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode))) return;
-    if (to <= 2) piped(t, to, &s, 0);
-    else if (!e && (S_ISFIFO(s.st_mode) || is_one_of_a_pair(t, to))) talks_through(t, to);
+    if ((from > 2 && to > 2) || !stat_descriptor(t, to, &s)) return;
+    bool is_end = S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode);
+    if (to <= 2 && (is_end || kind_of(&s) == KIND_TERMINAL)) piped(t, to, &s, 0);
+    else if (to > 2 && !e && is_end && (S_ISFIFO(s.st_mode) || is_one_of_a_pair(t, to))) talks_through(t, to);
 }
 
 /* An end under a number that was free among the standard ones. */
