@@ -542,6 +542,8 @@ def _pipes(
     streams: list[tuple[Talked, Process]] = []
     plugged: set[int] = set()  # before it was told that it is of a pair: it was made so
     is_lent = _Lent(lends, number)
+    takers = {by for event, by, _ in story.happenings if _takes(event)}
+    listeners = set(takers)  # and those that plugged in what they may have read
     for event, by, _ in story.happenings:
         lent = is_lent(event, by)
         if isinstance(event, Piped):
@@ -569,17 +571,33 @@ def _pipes(
                         _hold_stream(pipe_of(stream.inode, stream.tick), stream, by, event.tick)
             case Piped() if event.fd < 0 or lent:
                 pass
-            case Piped() if not by.stretch or not by.process.images or is_step(by):
+            case Piped() if not by.stretch or not by.process.images or is_step(by) or by in takers:
+                if event.fd == 0 or (event.fd > 2 and event.readable):
+                    listeners.add(by)
                 _hold(pipe_of(event.inode, event.tick), by, event, event.tick)
             case _:
                 pass
     for process in story.processes:
-        if process.forked and not process.images and is_step(process.program):
+        if not process.forked or process.images:
+            continue
+        # Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`.
+        if is_step(process.program) or process.program in listeners:
             own = process.given if lends(process.program) else process.standard
             for held in own.values():
                 pipe = pipe_of(held.inode, held.tick)
                 _hold(pipe, process.program, held, process.started)
     return pipes
+
+
+def _takes(event: Event) -> bool:
+    """Whether who did this hears through a pipe by itself, rather than have it for a program."""
+    match event:
+        case Talked():
+            return event.took
+        case Piped():
+            return event.named and event.readable
+        case _:
+            return False
 
 
 def _hold_stream(pipe: Pipe, event: Talked, by: Execution, tick: int) -> None:
