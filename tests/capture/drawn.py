@@ -188,6 +188,8 @@ class Author:
         self.say(actor, "fork", child.number, pick("fork clone", h // 4))
         self.alive.append(child)
         self.take_in(child, x + 1, x + h, 1)
+        if y & 4:
+            self.put_out(child, x + 1, h, 1)
         self.say(child, "fput", slot, pick("line line big", y // 8))
         if y & 1:
             self.say(child, "fflush", slot, pick("one one all", y // 16))

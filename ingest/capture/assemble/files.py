@@ -690,9 +690,8 @@ class _Sweep:
                 opening = self.inherited(descriptor, file, event.tick, by, 0)
                 opening.forked, opening.looked = True, event.looked
                 opening.unaccounted = self.changer(file, descriptor.stat, reading=False)
-                if opening.file not in (other.file for other in table):
-                    table.append(opening)
-                    self.may_write(opening)
+                table.append(opening)
+                self.may_write(opening)
 
     def began(self, event: Image, by: Execution, index: int) -> None:
         process = by.process
