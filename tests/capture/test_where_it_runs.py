@@ -250,6 +250,8 @@ FIFOS = {
     "two writers": ("{r} & exec 9> fifo; {w}; {v}; exec 9>&-; wait", {"a", "b"}, []),
     "under another name": ("ln fifo link; {l} & {r}; wait", {"a"}, []),
     "kept open": ("{k} & {w}; wait", {"a"}, []),
+    "opened for a fork": ("{f} & {r}; wait", {"a"}, []),
+    "given for a fork": ("{g} > fifo & {r}; wait", {"a"}, [UNSEEN]),
     "substituted": ("{s} <({c})", {"a"}, [given.GAP]),
     "given when nobody had it": (
         ": > fifo & {n} < fifo & while [ ! -e begun ]; do sleep 0.02; done; {w}; wait",
@@ -267,6 +269,7 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
     script, origins, gaps = FIFOS[how]
     wait = "while [ ! -e done ]; do sleep 0.02; done"
     begun = "while [ ! -e begun ]; do sleep 0.02; done"  # who ends before that was seen by nobody
+    fork = "os.fork() and os.wait() or os.write(end, open('a', 'rb').read())"
     words = {
         "w": ("sh", "-c", "cat a > fifo; : > done"),
         "v": ("sh", "-c", "cat b > fifo"),
@@ -280,6 +283,8 @@ def test_runs_join_up_by_a_fifo_however_they_have_it(workspace: Workspace, how: 
         "p": ("sh", "-c", f"{begun}; cat a"),
         "q": ("sh", "-c", f"exec > fifo; {begun}; cat a"),
         "cat": ("cat", "a"),
+        "f": (sys.executable, "-S", "-c", f"import os; end = os.open('fifo', 1); {fork}"),
+        "g": (sys.executable, "-S", "-c", f"import os; end = os.dup(1); os.close(1); {fork}"),
     }
     in_shell(workspace, script.format(**{n: workspace.shell(*w) for n, w in words.items()}))
     assert (workspace.root / "out").read_text() == "".join(f"{n}\n" for n in sorted(origins))

@@ -162,7 +162,7 @@ def shared_with_others(
     """The pipes that the run was started with, and those that runners within it were, whose programs are runs of their own:
     each as its first program or the runner has it, who else has it, and which runner does, 0 where none."""
     number = _Numbers(story)
-    pipes = _pipes(story, is_step, lends, number)
+    pipes = _with_users(_pipes(story, is_step, lends, number), story, number)
     holders = _holders(story, lends, number) if runners else {}
     first = story.processes[0].executions[0] if story.processes else None
     told = set[tuple[int, bool, int]]()
@@ -272,7 +272,7 @@ def fifos(
                             begun[key][by] = event.tick if began is None else began
             case _:
                 pass
-    pipes = _pipes(story, is_step, lends, number) if devices else {}
+    pipes = _with_users(_pipes(story, is_step, lends, number), story, number) if devices else {}
     return [
         Fifo(
             device,
@@ -598,6 +598,16 @@ def _takes(event: Event) -> bool:
             return event.named and event.readable
         case _:
             return False
+
+
+def _with_users(pipes: dict[int, Pipe], story: Story, number: _Numbers) -> dict[int, Pipe]:
+    """With those, too, who were told to use an end under another number: for other runs, each has it from then on."""
+    for event, by, _ in story.happenings:
+        if isinstance(event, Talked):
+            pipe = pipes.get(number(event.inode, event.tick))
+            if pipe is not None:
+                _hold_stream(pipe, event, by, event.tick)
+    return pipes
 
 
 def _hold_stream(pipe: Pipe, event: Talked, by: Execution, tick: int) -> None:
