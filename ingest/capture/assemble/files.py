@@ -518,6 +518,7 @@ class _Sweep:
         """Who has read a version of which it turns out that another had written there as well has read what both
         wrote: the other one's comes at the next moment, and has the names that it got since."""
         file, tick = opening.file, left.tick + 1
+        last, named = file.last, dict(file.names)
         self.account_before(opening)
         names = [(name, max(tick, since)) for name, since in left.names]
         made = Version(by, left.path, tick, index, left.stat, file, names=names, moved=left.moved)
@@ -526,10 +527,9 @@ class _Sweep:
             how = "append" if opening.appends else "change"
             made.sources = (Source(left.path, left.tick, left.stat, how, left),)
         left.names = [(name, since) for name, since in left.names if since < tick]
-        file.names.update((name, made) for name, its in file.names.items() if its is left)
-        last = file.last
+        file.names = {name: made if its is left else its for name, its in named.items()}
         file.accept(made)
-        if last is not None and last.tick > tick:
+        if last is not None and last is not left:
             file.accept(last)  # moved since
         file.touch(by)
         self.known.actions.append(made)
