@@ -453,9 +453,9 @@ def _holders(
     """Who was given which pipe among its standard descriptors, used or not. A program that plugs one
     in by itself has made it (a shell's here-document), a fork on its way has not."""
     holders: defaultdict[int, set[Process]] = defaultdict(set)
-    is_lent = _Lent(lends, number)
+    ends = _Ends(number)
     for event, by, _ in story.happenings:
-        lent = is_lent(event, by)
+        lent = ends.are_new(event) and _is_lent(by, lends)
         match event:
             case Image() | Forked():
                 for descriptor in event.inherited:
@@ -499,15 +499,14 @@ def _join(pipe: Pipe, made: Talk) -> None:
                 made.informs.append(Inform(reader, writer, channel, tick))
 
 
-class _Lent:
-    """Which pipes do shells plug in for a child that they are about to fork? Of an end that somebody had before, it is
-    the shell's builtin that uses it (`echo 1>&3`), for all that is known. To be asked of all events, in order."""
+class _Ends:
+    """Which ends did nobody have before they were plugged in? To be asked of all events, in order."""
 
-    def __init__(self, lends: Callable[[Execution], bool], number: _Numbers) -> None:
-        self._lends, self._number = lends, number
+    def __init__(self, number: _Numbers) -> None:
+        self._number = number
         self._had: set[tuple[int, bool]] = set()
 
-    def __call__(self, event: Event, by: Execution) -> bool:
+    def are_new(self, event: Event) -> bool:
         match event:
             case Image() | Forked():
                 for held in event.inherited:
@@ -517,14 +516,19 @@ class _Lent:
                 end = self._number(event.inode, event.tick), event.fd == 0
                 if end not in self._had:
                     self._had.add(end)
-                    # A fork that runs a program next plugs in for itself.
-                    return not (by.stretch and by.process.images) and self._lends(by)
+                    return True
             case Piped() if event.named:
                 key = self._number(event.inode, event.tick)
                 self._had -= {(key, True), (key, False)}  # opened anew
             case _:
                 pass
         return False
+
+
+def _is_lent(by: Execution, lends: Callable[[Execution], bool]) -> bool:
+    """Whether a shell plugs in a new pipe for a child that it is about to fork. An end that somebody had before it uses
+    itself (`echo 1>&3`), for all that is known; and a fork that runs a program next plugs in for itself."""
+    return not (by.stretch and by.process.images) and lends(by)
 
 
 def _pipes(
@@ -541,13 +545,20 @@ def _pipes(
 
     streams: list[tuple[Talked, Process]] = []
     plugged: set[int] = set()  # before it was told that it is of a pair: it was made so
-    is_lent = _Lent(lends, number)
+    ends = _Ends(number)
+    # What a fork did to none but pipes; which of those it was given it replaced by a new one before it did more.
+    quiet: defaultdict[Execution, int] = defaultdict(int)
+    replaced: set[tuple[Process, int]] = set()
     takers = {by for event, by, _ in story.happenings if _takes(event)}
     listeners = set(takers)  # and those that plugged in what they may have read
-    for event, by, _ in story.happenings:
-        lent = is_lent(event, by)
+    for event, by, nth in story.happenings:
+        is_new = ends.are_new(event)
+        lent = is_new and _is_lent(by, lends)
         if isinstance(event, Piped):
             plugged.add(event.inode)
+            if is_new and not lent and nth <= quiet[by]:
+                replaced.add((by.process, event.fd))
+        quiet[by] += isinstance(event, Forked | Piped | Talked)
         match event:
             case Image():
                 for descriptor in event.inherited:
@@ -578,14 +589,14 @@ def _pipes(
             case _:
                 pass
     for process in story.processes:
-        if not process.forked or process.images:
+        stretch = process.executions[0] if process.executions else None
+        if not process.forked or stretch is None:
             continue
         # Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`.
-        if is_step(process.program) or process.program in listeners:
-            own = process.given if lends(process.program) else process.standard
-            for held in own.values():
-                pipe = pipe_of(held.inode, held.tick)
-                _hold(pipe, process.program, held, process.started)
+        if is_step(stretch) or stretch in listeners:
+            for fd, held in process.forked_with.items():
+                if (process, fd) not in replaced:
+                    _hold(pipe_of(held.inode, held.tick), stretch, held, process.started)
     return pipes
 
 

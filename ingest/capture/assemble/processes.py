@@ -77,7 +77,7 @@ class Process(msgspec.Struct, eq=False):
     """One life of a process id. `parent` is the execution that forked or spawned it, None where it
     was not seen. `suspended`: its parent did nothing until it ran its first program (vfork, spawn).
     `exit` is None if it was killed or outlived the run; `last` is its last tick. `standard` are the
-    pipes on its descriptors 0 to 2, `given` those that it began with. `calls` are the parts of its
+    pipes on its descriptors 0 to 2, `given` those that its program began with, `forked_with` those that it had as a fork. `calls` are the parts of its
     programs that are steps, `active` those that go on; `did` says who opened what at a tick, where another
     part went on meanwhile."""
 
@@ -92,6 +92,7 @@ class Process(msgspec.Struct, eq=False):
     executions: list[Execution] = []
     standard: dict[int, Piped] = {}
     given: dict[int, Piped] = {}
+    forked_with: dict[int, Piped] = {}
     pending: Executing | None = None
     pending_place: int = -1
     calls: dict[int, Execution] = {}
@@ -282,6 +283,7 @@ class _Teller:
                 elif process.parent is not None:
                     # What its parent has plugged since may be unplugged again, which is not seen.
                     process.begin_with(process.parent.process.given)
+                process.forked_with = process.given
                 self._stretch(process)
             case Image():
                 process = self._process_of_image(event)
