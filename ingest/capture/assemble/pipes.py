@@ -566,9 +566,8 @@ def _pipes(
                         pipe = pipe_of(descriptor.end, event.tick)
                         pipe.socket = descriptor.kind == "socket"
                         _hold(pipe, by, descriptor, event.tick)
-                if not by.traced:
-                    for held in by.process.standard.values():
-                        _hold(pipe_of(held.inode, held.tick), by, held, event.tick)
+                for held in (by.drained if by.traced else by.process.standard).values():
+                    _hold(pipe_of(held.inode, held.tick), by, held, event.tick)
             case Paired():
                 for inode in (event.inode, event.peer):
                     if inode in plugged:

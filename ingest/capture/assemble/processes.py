@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -52,7 +52,8 @@ CALLS: Final = 1 << 24
 class Execution(msgspec.Struct, eq=False):
     """One program execution, or a part of one that is a step of its own: then `call` says which, `left`
     how it ended and `within` what is around it. `place` is its index in its process, `number` counts images
-    alone. `cwd` is where it began, `folder` where it went. `events` counts its events."""
+    alone. `cwd` is where it began, `folder` where it went. `events` counts its events. `drained` are the pipes among its
+    standard descriptors that nothing could come from any more when it began."""
 
     process: Process
     place: int
@@ -67,6 +68,7 @@ class Execution(msgspec.Struct, eq=False):
     call: Entered | None = None
     left: Left | None = None
     within: Execution | None = None
+    drained: dict[int, Piped] = {}
 
     @property
     def stretch(self) -> bool:
@@ -278,7 +280,8 @@ class _Teller:
                 process.forked = True
                 process.suspended = not event.inherited
                 if event.inherited:
-                    drained = _drained(event, process.parent)
+                    parent = process.parent
+                    drained = _drained(event, parent.process.standard if parent else {})
                     process.begin_with(drained | _standard(event, event.inherited))
                 elif process.parent is not None:
                     # What its parent has plugged since may be unplugged again, which is not seen.
@@ -340,7 +343,8 @@ class _Teller:
     def _run(self, process: Process, event: Image, traced: bool = True) -> None:
         process.add(event, event.tick, event.cwd, traced)
         process.pending = None
-        process.begin_with(_standard(event, event.inherited))
+        drained = process.program.drained = _drained(event, process.standard)
+        process.begin_with(drained | _standard(event, event.inherited))
 
     def _note(self, process: Process, event: Event) -> None:
         match event:
@@ -423,14 +427,13 @@ def _standard(event: Event, inherited: list[Descriptor]) -> dict[int, Piped]:
     }
 
 
-def _drained(event: Forked, parent: Execution | None) -> dict[int, Piped]:
-    """Pipes that a fork was given and that had neither a writer nor content when it looked, which is late: it may have read
-    all of it by then."""
-    given = parent.process.standard if parent is not None else {}
+def _drained(event: Forked | Image, had: Mapping[int, Piped]) -> dict[int, Piped]:
+    """Of the pipes that its parent or the program before it had: those that had neither a writer nor content when a fork
+    looked, which is late, or when a program began. It may have read all of it by then, or what it was before may."""
     return {
         d.fd: Piped(d.fd, d.stat.inode, d.readable, d.writable, pid=event.pid, tick=event.tick)
         for d in event.inherited
-        if d.kind == "other" and d.fd in given and given[d.fd].inode == d.stat.inode
+        if d.kind == "other" and d.fd in had and had[d.fd].inode == d.stat.inode
     }
 
 
