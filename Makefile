@@ -58,7 +58,8 @@ test-docker: $(INSTALLED)
 soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak PROVGRAPH_KILLS=200 PROVGRAPH_EVENTS=1000000 PROVGRAPH_SCRIPTS=100 PROVGRAPH_PROGRAMS=2000 $(BIN)/python -m pytest -rs --timeout=7200 \
 	    $(or $(TESTS),tests/contract tests/query/test_fuzz.py tests/subjects/test_forget_killed.py tests/demo/test_forgotten_in_neo4j.py \
-	    tests/capture/test_hostile.py tests/capture/test_any_script.py tests/capture/test_any_program.py tests/packaging/emulated.py)
+	    tests/capture/test_hostile.py tests/capture/test_any_script.py tests/capture/test_any_shell.py \
+	    tests/capture/test_any_program.py tests/packaging/emulated.py)
 
 soak-contract: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -rs --timeout=7200 --numprocesses 2 --dist loadscope \
