@@ -339,9 +339,9 @@ class _Sweep:
             return None
         return file.writers.changer(state, reading=reading)
 
-    def account(self, opening: Opening, state: Stat, tick: int) -> None:
+    def account(self, opening: Opening, state: Stat, tick: int) -> Version | None:
         """Make a version of what a writer had written by then."""
-        self.version(opening, opening.by, state, tick, self.progress[opening.by])
+        return self.version(opening, opening.by, state, tick, self.progress[opening.by])
 
     def closed(self, event: Closed, by: Execution, index: int) -> None:
         table = self.openings.get(by.process, {})
@@ -494,9 +494,10 @@ class _Sweep:
     ) -> None:
         """A writer is done: make the version that is due."""
         orphans = self.orphans(opening, stat, tick)
-        for before, orphan in enumerate(
-            orphans, -len(orphans)
-        ):  # each at its own moment: the last comes from the others
+        if orphans:
+            self.account_before(opening)
+        # Each at its own moment: the last comes from the others.
+        for before, orphan in enumerate(orphans, -len(orphans)):
             self.version(orphan, orphan.by, stat, tick + before, self.progress[orphan.by])
         if self.is_due(opening, by, stat):
             left = self.left_in(opening, stat)
@@ -519,13 +520,16 @@ class _Sweep:
         wrote: the other one's comes at the next moment, and has the names that it got since."""
         file, tick = opening.file, left.tick + 1
         last, named = file.last, dict(file.names)
-        self.account_before(opening)
+        before = self.account_before(opening)
         names = [(name, max(tick, since)) for name, since in left.names]
         made = Version(by, left.path, tick, index, left.stat, file, names=names, moved=left.moved)
         made.shared, made.linked = opening.inherited or by is not opening.by, left.linked
-        if left.stat is not None and left.stat.size:
-            how = "append" if opening.appends else "change"
-            made.sources = (Source(left.path, left.tick, left.stat, how, left),)
+        how = "append" if opening.appends else "change"
+        made.sources = tuple(
+            Source(version.path, version.tick, version.stat, how, version)
+            for version in (left, before)
+            if version is not None and version.stat is not None and version.stat.size
+        )
         left.names = [(name, since) for name, since in left.names if since < tick]
         file.names = {name: made if its is left else its for name, its in named.items()}
         file.accept(made)
@@ -591,11 +595,12 @@ class _Sweep:
         self.read_while_open(made)
         return made
 
-    def account_before(self, opening: Opening) -> None:
+    def account_before(self, opening: Opening) -> Version | None:
         before = opening.unaccounted
-        if before is not None:
-            opening.unaccounted = None
-            self.account(before, opening.base, max(opening.tick, opening.looked))
+        if before is None:
+            return None
+        opening.unaccounted = None
+        return self.account(before, opening.base, max(opening.tick, opening.looked))
 
     def read_while_open(self, made: Version) -> None:
         """Who has the file open may have read what another wrote there."""

@@ -49,12 +49,13 @@ class Writers:
         return own if own is not None else self._forked.changer(state, reading=reading)
 
     def orphans(self, state: Stat, tick: int) -> list[Opening]:
-        """Those of processes that were killed before `tick` and had found it in another state."""
-        return [
-            opening
+        """Those of processes that were killed before `tick` and had found it in another state, one of each."""
+        found = {
+            opening.by.process: opening
             for opening in self._mortal
             if opening.by.process.last < tick and not same(opening.base, state)
-        ]
+        }
+        return list(found.values())
 
     def own(self) -> Collection[Opening]:
         """Those but for what forks were given."""
