@@ -1080,6 +1080,28 @@ def test_a_fork_that_begins_late_did_not_change_what_another_had_found_before() 
     assert m.assemble().lineage("out") == {"a", "b"}
 
 
+def test_a_fork_may_look_just_before_a_file_has_its_first_bytes() -> None:
+    """The kernel sets the time of a file that is written to before its size."""
+    m = Machine("a", "b")
+    shell = m.program("mksh")
+    out = shell.open("out", "w")
+    moment = m.now()
+    shell.read("b")
+    inode = shell.handles[out].inode
+    inode.modified = m.now()
+    subshell = shell.fork()
+    m.events[-1] = msgspec.structs.replace(m.events[-1], tick=moment, looked=m.now())
+    subshell.handles[out].opened = moment
+    inode.text, inode.size = "b", 1
+    subshell.read("a")
+    subshell.put(out, "a")
+    for process in (subshell, shell):
+        handle = process.handles.pop(out)
+        process.say(Closed, out, handle.path, handle.opened, inode.stat(), wrote=True)
+        process.exit()
+    assert m.assemble().lineage("out") == {"a", "b"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

@@ -341,7 +341,10 @@ class _Sweep:
 
     def account(self, opening: Opening, state: Stat, tick: int) -> Version | None:
         """Make a version of what a writer had written by then."""
-        return self.version(opening, opening.by, state, tick, self.progress[opening.by])
+        made = self.version(opening, opening.by, state, tick, self.progress[opening.by])
+        if made is not None:
+            made.begun = not state.size and not same(opening.base, state)
+        return made
 
     def closed(self, event: Closed, by: Execution, index: int) -> None:
         table = self.openings.get(by.process, {})
@@ -528,7 +531,7 @@ class _Sweep:
         made.sources = tuple(
             Source(version.path, version.tick, version.stat, how, version)
             for version in (left, before)
-            if version is not None and version.stat is not None and version.stat.size
+            if version is not None and not version.is_empty
         )
         left.names = [(name, since) for name, since in left.names if since < tick]
         file.names = {name: made if its is left else its for name, its in named.items()}
@@ -647,11 +650,11 @@ class _Sweep:
         else:
             known = last if last and same(last.moved or last.stat, base) else None
             source = Source(path, opening.tick, base, "change", known)
-        before = source.stat.size if source.stat else -1
+        size = source.stat.size if source.stat else -1
         shared = opening.inherited or opening.fresh  # then each goes on where another stopped
-        if opening.appends or (shared and stat is not None and stat.size > before):
+        if opening.appends or (shared and stat is not None and stat.size > size):
             source.how = "append"
-        return source if before else None
+        return source if size or (source.version and source.version.begun) else None
 
     def make(
         self, by: Execution, path: bytes, tick: int, index: int, stat: Stat | None, file: File

@@ -127,7 +127,8 @@ class Version(Action):
     """`path` is where it was made, `names` are all it had, with the ticks from which on; `moved` is
     its stat under the last of them, or once its times were set. `shared`: its maker had the descriptor from another. `linked`: it was
     written while its file had several names, and has them all. `renamed` is when that was made which it is under
-    another name, by the same program: it belongs to its phase."""
+    another name, by the same program: it belongs to its phase. `begun`: its first bytes were about to come when somebody
+    looked, so that it had another time and no size yet."""
 
     names: list[tuple[bytes, int]] = []
     moved: Stat | None = None
@@ -135,6 +136,11 @@ class Version(Action):
     linked: bool = False
     renamed: int | None = None
     sources: tuple[Source, ...] = ()
+    begun: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.stat is not None and not self.stat.size and not self.begun
 
 
 class Removal(Action):
