@@ -72,13 +72,15 @@ class Executing(Event, frozen=True):
     """An exec was asked for. `traceable` is False where the new program will escape (static, setuid,
     another architecture): `reason` says why. If an `Image` of the pid follows, it succeeded. No image of an `INERT` one
     follows, unless it failed: there would be nothing to see in it. `inherited` are the pipes and the like on its
-    descriptors 0 to 2, and whoever waits for it tells its end."""
+    descriptors 0 to 2, and whoever waits for it tells its end. `spoke` has a bit for each descriptor of these that a fork has
+    written to before."""
 
     path: bytes
     argv: list[bytes] = []
     traceable: bool = True
     reason: str = ""
     inherited: list[Descriptor] = []
+    spoke: int = 0
 
     @property
     def is_inert(self) -> bool:

@@ -2150,12 +2150,20 @@ static int number_of(void *stream) {
     return fd;
 }
 
+enum { ANYWHERE = 7 };
+
+/* Something may be written to a standard descriptor. */
+static inline void speaks(int fd) {
+    if ((unsigned)fd <= 2) state->spoke |= 1u << fd;
+}
+
 /* A stream is written by libc, past all hooks: what was written to a file that changed meanwhile shows once it is said that the
  * stream is to be flushed; and to one that others have open, too, if we have written anything. One that is no descriptor's is
  * written nowhere. */
 static void flushed(void *stream) {
     int fd = number_of(stream);
     if (fd < 0) return;
+    speaks(fd);
     struct entry *e = tracked(fd);
     bool given = e && e->flags & INHERITED;
     if (!given) state->seen_to_write = 1;
@@ -2197,6 +2205,7 @@ static __attribute__((noinline)) int flush_all(int (*flush)(void *)) {
     EACH_TRACKED(fd)
         if (count < MANY_GIVEN && look_at_given(&looks[count], fd)) count++;
     int result = flush(NULL);
+    state->spoke |= ANYWHERE;
     for (uint32_t i = 0; i < count; i++) look_again(&looks[i]);
     return result;
 }
@@ -2593,6 +2602,7 @@ static inline void read_at(int fd) {
 /* Which of those that were given a file have changed it shows nowhere in that. */
 static inline void writes(int fd) {
     state->seen_to_write = 1;
+    speaks(fd);
     if (LIKELY(!is_tracked(fd))) return;
     struct entry *e = entry(fd);
     if (!(e->flags & WROTE)) e->flags |= WROTE;
@@ -2690,6 +2700,12 @@ HOOK(void, rewind, (void *stream)) {
 
 /* ---- the network -------------------------------------------------------------------------------- */
 
+/* What a fork says so is told, and is nothing that it wrote to what it was given. */
+static __attribute__((noinline)) long told_there(int fd, long size) {
+    if (size > 0 && state->forked && may_talk(fd)) state->written += (uint32_t)size;
+    return size;
+}
+
 /* What is taken from a descriptor, of whichever kind. */
 #define TAKE(type, name, parameters, ...)                          \
     HOOK(type, name, parameters) {                                 \
@@ -2715,7 +2731,11 @@ HOOK(void, rewind, (void *stream)) {
 #define GIVE(type, name, parameters, ...)                \
     HOOK(type, name, parameters) {                       \
         QUICK(name, (type)fail(ENOSYS));                 \
-        if (may_talk(fd)) talked(fd, WRITABLE);          \
+        if (may_talk(fd)) {                              \
+            talked(fd, WRITABLE);                        \
+            writes(fd);                                  \
+            return (type)told_there(fd, real(__VA_ARGS__)); \
+        }                                                \
         writes(fd);                                      \
         return real(__VA_ARGS__);                        \
     }
@@ -3421,6 +3441,13 @@ static void leave(uint32_t pid, uint64_t left) {
 
 enum { NOWHERE = -1, KNOWN = -2 };
 
+/* Through which standard descriptors a fork has said something before it becomes a program, which may be what it learned from
+ * its parent. What it asked to be flushed was perhaps nothing. */
+static uint32_t said_before(uint32_t pid) {
+    bool spoke = state->forked && state->spoke && !is_guest(pid);
+    return spoke && !wrote_nothing() ? state->spoke : 0;
+}
+
 static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,
                             uint64_t tick, const struct target *t, int fd, const char *path,
                             char *const *argv, bool leaving) {
@@ -3443,7 +3470,7 @@ static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, ui
     else
         put_name(&d, AT_FDCWD, path);
     if (d.cut && !enough) return false;
-    uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, 0, pid, tick, d,
+    uint64_t at = WRITE_ARGV(EXECUTING, t->reason ? 0 : TRACEABLE, leaving ? (int32_t)said_before(pid) : 0, pid, tick, d,
                              t->reason && argv ? argv : no_arguments);
     uint64_t mark = t->known && !t->reason ? mark_of(&t->program) : 0;
     if (t->reason == INERT) leave(pid, GOES_WITHOUT_US);

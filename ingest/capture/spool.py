@@ -707,7 +707,8 @@ def _executing(p: _Payload, flags: int, value: int, pid: int, tick: int, _: obje
     kept = p.kept()
     reason, path, argv = p.text().decode(), p.text(), p.texts()
     inherited = [_end(*entry) for entry in KEPT.iter_unpack(kept)] if reason == INERT else []
-    return Executing(path, argv, bool(flags & TRACEABLE), reason, inherited, pid=pid, tick=tick)
+    traceable = bool(flags & TRACEABLE)
+    return Executing(path, argv, traceable, reason, inherited, value, pid=pid, tick=tick)
 
 
 def _end(fd: int, access: int, device: int, inode: int, kind: int, _: int) -> Descriptor:

@@ -150,6 +150,7 @@ struct process {
     bool elsewhere; /* its paths may begin at another root than ours */
     bool ringed; /* it was said that its rings do more than is seen */
     bool wrote;  /* its program did, anywhere */
+    uint32_t spoke; /* through which of the descriptors 0 to 2, as bits */
     uint64_t forked;
     struct files *files;
 };
@@ -570,6 +571,7 @@ static void drop_closed(const struct task *t) {
 static void writes(struct process *p, int to) {
     if (to < 0) return;
     p->wrote = true;
+    if (to <= 2) p->spoke |= 1u << to;
     struct entry *e = tracked(p, to);
     if (e) e->flags |= WROTE;
 }
@@ -1497,6 +1499,7 @@ static void began(struct task *t, uint32_t former) {
     }
     forget_rings(p, 0, ~0u);
     p->ringed = p->wrote = false;
+    p->spoke = 0;
     write_image(t, false);
 }
 
@@ -1511,8 +1514,10 @@ static void write_executing(const struct task *t, enum reason reason, int fd, ui
         put_argv_at(&d, t, argv);
     else
         put_u32(&d, 0);
-    uint32_t pid = t->process->pid;
-    uint64_t at = TELL(EXECUTING, reason ? 0 : TRACEABLE, 0, pid, next_tick(), d);
+    const struct process *p = t->process;
+    uint32_t pid = p->pid;
+    int32_t spoke = p->forked ? (int32_t)p->spoke : 0;
+    uint64_t at = TELL(EXECUTING, reason ? 0 : TRACEABLE, spoke, pid, next_tick(), d);
     if (!kept) return;
     struct slot *slot = &spool->slots[pid % SLOTS];
     slot->chunk = 0;

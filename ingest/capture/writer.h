@@ -38,6 +38,7 @@ struct state {
     uint32_t shares; /* it was said that it has memory that its forks share */
     uint32_t written; /* how much it had written, anywhere, when its program began, where that was noted */
     uint32_t seen_to_write; /* what else it writes is taken to be seen as well */
+    uint32_t spoke; /* through which of the descriptors 0 to 2, as bits */
     struct addresses addresses;
 };
 

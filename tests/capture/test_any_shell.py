@@ -38,6 +38,9 @@ SIMPLE: Final = [
 TEXTS: Final = [
     'echo "$( %t )"',
     '{ %v=$( %t ); echo "$%v"; }',
+    '{ %v=$( %t ); ( echo "$%v"; cat %f ); }',
+    '{ %v=$( %t ); ( echo "$%v"; exec cat %f ) | %p; }',
+    '{ read %v < %f; { echo "$%v"; %t; } | %p; }',
     "{ %t; } | %p",
     "{ %t; } | %p",
     "{ %t; %t; }",

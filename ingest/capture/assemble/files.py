@@ -341,9 +341,11 @@ class _Sweep:
 
     def account(self, opening: Opening, state: Stat, tick: int) -> Version | None:
         """Make a version of what a writer had written by then."""
+        writers = opening.file.writers
+        emptied = same(opening.base, state) or (writers is not None and writers.emptied(state))
         made = self.version(opening, opening.by, state, tick, self.progress[opening.by])
         if made is not None:
-            made.begun = not state.size and not same(opening.base, state)
+            made.begun = not state.size and not emptied
         return made
 
     def closed(self, event: Closed, by: Execution, index: int) -> None:

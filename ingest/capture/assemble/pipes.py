@@ -31,6 +31,7 @@ from provgraph.ingest.capture.assemble.uses import (
 from provgraph.ingest.capture.events import (
     Descriptor,
     Event,
+    Executing,
     Forked,
     Image,
     Paired,
@@ -537,66 +538,109 @@ def _pipes(
     lends: Callable[[Execution], bool],
     number: _Numbers,
 ) -> dict[int, Pipe]:
-    pipes: dict[int, Pipe] = {}
+    return _Found(story, is_step, lends, number).pipes
 
-    def pipe_of(inode: int, tick: int) -> Pipe:
-        key = number(inode, tick)
-        return pipes.setdefault(key, Pipe(key))
 
-    streams: list[tuple[Talked, Process]] = []
-    plugged: set[int] = set()  # before it was told that it is of a pair: it was made so
-    ends = _Ends(number)
-    # What a fork did to none but pipes; which of those it was given it replaced by a new one before it did more.
-    quiet: defaultdict[Execution, int] = defaultdict(int)
-    replaced: set[tuple[Process, int]] = set()
-    takers = {by for event, by, _ in story.happenings if _takes(event)}
-    listeners = set(takers)  # and those that plugged in what they may have read
-    for event, by, nth in story.happenings:
-        is_new = ends.are_new(event)
-        lent = is_new and _is_lent(by, lends)
+class _Found:
+    """The pipes of a run, each with those who have its ends to use them. A fork has what it plugs in for the program that it
+    becomes, unless it was a step, heard or spoke before."""
+
+    def __init__(
+        self,
+        story: Story,
+        is_step: Callable[[Execution], bool],
+        lends: Callable[[Execution], bool],
+        number: _Numbers,
+    ) -> None:
+        self._is_step, self._lends, self._number = is_step, lends, number
+        self._ends = _Ends(number)
+        self.pipes: dict[int, Pipe] = {}
+        self._streams: list[tuple[Talked, Process]] = []
+        self._plugged: set[int] = set()  # before it was told that it is of a pair: it was made so
+        # What a fork did to none but pipes; which of those it was given it replaced by a new one before it did more.
+        self._quiet: defaultdict[Execution, int] = defaultdict(int)
+        self._replaced: set[tuple[Process, int]] = set()
+        self._lent: set[tuple[Process, int]] = set()  # what shells plugged in for their next child
+        self._takers: set[Execution] = set()
+        self._spoke: dict[Execution, int] = {}
+        for event, by, _ in story.happenings:
+            if isinstance(event, Executing) and event.spoke and by.stretch:
+                self._spoke[by] = event.spoke
+            elif _takes(event):
+                self._takers.add(by)
+        self._listeners = set(self._takers)  # and those that plugged in what they may have read
+        for event, by, nth in story.happenings:
+            self._take(event, by, nth)
+        for process in story.processes:
+            if process.forked and process.executions:
+                self._look_at_fork(process, process.executions[0])
+
+    def _take(self, event: Event, by: Execution, nth: int) -> None:
+        is_new = self._ends.are_new(event)
+        lent = is_new and _is_lent(by, self._lends)
         if isinstance(event, Piped):
-            plugged.add(event.inode)
-            if is_new and not lent and nth <= quiet[by]:
-                replaced.add((by.process, event.fd))
-        quiet[by] += isinstance(event, Forked | Piped | Talked)
+            self._plugged.add(event.inode)
+            if is_new and not lent and nth <= self._quiet[by]:
+                self._replaced.add((by.process, event.fd))
+            if lent:
+                self._lent.add((by.process, event.inode))
+        self._quiet[by] += isinstance(event, Forked | Piped | Talked)
         match event:
             case Image():
-                for descriptor in event.inherited:
-                    if descriptor.end is not None and descriptor.fd <= 2:
-                        pipe = pipe_of(descriptor.end, event.tick)
-                        pipe.socket = descriptor.kind == "socket"
-                        _hold(pipe, by, descriptor, event.tick)
-                for held in (by.drained if by.traced else by.process.standard).values():
-                    _hold(pipe_of(held.inode, held.tick), by, held, event.tick)
+                self._look_at_image(event, by)
             case Paired():
                 for inode in (event.inode, event.peer):
-                    if inode in plugged:
-                        _hold_anyhow(pipe_of(inode, event.tick), by, event.tick)
+                    if inode in self._plugged:
+                        _hold_anyhow(self._pipe(inode, event.tick), by, event.tick)
             case Talked() if event.lasting:
-                streams.append((event, by.process))
-                _hold_stream(pipe_of(event.inode, event.tick), event, by, event.tick)
+                self._streams.append((event, by.process))
+                _hold_stream(self._pipe(event.inode, event.tick), event, by, event.tick)
             case Forked() if event.inherited and by.process.parent is not None:
-                for stream, process in streams:
+                for stream, process in self._streams:
                     if process is by.process.parent.process:
-                        _hold_stream(pipe_of(stream.inode, stream.tick), stream, by, event.tick)
-            case Piped() if event.fd < 0 or lent:
-                pass
-            case Piped() if not by.stretch or not by.process.images or is_step(by) or by in takers:
+                        _hold_stream(self._pipe(stream.inode, stream.tick), stream, by, event.tick)
+            case Piped() if event.fd >= 0 and not lent and self._uses(by, event.fd):
                 if event.fd == 0 or (event.fd > 2 and event.readable):
-                    listeners.add(by)
-                _hold(pipe_of(event.inode, event.tick), by, event, event.tick)
+                    self._listeners.add(by)
+                self._hold(by, event, event.tick)
             case _:
                 pass
-    for process in story.processes:
-        stretch = process.executions[0] if process.executions else None
-        if not process.forked or stretch is None:
-            continue
-        # Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`.
-        if is_step(stretch) or stretch in listeners:
-            for fd, held in process.forked_with.items():
-                if (process, fd) not in replaced:
-                    _hold(pipe_of(held.inode, held.tick), stretch, held, process.started)
-    return pipes
+
+    def _uses(self, by: Execution, fd: int) -> bool:
+        """Whether it has an end for itself. Where it spoke through the standard error alone it did so nowhere else."""
+        if not by.stretch or not by.process.images or self._is_step(by) or by in self._takers:
+            return True
+        return self._spoke_through(by, fd)
+
+    def _spoke_through(self, by: Execution, fd: int) -> bool:
+        spoke = self._spoke.get(by, 0)
+        return bool(spoke) and (fd != 1 or spoke != 1 << 2)
+
+    def _look_at_image(self, event: Image, by: Execution) -> None:
+        for descriptor in event.inherited:
+            if descriptor.end is not None and descriptor.fd <= 2:
+                pipe = self._pipe(descriptor.end, event.tick)
+                pipe.socket = descriptor.kind == "socket"
+                _hold(pipe, by, descriptor, event.tick)
+        for held in (by.drained if by.traced else by.process.standard).values():
+            _hold(self._pipe(held.inode, held.tick), by, held, event.tick)
+
+    def _look_at_fork(self, process: Process, fork: Execution) -> None:
+        """Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`. What it
+        was lent is there for it alone."""
+        shell = process.parent.process if process.parent and not process.images else None
+        for fd, held in process.forked_with.items():
+            told = self._is_step(fork) or fork in self._listeners or self._spoke_through(fork, fd)
+            told |= shell is not None and (shell, held.inode) in self._lent
+            if told and (process, fd) not in self._replaced:
+                self._hold(fork, held, process.started)
+
+    def _pipe(self, inode: int, tick: int) -> Pipe:
+        key = self._number(inode, tick)
+        return self.pipes.setdefault(key, Pipe(key))
+
+    def _hold(self, by: Execution, held: Piped, tick: int) -> None:
+        _hold(self._pipe(held.inode, held.tick), by, held, tick)
 
 
 def _takes(event: Event) -> bool:

@@ -57,6 +57,10 @@ class Writers:
         }
         return list(found.values())
 
+    def emptied(self, state: Stat) -> bool:
+        """Whether somebody left it so who created or emptied it."""
+        return any(opening.fresh and same(opening.base, state) for opening in self._own)
+
     def own(self) -> Collection[Opening]:
         """Those but for what forks were given."""
         return self._own
