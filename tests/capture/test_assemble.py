@@ -1102,6 +1102,33 @@ def test_a_fork_may_look_just_before_a_file_has_its_first_bytes() -> None:
     assert m.assemble().lineage("out") == {"a", "b"}
 
 
+def test_what_a_fork_looked_at_late_stands_in_the_order_of_time() -> None:
+    m = Machine("a", "b")
+    shell = m.program("mksh", "script")
+    out = shell.open("out", "w", fd=1)
+    job = shell.fork()
+    shell.handles.pop(out)
+    moment = m.now()
+    cat = job.spawn("cat", "a")
+    cat.read("a")
+    cat.put(out, "a")
+    cat.exit()
+    later = job.fork()
+    # It was forked before all that, and looks only now.
+    m.events[-1] = msgspec.structs.replace(m.events[-1], tick=moment, looked=m.now())
+    later.handles[out].opened = moment
+    cat = later.spawn("cat", "b")
+    cat.read("b")
+    cat.put(out, "b")
+    cat.exit()
+    for process in (later, job):
+        handle = process.handles.pop(out)
+        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+        process.exit()
+    shell.exit()
+    assert m.assemble().lineage("out") == {"a", "b"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

@@ -592,7 +592,7 @@ class _Sweep:
             path = opening.path
         made = self.make(by, path, tick, index, stat, file)
         made.shared = opening.inherited or by is not opening.by
-        source = self.grown_from(opening, path, stat)
+        source = self.grown_from(opening, path, stat, tick)
         if source is not None:
             made.sources = (source,)
         self.accept(made)
@@ -642,9 +642,11 @@ class _Sweep:
         self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
         return True
 
-    def grown_from(self, opening: Opening, path: bytes, stat: Stat | None) -> Source | None:
+    def grown_from(
+        self, opening: Opening, path: bytes, stat: Stat | None, tick: int
+    ) -> Source | None:
         """What the file held before, unless this opening had created or emptied it."""
-        last, base = opening.file.last, opening.base
+        last, base = opening.file.newest(tick), opening.base
         if last is not None and last.tick >= opening.tick:
             source = Source(last.names[-1][0], last.tick, last.stat, "change", last)
         elif opening.fresh:

@@ -626,13 +626,16 @@ class _Found:
             _hold(self._pipe(held.inode, held.tick), by, held, event.tick)
 
     def _look_at_fork(self, process: Process, fork: Execution) -> None:
-        """Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`. What it
-        was lent is there for it alone."""
+        """Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`. Who was
+        lent an end is a part of a pipeline."""
+        given = process.forked_with
         shell = process.parent.process if process.parent and not process.images else None
-        for fd, held in process.forked_with.items():
-            told = self._is_step(fork) or fork in self._listeners or self._spoke_through(fork, fd)
-            told |= shell is not None and (shell, held.inode) in self._lent
-            if told and (process, fd) not in self._replaced:
+        lent = shell is not None and any(
+            (shell, held.inode) in self._lent for held in given.values()
+        )
+        for fd, held in given.items():
+            told = lent or self._is_step(fork) or fork in self._listeners
+            if (told or self._spoke_through(fork, fd)) and (process, fd) not in self._replaced:
                 self._hold(fork, held, process.started)
 
     def _pipe(self, inode: int, tick: int) -> Pipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -40,6 +41,13 @@ class File(msgspec.Struct, eq=False):
         """Those that it is known by still, each once."""
         found = [*self.names.values(), self.last, *(self.others or {}).values()]
         return list({id(version): version for version in found if version is not None}.values())
+
+    def newest(self, tick: int) -> Version | None:
+        """The newest that it is known by of those made until then."""
+        if self.last is None or self.last.tick <= tick:
+            return self.last
+        known = (version for version in self.versions() if version.tick <= tick)
+        return max(known, key=attrgetter("tick"), default=None)
 
     def touch(self, by: Execution) -> None:
         process = by.process
