@@ -14,8 +14,9 @@ rest:
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -52,6 +53,7 @@ from provgraph.ingest.capture.events import (
     Opened,
     Piped,
     Renamed,
+    Talked,
     Truncated,
     Unlinked,
 )
@@ -123,6 +125,9 @@ class _Sweep:
         self.held_back: dict[Execution, list[tuple[Closed, int]]] = {}
         self.sighted: dict[bytes, tuple[File, int]] = {}  # names of which it was not yet told
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
+        # When shells and forks last learned something, and what they read then.
+        self.learned: defaultdict[Execution, deque[tuple[int, Read | None]]]
+        self.learned = defaultdict(lambda: deque(maxlen=_LATEST))
 
     @property
     def open(self) -> list[Opening]:
@@ -143,6 +148,8 @@ class _Sweep:
             self.drawn(event, by)
             return
         if type(event) is Piped and not event.named:
+            if event.readable:
+                self.learn(by, event.tick)
             return  # a shell plugs its own in again, which is doing nothing
         if self.starting:
             self.close_now(by)
@@ -170,6 +177,10 @@ class _Sweep:
                 self.linked(event, by, index)
             case Truncated():
                 self.truncated(event, by, index)
+            case Talked() if event.took:
+                self.learn(by, event.tick)
+            case Piped() if event.readable:
+                self.learn(by, event.tick)
             case _:
                 pass
 
@@ -269,6 +280,16 @@ class _Sweep:
         self.known.actions.append(read)
         return read
 
+    def learn(self, by: Execution, tick: int, read: Read | None = None) -> None:
+        if by.stretch or self.programs.is_shell(by):
+            self.learned[by].append((tick, read))
+
+    def has_learned(self, by: Execution, since: int, until: int) -> bool:
+        return any(
+            since < tick <= until and not (read is not None and read.void)
+            for tick, read in self.learned.get(by, ())
+        )
+
     def opened(self, event: Opened, by: Execution, index: int) -> None:
         if not event.writable:
             folded = self.folded(source_of(event.path), by)
@@ -301,6 +322,8 @@ class _Sweep:
         reads = event.readable and not fresh and bool(not event.writable or event.after.size)
         if reads and not self.is_told(file, by, event.tick):
             opening.read = self.read(by, event.path, event.tick, index, event.after, file)
+            if opening.read is not None:
+                self.learn(by, event.tick, opening.read)
         file.touch(by)
         if event.readable:
             file.readers[opening] = None
@@ -568,7 +591,9 @@ class _Sweep:
             return stat is not None and stat.size > 0
         if opening.forked or self.programs.is_shell(by):
             # A fork's parent may have closed it since. A shell waits for what it starts, or was seen to write beside it.
-            return opening.wrote and (own is None or own.tick < opening.tick)
+            if own is None or own.tick < opening.tick:
+                return opening.wrote
+            return opening.wrote and self.has_learned(by, own.tick, last.tick)
         return self.leaves_doubt(last.by, by)
 
     def leaves_doubt(self, writer: Execution, other: Execution) -> bool:
@@ -681,7 +706,7 @@ class _Sweep:
         assert file is not None
         file.accept(version)
         file.touch(version.by)
-        if version.path in file.names:
+        if version.path in file.names and file.last is version:
             file.names[version.path] = version
         self.known.actions.append(version)
         if not version.path.endswith(GONE):
@@ -1118,6 +1143,10 @@ class _Sweep:
                 continue
             if self.is_due(opening, by, stat):
                 self.version(opening, by, stat, tick, by.events)
+
+
+_LATEST: Final = 64
+"""Of what a shell or a fork learned, so much is kept."""
 
 
 def _best(candidates: list[Opening], event: Closed) -> Opening:

@@ -56,12 +56,17 @@ class File(msgspec.Struct, eq=False):
             self.user = process
 
     def accept(self, version: Version) -> None:
-        """It has a newer version."""
+        """It has another version, mostly a newer one: of some it is told late."""
         last = self.last
-        if last is not None and last.by is not version.by:
+        newer, older = version, last
+        if last is not None and version.tick < last.tick:
+            newer, older = last, version
+        if older is not None and older.by is not newer.by:
             self.others = self.others or {}
-            self.others[last.by] = last
-        self.last = version
+            known = self.others.get(older.by)
+            if known is None or known.tick <= older.tick:
+                self.others[older.by] = older
+        self.last = newer
 
     def made_by(self, by: Execution) -> Version | None:
         """The newest by an execution."""
