@@ -45,6 +45,7 @@ from provgraph.ingest.capture.events import (
     Drawn,
     Event,
     ExecFailed,
+    Executing,
     Exited,
     Forked,
     Image,
@@ -125,6 +126,7 @@ class _Sweep:
         self.held_back: dict[Execution, list[tuple[Closed, int]]] = {}
         self.sighted: dict[bytes, tuple[File, int]] = {}  # names of which it was not yet told
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
+        self.spoke: set[Execution] = set()  # before they became programs
         # When shells and forks last learned something, and what they read then.
         self.learned: defaultdict[Execution, deque[tuple[int, Read | None]]]
         self.learned = defaultdict(lambda: deque(maxlen=_LATEST))
@@ -177,6 +179,8 @@ class _Sweep:
                 self.linked(event, by, index)
             case Truncated():
                 self.truncated(event, by, index)
+            case Executing() if event.spoke:
+                self.spoke.add(by)
             case Talked() if event.took:
                 self.learn(by, event.tick)
             case Piped() if event.readable:
@@ -936,6 +940,7 @@ class _Sweep:
 
     def exec_over(self, opening: Opening, stat: Stat, tick: int) -> None:
         """A program became another one with the file open: what it wrote so far is its own."""
+        opening.wrote = opening.wrote or opening.by in self.spoke
         self.let_go(opening)
         self.settle(opening, opening.by, stat, tick, opening.by.events)
 
