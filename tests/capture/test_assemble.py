@@ -1129,6 +1129,25 @@ def test_what_a_fork_looked_at_late_stands_in_the_order_of_time() -> None:
     assert m.assemble().lineage("out") == {"a", "b"}
 
 
+def test_what_is_told_late_is_an_origin_of_what_was_told_before_of_later() -> None:
+    m = Machine("a", "b", "c")
+    shell = m.program("dash", "script")
+    out = shell.open("out", "w", fd=1)
+    job, other = shell.fork(), shell.fork()
+    shell.read("a")
+    shell.put(out, "a")
+    cat = other.spawn("cat", "b")  # finds what the shell wrote, and says so at its end
+    job.read("c")
+    for process in (job, cat, other, shell):
+        if process is cat:
+            cat.read("b")
+            cat.put(out, "b")
+        handle = process.handles.pop(out)
+        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+        process.exit()
+    assert m.assemble().lineage("out") == {"a", "b", "c"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

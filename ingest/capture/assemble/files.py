@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable
+from operator import attrgetter
 from typing import Final, Protocol
 
 import msgspec
@@ -710,11 +711,22 @@ class _Sweep:
         assert file is not None
         file.accept(version)
         file.touch(version.by)
-        if version.path in file.names and file.last is version:
+        if file.last is not version:
+            self.told_late(version, file)
+        elif version.path in file.names:
             file.names[version.path] = version
         self.known.actions.append(version)
         if not version.path.endswith(GONE):
             self.known.touched.add(version.path)
+
+    def told_late(self, version: Version, file: File) -> None:
+        """The next one after it came from it, too, if who made that had not opened the file anew."""
+        later = (other for other in file.versions() if other.tick > version.tick)
+        following = min(later, key=attrgetter("tick"))
+        older = all(source.tick < version.tick for source in following.sources)
+        if following.shared and older and not version.is_empty:
+            source = Source(version.path, version.tick, version.stat, "change", version)
+            following.sources = (*following.sources, source)
 
     # Programs
 
