@@ -150,10 +150,11 @@ class _Sweep:
         if type(event) is Drawn:
             self.drawn(event, by)
             return
-        if type(event) is Piped and not event.named:
+        if type(event) is Piped:
             if event.readable:
                 self.learn(by, event.tick)
-            return  # a shell plugs its own in again, which is doing nothing
+            if not event.named:
+                return  # a shell plugs its own in again, which is doing nothing
         if self.starting:
             self.close_now(by)
         self.busy[by] = self.busy.get(by, 0) + 1
@@ -183,8 +184,6 @@ class _Sweep:
             case Executing() if event.spoke:
                 self.spoke.add(by)
             case Talked() if event.took:
-                self.learn(by, event.tick)
-            case Piped() if event.readable:
                 self.learn(by, event.tick)
             case _:
                 pass
@@ -369,11 +368,10 @@ class _Sweep:
 
     def account(self, opening: Opening, state: Stat, tick: int) -> Version | None:
         """Make a version of what a writer had written by then."""
-        writers = opening.file.writers
-        emptied = same(opening.base, state) or (writers is not None and writers.emptied(state))
         made = self.version(opening, opening.by, state, tick, self.progress[opening.by])
-        if made is not None:
-            made.begun = not state.size and not emptied
+        if made is not None and not state.size and not same(opening.base, state):
+            writers = opening.file.writers
+            made.begun = writers is None or not writers.emptied(state)
         return made
 
     def closed(self, event: Closed, by: Execution, index: int) -> None:
