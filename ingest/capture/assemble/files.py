@@ -14,7 +14,7 @@ rest:
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 from operator import attrgetter
 from typing import Final, Protocol
@@ -129,8 +129,7 @@ class _Sweep:
         self.held: dict[bytes, int] = {}  # when the newest version was made that lost a name
         self.spoke: set[Execution] = set()  # before they became programs
         # When shells and forks last learned something, and what they read then.
-        self.learned: defaultdict[Execution, deque[tuple[int, Read | None]]]
-        self.learned = defaultdict(lambda: deque(maxlen=_LATEST))
+        self.learned: defaultdict[Execution, list[tuple[int, Read | None]]] = defaultdict(list)
 
     @property
     def open(self) -> list[Opening]:
@@ -169,6 +168,7 @@ class _Sweep:
             case Exited():
                 self.started(by.process)
                 self.left(by)
+                self.learned.pop(by, None)
             case ExecFailed() | Killed():
                 self.started(by.process)
             case Forked():
@@ -286,7 +286,9 @@ class _Sweep:
 
     def learn(self, by: Execution, tick: int, read: Read | None = None) -> None:
         if by.stretch or self.programs.is_shell(by):
-            self.learned[by].append((tick, read))
+            learned = self.learned[by]
+            learned.append((tick, read))
+            del learned[:-_LATEST]
 
     def has_learned(self, by: Execution, since: int, until: int) -> bool:
         return any(
@@ -769,6 +771,8 @@ class _Sweep:
                 if opening.readable:
                     opening.file.readers[opening] = None
                 table.setdefault(opening.tick, []).append(opening)
+        if before is not None:
+            self.learned.pop(before, None)
         self.executed(event, by, index)
         if not by.traced:
             self.borrow_all(by, event.tick, table)
