@@ -91,9 +91,10 @@ class Phases:
 
 class Sent(msgspec.Struct, eq=False):
     """Something went out of an execution: a fork, or a word through a pipe, a socket or memory. It may be all that
-    was heard by then."""
+    was heard by then, but for what `to` said itself, whom it was told."""
 
     tick: int
+    to: Execution | None = None
 
 
 class Course(msgspec.Struct):
@@ -140,7 +141,7 @@ class _Split:
                 case Removal():
                     self.now.count += 1
                 case Sent():
-                    self.hear(item.tick, self.now.number)
+                    self.hear(item.tick, self.now.number, item.to)
                     self.went_out(item.tick)
                 case Inform():
                     if item.held:
@@ -165,12 +166,15 @@ class _Split:
         if self.now.out is None:
             self.now.out = tick
 
-    def hear(self, tick: int, index: int) -> None:
+    def hear(self, tick: int, index: int, to: Execution | None = None) -> None:
         """What is said at an unknown moment is taken to be heard as late as it can matter: before
         the next thing that goes out."""
         waiting, self.waiting = self.waiting, []
         for inform in waiting:
-            self.listen(inform, tick, index)
+            if inform.by is to:
+                self.waiting.append(inform)
+            else:
+                self.listen(inform, tick, index)
 
     def listen(self, inform: Inform, tick: int, index: int) -> None:
         phase = self.take_in(tick, index)

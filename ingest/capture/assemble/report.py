@@ -223,7 +223,7 @@ class Report:
             if not inform.held or inform.until is not None:
                 course(inform.by)
             if inform.until is not None:
-                course(inform.by).sent.append(Sent(inform.tick))
+                course(inform.by).sent += Sent(inform.tick), Sent(inform.until, inform.reader)
         spoken = {(inform.by, inform.end): None for inform in told}
         for inform in told:
             course(inform.reader).heard.append(inform)
