@@ -117,6 +117,7 @@ class Closed(Event, frozen=True):
     stat: Stat
     mapped: bool = False  # MAP_SHARED and writable was asked for: changes may come after the close
     wrote: bool = False  # it was given the file open, and was seen to write there
+    took: bool = False  # it was seen to read there
 
 
 class Drawn(Event, frozen=True):

@@ -63,7 +63,7 @@ struct entry {
     int64_t position; /* of what is WATCHED: where it stood at first */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20, WATCHED = 1 << 21,
-       WROTE = 1 << 22 };
+       WROTE = 1 << 22, TOOK = 1 << 23 };
 
 /* What a child in our memory has open. */
 struct guest {
@@ -1878,7 +1878,7 @@ static bool is_same_open(const struct entry *a, const struct entry *b) {
 static bool is_left_to_another(const struct entry *e, int fd) {
     EACH_TRACKED(other) {
         if (other == fd || !is_same_open(entry(other), e)) continue;
-        entry(other)->flags |= e->flags & WROTE;
+        entry(other)->flags |= e->flags & (WROTE | TOOK);
         return true;
     }
     return false;
@@ -1940,7 +1940,8 @@ static void write_closed(const struct entry *e, int fd, uint32_t pid) {
         put_known_path(&d, e, fd);
     else
         put_u32(&d, 0); /* as it was opened */
-    WRITE(CLOSED, (e->flags & MAPPED) | (wrote ? GIVEN : 0), fd, pid, next_tick(), d);
+    unsigned how = (e->flags & MAPPED) | (wrote ? GIVEN : 0) | (e->flags & TOOK ? READABLE : 0);
+    WRITE(CLOSED, how, fd, pid, next_tick(), d);
     GIVE_BACK(d_bytes);
     if (!written) return;
     add(&spool->activity, 1);
@@ -2534,7 +2535,9 @@ FCNTL(fcntl64)
 static void drawn(int fd) {
     struct entry *e = entry(fd);
     uint32_t pid = caller();
-    if (!(e->flags & WATCHED) || is_guest(pid)) return;
+    if (is_guest(pid)) return;
+    e->flags |= TOOK;
+    if (!(e->flags & WATCHED)) return;
     e->flags &= ~(uint32_t)WATCHED;
     write_drawn(fd, e->opened, e->device, e->inode, pid);
 }
@@ -2706,12 +2709,20 @@ static __attribute__((noinline)) long told_there(int fd, long size) {
     return size;
 }
 
+/* A shell that opened a file for a program may have read there itself. */
+static inline void reads(int fd) {
+    if (LIKELY(!is_tracked(fd))) return;
+    struct entry *e = entry(fd);
+    if (!(e->flags & TOOK)) e->flags |= TOOK;
+}
+
 /* What is taken from a descriptor, of whichever kind. */
 #define TAKE(type, name, parameters, ...)                          \
     HOOK(type, name, parameters) {                                 \
         QUICK(name, (type)fail(ENOSYS));                           \
         type result = real(__VA_ARGS__);                           \
         if (result > 0 && may_talk(fd)) talked(fd, READABLE);      \
+        if (result > 0) reads(fd);                                 \
         return result;                                             \
     }
 #define RECEIVE(name, parameters, from, size, ...)                         \

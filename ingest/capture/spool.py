@@ -766,8 +766,8 @@ def _closed(
     if opened == p.opened:
         opened = p.opened  # one object
     path = path or paths.pop(opened, b"")
-    mapped, wrote = bool(flags & MAPPED), bool(flags & GIVEN)
-    return Closed(value, path, opened, stat, mapped, wrote, pid=pid, tick=tick)
+    mapped, wrote, took = bool(flags & MAPPED), bool(flags & GIVEN), bool(flags & READABLE)
+    return Closed(value, path, opened, stat, mapped, wrote, took, pid=pid, tick=tick)
 
 
 def _renamed(p: _Payload, flags: int, value: int, pid: int, tick: int, _: object) -> Event:

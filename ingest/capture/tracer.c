@@ -129,7 +129,7 @@ struct entry {
     uint32_t taken, given, teller; /* the turns in which it was told last that something was, and who did it */
 };
 enum { DUPED = 1 << 16, INHERITED = 1 << 17, LIVELY = 1 << 18, DATED = 1 << 19, CONNECTION = 1 << 20,
-       WATCHED = 1 << 21, WROTE = 1 << 22,
+       WATCHED = 1 << 21, WROTE = 1 << 22, TOOK = 1 << 25,
        THROUGH = 1 << 23, PACKETS = 1 << 24 };
 
 /* A table of descriptors: a process's own, unless it was cloned to share it. */
@@ -576,6 +576,12 @@ static void writes(struct process *p, int to) {
     if (e) e->flags |= WROTE;
 }
 
+/* A shell that opened a file for a program may have read there itself. */
+static void reads(const struct process *p, int from) {
+    struct entry *e = tracked(p, from);
+    if (e) e->flags |= TOOK;
+}
+
 /* How many bytes a process has written so far. */
 static uint64_t written_by(const struct process *p) {
     char text[512];
@@ -612,7 +618,8 @@ static void write_closed(const struct task *t, const struct entry *e, int fd) {
         put_known_path(&d, t, e, fd);
     else
         put_u32(&d, 0); /* as it was opened */
-    TELL(CLOSED, (e->flags & MAPPED) | (e->flags & WROTE ? GIVEN : 0), fd, p->pid, next_tick(), d);
+    unsigned how = (e->flags & MAPPED) | (e->flags & WROTE ? GIVEN : 0) | (e->flags & TOOK ? READABLE : 0);
+    TELL(CLOSED, how, fd, p->pid, next_tick(), d);
     if (!written) return;
     add(&spool->activity, 1);
     end_turn(p);
@@ -627,7 +634,7 @@ static bool is_same_open(const struct entry *a, const struct entry *b) {
 static bool is_left_to_another(const struct process *p, const struct entry *e, int fd) {
     EACH_TRACKED(p, other) {
         if (other == fd || !is_same_open(&p->files->all[other], e)) continue;
-        p->files->all[other].flags |= e->flags & WROTE;
+        p->files->all[other].flags |= e->flags & (WROTE | TOOK);
         return true;
     }
     return false;
@@ -1830,6 +1837,7 @@ static bool begins_call(struct task *t, bool *gone) {
     default:
         talked(t, target_of(t), WRITABLE);
         writes(p, target_of(t));
+        reads(p, source_of(t));
         return is_watched(p, source_of(t), WATCHED | PACKETS | THROUGH);
     }
 }

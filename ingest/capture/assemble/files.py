@@ -122,6 +122,7 @@ class _Sweep:
         self.unsettled: dict[Opening, None] = {}
         self.progress: dict[Execution, int] = {}
         self.busy: dict[Execution, int] = {}
+        self.forks: defaultdict[Execution, int] = defaultdict(int)  # with a memory of their own
         self.waiting: dict[Execution, list[tuple[Opening, Closed, int]]] = {}
         self.starting: dict[Execution, set[Process]] = {}
         self.held_back: dict[Execution, list[tuple[Closed, int]]] = {}
@@ -317,6 +318,7 @@ class _Sweep:
             event.writable,
             fresh=fresh,
             appends=event.appends,
+            forks=self.forks[by],
         )
         state = event.before if event.truncates else event.after
         if not created:
@@ -391,7 +393,7 @@ class _Sweep:
         if table and self.programs.is_shell(by):
             for other in (other for others in table.values() for other in others):
                 other.kept |= other.tick < opening.tick and not other.borrowers
-        if not opening.wrote and self.only_lent(opening):
+        if not (opening.wrote or event.took) and self.only_lent(opening):
             self.hand_back(opening, event)
             if self.may_be_borrowers(opening, event):
                 opening.file.readers.pop(opening, None)
@@ -433,11 +435,12 @@ class _Sweep:
 
     def only_lent(self, opening: Opening) -> bool:
         """Some shells redirect first and then fork, so that a command's files are open in the shell
-        itself. Where it gave them to one command and did nothing else until it closed them, it has
-        neither read nor written them."""
+        itself. Where it gave them to one command and did nothing else until it closed them, nor had
+        another fork, it has neither read nor written them."""
         by = opening.by
         return (
             len(opening.borrowers) == 1
+            and self.forks[by] - opening.forks <= (not opening.borrowers[0].process.suspended)
             and not opening.kept
             and opening.lent == self.busy[by]
             and self.programs.is_shell(by)
@@ -734,7 +737,9 @@ class _Sweep:
         """A fork may write through what its parent has open. What it could read so, it knows already
         of its parent."""
         parent = by.process.parent
-        if by.process.suspended and parent is not None and self.programs.is_shell(parent):
+        if parent is not None and not by.process.suspended:
+            self.forks[parent] += 1
+        elif parent is not None and self.programs.is_shell(parent):
             self.starting.setdefault(parent, set()).add(by.process)
         table = self.openings.setdefault(by.process, {}).setdefault(event.tick, [])
         for descriptor in event.inherited:

@@ -174,7 +174,7 @@ class Opening(msgspec.Struct, eq=False):
     `fresh` says that this opening created or emptied the file; `inherited` that it came by an exec or
     a fork, `forked` by a fork, which `looked` at that state then; `made` is the tick of the newest version then; `unaccounted` is who else had changed the file by then. `borrowers` are
     the programs that were given it while its owner did nothing, `lent` is what the owner had done
-    until then, `kept` that it had it open while it closed another that it had opened later. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
+    until then, `forks` how many forks that owner had made by when it opened it, `kept` that it had it open while it closed another that it had opened later. `read` is what was read when it was opened, `drawn` says that it is known to have been read,
     `later` is what others wrote while it was open, `wrote` that it was seen to write there."""
 
     file: File
@@ -195,6 +195,7 @@ class Opening(msgspec.Struct, eq=False):
     unaccounted: Opening | None = None
     borrowers: tuple[Execution, ...] = ()
     lent: int = 0
+    forks: int = 0
     kept: bool = False
     read: Read | None = None
     drawn: bool = False
