@@ -15,6 +15,7 @@ from provgraph.ingest.capture.assemble.processes import Process as Life
 from provgraph.ingest.capture.events import (
     Closed,
     Descriptor,
+    Drawn,
     ExecFailed,
     Executing,
     Exited,
@@ -1146,6 +1147,23 @@ def test_what_is_told_late_is_an_origin_of_what_was_told_before_of_later() -> No
         process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=True)
         process.exit()
     assert m.assemble().lineage("out") == {"a", "b", "c"}
+
+
+def test_a_fork_reads_what_its_parent_had_written_by_then() -> None:
+    m = Machine("a")
+    p = m.program("python3", "x.py")
+    out = p.open("out", "w+")
+    p.put(out, "first")
+    fork = p.fork()
+    handle = fork.handles[out]
+    fork.read("a")
+    fork.put(out, " second")
+    stat = handle.inode.stat()
+    fork.say(Drawn, out, handle.opened, stat.device, stat.inode)
+    fork.close(out)
+    told = m.assemble()
+    read = {used.content.stat for used in told.of(Used) if used.uri == "out"}
+    assert read and read <= {made.content.stat for made in told.of(Generated)}
 
 
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
