@@ -1158,6 +1158,7 @@ def test_a_fork_reads_what_its_parent_had_written_by_then() -> None:
     handle = fork.handles[out]
     fork.read("a")
     fork.put(out, " second")
+    fork.write("out", "anew")
     stat = handle.inode.stat()
     fork.say(Drawn, out, handle.opened, stat.device, stat.inode)
     fork.close(out)
