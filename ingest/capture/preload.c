@@ -3452,11 +3452,24 @@ static void leave(uint32_t pid, uint64_t left) {
 
 enum { NOWHERE = -1, KNOWN = -2 };
 
+/* Whether what is written there is heard by somebody: it is neither a file nor `/dev/null` and the like. */
+static bool reaches_somebody(int fd) {
+    struct stat s;
+    return raw_fstat(fd, &s) && !S_ISREG(s.st_mode) && !(S_ISCHR(s.st_mode) && s.st_rdev >> 8 == 1);
+}
+
 /* Through which standard descriptors a fork has said something before it becomes a program, which may be what it learned from
- * its parent. What it asked to be flushed was perhaps nothing. */
+ * its parent. What it asked to be flushed was perhaps nothing. Libc writes of a stream past our hooks what it has no room for,
+ * and a child in our memory counts its own from nothing. */
 static uint32_t said_before(uint32_t pid) {
-    bool spoke = state->forked && state->spoke && !is_guest(pid);
-    return spoke && !wrote_nothing() ? state->spoke : 0;
+    bool guest = is_guest(pid);
+    if (!guest && !state->forked) return 0;
+    if (!guest && state->spoke) return wrote_nothing() ? 0 : state->spoke;
+    if (!reaches_somebody(1) && !reaches_somebody(2)) return 0;
+    uint32_t looked = state->looked;
+    uint64_t written = so_far("wchar: ");
+    if (guest) state->looked = looked;
+    return written == UNCOUNTED || (uint32_t)written == (guest ? 0 : state->written) ? 0 : ANYWHERE;
 }
 
 static bool write_executing(unsigned char *d_bytes, size_t room, bool enough, uint32_t pid,

@@ -560,9 +560,6 @@ class _Found:
         # What a fork did to none but pipes; which of those it was given it replaced by a new one before it did more.
         self._quiet: defaultdict[Execution, int] = defaultdict(int)
         self._replaced: set[tuple[Process, int]] = set()
-        # What shells plugged in for their next child; and who was such a one.
-        self._lent: defaultdict[Process, dict[int, int]] = defaultdict(dict)
-        self._stages: set[Process] = set()
         self._takers: set[Execution] = set()
         self._spoke: dict[Execution, int] = {}
         for event, by, _ in story.happenings:
@@ -584,8 +581,6 @@ class _Found:
             self._plugged.add(event.inode)
             if is_new and not lent and nth <= self._quiet[by]:
                 self._replaced.add((by.process, event.fd))
-            if lent:
-                self._lent[by.process][event.fd] = event.inode
         self._quiet[by] += isinstance(event, Forked | Piped | Talked)
         match event:
             case Image():
@@ -598,13 +593,10 @@ class _Found:
                 self._streams.append((event, by.process))
                 _hold_stream(self._pipe(event.inode, event.tick), event, by, event.tick)
             case Forked() if event.inherited and by.process.parent is not None:
-                parent, given = by.process.parent.process, by.process.forked_with
+                parent = by.process.parent.process
                 for stream, process in self._streams:
                     if process is parent:
                         _hold_stream(self._pipe(stream.inode, stream.tick), stream, by, event.tick)
-                for fd, inode in self._lent.get(parent, {}).items():
-                    if fd in given and given[fd].inode == inode:
-                        self._stages.add(by.process)
             case Piped() if event.fd >= 0 and not lent and self._uses(by, event.fd):
                 if event.fd == 0 or (event.fd > 2 and event.readable):
                     self._listeners.add(by)
@@ -632,11 +624,10 @@ class _Found:
             _hold(self._pipe(held.inode, held.tick), by, held, event.tick)
 
     def _look_at_fork(self, process: Process, fork: Execution) -> None:
-        """Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`. Who was
-        lent an end is a part of a pipeline."""
-        lent = process in self._stages and not process.images
+        """Who heard something may have told it by what it had before: `x=$(cat a | while read y; do echo $y; done)`. Who became
+        no program has its ends for itself."""
         for fd, held in process.forked_with.items():
-            told = lent or self._is_step(fork) or fork in self._listeners
+            told = not process.images or self._is_step(fork) or fork in self._listeners
             if (told or self._spoke_through(fork, fd)) and (process, fd) not in self._replaced:
                 self._hold(fork, held, process.started)
 
