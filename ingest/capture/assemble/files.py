@@ -660,19 +660,20 @@ class _Sweep:
         """A file without a name passes what is written to it between those who have it open: a shell gives
         a here-document so, and takes a substitution's output. Who can read it does so at some later moment;
         nobody reads from the output that was given to them."""
-        file.teller = by
+        file.tellers = (*(other for other in file.tellers if other is not by), by)
         for other in file.writers.readers() if file.writers else ():
             is_output = other.inherited and other.fd in (1, 2)
             if not is_output and other.by is not by:
                 self.informs.append(Inform(other.by, by, "pipe", tick, held=False))
 
     def is_told(self, file: File, by: Execution, tick: int) -> bool:
-        """Whether what a program gets to read has no name any more, and another wrote to it since: then that one
-        tells it what is there."""
-        teller = file.teller
-        if teller is None or teller is by or file.name is not None:
+        """Whether what a program gets to read has no name any more, and another wrote to it last: then all who did
+        tell it what is there."""
+        if not file.tellers or file.tellers[-1] is by or file.name is not None:
             return False
-        self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
+        for teller in file.tellers:
+            if teller is not by:
+                self.informs.append(Inform(by, teller, "pipe", tick, until=tick))
         return True
 
     def grown_from(
@@ -801,6 +802,8 @@ class _Sweep:
         opening.by, opening.forked = by, False
         if opening.file.writers:
             opening.file.writers.adopt(opening)
+        if opening.readable and opening.read is None:
+            self.is_told(opening.file, by, by.started)
         later = [read for read in opening.later if not read.void]
         if opening.drawn:
             opening.read, *again = (

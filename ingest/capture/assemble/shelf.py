@@ -89,7 +89,7 @@ class _File(msgspec.Struct, array_like=True):
     removed: bool
     shared: bool
     user: int | None
-    teller: int | None
+    tellers: list[int]
     names: list[tuple[bytes, int | None, bool]]
     last: int | None
     others: list[tuple[int, int]]
@@ -166,14 +166,14 @@ class Shelf:
         return file.number
 
     def _packed(self, file: File, own: list[bytes]) -> _File:
-        last, user, teller = file.last, file.user, file.teller
+        last, user = file.last, file.user
         return _File(
             file.key,
             file.created,
             file.removed,
             file.shared,
             None if user is None else self.number(user),
-            None if teller is None else self.number(teller),
+            [self.number(teller) for teller in file.tellers],
             [(path, _seq(v), path in own) for path, v in file.names.items()],
             _seq(last),
             [(self.number(by), v.seq) for by, v in (file.others or {}).items()],
@@ -209,7 +209,7 @@ class Shelf:
         file = File(created=packed.created, removed=packed.removed, shared=packed.shared)
         file.key, file.number = packed.key, number
         file.user = None if packed.user is None else self._things[packed.user]
-        file.teller = None if packed.teller is None else self._things[packed.teller]
+        file.tellers = tuple(self._things[teller] for teller in packed.tellers)
         known: dict[int, Version] = {}
 
         def version(seq: int) -> Version:

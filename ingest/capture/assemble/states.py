@@ -21,8 +21,8 @@ GONE: Final = b" (deleted)"
 class File(msgspec.Struct, eq=False):
     """An inode. `names` are those that it has now, each with the version that it got under it in
     this run. `last` is the newest, `others` the newest by each other execution. `writers` are the openings that may
-    still change it, `readers` those through which what others write there may be read. `user` and `shared` tell whether one process alone ever had to do with it. `teller` wrote to it
-    last while it had no name. `key` is its inode, where that was seen, and `number` what a shelf calls it."""
+    still change it, `readers` those through which what others write there may be read. `user` and `shared` tell whether one process alone ever had to do with it. `tellers` wrote to it
+    while it had no name, who did so last at the end. `key` is its inode, where that was seen, and `number` what a shelf calls it."""
 
     names: dict[bytes, Version | None] = {}
     last: Version | None = None
@@ -33,7 +33,7 @@ class File(msgspec.Struct, eq=False):
     removed: bool = False
     user: Process | None = None
     shared: bool = False
-    teller: Execution | None = None
+    tellers: tuple[Execution, ...] = ()
     key: tuple[int, int] | None = None
     number: int = 0
 
