@@ -1167,6 +1167,28 @@ def test_a_fork_reads_what_its_parent_had_written_by_then() -> None:
     assert read and read <= {made.content.stat for made in told.of(Generated)}
 
 
+def test_a_fork_reads_what_another_wrote_before_it_looked() -> None:
+    m = Machine("a")
+    p = m.program("python3", "x.py")
+    kept = p.open("kept", "w+")
+    writer = p.fork()
+    moment = m.now()
+    writer.read("a")
+    writer.put(kept, "a")
+    handle = writer.handles.pop(kept)
+    writer.say(Closed, kept, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+    writer.exit()
+    reader = p.fork()
+    # It was forked before all that, and looks only now.
+    m.events[-1] = msgspec.structs.replace(m.events[-1], tick=moment, looked=m.now())
+    handle = reader.handles[kept]
+    stat = handle.inode.stat()
+    reader.say(Drawn, kept, moment, stat.device, stat.inode)
+    reader.write("out")
+    p.close(kept)
+    assert m.assemble().lineage("out") == {"a", "kept"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")

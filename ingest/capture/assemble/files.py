@@ -894,10 +894,11 @@ class _Sweep:
     def draw(self, opening: Opening) -> None:
         """Who inherited it read it, from the beginning on."""
         file, by = opening.file, opening.by
-        if not self.is_told(file, by, opening.tick) and opening.base.size and opening.read is None:
+        tick = max(opening.tick, opening.looked)
+        if not self.is_told(file, by, tick) and opening.base.size and opening.read is None:
             self.account_before(opening)
             index, stat = opening.index, opening.base
-            read = opening.read = self.read(by, opening.path, opening.tick, index, stat, file)
+            read = opening.read = self.read(by, opening.path, tick, index, stat, file)
             if read is not None:
                 read.made = opening.made
         if not opening.closed:
