@@ -2252,7 +2252,8 @@ static void opened_stream(void *stream, const char *path, int flags, const struc
         opened(fd, AT_FDCWD, path, flags, b, stream);
 }
 
-/* A stream's buffer is written by its close: it is flushed first, so that the look sees all. */
+/* A stream's buffer is written by its close: it is flushed first, so that the look sees all. What a line brought into a file that
+ * a fork was given was written before, past all hooks. */
 static void closing_stream(void *stream) {
     if (!stream || (!load(&top) && load(&state->pid))) return;
     int fd = number_of(stream);
@@ -2264,6 +2265,7 @@ static void closing_stream(void *stream) {
         bool looking = look_at_given(&look, fd);
         flush(stream, true);
         if (looking) look_again(&look);
+        if (looking && may_have_changed(e, fd)) e->flags |= WROTE;
     }
     closing(fd);
 }

@@ -24,7 +24,12 @@ import msgspec
 from provgraph.ingest.capture.assemble.actions import Actions
 from provgraph.ingest.capture.assemble.known import Known, Room
 from provgraph.ingest.capture.assemble.pipes import Inform
-from provgraph.ingest.capture.assemble.processes import Execution, Happening, Process, comes_from
+from provgraph.ingest.capture.assemble.processes import (
+    Execution,
+    Happening,
+    Process,
+    is_started_by,
+)
 from provgraph.ingest.capture.assemble.scripts import Program
 from provgraph.ingest.capture.assemble.states import (
     GONE,
@@ -610,7 +615,7 @@ class _Sweep:
         as it had started it itself or both were given the same output."""
         killed = writer.process.exited is None and not writer.stretch
         shared = writer.stretch and writer.process is not other.process
-        return killed or shared or not comes_from(writer.process, other.process)
+        return killed or shared or not is_started_by(writer, other)
 
     def version(
         self, opening: Opening, by: Execution, stat: Stat | None, tick: int, index: int

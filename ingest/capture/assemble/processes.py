@@ -437,12 +437,14 @@ def _drained(event: Forked | Image, had: Mapping[int, Piped]) -> dict[int, Piped
     }
 
 
-def comes_from(process: Process, other: Process) -> bool:
-    """Whether it is the other one, or was started by it, directly or not."""
-    above: Process | None = process
-    while above is not None and above is not other:
-        above = above.parent.process if above.parent else None
-    return above is other
+def is_started_by(one: Execution, other: Execution) -> bool:
+    """Whether it is of the other one's process, or was started by that, directly or not: not by what the process was before."""
+    if one.process is other.process:
+        return True
+    above = one.process.parent
+    while above is not None and above.process is not other.process:
+        above = above.process.parent
+    return above is not None and above.place >= other.place
 
 
 def ancestors(execution: Execution) -> Iterator[Execution]:
