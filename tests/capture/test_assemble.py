@@ -1189,6 +1189,25 @@ def test_a_fork_reads_what_another_wrote_before_it_looked() -> None:
     assert m.assemble().lineage("out") == {"a", "kept"}
 
 
+def test_a_program_may_write_beside_what_its_process_started_before() -> None:
+    m = Machine("a", "b")
+    shell = m.program("bash", "script")
+    out = shell.open("out", "w", fd=1)
+    subshell = shell.fork()
+    job = subshell.fork()
+    cat, other = subshell.exec("cat", "a"), job.exec("cat", "b")
+    cat.read("a")
+    other.read("b")
+    cat.put(out, "a")
+    other.put(out, "b")
+    for process in (other, cat, shell):
+        handle = process.handles.pop(out)
+        wrote = process is not shell
+        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=wrote)
+        process.exit()
+    assert m.assemble().lineage("out") == {"a", "b"}
+
+
 def test_parts_written_by_forks_and_read_by_their_parent_make_no_circle() -> None:
     m = Machine("raw")
     p = m.program("python3", "x.py")
