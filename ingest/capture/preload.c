@@ -2613,20 +2613,27 @@ static inline void writes(int fd) {
     if (!(e->flags & WROTE)) e->flags |= WROTE;
 }
 
-/* Asynchronous ones are told of when they are asked for. Each libc has the descriptor first, and then what is asked. */
-#define AIO(name, does)                               \
+/* Asynchronous ones are told of when they are asked for, and may be done at any time then. Each libc has the descriptor first, and
+ * then what is asked. */
+static void asked_for(int fd, uint32_t how) {
+    if (may_talk(fd)) talked(fd, how | MAPPED);
+    if (how == READABLE) read_at(fd);
+    else writes(fd);
+}
+
+#define AIO(name, how)                                \
     HOOK(int, name, (const int *asked)) {             \
         SOUGHT(name);                                 \
         NEED(name, (int)fail(ENOSYS));                \
         int fd = *asked;                              \
         int result = REAL(name)((const void *)asked); \
-        if (result == 0) does(fd);                    \
+        if (result == 0) asked_for(fd, how);          \
         return result;                                \
     }
-AIO(aio_read, read_at)
-AIO(aio_read64, read_at)
-AIO(aio_write, writes)
-AIO(aio_write64, writes)
+AIO(aio_read, READABLE)
+AIO(aio_read64, READABLE)
+AIO(aio_write, WRITABLE)
+AIO(aio_write64, WRITABLE)
 
 #define AIO_LIST(name)                                                          \
     HOOK(int, name, (int mode, const int *const *list, int count, void *event)) { \
@@ -2635,8 +2642,8 @@ AIO(aio_write64, writes)
         NEED(name, (int)fail(ENOSYS));                                          \
         int result = REAL(name)(mode, list, count, event);                      \
         for (int i = 0; i < count; i++) {                                       \
-            if (list[i] && list[i][1] == READ) read_at(list[i][0]);             \
-            if (list[i] && list[i][1] == WRITE) writes(list[i][0]);             \
+            if (list[i] && list[i][1] == READ) asked_for(list[i][0], READABLE); \
+            if (list[i] && list[i][1] == WRITE) asked_for(list[i][0], WRITABLE); \
         }                                                                       \
         return result;                                                          \
     }
@@ -2671,18 +2678,26 @@ static void stands_at(int fd, long position) {
 SEEK(lseek)
 SEEK(lseek64)
 
-/* A stream may read as it goes there: where that ends is no place that it was at without having read. */
+/* A stream may read as it goes there: where that ends is no place that it was at without having read, but the beginning. */
 static void about_to_seek_in(void *stream) {
     if (!stream || !load(&top)) return;
     int fd = number_of(stream);
     if (is_tracked(fd)) about_to_seek(fd);
 }
 
+static void stands_in(void *stream) {
+    if (!stream || !load(&top)) return;
+    int fd = number_of(stream);
+    if (is_tracked(fd) && entry(fd)->flags & WATCHED && position_of(fd) == 0) stands_at(fd, 0);
+}
+
 #define SEEK_IN(name, parameters, ...)         \
     HOOK(int, name, parameters) {              \
         NEED(name, (int)fail(ENOSYS));         \
         about_to_seek_in(stream);              \
-        return REAL(name)(__VA_ARGS__);        \
+        int result = REAL(name)(__VA_ARGS__);  \
+        stands_in(stream);                     \
+        return result;                         \
     }
 SEEK_IN(fseek, (void *stream, long to, int from), stream, to, from)
 SEEK_IN(fseeko, (void *stream, long to, int from), stream, to, from)
@@ -2701,6 +2716,7 @@ SEEK_SELDOM(fsetpos64)
 HOOK(void, rewind, (void *stream)) {
     about_to_seek_in(stream);
     if (REAL(rewind)) REAL(rewind)(stream);
+    stands_in(stream);
 }
 
 /* ---- the network -------------------------------------------------------------------------------- */
@@ -2774,7 +2790,18 @@ SEND(long, sendto, (int fd, const void *from, size_t size, int flags, const void
      to, length)
 SEND(long, sendmsg, (int fd, const void *message, int flags), fd, message, flags)
 SEND(int, sendmmsg, (int fd, void *messages, unsigned count, int flags), fd, messages, count, flags)
-SEND(long, vmsplice, (int fd, const void *parts, size_t count, unsigned flags), fd, parts, count, flags)
+
+/* From memory into a pipe, or out of one, as which of its ends that is. */
+HOOK(long, vmsplice, (int fd, const void *parts, size_t count, unsigned flags)) {
+    QUICK(vmsplice, fail(ENOSYS));
+    uint32_t access = may_talk(fd) ? access_of((int)raw_fcntl(fd, F_GETFL)) : 0;
+    if (access & WRITABLE) talked(fd, WRITABLE);
+    if (access != READABLE) writes(fd);
+    long result = real(fd, parts, count, flags);
+    if (result > 0 && access & READABLE) talked(fd, READABLE);
+    return result;
+}
+
 GIVE(int, vdprintf, (int fd, const char *format, va_list words), fd, format, words)
 GIVE(int, __vdprintf_chk, (int fd, int how, const char *format, va_list words), fd, how, format, words)
 

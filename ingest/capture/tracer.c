@@ -1670,9 +1670,13 @@ static void tracing(struct task *t, bool *gone) {
 
 /* ---- calls ------------------------------------------------------------------------------------- */
 
+/* Whether `vmsplice` moves data out of the pipe rather than into it. */
+static bool is_read_end(const struct task *t, int fd) { return access_of(flags_of(t, fd)) == READABLE; }
+
 /* What a call that moves data reads from; -1 where it reads nothing, or is no such call. */
 static int source_of(const struct task *t) {
     switch (t->number) {
+    case SYS_vmsplice: return is_read_end(t, (int)t->arguments[0]) ? (int)t->arguments[0] : -1;
     case SYS_read:
     case SYS_readv:
     case SYS_pread64:
@@ -1692,12 +1696,12 @@ static int source_of(const struct task *t) {
 /* What it writes to. */
 static int target_of(const struct task *t) {
     switch (t->number) {
+    case SYS_vmsplice: return is_read_end(t, (int)t->arguments[0]) ? -1 : (int)t->arguments[0];
     case SYS_write:
     case SYS_writev:
     case SYS_pwrite64:
     case SYS_pwritev:
     case SYS_pwritev2:
-    case SYS_vmsplice:
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:

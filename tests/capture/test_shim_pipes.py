@@ -17,6 +17,7 @@ Compile = Callable[..., Path]
 
 HEADERS = """
 #define _GNU_SOURCE
+#include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -72,6 +73,11 @@ def test_a_fork_tells_its_own_uses(traced: Tracing, compiled: Compile) -> None:
         ("n=dprintf(p[1],\"%s\",\"x\")", [(4, False, True)]),
         ("struct iovec v={b,1};n=writev(p[1],&v,1)", [(4, False, True)]),
         ("struct iovec v={b,1};n=vmsplice(p[1],&v,1,0)", [(4, False, True)]),
+        ("struct iovec v={b,1};write(p[1],b,1);n=vmsplice(p[0],&v,1,0)", [(4, False, True), (3, True, False)]),
+        ("struct aiocb a={.aio_fildes=p[1],.aio_buf=b,.aio_nbytes=1};aio_write(&a);"
+         "while(aio_error(&a)==EINPROGRESS);n=aio_return(&a)", [(4, False, True)]),
+        ("struct aiocb a={.aio_fildes=p[0],.aio_buf=b,.aio_nbytes=1};write(p[1],b,1);aio_read(&a);"
+         "while(aio_error(&a)==EINPROGRESS);n=aio_return(&a)", [(4, False, True), (3, True, False)]),
         ("n=syscall(SYS_write,p[1],b,1)", [(4, False, True)]),
         ('n=splice(open("in",O_RDONLY),0,p[1],0,1,0)', [(4, False, True)]),
         ('n=sendfile(p[1],open("in",O_RDONLY),0,1)', [(4, False, True)]),
