@@ -286,10 +286,10 @@ class Process:
     def put(self, fd: int, text: str) -> None:
         self.machine.fill(self.handles[fd].inode, text)
 
-    def close(self, fd: int, mapped: bool = False) -> None:
+    def close(self, fd: int, mapped: bool = False, wrote: bool = False) -> None:
         handle = self.handles.pop(fd)
         path = self.machine.name_of(handle)
-        self.say(Closed, fd, path, handle.opened, handle.inode.stat(), mapped)
+        self.say(Closed, fd, path, handle.opened, handle.inode.stat(), mapped, wrote)
 
     def read(self, *paths: str) -> None:
         for path in paths:

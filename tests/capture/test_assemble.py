@@ -1074,9 +1074,7 @@ def test_a_fork_that_begins_late_did_not_change_what_another_had_found_before() 
     first.put(out, "b a")
     shell.close(out)
     for subshell in (second, first):
-        handle = subshell.handles.pop(out)
-        stat = handle.inode.stat()
-        subshell.say(Closed, out, handle.path, handle.opened, stat, wrote=True)
+        subshell.close(out, wrote=True)
         subshell.exit()
     assert m.assemble().lineage("out") == {"a", "b"}
 
@@ -1097,8 +1095,7 @@ def test_a_fork_may_look_just_before_a_file_has_its_first_bytes() -> None:
     subshell.read("a")
     subshell.put(out, "a")
     for process in (subshell, shell):
-        handle = process.handles.pop(out)
-        process.say(Closed, out, handle.path, handle.opened, inode.stat(), wrote=True)
+        process.close(out, wrote=True)
         process.exit()
     assert m.assemble().lineage("out") == {"a", "b"}
 
@@ -1123,8 +1120,7 @@ def test_what_a_fork_looked_at_late_stands_in_the_order_of_time() -> None:
     cat.put(out, "b")
     cat.exit()
     for process in (later, job):
-        handle = process.handles.pop(out)
-        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+        process.close(out, wrote=True)
         process.exit()
     shell.exit()
     assert m.assemble().lineage("out") == {"a", "b"}
@@ -1143,8 +1139,7 @@ def test_what_is_told_late_is_an_origin_of_what_was_told_before_of_later() -> No
         if process is cat:
             cat.read("b")
             cat.put(out, "b")
-        handle = process.handles.pop(out)
-        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+        process.close(out, wrote=True)
         process.exit()
     assert m.assemble().lineage("out") == {"a", "b", "c"}
 
@@ -1175,8 +1170,7 @@ def test_a_fork_reads_what_another_wrote_before_it_looked() -> None:
     moment = m.now()
     writer.read("a")
     writer.put(kept, "a")
-    handle = writer.handles.pop(kept)
-    writer.say(Closed, kept, handle.path, handle.opened, handle.inode.stat(), wrote=True)
+    writer.close(kept, wrote=True)
     writer.exit()
     reader = p.fork()
     # It was forked before all that, and looks only now.
@@ -1201,10 +1195,26 @@ def test_a_program_may_write_beside_what_its_process_started_before() -> None:
     cat.put(out, "a")
     other.put(out, "b")
     for process in (other, cat, shell):
-        handle = process.handles.pop(out)
-        wrote = process is not shell
-        process.say(Closed, out, handle.path, handle.opened, handle.inode.stat(), wrote=wrote)
+        process.close(out, wrote=process is not shell)
         process.exit()
+    assert m.assemble().lineage("out") == {"a", "b"}
+
+
+def test_a_fork_that_spoke_has_written_its_output_beside_another_that_was_killed() -> None:
+    m = Machine("a", "b")
+    shell = m.program("bash", "script")
+    subshell = shell.fork()
+    out = subshell.open("out", "w", fd=1)
+    subshell.fork()  # and killed
+    subshell.read("a")
+    subshell.put(out, "a")
+    subshell.say(Executing, b"/usr/bin/cat", spoke=1 << 1)
+    cat = subshell.image("cat", "b")
+    cat.read("b")
+    cat.put(out, "b")
+    cat.close(out, wrote=True)
+    cat.exit()
+    shell.exit()
     assert m.assemble().lineage("out") == {"a", "b"}
 
 

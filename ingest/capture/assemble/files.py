@@ -323,7 +323,7 @@ class _Sweep:
             event.writable,
             fresh=fresh,
             appends=event.appends,
-            forks=self.forks[by],
+            forks=self.forks.get(by, 0),
         )
         state = event.before if event.truncates else event.after
         if not created:
@@ -445,7 +445,8 @@ class _Sweep:
         by = opening.by
         return (
             len(opening.borrowers) == 1
-            and self.forks[by] - opening.forks <= (not opening.borrowers[0].process.suspended)
+            and self.forks.get(by, 0) - opening.forks
+            <= (not opening.borrowers[0].process.suspended)
             and not opening.kept
             and opening.lent == self.busy[by]
             and self.programs.is_shell(by)
@@ -665,7 +666,8 @@ class _Sweep:
         """A file without a name passes what is written to it between those who have it open: a shell gives
         a here-document so, and takes a substitution's output. Who can read it does so at some later moment;
         nobody reads from the output that was given to them."""
-        file.tellers = (*(other for other in file.tellers if other is not by), by)
+        file.tellers.pop(by, None)
+        file.tellers[by] = None
         for other in file.writers.readers() if file.writers else ():
             is_output = other.inherited and other.fd in (1, 2)
             if not is_output and other.by is not by:
@@ -674,7 +676,7 @@ class _Sweep:
     def is_told(self, file: File, by: Execution, tick: int) -> bool:
         """Whether what a program gets to read has no name any more, and another wrote to it last: then all who did
         tell it what is there."""
-        if not file.tellers or file.tellers[-1] is by or file.name is not None:
+        if file.name is not None or next(reversed(file.tellers), by) is by:
             return False
         for teller in file.tellers:
             if teller is not by:

@@ -605,12 +605,13 @@ class _Found:
                 pass
 
     def _uses(self, by: Execution, fd: int) -> bool:
-        """Whether it has an end for itself. Where it spoke through the standard error alone it did so nowhere else."""
+        """Whether it has an end for itself."""
         if not by.stretch or not by.process.images or self._is_step(by) or by in self._takers:
             return True
         return self._spoke_through(by, fd)
 
     def _spoke_through(self, by: Execution, fd: int) -> bool:
+        """Who spoke through the standard error alone did so nowhere else; any other number may have been another's copy."""
         spoke = self._spoke.get(by, 0)
         return bool(spoke) and (fd != 1 or spoke != 1 << 2)
 

@@ -209,7 +209,7 @@ class Shelf:
         file = File(created=packed.created, removed=packed.removed, shared=packed.shared)
         file.key, file.number = packed.key, number
         file.user = None if packed.user is None else self._things[packed.user]
-        file.tellers = tuple(self._things[teller] for teller in packed.tellers)
+        file.tellers = {self._things[teller]: None for teller in packed.tellers}
         known: dict[int, Version] = {}
 
         def version(seq: int) -> Version:

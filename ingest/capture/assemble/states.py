@@ -33,7 +33,7 @@ class File(msgspec.Struct, eq=False):
     removed: bool = False
     user: Process | None = None
     shared: bool = False
-    tellers: tuple[Execution, ...] = ()
+    tellers: dict[Execution, None] = {}
     key: tuple[int, int] | None = None
     number: int = 0
 
